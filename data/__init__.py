@@ -1,0 +1,66 @@
+"""Face images and their labels: every data set becomes one manifest and one uint8 image store.
+
+    >>> from data import load, sample, split, build
+    >>> dataset = load("celeba")
+    >>> manifest = split(sample(dataset.manifest, 5000, "natural", seed=0), seed=0)
+    >>> store = build(manifest, size=128, framing="stretch", folder=Path("artifacts/cache"))
+
+Names are imported on first use, so that ``import data`` costs nothing; pandas, Pillow and NumPy
+are all that serving needs of it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from data.conflicts import drop_conflicts, label_conflicts
+    from data.formats import load
+    from data.image_store import ImageStore, build
+    from data.images import FRAMINGS, Framing, ImageError, decode, is_image_name, to_square
+    from data.labels import LABELS
+    from data.manifest import SPLITS, DataError, Dataset, attributes
+    from data.sampling import BALANCES, Balance, sample
+    from data.splits import class_weights, split
+
+_HOMES = {
+    "data.conflicts": ("drop_conflicts", "label_conflicts"),
+    "data.formats": ("load",),
+    "data.image_store": ("ImageStore", "build"),
+    "data.images": ("FRAMINGS", "Framing", "ImageError", "decode", "is_image_name", "to_square"),
+    "data.labels": ("LABELS",),
+    "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes"),
+    "data.sampling": ("BALANCES", "Balance", "sample"),
+    "data.splits": ("class_weights", "split"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - in the order of use
+    "load",
+    "Dataset",
+    "DataError",
+    "LABELS",
+    "SPLITS",
+    "attributes",
+    "label_conflicts",
+    "drop_conflicts",
+    "sample",
+    "Balance",
+    "BALANCES",
+    "split",
+    "class_weights",
+    "build",
+    "ImageStore",
+    "decode",
+    "to_square",
+    "is_image_name",
+    "Framing",
+    "FRAMINGS",
+    "ImageError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first asked for."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'data' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

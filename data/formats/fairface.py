@@ -1,0 +1,61 @@
+"""FairFace (Kärkkäinen and Joo, WACV 2021): two tables, ``file,age,gender,race,service_test``.
+
+Train and val are published, no test: so a new split is made of both together.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from data.formats import demographics
+from data.formats.listing import existing, subfolders
+from data.labels import parse_labels
+from data.manifest import DataError, Dataset, make_manifest
+
+WANTED = "FairFace (fairface_label_train.csv, fairface_label_val.csv)"
+
+_TABLES = {"train": "fairface_label_train.csv", "val": "fairface_label_val.csv"}
+_COLUMNS = ("file", "age", "gender", "race")
+_MOST = "more than 70"
+
+
+def recognises(path: Path) -> bool:
+    """Whether at least one of the two tables is there."""
+    return any((path / name).is_file() for name in _TABLES.values())
+
+
+def load(path: Path) -> Dataset:
+    """Both tables together; the images are beside them or one folder below."""
+    parts = {part: path / name for part, name in _TABLES.items() if (path / name).is_file()}
+    table = pd.concat([_read(place).assign(split=part) for part, place in parts.items()])
+    paths, present = _locate(path, table["file"])
+    table, absent = table[present], int((~present).sum())
+    bands = table["age"].replace({_MOST: demographics.AGE_BANDS[-1]})
+    manifest = make_manifest(
+        paths[present].tolist(),
+        parse_labels(table["gender"], str(path)),
+        split=table["split"],
+        attributes=demographics.columns(bands, table["race"]),
+    )
+    notes = (f"{absent:,} rows of the tables have no image here",) if absent else ()
+    return Dataset("FairFace", path, manifest, notes=notes)
+
+
+def _read(place: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(place, dtype="str", encoding="utf-8-sig")
+    except (ValueError, OSError) as error:
+        raise DataError(f"{place}: not a CSV: {' '.join(str(error).split())}") from error
+    missing = [column for column in _COLUMNS if column not in table]
+    if missing:
+        columns = ", ".join(table.columns)
+        raise DataError(f"{place}: no column {', '.join(missing)}; its columns: {columns}")
+    return table.dropna(subset=list(_COLUMNS))
+
+
+def _locate(path: Path, files: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Paths, and which exist, under that folder where most of the files are."""
+    candidates = [f"{folder}/" + files for folder in (path, *subfolders(path))]
+    found = [paths.isin(existing(paths)) for paths in candidates]
+    best = max(range(len(found)), key=lambda i: found[i].sum())
+    return candidates[best], found[best]

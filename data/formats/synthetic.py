@@ -1,0 +1,24 @@
+"""Synthetic portraits that were written to disk: CelebA's layout and a marker file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from data.formats import celeba
+from data.manifest import Dataset
+
+MARKER = "synthetic.json"
+NOTICE = "synthetic faces, drawn by a program: they measure the plumbing, not people"
+WANTED = f"synthetic portraits ({MARKER})"
+
+
+def recognises(path: Path) -> bool:
+    """Whether CelebA's layout is there with the marker beside the tables."""
+    root = celeba.find_root(path)
+    return root is not None and (root / MARKER).is_file()
+
+
+def load(path: Path) -> Dataset:
+    """Read as CelebA, marked synthetic."""
+    dataset = celeba.load(path)
+    notes = (NOTICE, *dataset.notes)
+    return replace(dataset, name="synthetic portraits", synthetic=True, notes=notes)

@@ -1,0 +1,54 @@
+"""UTKFace (Zhang et al., CVPR 2017): the labels are in names ``[age]_[gender]_[race]_[date].jpg``.
+
+Gender is 0 for male and 1 for female there, the other way round than here. A few published
+names lack a field; those files are left out.
+"""
+
+import re
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+from data.formats import demographics
+from data.formats.listing import images_in, images_under, subfolders
+from data.manifest import Dataset, make_manifest
+
+WANTED = "UTKFace ([age]_[gender]_[race]_[date].jpg)"
+
+_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+\.(?:jpe?g|png)(?:\.chip\.jpg)?", re.IGNORECASE)
+_ORIGINS = ("White", "Black", "Asian", "Indian", "Other")
+
+
+def recognises(path: Path) -> bool:
+    """Whether half of the first hundred images, at `path` or a level below, have such names."""
+    if not path.is_dir():
+        return False
+    folders = (path, *islice(subfolders(path), 10))
+    names = next((names for folder in folders if (names := images_in(folder)[:100])), [])
+    return bool(names) and 2 * sum(map(_has_labels, names)) >= len(names)
+
+
+def load(path: Path) -> Dataset:
+    """Every image under `path` whose name has all four fields."""
+    images = images_under(path)
+    fields = {
+        image: map(int, match.groups())
+        for image in images
+        if (match := _NAME.fullmatch(Path(image).name))
+    }
+    frame = pd.DataFrame(fields.values(), columns=["age", "gender", "race"])
+    manifest = make_manifest(
+        list(fields),
+        1 - frame["gender"],
+        attributes=demographics.columns(
+            demographics.age_band(frame["age"]), frame["race"].map(dict(enumerate(_ORIGINS)))
+        ),
+    )
+    left_out = len(images) - len(fields)
+    notes = (f"{left_out:,} images have no complete UTKFace name",) if left_out else ()
+    return Dataset("UTKFace", path, manifest, notes=notes)
+
+
+def _has_labels(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None

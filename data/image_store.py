@@ -1,0 +1,181 @@
+"""All images of a manifest as one array on disk, decoded once and memory-mapped.
+
+A store is a folder named by its fingerprint with `images.npy` (uint8 [N, size, size, 3]) and
+`store.json`, which is written last and so says that the array is complete. Images stream
+through: memory does not grow with N.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+
+from data.images import Framing, ImageError, decode, to_square
+from data.manifest import DataError, require_both_classes
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and the number of all."""
+
+_VERSION = 1  # Raise it when `decode` or `to_square` give other pixels.
+_MOST_BROKEN = 0.05
+_BATCH = 256
+_LEFTOVER_SECONDS = 3600
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStore:
+    """The readable images of a manifest.
+
+    `images` is a read-only memory map, uint8 [N, size, size, 3], RGB in 0..255; row i shows
+    row i of `manifest`. `broken` has path and reason of each image that was left out.
+    `fingerprint` (64 hex digits) changes with the files, their order, size or framing.
+    """
+
+    images: np.ndarray
+    manifest: pd.DataFrame
+    broken: tuple[tuple[str, str], ...]
+    fingerprint: str
+    size: int
+    framing: Framing
+
+
+def build(
+    manifest: pd.DataFrame,
+    size: int,
+    framing: Framing,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> ImageStore:
+    """Decode a manifest's images into a store under `folder`, or open the one that is there.
+
+    A store is found again by names, sizes and times of the image files; one that is damaged or
+    incomplete is made anew. `workers` threads decode (None: one a processor).
+
+    Raises:
+        DataError: more than 5 % of the images are broken, or only one class is left.
+    """
+    paths = manifest["path"].tolist()
+    mark = fingerprint(paths, size, framing)
+    place = folder / mark[:16]
+    broken = _complete(place, len(paths), size)
+    if broken is None:
+        broken = _write(place, paths, size, framing, workers, progress)
+    _refuse_if_too_many(broken, paths)
+    readable = np.setdiff1d(np.arange(len(paths)), list(broken))
+    kept = manifest.iloc[readable].reset_index(drop=True)
+    require_both_classes(kept["label"], "the readable images")
+    return ImageStore(
+        images=np.load(place / "images.npy", mmap_mode="r"),
+        manifest=kept,
+        broken=tuple((paths[row], reason) for row, reason in broken.items()),
+        fingerprint=mark,
+        size=size,
+        framing=framing,
+    )
+
+
+def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
+    """SHA-256 (hex) of what determines the pixels: files by name, length and time, size, framing."""
+    digest = hashlib.sha256(f"{_VERSION} {size} {framing}\n".encode())
+    for path in paths:
+        try:
+            status = os.stat(path)  # noqa: PTH116 - 200,000 of them
+            state = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:
+            state = "missing"
+        digest.update(f"{path}\0{state}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _complete(place: Path, count: int, size: int) -> dict[int, str] | None:
+    """Broken rows and why, of a store that is whole; None if it is absent or damaged."""
+    try:
+        facts = json.loads((place / "store.json").read_text(encoding="utf-8"))
+        broken = {int(row): str(reason) for row, reason in facts["broken"].items()}
+        images = np.load(place / "images.npy", mmap_mode="r")  # Fails on a file cut short.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    whole = images.shape == (count - len(broken), size, size, 3) and images.dtype == np.uint8
+    return broken if whole else None
+
+
+def _write(
+    place: Path,
+    paths: list[str],
+    size: int,
+    framing: Framing,
+    workers: int | None,
+    progress: Progress | None,
+) -> dict[int, str]:
+    place.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(place)
+    broken: dict[int, str] = {}
+    unfinished = place / f"images.{os.getpid()}.tmp"
+    try:
+        with unfinished.open("wb") as file:
+            _write_header(file, len(paths), size)
+            for row, square in enumerate(_squares(paths, size, framing, workers)):
+                if isinstance(square, ImageError):
+                    broken[row] = str(square)
+                else:
+                    file.write(square)
+                if progress:
+                    progress(row + 1, len(paths))
+            file.seek(0)
+            _write_header(file, len(paths) - len(broken), size)
+        unfinished.replace(place / "images.npy")
+    finally:
+        unfinished.unlink(missing_ok=True)
+    facts = place / f"store.{os.getpid()}.tmp"
+    facts.write_text(json.dumps({"broken": broken}), encoding="utf-8")
+    facts.replace(place / "store.json")
+    return broken
+
+
+def _write_header(file: BinaryIO, count: int, size: int) -> None:
+    """NumPy pads the header, so that another count can be written over it."""
+    facts = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
+    np.lib.format.write_array_header_1_0(file, facts)
+
+
+def _squares(
+    paths: list[str], size: int, framing: Framing, workers: int | None
+) -> Iterator[np.ndarray | ImageError]:
+    """The images in order, a batch at a time in flight."""
+
+    def square(path: str) -> np.ndarray | ImageError:
+        try:
+            return to_square(decode(Path(path)), size, framing)
+        except ImageError as error:
+            return error
+
+    # Threads: Pillow decodes and resizes without the interpreter lock.
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        for start in range(0, len(paths), _BATCH):
+            yield from pool.map(square, paths[start : start + _BATCH])
+
+
+def _remove_leftovers(place: Path) -> None:
+    """Delete what a killed process left, but not what another one is writing now."""
+    for file in place.glob("*.tmp"):
+        if time.time() - file.stat().st_mtime > _LEFTOVER_SECONDS:
+            file.unlink(missing_ok=True)
+
+
+def _refuse_if_too_many(broken: dict[int, str], paths: list[str]) -> None:
+    if len(broken) <= _MOST_BROKEN * len(paths):
+        return
+    some = "; ".join(f"{paths[row]} ({reason})" for row, reason in list(broken.items())[:3])
+    raise DataError(
+        f"{len(broken):,} of {len(paths):,} images are broken, more than {_MOST_BROKEN:.0%}: {some}"
+    )

@@ -1,0 +1,147 @@
+"""Decoding and squaring of images, the same pixels in training and in serving.
+
+Pillow and NumPy alone. Whatever a file holds, the answer is an RGB image or an `ImageError`.
+"""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+Framing = Literal["stretch", "crop"]
+FRAMINGS: tuple[Framing, ...] = get_args(Framing)
+
+MAX_PIXELS = 80_000_000
+"""Images with more pixels are refused before they are decoded (240 MB of RGB)."""
+
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
+_SUFFIXES = frozenset(
+    ("jpg", "jpeg", "jfif", "mpo", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm")
+    + ("avif", "jp2")
+)
+
+
+class ImageError(ValueError):
+    """Why an image can't be used: one line without its path, shown to users as it is."""
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file name looks like an image; hidden files (``._face.jpg``) do not."""
+    return not name.startswith(".") and name.rpartition(".")[2].lower() in _SUFFIXES
+
+
+def decode(source: Path | bytes | Image.Image, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The upright RGB image in a file, in bytes, or in an image of any mode.
+
+    EXIF orientation is obeyed; transparency is laid on white; 16-bit, integer and float grey
+    is scaled to 0..255; CMYK, palette, grey and 1-bit are converted; of several frames the
+    first counts. Formats that run programs or are no photos (EPS, PDF, …) are not opened.
+
+    Raises:
+        ImageError: the file is missing, empty, damaged, truncated, no image, or has more than
+            `max_pixels` pixels. Nothing else is raised for any content.
+    """
+    if isinstance(source, Path):
+        source = _read(source)
+    try:
+        image = _open(source) if isinstance(source, bytes) else source
+        _check_size(image, max_pixels)
+        image.load()
+        return _to_rgb(_upright(image))
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError("not an image, or of a kind that is not supported") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError("too many pixels: looks like a decompression bomb") from error
+    except Exception as error:  # Pillow's decoders raise nearly anything on damaged input.
+        raise ImageError(f"damaged image: {_one_line(error)}") from error
+
+
+def to_square(image: Image.Image, size: int, framing: Framing = "stretch") -> np.ndarray:
+    """The RGB `image` as uint8 [size, size, 3] in 0..255.
+
+    `stretch` resizes the whole image to the square; `crop` the largest central square of it.
+    The filter is Pillow's bicubic, which antialiases when it shrinks.
+
+    Raises:
+        ValueError: the image is not RGB (see `decode`), or the framing is unknown.
+    """
+    if image.mode != "RGB":
+        raise ValueError(f"to_square takes an RGB image, not mode {image.mode!r}: decode it first")
+    if framing not in FRAMINGS:
+        raise ValueError(f"framing={framing!r}: choose one of {', '.join(FRAMINGS)}")
+    box = _central_square(image.size) if framing == "crop" else None
+    return np.array(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise ImageError("a folder, not an image")
+        if not path.is_file():
+            raise ImageError("no such file")
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"can't be read: {error.strerror}") from error
+
+
+def _open(content: bytes) -> Image.Image:
+    if not content:
+        raise ImageError("empty file (0 bytes)")
+    return Image.open(BytesIO(content), formats=_FORMATS)
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if not width * height:
+        raise ImageError("the image has no pixels")
+    if width * height > max_pixels:
+        raise ImageError(
+            f"too large: {width} x {height} pixels, the limit is {max_pixels / 1e6:g} million"
+        )
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Broken EXIF says nothing about the pixels, which are fine.
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _eight_bit(image).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Grey of any depth to 8 bits, its range taken as the smallest usual one that holds it."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0, neginf=0)
+    if image.mode.startswith("I;16"):
+        top = 65535.0
+    else:
+        largest = float(values.max())
+        usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+        top = next((limit for limit in usual if largest <= limit), largest)
+    return Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
+
+
+def _central_square(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    width, height = size
+    side = min(size)
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else f"{text[:119]}…"

@@ -1,0 +1,118 @@
+"""The manifest: one row an image, the form in which every data set reaches the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+SPLITS = ("train", "val", "test")
+"""The parts of a data set, as written in a manifest's `split`."""
+
+_COLUMNS = ("path", "label", "identity", "split")
+
+
+class DataError(ValueError):
+    """What is wrong with a data set, where, and what to do: one line, shown to users as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A recognised data set.
+
+    `manifest` has one row an image, index 0..N-1:
+
+    ========= ======== ==================================================================
+    path      str      absolute path of the image
+    label     int8     0 woman, 1 man, as annotators perceived it
+    identity  string   who it is, or NA; photos of one person share it
+    split     string   train, val or test in every row (official parts), or NA in every row
+    others    bool     attributes, such as `Eyeglasses`
+    ========= ======== ==================================================================
+
+    `name` is the format in words, `notes` are one-line remarks on what loading left out or
+    assumed, `synthetic` says that the faces are drawn and measure the plumbing, not people.
+    """
+
+    name: str
+    root: Path
+    manifest: pd.DataFrame
+    synthetic: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def make_manifest(
+    paths: Sequence[str],
+    labels: pd.Series,
+    *,
+    identity: pd.Series | None = None,
+    split: pd.Series | None = None,
+    attributes: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Put columns of equal length together, by position, in the manifest's order and dtypes."""
+    columns = {
+        "path": pd.Series(list(paths), dtype="str"),
+        "label": labels.astype("int8").reset_index(drop=True),
+        "identity": _strings(identity, len(paths)),
+        "split": _strings(split, len(paths)),
+    }
+    manifest = pd.DataFrame(columns)
+    if attributes is None:
+        return manifest
+    others = attributes.drop(columns=list(_COLUMNS), errors="ignore").astype(bool)
+    return pd.concat([manifest, others.reset_index(drop=True)], axis=1)
+
+
+def attributes(manifest: pd.DataFrame) -> list[str]:
+    """Names of the boolean attribute columns of a manifest."""
+    return [column for column in manifest.columns if column not in _COLUMNS]
+
+
+def has_official_split(manifest: pd.DataFrame) -> bool:
+    """Whether every row has a part and all three parts occur."""
+    return bool(manifest["split"].notna().all()) and set(manifest["split"]) == set(SPLITS)
+
+
+def checked(dataset: Dataset) -> Dataset:
+    """The data set with its parts kept only if they are official, see `has_official_split`.
+
+    Raises:
+        DataError: there is no image, or only one class.
+    """
+    manifest = dataset.manifest
+    if manifest.empty:
+        raise DataError(f"{dataset.root}: the data set is empty: no labelled image in it")
+    require_both_classes(manifest["label"], str(dataset.root))
+    if manifest["split"].isna().all() or has_official_split(manifest):
+        return dataset
+    return replace(
+        dataset,
+        manifest=manifest.assign(split=pd.Series(pd.NA, index=manifest.index, dtype="string")),
+        notes=(*dataset.notes, f"{_split_fault(manifest)}: a new split will be made by identity"),
+    )
+
+
+def require_both_classes(labels: pd.Series, where: str) -> None:
+    """Raise a `DataError` that begins with `where` unless women and men both occur."""
+    present = set(labels)
+    if present == {0, 1}:
+        return
+    only, other = ("woman", "man") if present == {0} else ("man", "woman")
+    raise DataError(
+        f"{where}: all {len(labels):,} images are labelled {only!r}; "
+        f"a classifier needs images of both classes, add some labelled {other!r}"
+    )
+
+
+def _split_fault(manifest: pd.DataFrame) -> str:
+    unassigned = int(manifest["split"].isna().sum())
+    if unassigned:
+        return f"the given partition leaves out {unassigned:,} of {len(manifest):,} images"
+    found = [part for part in SPLITS if part in set(manifest["split"])]
+    return f"the given partition has only {', '.join(found)}"
+
+
+def _strings(values: pd.Series | None, length: int) -> pd.Series:
+    if values is None:
+        return pd.Series(pd.NA, index=range(length), dtype="string")
+    return values.astype("string").reset_index(drop=True)

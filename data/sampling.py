@@ -1,0 +1,62 @@
+"""A smaller set that looks like the whole."""
+
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from data.manifest import DataError
+
+Balance = Literal["natural", "equal"]
+BALANCES: tuple[Balance, ...] = get_args(Balance)
+
+
+def sample(
+    manifest: pd.DataFrame, samples: int | None, balance: Balance = "natural", seed: int = 0
+) -> pd.DataFrame:
+    """Draw `samples` rows (all, if None or more than there are) without replacement.
+
+    `natural` keeps the shares of the labels; `equal` takes as many women as men, so it returns
+    at most twice the smaller class. Where there are official splits, their shares are kept too.
+    Rows keep their order; the index is 0..n-1.
+
+    Raises:
+        DataError: `samples` is below 2, or `balance` is unknown.
+    """
+    if samples is not None and samples < 2:
+        raise DataError(f"samples={samples}: at least 2 are needed, one of each class")
+    if balance not in BALANCES:
+        raise DataError(f"balance={balance!r}: choose one of {', '.join(BALANCES)}")
+    wanted = len(manifest) if samples is None else min(samples, len(manifest))
+    parts = manifest["split"].fillna("")  # Without official splits: one part for all.
+    counts = pd.crosstab(parts, manifest["label"]).reindex(columns=[0, 1], fill_value=0)
+    draw = _equal if balance == "equal" else _natural
+    quotas = pd.DataFrame(draw(counts.to_numpy(), wanted), counts.index, counts.columns)
+    rng = np.random.default_rng(seed)
+    drawn = [
+        rng.choice(rows, quotas.loc[stratum], replace=False)
+        for stratum, rows in manifest.groupby([parts, "label"]).indices.items()
+    ]
+    return manifest.iloc[np.sort(np.concatenate(drawn))].reset_index(drop=True)
+
+
+def _natural(counts: np.ndarray, wanted: int) -> np.ndarray:
+    """How many to draw of int [part, label] rows, in proportion."""
+    return _shares(counts.ravel(), wanted).reshape(counts.shape)
+
+
+def _equal(counts: np.ndarray, wanted: int) -> np.ndarray:
+    """How many to draw of int [part, label] rows, the same of both labels in each part."""
+    pairs = counts.min(axis=1)
+    return np.repeat(_shares(pairs, min(wanted // 2, pairs.sum()))[:, None], 2, axis=1)
+
+
+def _shares(sizes: np.ndarray, wanted: int) -> np.ndarray:
+    """`wanted` (at most all) in proportion to `sizes`, int; one of each first, if enough."""
+    first = (sizes > 0).astype(int) if wanted >= np.count_nonzero(sizes) else np.zeros_like(sizes)
+    rest, left = sizes - first, wanted - first.sum()
+    exact = rest * (left / max(rest.sum(), 1))
+    quotas = np.floor(exact).astype(int)
+    neediest = np.argsort(quotas - exact, kind="stable")[: left - quotas.sum()]
+    quotas[neediest] += 1
+    return first + quotas
