@@ -1,0 +1,25 @@
+"""Serve exported face classifiers on onnxruntime, without TensorFlow.
+
+>>> from inference import Classifier
+>>> [face] = Classifier.load("artifacts/models").predict("portrait.jpg")  # doctest: +SKIP
+>>> face.label, face.p_man  # doctest: +SKIP
+('woman', 0.03)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inference.bundle import BundleError
+    from inference.classifier import Classifier, Face
+
+__all__ = ["BundleError", "Classifier", "Face"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `--help` needs no onnxruntime."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home = "inference.bundle" if name == "BundleError" else "inference.classifier"
+    return getattr(import_module(home), name)

@@ -1,0 +1,116 @@
+"""Time the exported models side by side, so that the figures compare."""
+
+import platform
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TypeVar, get_args
+
+import numpy as np
+import onnxruntime as ort
+from rich.table import Table
+
+from inference.bundle import Precision, find, read_index
+from inference.classifier import Classifier
+from inference.session import default_threads
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model in one precision: medians over the rounds."""
+
+    backbone: str
+    precision: Precision
+    accuracy: float | None
+    megabytes: float
+    latency_ms: float
+    throughput: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The table, and the machine that it holds for."""
+
+    processor: str
+    threads: int
+    onnxruntime: str
+    batch: int
+    rounds: int
+    rows: list[Row]
+
+    def table(self) -> Table:
+        """Return the report for the terminal."""
+        table = Table(
+            title=f"{self.processor}, {self.threads} threads, onnxruntime {self.onnxruntime}",
+            caption=f"medians of {self.rounds} interleaved rounds",
+        )
+        table.add_column("model")
+        table.add_column("precision")
+        heads = ("test accuracy", "MB", "ms an image", f"images/s at batch {self.batch}")
+        for head in heads:
+            table.add_column(head, justify="right")
+        for row in self.rows:
+            accuracy = "" if row.accuracy is None else f"{row.accuracy:.1%}"
+            figures = (f"{row.megabytes:.1f}", f"{row.latency_ms:.1f}", f"{row.throughput:.0f}")
+            table.add_row(row.backbone, row.precision, accuracy, *figures)
+        return table
+
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+def interleaved(runs: Mapping[_Key, Callable[[], object]], rounds: int) -> dict[_Key, float]:
+    """Return the median seconds of each run; every round calls all of them once, in turn.
+
+    What slows the machine for a while then slows all of them alike. One untimed round first.
+    """
+    seconds: dict[_Key, list[float]] = {name: [] for name in runs}
+    for turn in range(rounds + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if turn:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: median(times) for name, times in seconds.items()}
+
+
+def bench(
+    models: Path, backbone: str | None, threads: int | None, rounds: int, batch: int
+) -> Report:
+    """Measure latency at batch 1 and throughput at `batch` of the exported models.
+
+    `backbone` left out measures all. Raises BundleError if there are none or one is damaged.
+    """
+    names = [backbone] if backbone else read_index(models).bundles
+    loaded = {
+        (name, precision): Classifier.load(models, name, precision, threads)
+        for name in names
+        for precision in get_args(Precision)
+        if precision in find(models, name).info.formats
+    }
+    one, many = ({key: _run(model, n) for key, model in loaded.items()} for n in (1, batch))
+    latency, slow = interleaved(one, rounds), interleaved(many, rounds)
+    rows = []
+    for key, model in loaded.items():
+        form = model.info.formats[key[1]]
+        speed = (latency[key] * 1e3, batch / slow[key])
+        rows.append(Row(*key, form.accuracy, form.bytes / 1e6, *speed))
+    return Report(processor(), threads or default_threads(), ort.__version__, batch, rounds, rows)
+
+
+def _run(model: Classifier, images: int) -> Callable[[], object]:
+    size = model.info.input.size
+    pixels = np.random.default_rng(0).integers(0, 256, (images, size, size, 3), np.uint8)
+    return lambda: model.classify(pixels)
+
+
+def processor() -> str:
+    """Return the processor's name as far as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,357 @@
+"""The bundle: a folder with one exported classifier and all that is known about it.
+
+`artifacts/models/` holds `index.json` (the order and the champion) and one folder a model:
+`bundle.json` (a `BundleInfo`), `MODEL_CARD.md`, and the formats that `bundle.json` lists with
+their SHA-256. The export writes bundles; serving reads them and refuses what was changed.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from data import Framing
+
+SCHEMA_VERSION: Literal[1] = 1
+INFO_FILE = "bundle.json"
+CARD_FILE = "MODEL_CARD.md"
+INDEX_FILE = "index.json"
+
+_EXPORT_AGAIN = "write it again with `make export`"
+
+Label = Literal["woman", "man", "uncertain"]
+Precision = Literal["int8", "fp32"]
+FormatName = Literal["fp32", "int8", "saved_model"]
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # stays inside its folder
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class BundleError(RuntimeError):
+    """Exported models that are missing, damaged, foreign or of another version; says what to do."""
+
+
+class _Facts(BaseModel):
+    """A frozen record that refuses fields it does not know and numbers that JSON cannot hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Input(_Facts):
+    """The graph's input: uint8 RGB [N, size, size, 3] in 0..255, framed as in training."""
+
+    name: str = "image"
+    size: int = Field(gt=0, description="side in pixels")
+    framing: Framing
+
+
+class Band(_Facts):
+    """Between `low` and `high` (both excluded) the answer is "uncertain"."""
+
+    low: _Share
+    high: _Share
+    target_accuracy: _Share | None = Field(default=None, description="asked of the decisions given")
+    accuracy: _Share | None = Field(
+        default=None, description="of the decisions given, on validation"
+    )
+    share_uncertain: _Share | None = Field(default=None, description="of all images, on validation")
+
+
+class DataFacts(_Facts):
+    """The images that the model was trained and tested on."""
+
+    name: str
+    fingerprint: str
+    counts: dict[str, int] = Field(default_factory=dict, description="images by split")
+
+
+class WeightFacts(_Facts):
+    """Where the weights came from before fine-tuning."""
+
+    source: str
+    fingerprint: str = ""
+
+
+class Metrics(BaseModel):
+    """Figures from the untouched test split; any further figure may stand beside these."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    test_accuracy: _Share | None = None
+    test_accuracy_interval: tuple[_Share, _Share] | None = Field(default=None, description="95 %")
+
+
+class Format(_Facts):
+    """One exported form of the model, with what was measured on it."""
+
+    file: _Name
+    sha256: str
+    bytes: int
+    accuracy: _Share | None = Field(default=None, description="on the test split")
+    latency_ms: float | None = Field(default=None, description="median at batch 1")
+    throughput: float | None = Field(default=None, description="images a second at batch 16")
+    passed: bool = Field(
+        default=True, description="it decides as the trained model does; else not served"
+    )
+
+    @classmethod
+    def of(cls, path: Path, **measured: Any) -> Self:
+        """Describe the file or folder at `path`; `measured` fills the other fields."""
+        return cls(file=path.name, sha256=digest(path), bytes=_bytes(path), **measured)
+
+
+class BundleInfo(_Facts):
+    """The facts in `bundle.json`. `p_man` is the calibrated probability of the label "man"."""
+
+    schema_version: Literal[1] = 1
+    backbone: _Name
+    labels: tuple[str, str] = ("woman", "man")
+    input: Input
+    output: str = "p_man"
+    temperature: float = Field(default=1.0, gt=0, description="already inside the graph")
+    threshold: _Share = Field(default=0.5, description="operating point on p_man")
+    band: Band | None = None
+    synthetic: bool = Field(
+        default=False, description="trained on drawn faces: measures the plumbing"
+    )
+    hyperparameters: dict[str, JsonValue] = Field(default_factory=dict)
+    data: DataFacts
+    weights: WeightFacts
+    versions: dict[str, str] = Field(default_factory=dict, description="package -> version")
+    created: str = Field(default="", description="ISO 8601")
+    run: str = ""
+    metrics: Metrics = Metrics()
+    formats: dict[FormatName, Format] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _band_holds_threshold(self) -> Self:
+        if self.band and not self.band.low <= self.threshold <= self.band.high:
+            raise ValueError("the operating point must lie inside the uncertainty band")
+        return self
+
+
+class Index(_Facts):
+    """`index.json`: the bundles in rank order, and the one that is used unless told otherwise."""
+
+    schema_version: Literal[1] = 1
+    champion: _Name
+    bundles: tuple[_Name, ...]
+
+    @model_validator(mode="after")
+    def _champion_is_listed(self) -> Self:
+        if self.champion not in self.bundles:
+            raise ValueError(f"the champion {self.champion} is not among the bundles")
+        return self
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk: `folder`, and the `info` read from it."""
+
+    folder: Path
+    info: BundleInfo
+
+    @property
+    def card(self) -> str | None:
+        """The model card in Markdown, if the bundle has one."""
+        path = self.folder / CARD_FILE
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def choose(self, precision: Precision | None = None) -> Precision:
+        """Return the precision to serve: the one asked for, else INT8 if it passed, else fp32.
+
+        Raises BundleError if the bundle does not have it.
+        """
+        formats = self.info.formats
+        if precision is None:
+            int8 = formats.get("int8")
+            precision = "int8" if int8 and int8.passed else "fp32"
+        if precision not in formats:
+            there = ", ".join(formats) or "none"
+            raise BundleError(f"{self.folder} has no {precision} model (there: {there})")
+        return precision
+
+    def verified(self, name: FormatName) -> Path:
+        """Return the path of a format after checking it against its SHA-256.
+
+        Raises BundleError that names the file if it is missing, cut off or changed.
+        """
+        form = self.info.formats[name]
+        path = self.folder / form.file
+        if not path.exists():
+            raise BundleError(f"{path} is missing: {_EXPORT_AGAIN}")
+        if (size := _bytes(path)) < form.bytes:
+            raise BundleError(f"{path} is cut off ({size} of {form.bytes} bytes): {_EXPORT_AGAIN}")
+        if digest(path) != form.sha256:
+            raise BundleError(
+                f"{path} is not the file that was exported (its SHA-256 differs): {_EXPORT_AGAIN}"
+            )
+        return path
+
+
+def label_of(p_man: float, info: BundleInfo) -> Label:
+    """Return the label for a probability in [0, 1] under the model's threshold and band."""
+    low = info.band.low if info.band else info.threshold
+    high = info.band.high if info.band else info.threshold
+    if p_man >= high:
+        return "man"
+    return "woman" if p_man <= low else "uncertain"
+
+
+def digest(path: Path) -> str:
+    """SHA-256 in hex of a file, or of a folder's file names and contents."""
+    if path.is_dir():
+        lines = (f"{digest(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return all files below `folder`, sorted."""
+    return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+def _bytes(path: Path) -> int:
+    return sum(file.stat().st_size for file in (_files(path) if path.is_dir() else [path]))
+
+
+def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
+    """Put a complete bundle at `folder`, or leave what was there.
+
+    `files` maps a name in the bundle (`model.onnx`, `MODEL_CARD.md`, …) to the file or folder
+    to copy there. Raises BundleError if a format in `info` is not among them as described.
+    """
+    with _replacing(folder) as new:
+        for name, source in files.items():
+            copy = shutil.copytree if source.is_dir() else shutil.copyfile
+            copy(source, new / name)
+        (new / INFO_FILE).write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        for name in info.formats:
+            Bundle(new, info).verified(name)
+    return Bundle(folder, info)
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Yield a fresh folder beside `folder` that takes its place if the block ends well."""
+    new, old = (folder.with_name(f".{folder.name}.{part}") for part in ("new", "old"))
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    new.mkdir(parents=True)
+    try:
+        yield new
+    except BaseException:
+        shutil.rmtree(new)
+        raise
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read(folder: Path) -> Bundle:
+    """Read a bundle's facts; its model files are checked when they are loaded.
+
+    Raises BundleError if it is missing, damaged or of another schema version.
+    """
+    return Bundle(folder, _read_json(folder / INFO_FILE, BundleInfo))
+
+
+def write_index(models: Path, champion: str, bundles: Sequence[str]) -> None:
+    """Write `index.json` in one step; `bundles` are folder names in rank order."""
+    index = Index(champion=champion, bundles=tuple(bundles))
+    new = models / f".{INDEX_FILE}.new"
+    new.write_text(index.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    new.replace(models / INDEX_FILE)
+
+
+def read_index(models: Path) -> Index:
+    """Read `index.json`. Raises BundleError if no models were exported to `models`."""
+    if not (models / INDEX_FILE).is_file():
+        raise BundleError(f"no exported models in {models}: run `make export` first")
+    return _read_json(models / INDEX_FILE, Index)
+
+
+def find(models: Path, backbone: str | None = None) -> Bundle:
+    """Read the bundle of `backbone`, or of the champion.
+
+    Raises BundleError if it is not there, naming those that are.
+    """
+    index = read_index(models)
+    name = backbone or index.champion
+    if name not in index.bundles:
+        raise BundleError(f"no model {name!r} in {models} (there: {', '.join(index.bundles)})")
+    return read(models / name)
+
+
+_Record = TypeVar("_Record", BundleInfo, Index)
+
+
+def _read_json(path: Path, model: type[_Record]) -> _Record:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{path} is missing: {_EXPORT_AGAIN}") from None
+    except (OSError, ValueError):
+        raise BundleError(f"{path} cannot be read as JSON: {_EXPORT_AGAIN}") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}: "
+            f"{_EXPORT_AGAIN}"
+        )
+    return _validated(model, content, path)
+
+
+def _validated(model: type[_Record], content: Any, path: Path) -> _Record:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "content"
+        raise BundleError(f"{path}: {where}: {first['msg']}; {_EXPORT_AGAIN}") from None
+
+
+# What the ONNX file says of itself, so that it can be used alone. `created` and `formats` are
+# left out: the first would change the file's bytes from export to export, the second holds its
+# own hash.
+_FLAT = ("input", "band")
+_JSON = ("labels", "hyperparameters", "data", "weights", "versions", "metrics")
+_OUTSIDE = {"created", "formats"}
+
+
+def to_metadata(info: BundleInfo) -> dict[str, str]:
+    """Return the facts for an ONNX file's `metadata_props`: plain text, or JSON for lists and maps.
+
+    Nested fields of input and band are flat: `input.size`, `input.framing`, `band.low`, ….
+    """
+    facts = info.model_dump(mode="json", exclude=_OUTSIDE, exclude_none=True)
+    for group in _FLAT:
+        facts |= {f"{group}.{key}": value for key, value in facts.pop(group, {}).items()}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()
+    }
+
+
+def from_metadata(metadata: Mapping[str, str], path: Path) -> BundleInfo:
+    """Read back `to_metadata`; `path` names the file in errors. Raises BundleError."""
+    foreign = BundleError(f"{path} does not carry the facts of a model exported by this program")
+    if metadata.get("schema_version") != str(SCHEMA_VERSION):
+        raise foreign
+    content: dict[str, Any] = {}
+    try:
+        for key, text in metadata.items():
+            group, _, field = key.partition(".")
+            if group in _FLAT:
+                content.setdefault(group, {})[field] = text
+            elif key in BundleInfo.model_fields:
+                content[key] = json.loads(text) if key in _JSON else text
+    except ValueError:
+        raise foreign from None
+    return _validated(BundleInfo, content | {"schema_version": SCHEMA_VERSION}, path)

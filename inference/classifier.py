@@ -1,0 +1,144 @@
+"""From pictures to faces with a probability and a label."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from PIL import Image
+
+from data import decode, to_square
+from inference.bundle import BundleInfo, Input, Label, Precision, find, from_metadata, label_of
+from inference.session import open_session, warm_up
+
+Source = Path | str | bytes | Image.Image
+_CHUNK = 32  # images a run: larger batches are no faster on a CPU and need more memory
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a picture, in pixels of the upright picture (right and bottom excluded).
+
+    `detection_score` is None where no detector was asked. `p_man` is the calibrated probability
+    that CelebA's annotators would have perceived a man; `label` is "uncertain" inside the band.
+    """
+
+    face: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    detection_score: float | None
+    p_man: float
+    label: Label
+
+
+@dataclass(frozen=True)
+class Region:
+    """A face that was found and not yet classified; `pixels` is uint8 RGB [size, size, 3]."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    detection_score: float | None
+    pixels: np.ndarray
+
+
+Finder = Callable[[Image.Image, Input], list[Region]]
+
+
+def whole_image(image: Image.Image, wanted: Input) -> list[Region]:
+    """Take the whole picture as one face in the framing of training; no detector is asked."""
+    pixels = to_square(image, wanted.size, wanted.framing)
+    return [Region(0, 0, image.width, image.height, None, pixels)]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded model. Make one with `Classifier.load`; it may be used from several threads.
+
+    `precision` is None for an ONNX file loaded alone, which does not say.
+    """
+
+    info: BundleInfo
+    precision: Precision | None
+    session: ort.InferenceSession
+    finder: Finder = whole_image
+
+    @classmethod
+    def load(
+        cls,
+        models: Path | str = "artifacts/models",
+        backbone: str | None = None,
+        precision: Precision | None = None,
+        threads: int | None = None,
+    ) -> "Classifier":
+        """Load an exported model after checking its SHA-256.
+
+        `backbone` left out is the champion; `precision` left out is INT8 where that passed its
+        check at export, else fp32; `threads` left out is the number of physical cores.
+        Raises BundleError if the model is not there, or is not what was exported.
+        """
+        bundle = find(Path(models), backbone)
+        precision = bundle.choose(precision)
+        session = open_session(bundle.verified(precision), threads)
+        return cls._warm(bundle.info, precision, session)
+
+    @classmethod
+    def from_onnx(cls, path: Path | str, threads: int | None = None) -> "Classifier":
+        """Load an exported ONNX file without its bundle, by the metadata inside it."""
+        session = open_session(Path(path), threads)
+        info = from_metadata(session.get_modelmeta().custom_metadata_map, Path(path))
+        return cls._warm(info, None, session)
+
+    @classmethod
+    def _warm(
+        cls, info: BundleInfo, precision: Precision | None, session: ort.InferenceSession
+    ) -> "Classifier":
+        warm_up(session, info)
+        return cls(info, precision, session)
+
+    def predict(self, image: Source) -> list[Face]:
+        """Classify the faces in one picture (a path, encoded bytes or a PIL image).
+
+        Raises data.ImageError if it cannot be read.
+        """
+        return self.predict_batch([image])[0]
+
+    def predict_batch(self, images: Sequence[Source]) -> list[list[Face]]:
+        """Classify the faces of several pictures together; one list of faces a picture."""
+        return self.label([self.prepare(image) for image in images])
+
+    def prepare(self, image: Source) -> list[Region]:
+        """Decode a picture and cut out its faces. Raises data.ImageError if it cannot be read."""
+        source = Path(image) if isinstance(image, str) else image
+        return self.finder(decode(source), self.info.input)
+
+    def label(self, pictures: Sequence[Sequence[Region]]) -> list[list[Face]]:
+        """Classify the prepared faces of several pictures in common batches."""
+        regions = [region for picture in pictures for region in picture]
+        answers = iter(self.classify(self._stacked(regions)).tolist())
+        return [
+            [self._face(index, region, next(answers)) for index, region in enumerate(picture)]
+            for picture in pictures
+        ]
+
+    def classify(self, batch: np.ndarray) -> np.ndarray:
+        """Return p_man, float32 [N] in 0..1, for uint8 RGB images [N, size, size, 3]."""
+        name, output = self.info.input.name, self.info.output
+        chunks = (batch[start : start + _CHUNK] for start in range(0, len(batch), _CHUNK))
+        runs = [self.session.run([output], {name: chunk})[0].reshape(-1) for chunk in chunks]
+        return np.concatenate(runs) if runs else np.empty(0, np.float32)
+
+    def _stacked(self, regions: Sequence[Region]) -> np.ndarray:
+        size = self.info.input.size
+        batch = np.empty((len(regions), size, size, 3), np.uint8)
+        for index, region in enumerate(regions):
+            batch[index] = region.pixels
+        return batch
+
+    def _face(self, index: int, found: Region, p_man: float) -> Face:
+        box = (found.left, found.top, found.right, found.bottom)
+        return Face(index, *box, found.detection_score, p_man, label_of(p_man, self.info))

@@ -1,0 +1,66 @@
+"""Real, tiny bundles: a graph that answers by how much redder than blue an image is."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from inference import bundle
+
+SIZE = 16
+
+
+def make_info(backbone: str = "vgg16", **changes: object) -> bundle.BundleInfo:
+    facts = {
+        "backbone": backbone,
+        "input": {"size": SIZE, "framing": "stretch"},
+        "band": {"low": 0.3, "high": 0.7, "target_accuracy": 0.98},
+        "data": {"name": "drawn", "fingerprint": "d1", "counts": {"train": 8, "test": 4}},
+        "weights": {"source": "random", "fingerprint": "w1"},
+        "metrics": {"test_accuracy": 0.95, "test_accuracy_interval": (0.93, 0.97)},
+        "hyperparameters": {"depth": 2, "learning_rate": 1e-4},
+    }
+    return bundle.BundleInfo.model_validate(facts | changes)
+
+
+def save_onnx(path: Path, info: bundle.BundleInfo, slope: float = 0.1) -> Path:
+    """p_man = sigmoid(slope * (mean red - mean blue))."""
+    weights = np.array([[slope], [0], [-slope]], np.float32)
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["float"], ["means"], axes=[1, 2], keepdims=0),
+        helper.make_node("MatMul", ["means", "weights"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["p_man"]),
+    ]
+    size = info.input.size
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", size, size, 3])],
+        [helper.make_tensor_value_info("p_man", TensorProto.FLOAT, ["N", 1])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    helper.set_model_props(model, bundle.to_metadata(info))
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+def add_bundle(
+    models: Path, workshop: Path, backbone: str, slope: float, **changes: object
+) -> None:
+    info = make_info(backbone, **changes)
+    files = {
+        "model.onnx": save_onnx(workshop / "model.onnx", info, slope),
+        "model.int8.onnx": save_onnx(workshop / "model.int8.onnx", info, slope * 0.99),
+        "MODEL_CARD.md": workshop / "MODEL_CARD.md",
+    }
+    files["MODEL_CARD.md"].write_text(f"# Model card of {backbone}\n\nAnswers by red and blue.\n")
+    formats = {
+        "fp32": bundle.Format.of(files["model.onnx"], accuracy=0.95, latency_ms=12.0),
+        "int8": bundle.Format.of(files["model.int8.onnx"], accuracy=0.94, latency_ms=4.0),
+    }
+    info = info.model_copy(update={"formats": formats})
+    bundle.write(models / backbone, info, files)
