@@ -85,7 +85,7 @@ def build(
 
 
 def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
-    """SHA-256 (hex) of what determines the pixels: files by name, length and time, size, framing."""
+    """SHA-256 (hex) of what makes the pixels: files by name, length and time; size; framing."""
     digest = hashlib.sha256(f"{_VERSION} {size} {framing}\n".encode())
     for path in paths:
         try:
@@ -103,7 +103,7 @@ def _complete(place: Path, count: int, size: int) -> dict[int, str] | None:
         facts = json.loads((place / "store.json").read_text(encoding="utf-8"))
         broken = {int(row): str(reason) for row, reason in facts["broken"].items()}
         images = np.load(place / "images.npy", mmap_mode="r")  # Fails on a file cut short.
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
         return None
     whole = images.shape == (count - len(broken), size, size, 3) and images.dtype == np.uint8
     return broken if whole else None
@@ -128,7 +128,7 @@ def _write(
                 if isinstance(square, ImageError):
                     broken[row] = str(square)
                 else:
-                    file.write(square)
+                    file.write(square.data)
                 if progress:
                     progress(row + 1, len(paths))
             file.seek(0)

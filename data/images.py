@@ -17,9 +17,19 @@ MAX_PIXELS = 80_000_000
 """Images with more pixels are refused before they are decoded (240 MB of RGB)."""
 
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
-_SUFFIXES = frozenset(
-    ("jpg", "jpeg", "jfif", "mpo", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm")
-    + ("avif", "jp2")
+_SUFFIXES = (
+    "jpg",
+    "jpeg",
+    "jfif",
+    "png",
+    "webp",
+    "bmp",
+    "gif",
+    "tif",
+    "tiff",
+    "ppm",
+    "pgm",
+    "avif",
 )
 
 

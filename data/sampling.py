@@ -31,10 +31,10 @@ def sample(
     parts = manifest["split"].fillna("")  # Without official splits: one part for all.
     counts = pd.crosstab(parts, manifest["label"]).reindex(columns=[0, 1], fill_value=0)
     draw = _equal if balance == "equal" else _natural
-    quotas = pd.DataFrame(draw(counts.to_numpy(), wanted), counts.index, counts.columns)
+    quotas = dict(zip(counts.stack().index, draw(counts.to_numpy(), wanted).ravel(), strict=True))
     rng = np.random.default_rng(seed)
     drawn = [
-        rng.choice(rows, quotas.loc[stratum], replace=False)
+        rng.choice(rows, quotas[stratum], replace=False)
         for stratum, rows in manifest.groupby([parts, "label"]).indices.items()
     ]
     return manifest.iloc[np.sort(np.concatenate(drawn))].reset_index(drop=True)

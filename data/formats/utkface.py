@@ -33,11 +33,11 @@ def load(path: Path) -> Dataset:
     """Every image under `path` whose name has all four fields."""
     images = images_under(path)
     fields = {
-        image: map(int, match.groups())
+        image: tuple(map(int, match.groups()))
         for image in images
         if (match := _NAME.fullmatch(Path(image).name))
     }
-    frame = pd.DataFrame(fields.values(), columns=["age", "gender", "race"])
+    frame = pd.DataFrame(list(fields.values()), columns=["age", "gender", "race"])
     manifest = make_manifest(
         list(fields),
         1 - frame["gender"],
