@@ -1,0 +1,104 @@
+"""Writing a set of synthetic portraits to disk, in CelebA's layout."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data.formats.listing import images_in
+from data.formats.synthetic import MARKER
+from data.manifest import DataError
+from data.synthetic.people import attributes, person, shot
+from data.synthetic.portrait import draw
+
+_VERSION = 1  # Raise it when the same seed gives other portraits.
+_SHOTS = 3
+_SHARE_OF_MEN = 0.45
+_IMAGES = "img_align_celeba"
+
+
+def generate(
+    folder: Path,
+    count: int = 600,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write `count` portraits of `count` / 3 people to `folder` and return it.
+
+    The layout is CelebA's: `img_align_celeba/000001.jpg` (178 x 218), `list_attr_celeba.csv`,
+    `identity_CelebA.txt`, and the marker `synthetic.json`. There is no partition: splits are
+    made by identity. A complete set of the same count and seed is left as it is, another
+    synthetic set is replaced; the set appears at once, when it is complete.
+    `progress(done, count)` is called for each image.
+
+    Raises:
+        DataError: `count` is too small for both classes, or `folder` holds something else.
+    """
+    if count < 2 * _SHOTS:
+        raise DataError(
+            f"count={count}: at least {2 * _SHOTS} portraits are needed for both classes"
+        )
+    facts = {"version": _VERSION, "count": count, "seed": seed}
+    if _is_complete(folder, facts):
+        return folder
+    if folder.exists() and not (folder / MARKER).is_file() and any(folder.iterdir()):
+        raise DataError(f"{folder}: holds other files; name a new folder for synthetic portraits")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
+        whole = Path(made) / folder.name
+        _write(whole, count, seed, progress)
+        (whole / MARKER).write_text(json.dumps(facts), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        whole.replace(folder)
+    return folder
+
+
+def _is_complete(folder: Path, facts: dict[str, int]) -> bool:
+    try:
+        known = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return bool(known == facts) and len(images_in(folder / _IMAGES)) == facts["count"]
+    except (OSError, ValueError):
+        return False
+
+
+def _write(
+    folder: Path, count: int, seed: int, progress: Callable[[int, int], None] | None
+) -> None:
+    (folder / _IMAGES).mkdir(parents=True)
+    labels = _labels(-(-count // _SHOTS), seed)
+    names = [f"{number:06d}.jpg" for number in range(1, count + 1)]
+
+    def portray(index: int) -> dict[str, bool]:
+        return _portray(folder / _IMAGES / names[index], index, labels, seed)
+
+    rows = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for row in pool.map(portray, range(count)):
+            rows.append(row)
+            if progress:
+                progress(len(rows), count)
+    table = pd.DataFrame(rows, index=pd.Index(names, name="image_id"))
+    table.astype(int).mul(2).sub(1).to_csv(folder / "list_attr_celeba.csv")
+    lines = (f"{name} {index // _SHOTS + 1}\n" for index, name in enumerate(names))
+    (folder / "identity_CelebA.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def _labels(people: int, seed: int) -> np.ndarray:
+    men = max(1, round(_SHARE_OF_MEN * people))
+    return np.random.default_rng(seed).permutation(np.arange(people) < men).astype(int)
+
+
+def _portray(path: Path, index: int, labels: np.ndarray, seed: int) -> dict[str, bool]:
+    """Draw one image; person and shot have generators of their own, so that any can be redrawn."""
+    identity = index // _SHOTS
+    who = person(int(labels[identity]), np.random.default_rng((seed, identity)))
+    rng = np.random.default_rng((seed, identity, 1 + index % _SHOTS))
+    seen = shot(who, rng)
+    draw(who, seen).save(path, quality=int(rng.integers(78, 96)))
+    return attributes(who, seen)
