@@ -1,0 +1,188 @@
+"""`python -m tuning`: the search, as `make tune` calls it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+
+_CELEBA = Path("datasets") / "celeba"
+_QUICK_SAMPLES = 600
+
+
+@app.command()
+def tune(
+    data: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DATA",
+            help="Folder or table of face images (CelebA, a folder per class, CSV or parquet, "
+            "UTKFace, FairFace). Left out: the CelebA that `make data` fetched, else built-in "
+            "synthetic portraits. 'synthetic' asks for those.",
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(envvar="SAMPLES", min=0, help="Images to use; 0 for all.")
+    ] = 5000,
+    backbones: Annotated[
+        str,
+        typer.Option(envvar="BACKBONES", help="Comma-separated names, or 'all'."),
+    ] = "all",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PRESET",
+            help="How much to try: quick, standard or full. Left out: standard, for synthetic "
+            "portraits quick.",
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            envvar="BUDGET", min=0.1, help="Minutes for the whole run; the preset has its own."
+        ),
+    ] = None,
+    weights: Annotated[
+        str,
+        typer.Option(
+            envvar="WEIGHTS",
+            help="Pretrained weights: imagenet (downloaded), a folder with files such as "
+            "vgg16.weights.h5 and googlenet.onnx, or none for a random start.",
+        ),
+    ] = "imagenet",
+    balance: Annotated[
+        str,
+        typer.Option(
+            envvar="BALANCE", help="natural: classes as they are; equal: as many of each."
+        ),
+    ] = "natural",
+    drop_conflicts: Annotated[
+        bool,
+        typer.Option(
+            "--drop-conflicts",
+            envvar="DROP_CONFLICTS",
+            help="Leave out images whose label contradicts most of the same person's images.",
+        ),
+    ] = False,
+    algorithm: Annotated[
+        str,
+        typer.Option(
+            envvar="ALGORITHM", help="Keras Tuner's bayesian, hyperband or random search."
+        ),
+    ] = "bayesian",
+    size: Annotated[
+        int | None,
+        typer.Option(envvar="SIZE", help="Side of the input in pixels, 64 to 224; the preset's."),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RUN",
+            help="Name of the run; the same name goes on where it was. Left out: named after the "
+            "settings, so the same command goes on as well.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(envvar="SEED", help="Of everything random.")] = 0,
+    precision: Annotated[
+        str,
+        typer.Option(
+            envvar="PRECISION",
+            help="Arithmetic of the search: bfloat16, float32, or auto for the faster one that "
+            "this processor has. Winners are evaluated and exported in float32.",
+        ),
+    ] = "auto",
+    cache_gb: Annotated[
+        float, typer.Option(envvar="CACHE_GB", help="Disk budget of the frozen-trunk cache.")
+    ] = 20.0,
+    artifacts: Annotated[
+        Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
+    ] = Path("artifacts"),
+) -> None:
+    """Search fine-tuning depth, learning rate and head size for each backbone.
+
+    Everything goes to `artifacts/runs/<run>`: leaderboard.csv, metrics.json, report.html and the
+    winners. A run that was stopped, by whatever, goes on when the same command is given again.
+
+    Examples: `make tune`, `make tune DATA=celeba SAMPLES=5000 PRESET=standard`,
+    `make tune DATA=faces BACKBONES=resnet50,googlenet BUDGET=20`.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    source = data or _default_data(artifacts)
+    synthetic = source == "synthetic"
+    preset = preset or ("quick" if synthetic else "standard")
+    _check("PRESET", preset, ("quick", "standard", "full"))
+    _check("BALANCE", balance, ("natural", "equal"))
+    _check("ALGORITHM", algorithm, ("bayesian", "hyperband", "random"))
+    _check("PRECISION", precision, ("auto", "bfloat16", "float32"))
+    if not synthetic and not Path(source).exists():
+        _fail(f"DATA={source}: no such file or folder")
+    if weights not in ("imagenet", "none") and not Path(weights).is_dir():
+        _fail(f"WEIGHTS={weights} is not a folder; give one, or 'imagenet', or 'none'")
+
+    from data import DataError
+    from tuning.backbones import BACKBONES, MAX_SIZE, MIN_SIZE
+    from tuning.cache import CacheError
+    from tuning.precision import resolve
+    from tuning.presets import PRESETS
+    from tuning.run import tune as tune_run
+    from tuning.run_folder import RunError, Settings
+    from tuning.weights import WeightsError
+
+    names = _names(backbones, tuple(BACKBONES))
+    size = size or PRESETS[preset].size
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        _fail(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
+    settings = Settings(
+        data=source if synthetic else str(Path(source).resolve()),
+        samples=samples or None,
+        balance=balance,
+        drop_conflicts=drop_conflicts,
+        backbones=names,
+        preset=preset,
+        size=size,
+        budget=budget or PRESETS[preset].minutes,
+        weights=weights if weights in ("imagenet", "none") else str(Path(weights).resolve()),
+        algorithm=algorithm,
+        seed=seed,
+        precision=resolve(precision),
+    )
+    try:
+        tune_run(settings, artifacts, run, cache_gb)
+    except (DataError, WeightsError, CacheError, RunError, RuntimeError) as error:
+        _fail(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        _fail("stopped; the same command goes on where it was", code=130)
+
+
+def _default_data(artifacts: Path) -> str:
+    celeba = artifacts / _CELEBA
+    return str(celeba) if celeba.exists() else "synthetic"
+
+
+def _names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    if names in ((), ("all",)):
+        return known
+    for name in names:
+        _check("BACKBONES", name, known)
+    return names
+
+
+def _check(setting: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        _fail(f"{setting}={value}: must be one of {', '.join(known)}", code=2)
+
+
+def _fail(message: str, code: int = 1) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m tuning")

@@ -1,0 +1,119 @@
+"""Keras Tuner's oracles, held to the study's plan of fine-tuning depths and to its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras_tuner
+import numpy as np
+from keras_tuner import oracles
+
+from tuning.trial import OBJECTIVE
+
+ALGORITHMS = ("bayesian", "hyperband", "random")
+_INITIAL_POINTS = 4
+
+
+def search_space(max_depth: int) -> keras_tuner.HyperParameters:
+    """The hyperparameters of a study, see `tuning.trial.Hyperparameters`."""
+    space = keras_tuner.HyperParameters()
+    space.Int("depth", 0, max_depth) if max_depth else space.Fixed("depth", 0)
+    space.Float("learning_rate", 3e-5, 6e-4, sampling="log", default=2e-4)
+    space.Choice("head_units", [0, 64, 128, 256, 512], ordered=True, default=256)
+    space.Float("dropout", 0.1, 0.5, step=0.1, default=0.3)
+    return space
+
+
+def create(
+    algorithm: str,
+    depths: tuple[int, ...],
+    epochs: int,
+    seed: int,
+    out_of_time: Callable[[], bool],
+) -> keras_tuner.Oracle:
+    """An oracle for a study.
+
+    Args:
+        algorithm: of `ALGORITHMS`. Hyperband picks depths by itself among the planned ones.
+        depths: fine-tuning depth of each trial, in order.
+        epochs: of a full trial.
+        seed: of the oracle's random numbers.
+        out_of_time: asked before each trial; true ends the study.
+    """
+    common: dict[str, Any] = {
+        "objective": keras_tuner.Objective(OBJECTIVE, "max"),
+        "hyperparameters": search_space(max(depths)),
+        "seed": seed,
+        "allow_new_entries": False,
+    }
+    if algorithm == "hyperband":
+        oracle = _Hyperband(max_epochs=epochs, factor=3, **common)
+    elif algorithm == "bayesian":
+        oracle = _Bayesian(max_trials=len(depths), num_initial_points=_INITIAL_POINTS, **common)
+    else:
+        oracle = _Random(max_trials=len(depths), **common)
+    oracle.depths = depths
+    oracle.out_of_time = out_of_time
+    oracle.verbose = 0
+    return oracle
+
+
+class _Timed(keras_tuner.Oracle):
+    """Mixin: starts no trial after the study's time."""
+
+    depths: tuple[int, ...]
+    out_of_time: Callable[[], bool]
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if self.trials and self.out_of_time():
+            return {"status": "STOPPED"}
+        return self.suggest(trial_id)
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        return super().populate_space(trial_id)
+
+
+class _Planned(_Timed):
+    """Mixin: the n-th trial has the plan's n-th depth.
+
+    The first trial at a depth starts from known ground: the defaults at depths 0 and 1, the best
+    configuration so far below that. The others are the algorithm's own.
+    """
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        depth = self.planned_depth()
+        if depth not in self.depths[: len(self.trials)]:
+            return {"status": "RUNNING", "values": {**self._known_ground(depth), "depth": depth}}
+        suggestion = super().suggest(trial_id)
+        if suggestion["status"] == "RUNNING":
+            suggestion["values"]["depth"] = depth
+        return suggestion
+
+    def planned_depth(self) -> int:
+        return self.depths[min(len(self.trials), len(self.depths) - 1)]
+
+    def _known_ground(self, depth: int) -> dict[str, Any]:
+        best = self.get_best_trials(1)
+        if depth > 1 and best:
+            return best[0].hyperparameters.values
+        return {hp.name: hp.default for hp in self.hyperparameters.space}
+
+
+class _Random(_Planned, oracles.RandomSearchOracle):
+    pass
+
+
+class _Bayesian(_Planned, oracles.BayesianOptimizationOracle):
+    """Maximises its acquisition function at the planned depth only."""
+
+    def _get_hp_bounds(self) -> np.ndarray:
+        bounds = super()._get_hp_bounds().astype(np.float64)
+        for row, hp in zip(bounds, self._nonfixed_space(), strict=True):
+            if hp.name == "depth":
+                row[:] = hp.value_to_prob(self.planned_depth())
+        return bounds
+
+
+class _Hyperband(_Timed, oracles.HyperbandOracle):
+    pass

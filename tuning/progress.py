@@ -1,0 +1,180 @@
+"""What a person sees while a run works: one line an event, a live bar below on a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from tuning.study import TrialRecord
+from tuning.trial import Hyperparameters, TrialResult
+
+
+class Progress:
+    """Prints a run's events to standard output.
+
+    Args:
+        console: where to; by default the terminal.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        self._started = time.monotonic()
+        self._shares: dict[str, float] = {}
+        self._done = 0.0
+        self._backbone = ""
+        self._trials = 0
+        self._planned = 1
+        self._bars: Bars | None = None
+
+    def expect(self, shares: dict[str, float]) -> None:
+        """Tell the backbones to come with their share of the work, on any scale."""
+        self._shares = shares
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """Print a line."""
+        self.console.print(text, style=style, soft_wrap=True)
+
+    @contextmanager
+    def backbone(self, name: str, title: str) -> Iterator[None]:
+        """While one backbone's search runs."""
+        self._backbone, self._trials, self._planned = name, 0, 1
+        number = list(self._shares).index(name) + 1
+        self.say(f"\n{title} ({number} of {len(self._shares)})", style="bold")
+        with self._live():
+            yield
+        self._done += self._shares[name]
+
+    def planned(self, depths: list[int]) -> None:
+        """The study's plan is made."""
+        self._planned = len(depths) + 1
+        counts = ", ".join(f"{depths.count(d)} at depth {d}" for d in sorted(set(depths)))
+        self.say(f"  plan: {len(depths)} trials ({counts}), then a refit")
+
+    def trial_done(self, record: TrialRecord, best: TrialResult | None) -> None:
+        """A trial ended."""
+        self._trials += 1
+        title = f"  trial {record.trial}  {describe(record.hyperparameters)}"
+        if record.result is None:
+            self.say(f"{title}  failed: {record.note}", style="red")
+            return
+        best_so_far = f"best AUC {best.val_auc:.4f}" if best else ""
+        self.say(f"{title}  {figures(record.result)}  {best_so_far}{self._left()}")
+
+    def refit_done(self, result: TrialResult, best: TrialResult) -> None:
+        """The winner was trained again, longer."""
+        kept = "kept" if result.val_auc > best.val_auc else "the trial's weights are kept"
+        self.say(f"  refit     {describe(result.hyperparameters)}  {figures(result)}  {kept}")
+
+    def steps(self, what: str) -> Callable[[int, int], None]:
+        """A bar for a long pass over images: call the result with done and total."""
+        task = None
+        started = time.monotonic()
+
+        def update(done: int, total: int) -> None:
+            nonlocal task
+            if self._bars and task is None:
+                task = self._bars.add_task(f"  {what}", total=total)
+            if self._bars and task is not None:
+                self._bars.update(task, completed=done, visible=done < total)
+            if done >= total:
+                seconds = time.monotonic() - started
+                self.say(f"  {what}: {total:,} in {seconds:.0f} s")
+
+        return update
+
+    def epochs(
+        self, name: str, hyperparameters: Hyperparameters
+    ) -> Callable[[int, int, dict[str, float]], None]:
+        """A bar for the epochs of one training."""
+        bars = self._bars
+        task = bars.add_task(f"  {name} {describe(hyperparameters)}", total=None) if bars else None
+
+        def update(done: int, total: int, _: dict[str, float]) -> None:
+            if bars and task is not None:
+                bars.update(task, completed=done, total=total, visible=done < total)
+
+        return update
+
+    @contextmanager
+    def bar(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar outside the backbones' searches."""
+        with self._live():
+            yield self.steps(what)
+
+    def winner(self, facts: dict[str, Any]) -> None:
+        """A backbone is done."""
+        self.say(f"  winner on test images: {_accuracy(facts)}")
+
+    def summary(
+        self, ranked: list[dict[str, Any]], notices: list[str], seconds: float | None, report: Path
+    ) -> None:
+        """The run is done."""
+        table = Table("backbone", "depth", "test accuracy", "balanced", "AUC", "calibration error")
+        for facts in ranked:
+            test = facts["test"]
+            before = test["uncalibrated"]["calibration_error"]
+            table.add_row(
+                facts["backbone"],
+                str(facts["hyperparameters"]["depth"]),
+                _accuracy(facts),
+                f"{100 * test['balanced_accuracy']:.2f} %",
+                f"{test['auc']:.4f}",
+                f"{before:.3f} -> {test['calibration_error']:.3f}",
+            )
+        self.say("")
+        self.console.print(table)
+        for notice in notices:
+            self.say(notice)
+        took = f" after {seconds / 60:.1f} min" if seconds else ""
+        self.say(f"Done{took}. Report: {report}")
+
+    @contextmanager
+    def _live(self) -> Iterator[None]:
+        if not self.console.is_terminal:
+            yield
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Bars(
+            *columns, TimeRemainingColumn(), console=self.console, transient=True
+        ) as self._bars:
+            yield
+        self._bars = None
+
+    def _left(self) -> str:
+        share = self._shares.get(self._backbone, 1.0)
+        done = self._done + share * min(1.0, self._trials / self._planned)
+        total = sum(self._shares.values())
+        if not done or done >= total:
+            return ""
+        minutes = (time.monotonic() - self._started) * (total - done) / done / 60
+        return f"  about {minutes:.0f} min left" if minutes >= 1 else "  under a minute left"
+
+
+def _accuracy(facts: dict[str, Any]) -> str:
+    test = facts["test"]
+    low, high = test["accuracy_interval"]
+    return f"{100 * test['accuracy']:.2f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def describe(hp: Hyperparameters) -> str:
+    """Hyperparameters in a few words."""
+    return (
+        f"depth {hp.depth}  rate {hp.learning_rate:.1e}  head {hp.head_units:3d}  "
+        f"dropout {hp.dropout:.1f}"
+    )
+
+
+def figures(result: TrialResult) -> str:
+    """A result in a few words."""
+    return (
+        f"accuracy {100 * result.val_accuracy:5.2f} %  AUC {result.val_auc:.4f}  "
+        f"{result.seconds:5.1f} s"
+    )

@@ -1,0 +1,264 @@
+"""A whole run: data, one search a backbone, leaderboard, metrics, report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import data
+from data import Dataset, ImageStore
+from tuning import report
+from tuning import weights as weight_sources
+from tuning.backbone_search import Task, search, trial_rows
+from tuning.backbones import BACKBONES
+from tuning.cache import TrunkCache
+from tuning.files import read_json, write_json, write_text
+from tuning.presets import PRESETS
+from tuning.progress import Progress
+from tuning.run_folder import RunFolder, Settings, leaderboard
+from tuning.study import TrialRecord
+from tuning.weights import Weights, WeightsError
+
+FRAMING: data.Framing = "stretch"
+SYNTHETIC = "synthetic"
+SYNTHETIC_NOTICE = (
+    "Synthetic portraits: these figures measure the plumbing, not how people's faces are "
+    "classified. Give DATA=<folder> for real ones."
+)
+RANDOM_NOTICE = "Random start (no pretrained weights): expect far lower accuracy."
+LABEL_NOTICE = (
+    "The label is what annotators perceived in a photo (CelebA's 'Male', yes or no), "
+    "not a person's gender."
+)
+_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy", "pandas", "pillow")
+
+
+def tune(settings: Settings, artifacts: Path, run_name: str | None, cache_gb: float) -> RunFolder:
+    """Search all backbones of a run, or go on with a run that was interrupted.
+
+    Args:
+        settings: what the user chose.
+        artifacts: folder for everything a run makes.
+        run_name: folder name under `artifacts/runs`; None names it after the settings.
+        cache_gb: disk budget of the trunk cache.
+
+    Returns:
+        the finished run's folder.
+
+    Raises:
+        DataError, WeightsError, CacheError, RunError: with a line for the user.
+    """
+    progress = Progress()
+    run = RunFolder(artifacts / "runs" / (run_name or default_name(settings)))
+    with run.lock():
+        dataset = open_dataset(settings, artifacts, progress)
+        _greet(settings, dataset, run, progress)
+        weights, settings_used = _pretrained(settings, dataset.synthetic, progress)
+        store = image_store(settings, dataset, artifacts, progress)
+        run.begin(settings, _facts(dataset, store, settings_used))
+        _write_manifest(run, store)
+        task = Task(
+            run,
+            settings,
+            PRESETS[settings.preset],
+            store,
+            TrunkCache(artifacts / "cache" / "trunk", int(cache_gb * 1e9)),
+            progress,
+        )
+        winners = _search_all(task, weights)
+        _finish(task, winners)
+    return run
+
+
+def default_name(settings: Settings) -> str:
+    """A name that says data and preset and is another one for other settings."""
+    digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()
+    return f"{Path(settings.data).name or 'data'}-{settings.preset}-{digest[:6]}"
+
+
+def open_dataset(settings: Settings, artifacts: Path, progress: Progress) -> Dataset:
+    """Load the run's data set; the synthetic one is drawn when it is not there yet."""
+    if settings.data != SYNTHETIC:
+        return data.load(Path(settings.data))
+    from data.synthetic import generate
+
+    with progress.bar("drawing synthetic portraits") as update:
+        folder = generate(artifacts / "datasets" / SYNTHETIC, seed=settings.seed, progress=update)
+    return data.load(folder)
+
+
+def image_store(
+    settings: Settings, dataset: Dataset, artifacts: Path, progress: Progress
+) -> ImageStore:
+    """Sample, split and decode the run's images."""
+    manifest = dataset.manifest
+    if settings.drop_conflicts:
+        manifest = data.drop_conflicts(manifest)
+    manifest = data.sample(manifest, settings.samples, settings.balance, settings.seed)
+    manifest = data.split(manifest, seed=settings.seed)
+    with progress.bar("decoding images") as update:
+        return data.build(
+            manifest, settings.size, FRAMING, artifacts / "cache" / "images", progress=update
+        )
+
+
+def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progress) -> None:
+    progress.say(f"Run {run.name} in {run.path}", style="bold")
+    if dataset.synthetic:
+        progress.say(SYNTHETIC_NOTICE, style="yellow")
+    progress.say(LABEL_NOTICE)
+    for note in dataset.notes:
+        progress.say(f"note: {note}")
+    budget = f", at most {settings.budget:g} min" if settings.budget else ""
+    progress.say(
+        f"{dataset.name}: {len(dataset.manifest):,} images; preset {settings.preset}, "
+        f"{settings.size} px, {settings.precision.removeprefix('mixed_')}{budget}"
+    )
+
+
+def _pretrained(
+    settings: Settings, synthetic: bool, progress: Progress
+) -> tuple[dict[str, Weights], str]:
+    """All weights before anything is computed, so that a missing file is told at once."""
+    try:
+        return _load_weights(settings, settings.weights), settings.weights
+    except WeightsError as error:
+        if not (synthetic and settings.weights == "imagenet"):
+            raise
+        progress.say(f"note: {error}", style="yellow")
+    progress.say(RANDOM_NOTICE, style="yellow")
+    return _load_weights(settings, "none"), "none"
+
+
+def _load_weights(settings: Settings, source: str) -> dict[str, Weights]:
+    return {
+        name: weight_sources.load(BACKBONES[name], source, settings.seed)
+        for name in settings.backbones
+    }
+
+
+def _facts(dataset: Dataset, store: ImageStore, weights: str) -> dict[str, Any]:
+    splits = store.manifest.groupby("split")
+    return {
+        "data": {
+            "name": dataset.name,
+            "synthetic": dataset.synthetic,
+            "fingerprint": store.fingerprint,
+        },
+        "images": {
+            "framing": FRAMING,
+            "broken": [list(item) for item in store.broken],
+            "notes": list(dataset.notes),
+            "splits": {
+                str(split): {
+                    "count": len(rows),
+                    "share_man": float(rows["label"].mean()),
+                    "identities": int(rows["identity"].nunique()),
+                }
+                for split, rows in splits
+            },
+        },
+        "weights": weights,
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except ModuleNotFoundError:
+            continue
+    return versions
+
+
+def _write_manifest(run: RunFolder, store: ImageStore) -> None:
+    if not run.manifest.exists():
+        write_text(run.manifest, store.manifest.to_csv(index=False))
+
+
+def _search_all(task: Task, weights: dict[str, Weights]) -> dict[str, dict[str, Any]]:
+    """Search each backbone in turn; those that are cheap to run come first."""
+    names = sorted(task.settings.backbones, key=lambda name: BACKBONES[name].gmacs)
+    shares = {name: BACKBONES[name].gmacs ** 0.5 for name in names}
+    task.progress.expect(shares)
+    clock = _Clock(task.run, task.settings.budget)
+    winners: dict[str, dict[str, Any]] = {}
+    for number, name in enumerate(names):
+        left = clock.left()
+        share = shares[name] / sum(shares[other] for other in names[number:])
+        with task.progress.backbone(name, BACKBONES[name].title):
+            winners[name] = search(
+                task,
+                BACKBONES[name],
+                weights[name],
+                None if left is None else left * share,
+                _keep_trials(task.run, name),
+            )
+        clock.save()
+        task.progress.winner(winners[name])
+    return winners
+
+
+def _keep_trials(run: RunFolder, backbone: str) -> Callable[[list[TrialRecord]], None]:
+    def keep(records: list[TrialRecord]) -> None:
+        write_json(run.study(backbone) / "trials.json", trial_rows(backbone, records))
+        rows = [
+            row
+            for path in sorted(run.path.glob("studies/*/trials.json"))
+            for row in read_json(path) or []
+        ]
+        run.write_leaderboard(leaderboard(rows))
+
+    return keep
+
+
+class _Clock:
+    """The run's budget over all the sessions that work on it."""
+
+    def __init__(self, run: RunFolder, minutes: float | None) -> None:
+        self._path = run.path / "clock.json"
+        self._before = float((read_json(self._path) or {}).get("seconds", 0.0))
+        self._budget = None if minutes is None else 60 * minutes
+        self._started = time.monotonic()
+
+    def left(self) -> float | None:
+        """Seconds left, None for no limit."""
+        return None if self._budget is None else max(0.0, self._budget - self.spent())
+
+    def spent(self) -> float:
+        """Seconds worked on the run so far."""
+        return self._before + time.monotonic() - self._started
+
+    def save(self) -> None:
+        """Record the time spent."""
+        write_json(self._path, {"seconds": self.spent()})
+
+
+def _finish(task: Task, winners: dict[str, dict[str, Any]]) -> None:
+    ranked = sorted(winners.values(), key=lambda facts: -facts["val"]["auc"])
+    config = read_json(task.run.config)
+    notices = [LABEL_NOTICE]
+    if config["data"]["synthetic"]:
+        notices.insert(0, SYNTHETIC_NOTICE)
+    if config["weights"] == "none":
+        notices.insert(0, RANDOM_NOTICE)
+    clock = read_json(task.run.path / "clock.json") or {}
+    metrics = {
+        "run": task.run.name,
+        "notices": notices,
+        "seconds": clock.get("seconds"),
+        "winners": {facts["backbone"]: facts for facts in ranked},
+    }
+    write_json(task.run.metrics, metrics)
+    report.write(task.run, config, metrics, pd.read_csv(task.run.leaderboard))
+    task.progress.summary(ranked, notices, clock.get("seconds"), task.run.report)
