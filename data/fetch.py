@@ -1,0 +1,64 @@
+"""Fetching CelebA: the public Kaggle copy, through kagglehub."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from data.formats import load
+from data.manifest import DataError, Dataset
+
+HANDLE = "jessicali9530/celeba-dataset"
+PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
+
+
+def fetch(to: Path, download: Callable[[str], str] | None = None) -> Dataset:
+    """Download CelebA (about 1.3 GB, kept in kagglehub's cache), link it at `to`, and load it.
+
+    What is already at `to` is loaded and not fetched again. `download` takes the data set's
+    handle and returns the folder it made; by default it is `kagglehub.dataset_download`.
+
+    Raises:
+        DataError: the download failed, what came is no data set, or `to` holds something else.
+    """
+    if to.exists() and any(to.iterdir()):
+        return load(to)
+    try:
+        source = Path((download or _kagglehub())(HANDLE)).absolute()
+    except Exception as error:  # Network, credentials, quota, disk: kagglehub raises them all.
+        raise DataError(_manual(error)) from error
+    load(source)
+    _link(to, source)
+    return load(to)
+
+
+def _kagglehub() -> Callable[[str], str]:
+    import kagglehub
+
+    return kagglehub.dataset_download
+
+
+def _manual(error: Exception) -> str:
+    return (
+        f"CelebA could not be fetched: {_reason(error)}. By hand: download the zip from {PAGE}, "
+        "unpack it, and say where: make tune DATA=<folder>"
+    )
+
+
+def _reason(error: Exception) -> str:
+    kind = type(error).__name__
+    if "Connect" in kind or "Timeout" in kind:
+        return "no connection to Kaggle"
+    text = " ".join(str(error).split())
+    return f"{kind}: {text[:119]}…" if len(text) > 120 else f"{kind}: {text}".rstrip(": .")
+
+
+def _link(to: Path, source: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if to.is_symlink():
+        to.unlink()  # It points to a cache that is gone, or else it would have been loaded.
+    elif to.exists():
+        to.rmdir()
+    try:
+        to.symlink_to(source, target_is_directory=True)
+    except OSError:  # File systems and systems without links.
+        shutil.copytree(source, to)
