@@ -6,7 +6,12 @@
 ('woman', 0.03)
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Faces are nobody else's business. From 1.29 on, onnxruntime reports its use to Microsoft unless
+# this is set before it is imported (microsoft/onnxruntime#27379).
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from inference.bundle import BundleError

@@ -16,8 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="""Use the face classifiers that `make export` wrote: on files, on a web page, timed.
 
-    The answer is what CelebA's annotators would have perceived (woman or man), not a person's
-    gender, and "uncertain" where the model is not sure enough.
+    The answer is what the annotators of the training images would have perceived (woman or man),
+    not a person's gender, and "uncertain" where the model is not sure enough.
     """,
 )
 

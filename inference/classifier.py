@@ -21,7 +21,8 @@ class Face:
     """A face in a picture, in pixels of the upright picture (right and bottom excluded).
 
     `detection_score` is None where no detector was asked. `p_man` is the calibrated probability
-    that CelebA's annotators would have perceived a man; `label` is "uncertain" inside the band.
+    that the annotators of the training images would have perceived a man; inside the uncertainty
+    band `label` is "uncertain".
     """
 
     face: int

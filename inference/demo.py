@@ -34,26 +34,27 @@ _ONE_MODEL = "model"  # events of this group run one at a time: a run uses all c
 
 ABOUT = """
 ### What the answer means
-The models learned from CelebA, where annotators marked each face as male or not. The answer is
-**what such annotators would most likely have perceived** in this picture. It is not a person's
-gender, which a picture cannot show, and the two labels leave out many people.
+The models learned from face pictures that annotators had marked as showing a man or a woman. The
+answer is **what such annotators would most likely have perceived** in this picture. It is not a
+person's gender, which a picture cannot show, and the two labels leave out many people.
 
 ### What it must not be used for
 Deciding anything about a person: access, prices, hiring, policing, advertising by presumed gender,
-or anything about someone who did not agree to it. Errors are not spread evenly; the model cards
-say for whom there are more.
+or anything about someone who did not agree to it. Errors are not spread evenly over people.
 
 ### "Uncertain"
 Inside its uncertainty band a model does not decide. The band is set at export so that the decisions
 that remain reach a stated accuracy on the validation pictures.
 
 ### Your picture
-It is classified on the machine that runs this page and sent nowhere else. It is not stored with
-the answer or logged; the temporary upload is deleted within minutes.
+It is classified on the machine that runs this page and sent nowhere else. Neither it nor the answer
+is stored or logged; the temporary upload is deleted within minutes.
 
 ### Framing
-The whole picture is taken as one face, framed as in CelebA: upright, head and shoulders, the face
-in the middle. Crop other pictures first.
+The whole picture is taken as one face, framed as the training pictures are: upright, head and
+shoulders, the face in the middle. Crop other pictures first.
+
+### Model cards
 """
 
 
@@ -81,7 +82,7 @@ def serve(models: Path, host: str, port: int) -> None:
             quiet=True,
             run_history=False,
             max_file_size=MAX_UPLOAD,
-            footer_links=["api", "settings"],
+            footer_links=["api"],
             theme=_theme(),
             css_paths=_CSS,
             prevent_thread_lock=True,
@@ -107,10 +108,18 @@ def build(models: Path) -> gr.Blocks:
         with gr.Tab("About"):
             gr.Markdown(ABOUT)
             for bundle in bundles:
-                with gr.Accordion(f"Model card: {bundle.info.backbone}", open=False):
+                with gr.Accordion(bundle.folder.name, open=False):
                     gr.Markdown(bundle.card or "This model was exported without a card.")
-        gr.api(lambda: _facts(bundles).to_dict("records"), api_name="models")
+        _api(bundles)
     return page.queue(max_size=_QUEUE)
+
+
+def _api(bundles: list[Bundle]) -> None:
+    def models() -> list[dict]:
+        """List the exported models, the champion first, with the figures measured at export."""
+        return [_facts(bundle) for bundle in bundles]
+
+    gr.api(models, api_name="models")
 
 
 def _readable(models: Path) -> list[Bundle]:
@@ -150,19 +159,18 @@ def _photo_tab(bundles: list[Bundle], load: Callable[[str], Classifier]) -> None
             picture = gr.Image(
                 label="Picture of one face",
                 sources=["upload", "webcam", "clipboard"],
-                height=380,
+                height=420,
                 buttons=["fullscreen"],
                 elem_id="picture",
             )
+        with gr.Column():
+            answer = gr.HTML(_EMPTY, elem_id="answer")
             model = gr.Radio(
                 [(_choice(bundle), name) for bundle, name in zip(bundles, names, strict=True)],
                 value=names[0],
-                label="Model",
-                info="with its accuracy on the test pictures; the best one is chosen",
+                label="Model, with its accuracy on the test pictures",
                 elem_id="model",
             )
-        with gr.Column():
-            answer = gr.HTML(_EMPTY, elem_id="answer")
     # preprocess=False: Pillow reads the upload in `data.decode`, which takes what people have and
     # says what is wrong with the rest; Gradio still checks that the file is an upload.
     gr.on(
@@ -223,7 +231,7 @@ def _answer_html(answer: Answer, classifier: Classifier) -> str:
 <dl><div><dt>read and resize</dt><dd>{answer.decode_ms:.1f} ms</dd></div>
 <div><dt>model</dt><dd>{answer.model_ms:.1f} ms</dd></div>
 <div><dt>answered by</dt><dd>{escape(answer.backbone)}, {answer.precision}</dd></div></dl>
-<p class="small">What CelebA's annotators would most likely have perceived, not who a person is.</p>
+<p class="small">What annotators would most likely have perceived, not who a person is.</p>
 </div>"""
 
 
@@ -252,7 +260,7 @@ def _header(bundles: list[Bundle]) -> str:
         else ""
     )
     return f"""<header><h1>Face classifier</h1>
-<p>How would CelebA's annotators have labelled this face, and how sure is the model?</p>
+<p>Would annotators have labelled this face woman or man, and how sure is the model?</p>
 {banner}</header>"""
 
 
@@ -261,49 +269,45 @@ def _choice(bundle: Bundle) -> str:
     return bundle.folder.name + ("" if accuracy is None else f" · {accuracy:.1%}")
 
 
-def _facts(bundles: list[Bundle]) -> pd.DataFrame:
-    """Return one row a model with the figures measured at export, in the precision served."""
-    rows = []
-    for bundle in bundles:
-        precision = bundle.choose()
-        form, metrics = bundle.info.formats[precision], bundle.info.metrics
-        low, high = metrics.test_accuracy_interval or (None, None)
-        rows.append(
-            {
-                "model": bundle.folder.name,
-                "precision": precision,
-                "test_accuracy": metrics.test_accuracy,
-                "interval_low": low,
-                "interval_high": high,
-                "latency_ms": form.latency_ms,
-                "throughput": form.throughput,
-                "megabytes": form.bytes / 1e6,
-                "synthetic": bundle.info.synthetic,
-            }
-        )
-    return pd.DataFrame(rows)
+def _facts(bundle: Bundle) -> dict[str, Any]:
+    """Return the figures measured at export, in the precision that is served."""
+    precision = bundle.choose()
+    form, metrics = bundle.info.formats[precision], bundle.info.metrics
+    return {
+        "model": bundle.folder.name,
+        "test_accuracy": metrics.test_accuracy,
+        "test_accuracy_interval": metrics.test_accuracy_interval,
+        "precision": precision,
+        "latency_ms": form.latency_ms,
+        "throughput": form.throughput,
+        "megabytes": form.bytes / 1e6,
+        "synthetic": bundle.info.synthetic,
+    }
 
 
 def _table(bundles: list[Bundle]) -> str:
-    facts = _facts(bundles)
-    table = pd.DataFrame(
+    rows = [
         {
             "Model": facts["model"],
-            "Test accuracy": facts["test_accuracy"].map("{:.1%}".format, na_action="ignore"),
-            "95 % interval": [
-                f"{low:.1%} to {high:.1%}" if pd.notna(low) else None
-                for low, high in zip(facts["interval_low"], facts["interval_high"], strict=True)
-            ],
+            "Test accuracy": _number(facts["test_accuracy"], ".1%"),
+            "95 % interval": " to ".join(
+                _number(end, ".1%") for end in facts["test_accuracy_interval"] or (None,)
+            ),
             "Served as": facts["precision"],
-            "ms a picture": facts["latency_ms"].map("{:.1f}".format, na_action="ignore"),
-            "Pictures a second": facts["throughput"].map("{:.0f}".format, na_action="ignore"),
-            "MB": facts["megabytes"].map("{:.1f}".format),
+            "ms a picture": _number(facts["latency_ms"], ".1f"),
+            "Pictures a second": _number(facts["throughput"], ".0f"),
+            "MB": _number(facts["megabytes"], ".1f"),
         }
-    )
-    html = table.to_html(index=False, border=0, na_rep="-", classes="models")
+        for facts in map(_facts, bundles)
+    ]
+    html = pd.DataFrame(rows).to_html(index=False, border=0, classes="models")
     return f"""<div class="scroll" tabindex="0">{html}</div>
-<p class="small">The first is the champion. Accuracy on the test pictures; speed as measured when
-the model was exported (one picture at a time, and 16 together).</p>"""
+<p class="small">The first is the champion. Speed as measured when the model was exported: one
+picture at a time, and 16 together.</p>"""
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
 
 
 def _theme() -> gr.Theme:
@@ -313,4 +317,18 @@ def _theme() -> gr.Theme:
         neutral_hue="slate",
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
+    ).set(
+        body_background_fill="*neutral_50",
+        block_border_width="1px",
+        block_label_background_fill="*background_fill_primary",
+        block_label_text_color="*body_text_color",
+        block_label_text_color_dark="*body_text_color",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_title_background_fill="none",
+        block_title_background_fill_dark="none",
+        block_title_text_color="*body_text_color",
+        block_title_text_color_dark="*body_text_color",
+        checkbox_label_background_fill_selected="*primary_700",
+        checkbox_label_background_fill_selected_dark="*primary_700",
     )

@@ -3,21 +3,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tiny_bundles import add_bundle
-
-from inference import bundle
+from tiny_bundles import add_models
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """A models folder: the champion resnet50, and vgg16, which answers the other way round."""
-    folder = tmp_path / "models"
-    workshop = tmp_path / "workshop"
-    workshop.mkdir()
-    add_bundle(folder, workshop, "resnet50", 0.1)
-    add_bundle(folder, workshop, "vgg16", -0.1, metrics={"test_accuracy": 0.91}, synthetic=True)
-    bundle.write_index(folder, "resnet50", ["resnet50", "vgg16"])
-    return folder
+    return add_models(tmp_path)
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -110,3 +111,7 @@ def test_an_unreadable_picture_raises(models: Path, tmp_path: Path) -> None:
     path.write_text("hello")
     with pytest.raises(ImageError):
         Classifier.load(models).predict(path)
+
+
+def test_onnxruntime_reports_to_nobody() -> None:
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"

@@ -64,3 +64,13 @@ def add_bundle(
     }
     info = info.model_copy(update={"formats": formats})
     bundle.write(models / backbone, info, files)
+
+
+def add_models(folder: Path) -> Path:
+    """A models folder: the champion resnet50, and vgg16, which answers the other way round."""
+    models, workshop = folder / "models", folder / "workshop"
+    workshop.mkdir()
+    add_bundle(models, workshop, "resnet50", 0.1)
+    add_bundle(models, workshop, "vgg16", -0.1, metrics={"test_accuracy": 0.91}, synthetic=True)
+    bundle.write_index(models, "resnet50", ["resnet50", "vgg16"])
+    return models
