@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from data import Balance
+from tuning import quiet
+from tuning.precision import Precision, resolve
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
@@ -34,7 +37,7 @@ def tune(
         typer.Option(envvar="BACKBONES", help="Comma-separated names, or 'all'."),
     ] = "all",
     preset: Annotated[
-        str | None,
+        Literal["quick", "standard", "full"] | None,
         typer.Option(
             envvar="PRESET",
             help="How much to try: quick, standard or full. Left out: standard, for synthetic "
@@ -56,7 +59,7 @@ def tune(
         ),
     ] = "imagenet",
     balance: Annotated[
-        str,
+        Balance,
         typer.Option(
             envvar="BALANCE", help="natural: classes as they are; equal: as many of each."
         ),
@@ -70,7 +73,7 @@ def tune(
         ),
     ] = False,
     algorithm: Annotated[
-        str,
+        Literal["bayesian", "hyperband", "random"],
         typer.Option(
             envvar="ALGORITHM", help="Keras Tuner's bayesian, hyperband or random search."
         ),
@@ -89,7 +92,7 @@ def tune(
     ] = None,
     seed: Annotated[int, typer.Option(envvar="SEED", help="Of everything random.")] = 0,
     precision: Annotated[
-        str,
+        Precision,
         typer.Option(
             envvar="PRECISION",
             help="Arithmetic of the search: bfloat16, float32, or auto for the faster one that "
@@ -111,24 +114,18 @@ def tune(
     Examples: `make tune`, `make tune DATA=celeba SAMPLES=5000 PRESET=standard`,
     `make tune DATA=faces BACKBONES=resnet50,googlenet BUDGET=20`.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     source = data or _default_data(artifacts)
     synthetic = source == "synthetic"
     preset = preset or ("quick" if synthetic else "standard")
-    _check("PRESET", preset, ("quick", "standard", "full"))
-    _check("BALANCE", balance, ("natural", "equal"))
-    _check("ALGORITHM", algorithm, ("bayesian", "hyperband", "random"))
-    _check("PRECISION", precision, ("auto", "bfloat16", "float32"))
     if not synthetic and not Path(source).exists():
         _fail(f"DATA={source}: no such file or folder")
     if weights not in ("imagenet", "none") and not Path(weights).is_dir():
         _fail(f"WEIGHTS={weights} is not a folder; give one, or 'imagenet', or 'none'")
 
+    quiet.import_tensorflow()
     from data import DataError
     from tuning.backbones import BACKBONES, MAX_SIZE, MIN_SIZE
     from tuning.cache import CacheError
-    from tuning.precision import resolve
     from tuning.presets import PRESETS
     from tuning.run import tune as tune_run
     from tuning.run_folder import RunError, Settings
@@ -170,13 +167,9 @@ def _names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     if names in ((), ("all",)):
         return known
     for name in names:
-        _check("BACKBONES", name, known)
+        if name not in known:
+            _fail(f"BACKBONES={name}: must be one of {', '.join(known)}", code=2)
     return names
-
-
-def _check(setting: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        _fail(f"{setting}={value}: must be one of {', '.join(known)}", code=2)
 
 
 def _fail(message: str, code: int = 1) -> None:

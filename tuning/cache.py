@@ -59,6 +59,23 @@ class ImageSet:
         return len(self.rows)
 
 
+class PixelView:
+    """The images themselves as a view, for the depth at which nothing is frozen: no cache needed.
+
+    Indexed by rows as an activation array is, uint8 [n, size, size, 3].
+    """
+
+    def __init__(self, images: ImageSet, view: str) -> None:
+        self._set = images
+        self._mirrored = view == "mirrored"
+        self.shape = (len(images), *images.images.shape[1:])
+        self.dtype = images.images.dtype
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        pixels = self._set.images[self._set.rows[rows]]
+        return mirror(pixels) if self._mirrored else pixels
+
+
 class TrunkCache:
     """A folder of cached activations within a disk budget; the least recently used go first.
 
