@@ -46,7 +46,7 @@ def _manual(error: Exception) -> str:
 
 def _reason(error: Exception) -> str:
     kind = type(error).__name__
-    if "Connect" in kind or "Timeout" in kind:
+    if any(word in kind for word in ("Connect", "Proxy", "Timeout")):
         return "no connection to Kaggle"
     text = " ".join(str(error).split())
     return f"{kind}: {text[:119]}…" if len(text) > 120 else f"{kind}: {text}".rstrip(": .")

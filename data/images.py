@@ -16,7 +16,7 @@ FRAMINGS: tuple[Framing, ...] = get_args(Framing)
 MAX_PIXELS = 80_000_000
 """Images with more pixels are refused before they are decoded (240 MB of RGB)."""
 
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 _SUFFIXES = (
     "jpg",
     "jpeg",
@@ -39,7 +39,8 @@ class ImageError(ValueError):
 
 def is_image_name(name: str) -> bool:
     """Whether a file name looks like an image; hidden files (``._face.jpg``) do not."""
-    return not name.startswith(".") and name.rpartition(".")[2].lower() in _SUFFIXES
+    stem, _, suffix = name.rpartition(".")
+    return bool(stem) and not name.startswith(".") and suffix.lower() in _SUFFIXES
 
 
 def decode(source: Path | bytes | Image.Image, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -83,8 +84,9 @@ def to_square(image: Image.Image, size: int, framing: Framing = "stretch") -> np
         raise ValueError(f"to_square takes an RGB image, not mode {image.mode!r}: decode it first")
     if framing not in FRAMINGS:
         raise ValueError(f"framing={framing!r}: choose one of {', '.join(FRAMINGS)}")
-    box = _central_square(image.size) if framing == "crop" else None
-    return np.array(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
+    if framing == "crop":
+        image = image.crop(_central_square(image.size))
+    return np.array(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
 def _read(path: Path) -> bytes:
@@ -145,10 +147,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
 
 
-def _central_square(size: tuple[int, int]) -> tuple[float, float, float, float]:
+def _central_square(size: tuple[int, int]) -> tuple[int, int, int, int]:
     width, height = size
     side = min(size)
-    left, top = (width - side) / 2, (height - side) / 2
+    left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
 
 

@@ -54,8 +54,9 @@ def generate(
         whole = Path(made) / folder.name
         _write(whole, count, seed, progress)
         (whole / MARKER).write_text(json.dumps(facts), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        whole.replace(folder)
+        if not _is_complete(folder, facts):  # Another process may have been faster.
+            shutil.rmtree(folder, ignore_errors=True)
+            whole.replace(folder)
     return folder
 
 

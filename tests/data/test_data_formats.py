@@ -1,0 +1,276 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data import DataError, attributes, load
+from data.labels import parse_label, parse_labels
+
+Picture = Callable[..., Path]
+NAMES = [f"{number:06d}.jpg" for number in range(1, 7)]
+MALE = [1, -1, 1, -1, 1, -1]
+
+
+def celeba_csv(root: Path, names: list[str] = NAMES) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame({"image_id": names, "Eyeglasses": 1, "Male": MALE[: len(names)]})
+    table.to_csv(root / "list_attr_celeba.csv", index=False)
+
+
+def celeba_txt(root: Path) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    rows = "".join(f"{n}  1 {m:2d}\r\n" for n, m in zip(NAMES, MALE, strict=True))
+    (root / "list_attr_celeba.txt").write_text(f"{len(NAMES)}\r\nEyeglasses Male \r\n{rows}")
+
+
+def identities(path: Path) -> None:
+    path.write_text("".join(f"{name} {2880 + i // 2}\n" for i, name in enumerate(NAMES)))
+
+
+def partition(path: Path, parts: list[int], header: bool = True) -> None:
+    lines = [f"{name},{part}" for name, part in zip(NAMES, parts, strict=False)]
+    text = "\n".join(["image_id,partition", *lines] if header else lines)
+    path.write_text(text if path.suffix == ".csv" else text.replace(",", " "))
+
+
+def images(folder: Path, picture: Picture, names: list[str] = NAMES) -> None:
+    for seed, name in enumerate(names):
+        picture(folder / name, seed)
+
+
+@pytest.mark.parametrize("write_table", [celeba_csv, celeba_txt])
+@pytest.mark.parametrize("nested", ["img_align_celeba", "img_align_celeba/img_align_celeba"])
+def test_celeba_tables_and_folders(
+    tmp_path: Path, picture: Picture, write_table: Callable[[Path], None], nested: str
+) -> None:
+    root = tmp_path / "celeba"
+    write_table(root)
+    identities(root / "identity_CelebA.txt")
+    images(root / nested, picture)
+    for path in (root, tmp_path, root / nested, next(root.glob("list_attr*"))):
+        dataset = load(path)
+        assert dataset.name == "CelebA" and not dataset.synthetic
+        assert dataset.root == root
+        assert dataset.manifest["label"].tolist() == [1, 0, 1, 0, 1, 0]
+        assert dataset.manifest["label"].dtype == "int8"
+        assert dataset.manifest["identity"].tolist() == [str(2880 + i // 2) for i in range(6)]
+        assert attributes(dataset.manifest) == ["Eyeglasses"]
+        assert dataset.manifest["Eyeglasses"].all()
+        assert all(Path(path).is_file() for path in dataset.manifest["path"])
+
+
+def test_celeba_as_first_published(tmp_path: Path, picture: Picture) -> None:
+    for folder in ("Anno", "Eval"):
+        (tmp_path / folder).mkdir()
+    celeba_txt(tmp_path / "Anno")
+    partition(tmp_path / "Eval" / "list_eval_partition.txt", [0, 0, 1, 1, 2, 2], header=False)
+    images(tmp_path / "Img" / "img_align_celeba", picture)
+    dataset = load(tmp_path)
+    assert dataset.manifest["split"].tolist() == ["train", "train", "val", "val", "test", "test"]
+    assert dataset.manifest["identity"].isna().all()
+    assert any("identity_CelebA" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"), [([0] * 6, "only train"), ([0, 0, 1, 1, 2], "leaves out 1 of 6")]
+)
+def test_celeba_partial_partition_is_not_used(
+    tmp_path: Path, picture: Picture, parts: list[int], reason: str
+) -> None:
+    celeba_csv(tmp_path)
+    partition(tmp_path / "list_eval_partition.csv", parts)
+    images(tmp_path / "img_align_celeba", picture)
+    dataset = load(tmp_path)
+    assert dataset.manifest["split"].isna().all()
+    assert any(reason in note for note in dataset.notes)
+
+
+def test_celeba_rows_without_image_and_images_without_row(tmp_path: Path, picture: Picture) -> None:
+    celeba_csv(tmp_path)
+    images(tmp_path / "img_align_celeba", picture, [*NAMES[1:4], "999999.jpg"])
+    dataset = load(tmp_path)
+    assert [Path(path).name for path in dataset.manifest["path"]] == NAMES[1:4]
+    assert dataset.manifest.index.tolist() == [0, 1, 2]
+    assert any(note.startswith("3 rows") for note in dataset.notes)
+    assert any(note.startswith("1 images") for note in dataset.notes)
+
+
+def test_celeba_without_images_or_label(tmp_path: Path, picture: Picture) -> None:
+    celeba_csv(tmp_path)
+    with pytest.raises(DataError, match="no images in img_align_celeba"):
+        load(tmp_path)
+    images(tmp_path / "img_align_celeba", picture)
+    (tmp_path / "list_attr_celeba.csv").write_text("image_id,Smiling\n000001.jpg,1\n")
+    with pytest.raises(DataError, match="no column 'Male'; its columns: Smiling"):
+        load(tmp_path)
+    (tmp_path / "list_attr_celeba.csv").write_text("image_id,Male\n000001.jpg,yes\n")
+    with pytest.raises(DataError, match="must be 1 or -1"):
+        load(tmp_path)
+
+
+def test_marker_makes_it_synthetic(tmp_path: Path, picture: Picture) -> None:
+    celeba_csv(tmp_path)
+    images(tmp_path / "img_align_celeba", picture)
+    (tmp_path / "synthetic.json").write_text(json.dumps({}))
+    dataset = load(tmp_path)
+    assert dataset.synthetic
+    assert "not people" in dataset.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("woman", "man"), [("woman", "man"), ("Women", "MEN"), ("female", "Male"), ("0", "1")]
+)
+def test_folder_per_class(tmp_path: Path, picture: Picture, woman: str, man: str) -> None:
+    picture(tmp_path / woman / "deeper" / "a.jpg")
+    picture(tmp_path / man / "b.PNG")
+    (tmp_path / man / "notes.txt").write_text("no image")
+    picture(tmp_path / man / "._b.png")
+    dataset = load(tmp_path)
+    assert dataset.name == "folder per class"
+    labels = dict(zip(dataset.manifest["path"], dataset.manifest["label"], strict=True))
+    assert labels == {str(tmp_path / woman / "deeper/a.jpg"): 0, str(tmp_path / man / "b.PNG"): 1}
+    assert dataset.manifest["split"].isna().all()
+
+
+def test_folder_per_class_under_parts(tmp_path: Path, picture: Picture) -> None:
+    for part in ("Train", "valid", "test"):
+        for name in ("man", "woman"):
+            picture(tmp_path / part / name / "a.jpg")
+    parts = load(tmp_path).manifest.groupby("split")["label"].sum()
+    assert parts.to_dict() == {"train": 1, "val": 1, "test": 1}
+    shutil.rmtree(tmp_path / "test")
+    dataset = load(tmp_path)
+    assert dataset.manifest["split"].isna().all()
+    assert any("only train, val" in note for note in dataset.notes)
+
+
+def test_table_with_everything(tmp_path: Path, picture: Picture) -> None:
+    for name in "abc":
+        picture(tmp_path / "faces" / f"{name}.png")
+    picture(tmp_path / "elsewhere.png")
+    table = pd.DataFrame(
+        {
+            "File": ["faces/a.png", "faces/b.png", str(tmp_path / "elsewhere.png"), "faces/no.png"],
+            "Gender": ["F", "m", "Female", "male"],
+            "identity": [7, 8, None, 9],
+            "split": ["train", "validation", "test", "test"],
+            "Glasses": [True, False, True, True],
+            "smiles": [-1, 1, 1, 1],
+            "age": [20, 30, 40, 50],
+        }
+    )
+    table.to_csv(tmp_path / "faces.csv", index=False, sep=";")
+    table.to_parquet(tmp_path / "faces.parquet")
+    for name in ("faces.csv", "faces.parquet"):
+        dataset = load(tmp_path / name)
+        manifest = dataset.manifest
+        assert manifest["label"].tolist() == [0, 1, 0]
+        assert manifest["identity"].fillna("none").tolist() == ["7", "8", "none"]
+        assert manifest["split"].tolist() == ["train", "val", "test"]
+        assert attributes(manifest) == ["Glasses", "smiles"]
+        assert manifest["smiles"].tolist() == [False, True, True]
+        assert dataset.notes == ("1 rows of the table have no image here",)
+
+
+def test_folder_with_one_table(tmp_path: Path, picture: Picture) -> None:
+    images(tmp_path, picture, ["a.jpg", "b.jpg"])
+    (tmp_path / "labels.csv").write_text("\ufeffimage,male\na.jpg,1\nb.jpg,-1\n", encoding="utf-8")
+    assert load(tmp_path).manifest["label"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,age\na.jpg,3\n", r"no label column .*its columns: file, age"),
+        ("face,gender\na.jpg,m\n", r"no path column .*its columns: face, gender"),
+        ("file,gender\na.jpg,x\nb.jpg,f\n", r"column 'gender' holds 'x'"),
+        ("file,gender\nz.jpg,m\n", r"none of its 1 images is there: .*z\.jpg"),
+        ("file,gender\n", r"the data set is empty"),
+        ("", r"the data set is empty"),
+        ("file,gender\na.jpg,m\nb.jpg,m\n", r"all 2 images are labelled 'man'.*add some .*'woman'"),
+        ("file,gender,split\na.jpg,m,dev\nb.jpg,f,train\n", r"split holds 'dev'"),
+    ],
+)
+def test_wrong_tables(tmp_path: Path, picture: Picture, text: str, message: str) -> None:
+    images(tmp_path, picture, ["a.jpg", "b.jpg"])
+    (tmp_path / "faces.csv").write_text(text)
+    with pytest.raises(DataError, match=message) as caught:
+        load(tmp_path / "faces.csv")
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_utkface(tmp_path: Path, picture: Picture) -> None:
+    names = ["25_0_3_20170104.jpg", "3_1_0_2017.jpg.chip.jpg", "61_1_20170109.jpg"]
+    for name in names:
+        picture(tmp_path / "part1" / name)
+    dataset = load(tmp_path)
+    assert dataset.name == "UTKFace"
+    manifest = dataset.manifest.set_index(dataset.manifest["path"].map(lambda p: Path(p).name))
+    assert manifest["label"].to_dict() == {names[0]: 1, names[1]: 0}  # 0 is male there.
+    assert manifest.loc[names[0], ["Age_20-29", "Race_Indian"]].all()
+    assert manifest.loc[names[1], ["Age_3-9", "Race_White"]].all()
+    assert dataset.notes == ("1 images have no complete UTKFace name",)
+
+
+@pytest.mark.parametrize("folder", ["", "fairface-img-margin025-trainval"])
+def test_fairface(tmp_path: Path, picture: Picture, folder: str) -> None:
+    header = "file,age,gender,race,service_test\n"
+    rows = "train/1.jpg,50-59,Male,East Asian,True\ntrain/2.jpg,more than 70,Female,White,False\n"
+    (tmp_path / "fairface_label_train.csv").write_text(header + rows)
+    (tmp_path / "fairface_label_val.csv").write_text(header + "val/1.jpg,3-9,Male,Black,True\n")
+    images(tmp_path / folder, picture, ["train/1.jpg", "train/2.jpg"])
+    dataset = load(tmp_path)
+    assert dataset.name == "FairFace"
+    assert dataset.manifest["label"].tolist() == [1, 0]
+    assert dataset.manifest["Race_East_Asian"].tolist() == [True, False]
+    assert dataset.manifest["Age_70+"].tolist() == [False, True]
+    assert dataset.notes[0].startswith("1 rows")
+    assert dataset.manifest["split"].isna().all()
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        load(tmp_path / "missing")
+    with pytest.raises(DataError, match="the folder is empty"):
+        load(tmp_path)
+    (tmp_path / "readme.txt").write_text("hello")
+    with pytest.raises(DataError, match=r"no data set recognised.*CelebA.*FairFace.*UTKFace.*CSV"):
+        load(tmp_path)
+    (tmp_path / "man").mkdir()
+    with pytest.raises(DataError, match="the data set is empty"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (0, ["0", 0, 0.0, -1, "-1.0", "f", "FEMALE", " woman", "Women", False]),
+        (1, ["1", 1, 1.0, "M", "male", "man ", "MEN", True]),
+        (None, ["", "2", "person", 0.5, float("nan"), "10"]),
+    ],
+)
+def test_label_words(label: int | None, words: list[object]) -> None:
+    assert [parse_label(word) for word in words] == [label] * len(words)
+
+
+@given(st.text(max_size=12))
+def test_any_word_is_a_label_or_a_named_error(word: str) -> None:
+    column = pd.Series([word], name="sex", dtype=object)
+    if parse_label(word) is None:
+        with pytest.raises(DataError, match=r"table: column 'sex'"):
+            parse_labels(column, "table")
+    else:
+        assert parse_labels(column, "table").tolist() == [parse_label(word)]
+
+
+@given(st.lists(st.sampled_from(["m", "F", "woman", "Male"]), min_size=1, max_size=20))
+def test_parse_labels_is_parse_label_by_row(words: list[str]) -> None:
+    column = pd.Series(words, index=range(5, 5 + len(words)), name="label")
+    parsed = parse_labels(column, "table")
+    assert parsed.to_dict() == {row: parse_label(word) for row, word in column.items()}

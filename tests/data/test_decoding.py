@@ -1,0 +1,202 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from data import FRAMINGS, Framing, ImageError, decode, is_image_name, to_square
+
+RED, WHITE = (255, 0, 0), (255, 255, 255)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def ramp(width: int = 8, height: int = 6) -> Image.Image:
+    pixels = np.arange(width * height * 3, dtype=np.uint8).reshape(height, width, 3)
+    return Image.fromarray(pixels)
+
+
+def test_rgb_pixels_are_kept_from_path_bytes_and_image(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    ramp().save(path)
+    for source in (path, path.read_bytes(), ramp()):
+        assert np.array_equal(np.asarray(decode(source)), np.asarray(ramp()))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(orientation: int) -> None:
+    upright = Image.new("RGB", (40, 24), "blue")
+    upright.paste("red", (0, 0, 20, 12))  # Upper left.
+    upright.paste("lime", (20, 0, 40, 12))  # Upper right.
+    stored_by = {
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+        6: [Image.Transpose.ROTATE_90],
+        7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_270],
+    }
+    stored = upright
+    for step in stored_by.get(orientation, []):
+        stored = stored.transpose(step)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for kind in ("PNG", "JPEG"):
+        image = decode(
+            encoded(stored, kind, exif=exif, **({"quality": 95} if kind == "JPEG" else {}))
+        )
+        assert image.size == (40, 24)
+        difference = np.asarray(image).astype(int) - np.asarray(upright)
+        assert np.abs(difference[2:8, 4:16]).max() < 12
+        assert np.abs(difference[2:8, 26:36]).max() < 12
+
+
+def test_broken_exif_does_not_matter() -> None:
+    content = encoded(ramp(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage")
+    assert decode(content).size == (8, 6)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_white_is_white_in_every_mode(mode: str) -> None:
+    if mode in ("I;16", "I", "F"):
+        kind = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+        image = Image.fromarray(np.full((4, 4), 1 if mode == "F" else 65535, dtype=kind))
+    else:
+        image = Image.new("RGB", (4, 4), "white").convert(mode)
+    content = encoded(image, "TIFF" if mode in ("CMYK", "F") else "PNG")
+    assert decode(content).getpixel((1, 1)) == WHITE
+    assert decode(image).getpixel((1, 1)) == WHITE
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
+    levels = np.array([[0, 257 * 100, 65535]], dtype=np.uint16)
+    assert [decode(encoded(Image.fromarray(levels))).getpixel((x, 0)) for x in range(3)] == [
+        (0, 0, 0),
+        (100, 100, 100),
+        WHITE,
+    ]
+
+
+def test_transparency_is_laid_on_white() -> None:
+    clear = Image.new("RGBA", (4, 4), (*RED, 0))
+    assert decode(encoded(clear)).getpixel((0, 0)) == WHITE
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, *RED])
+    assert decode(encoded(palette)).getpixel((0, 0)) == RED
+    assert decode(encoded(palette, transparency=1)).getpixel((0, 0)) == WHITE
+    keyed = encoded(Image.new("RGB", (4, 4), RED), transparency=RED)
+    assert decode(keyed).getpixel((0, 0)) == WHITE
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_first_frame_of_an_animation(kind: str) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    red, _, blue = decode(content).getpixel((8, 8))
+    assert red > 200 and blue < 60
+
+
+def test_reasons_are_one_line_without_the_path(tmp_path: Path) -> None:
+    whole = encoded(ramp(64, 64), "JPEG")
+    contents = {
+        "empty": (b"", "empty file"),
+        "text": (b"this is a text file, not an image", "not an image"),
+        "truncated": (whole[: len(whole) // 2], "truncated"),
+        "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
+    }
+    for name, (content, reason) in contents.items():
+        path = tmp_path / f"{name}.jpg"
+        path.write_bytes(content)
+        for source in (path, content):
+            with pytest.raises(ImageError, match=reason) as caught:
+                decode(source)
+            assert str(tmp_path) not in str(caught.value)
+            assert "\n" not in str(caught.value)
+    for missing, reason in ((tmp_path / "none.jpg", "no such file"), (tmp_path, "a folder")):
+        with pytest.raises(ImageError, match=reason):
+            decode(missing)
+
+
+def test_too_many_pixels_are_refused_before_decoding() -> None:
+    with pytest.raises(
+        ImageError, match=r"too large: 100 x 50 pixels, the limit is 0\.004 million"
+    ):
+        decode(encoded(Image.new("L", (100, 50))), max_pixels=4000)
+    bomb = encoded(Image.new("1", (20_000, 20_000)))
+    with pytest.raises(ImageError, match=r"too (many pixels|large)"):
+        decode(bomb)
+
+
+@given(st.binary(max_size=300))
+@example(b"\x89PNG\r\n\x1a\n")
+@example(b"P6 0 0 255\n")
+@example(b"GIF89a")
+def test_random_bytes_raise_only_image_errors(content: bytes) -> None:
+    with pytest.raises(ImageError):
+        decode(content)
+
+
+SAMPLES = [encoded(ramp(16, 16), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(SAMPLES),
+    st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=6),
+    st.integers(0, 2000),
+)
+def test_mutated_images_decode_or_raise_image_errors(
+    content: bytes, changes: list[tuple[int, int]], cut: int
+) -> None:
+    damaged = bytearray(content)
+    for place, value in changes:
+        damaged[place % len(damaged)] = value
+    try:
+        image = decode(bytes(damaged[: max(1, len(damaged) - cut % 40)]), max_pixels=1_000_000)
+    except ImageError as error:
+        assert "\n" not in str(error)
+    else:
+        assert image.mode == "RGB"
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 64), st.sampled_from(FRAMINGS))
+def test_square_shape_and_type(width: int, height: int, size: int, framing: Framing) -> None:
+    square = to_square(Image.new("RGB", (width, height), (10, 200, 30)), size, framing)
+    assert square.shape == (size, size, 3)
+    assert square.dtype == np.uint8
+    assert (square == (10, 200, 30)).all()
+
+
+def test_framings() -> None:
+    image = Image.new("RGB", (60, 20), "black")
+    image.paste("red", (20, 0, 40, 20))
+    assert (to_square(image, 8, "crop") == RED).all()
+    stretched = to_square(image, 9, "stretch")
+    assert (stretched[:, 4] == RED).all() and (stretched[:, [0, 8]] == 0).all()
+
+
+def test_shrinking_antialiases() -> None:
+    stripes = Image.fromarray(np.tile(np.array([0, 255], np.uint8), (64, 32)).repeat(1, 0))
+    small = to_square(stripes.convert("RGB"), 8)
+    assert np.abs(small.astype(int) - 127).max() < 20
+
+
+def test_square_wants_rgb_and_a_known_framing() -> None:
+    with pytest.raises(ValueError, match="mode 'L'"):
+        to_square(Image.new("L", (4, 4)), 8)
+    with pytest.raises(ValueError, match="framing='fit'"):
+        to_square(ramp(), 8, "fit")  # type: ignore[arg-type]
+
+
+def test_image_names() -> None:
+    assert all(map(is_image_name, ["a.jpg", "a.b.JPEG", "x.png", "x.webp", "x.Tif"]))
+    assert not any(map(is_image_name, ["a.txt", "jpg", "._a.jpg", ".jpg", "a.jpg.zip", ""]))

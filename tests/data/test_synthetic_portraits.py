@@ -1,0 +1,100 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data import DataError, attributes, label_conflicts, load, split
+from data.synthetic import generate
+from data.synthetic.people import person, shot
+from data.synthetic.portrait import draw
+
+
+@pytest.fixture(scope="module")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(tmp_path_factory.mktemp("set") / "faces", count=60, seed=5)
+
+
+def pixels(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "img_align_celeba").iterdir()}
+
+
+def test_a_set_is_a_celeba_copy_marked_synthetic(portraits: Path) -> None:
+    dataset = load(portraits)
+    assert dataset.synthetic and dataset.name == "synthetic portraits"
+    manifest = dataset.manifest
+    assert len(manifest) == 60 and manifest["label"].sum() == 27
+    assert manifest["identity"].nunique() == 20
+    assert label_conflicts(manifest).empty
+    assert {"Eyeglasses", "Smiling", "Young", "Wearing_Hat"} <= set(attributes(manifest))
+    sizes = {Image.open(path).size for path in manifest["path"]}
+    assert sizes == {(178, 218)}
+    assert set(split(manifest)["split"]) == {"train", "val", "test"}
+
+
+def test_the_seed_repeats_a_set_and_changes_it(portraits: Path, tmp_path: Path) -> None:
+    again = generate(tmp_path / "again", count=60, seed=5)
+    assert pixels(again) == pixels(portraits)
+    other = generate(tmp_path / "other", count=6, seed=6)
+    assert pixels(other)["000001.jpg"] != pixels(portraits)["000001.jpg"]
+
+
+def test_a_complete_set_is_reused_and_another_replaced(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    folder = tmp_path / "faces"
+    for count, seed, drawn in ((6, 0, 6), (6, 0, 0), (6, 1, 6), (9, 1, 9)):
+        calls.clear()
+        generate(folder, count, seed, lambda *done: calls.append(done))
+        assert len(calls) == drawn
+        assert json.loads((folder / "synthetic.json").read_text())["count"] == count
+    (folder / "img_align_celeba" / "000002.jpg").unlink()
+    generate(folder, 9, 1)
+    assert len(pixels(folder)) == 9
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
+def test_other_folders_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(DataError, match="holds other files"):
+        generate(tmp_path, 6)
+    with pytest.raises(DataError, match="count=3"):
+        generate(tmp_path / "few", 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_an_interrupted_set_leaves_nothing(tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(tmp_path / "faces", 6, progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_face_is_where_celeba_has_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    who = person(seed % 2, rng)
+    image = np.asarray(draw(who, shot(who, rng)).convert("L"), dtype=float)
+    # An eye with its lid, iris and brow varies more than the skin of the cheek below it.
+    for x in (69, 109):
+        eye = image[103:118, x - 9 : x + 9]
+        cheek = image[124:134, x - 5 : x + 5]
+        assert eye.std() > cheek.std()
+
+
+def test_cues_overlap_so_that_none_decides() -> None:
+    women = [person(0, np.random.default_rng((0, i))) for i in range(400)]
+    men = [person(1, np.random.default_rng((1, i))) for i in range(400)]
+    cues = ("face_width", "jaw", "chin", "brow", "eye_size", "nose", "lips", "neck", "hair_length")
+    for cue in cues:
+        low = np.array([float(getattr(who, cue)) for who in women])
+        high = np.array([float(getattr(who, cue)) for who in men])
+        thresholds = np.unique(np.concatenate([low, high]))
+        best = max(
+            max(accuracy, 1 - accuracy)
+            for t in thresholds
+            if (accuracy := (np.mean(low <= t) + np.mean(high > t)) / 2) is not None
+        )
+        assert 0.65 < best < 0.93, cue
