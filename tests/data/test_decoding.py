@@ -148,7 +148,7 @@ def test_random_bytes_raise_only_image_errors(content: bytes) -> None:
 SAMPLES = [encoded(ramp(16, 16), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from(SAMPLES),
     st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=6),
