@@ -109,9 +109,13 @@ class TransferModel:
 
     def head(self, config: HeadConfig) -> keras.Model:
         """A new head: pooled features, float32 [N, features] -> logit, float32 [N, 1]."""
+        # Batch norm in inference mode standardises the features by weights that are saved.
+        standardise = layers.BatchNormalization(
+            center=False, scale=False, epsilon=1e-9, trainable=False, name="standardise"
+        )
         stack = [
             keras.Input((self.features,)),
-            layers.Normalization(mean=config.mean, variance=config.variance, name="standardise"),
+            standardise,
             layers.Dropout(config.dropout, name="dropout"),
         ]
         if config.units:
@@ -119,7 +123,9 @@ class TransferModel:
                 layers.Dense(config.units, activation="relu", name="hidden"),
                 layers.Dropout(config.dropout, name="hidden_dropout"),
             ]
-        return keras.Sequential([*stack, layers.Dense(1, name="logit")], name="head")
+        head = keras.Sequential([*stack, layers.Dense(1, name="logit")], name="head")
+        standardise.set_weights([config.mean, config.variance])
+        return head
 
     def _cut(self, depth: int) -> keras.KerasTensor:
         if depth == 0:

@@ -1,0 +1,1 @@
+"""From a run's winners to bundles: SavedModel and ONNX, checked against Keras and measured."""

@@ -1,0 +1,73 @@
+"""`python -m export`: a run's winners to bundles, as `make export` calls it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuning import quiet
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+
+
+@app.command()
+def export(
+    run: Annotated[
+        str | None,
+        typer.Option(envvar="RUN", help="Name of the run. Left out: the one finished last."),
+    ] = None,
+    max_latency_ms: Annotated[
+        float | None,
+        typer.Option(envvar="MAX_LATENCY_MS", help="Slowest champion, ms an image."),
+    ] = None,
+    max_size_mb: Annotated[
+        float | None, typer.Option(envvar="MAX_SIZE_MB", help="Largest champion, MB.")
+    ] = None,
+    min_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            envvar="MIN_ACCURACY", help="Worst champion, on validation images: 0.95 or 95."
+        ),
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(envvar="MODELS", help="Left out: artifacts/models.")
+    ] = None,
+    artifacts: Annotated[
+        Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
+    ] = Path("artifacts"),
+) -> None:
+    """Export a run's winners to SavedModel and ONNX and name a champion.
+
+    Each exported model must answer as the Keras model does on the run's test images, or the
+    export fails. The champion is the best on validation images within the limits given.
+
+    Examples: `make export`, `make export RUN=faces MAX_LATENCY_MS=20`.
+    """
+    quiet.import_tensorflow()
+    from data import DataError
+    from export.champion import Limits, LimitsError
+    from export.exporter import export_run
+    from export.parity import ParityError
+    from tuning.run_folder import RunError, RunFolder, latest_run
+
+    if min_accuracy is not None and min_accuracy > 1:
+        min_accuracy /= 100
+    runs = artifacts / "runs"
+    try:
+        folder = RunFolder(runs / run) if run else latest_run(runs)
+        export_run(
+            folder,
+            models or artifacts / "models",
+            artifacts / "cache" / "images",
+            Limits(max_latency_ms, max_size_mb, min_accuracy),
+        )
+    except (DataError, RunError, ParityError, LimitsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m export")

@@ -1,0 +1,73 @@
+"""A Keras classifier as SavedModel and ONNX."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+import onnx
+import tensorflow as tf
+import tf2onnx
+
+from tuning.model import INPUT_NAME, OUTPUT_NAME
+
+OPSET = 17
+IR_VERSION = 10  # read by every onnxruntime since 1.18
+
+
+def to_saved_model(classifier: keras.Model, folder: Path) -> None:
+    """Write a SavedModel whose `serve` signature is `image` uint8 [N, s, s, 3] -> `p_man`.
+
+    Args:
+        classifier: from a run's winners.
+        folder: to write; must not exist.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(classifier)
+    archive.add_endpoint("serve", _named(classifier), [_signature(classifier)])
+    with contextlib.redirect_stdout(io.StringIO()):
+        archive.write_out(str(folder))
+
+
+def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) -> None:
+    """Write an ONNX file: `image` uint8 [N, s, s, 3] -> `p_man` float32 [N, 1], N dynamic.
+
+    Args:
+        classifier: from a run's winners.
+        metadata: put into the file, so that it can be used alone.
+        path: to write.
+
+    Raises:
+        onnx.checker.ValidationError: the conversion made an invalid graph.
+    """
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    model, _ = tf2onnx.convert.from_function(
+        tf.function(_named(classifier)), input_signature=[_signature(classifier)], opset=OPSET
+    )
+    _name_batch(model.graph)
+    model.ir_version = IR_VERSION
+    model.producer_name = "tf2onnx"
+    for key, value in sorted(metadata.items()):
+        model.metadata_props.add(key=key, value=value)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def _signature(classifier: keras.Model) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *classifier.input_shape[1:]), tf.uint8, name=INPUT_NAME)
+
+
+def _named(classifier: keras.Model) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {OUTPUT_NAME: classifier(image, training=False)}
+
+    return serve
+
+
+def _name_batch(graph: onnx.GraphProto) -> None:
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "N"
