@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from data.conflicts import drop_conflicts, label_conflicts
     from data.formats import load
     from data.image_store import ImageStore, build
-    from data.images import FRAMINGS, Framing, ImageError, decode, is_image_name, to_square
+    from data.images import (
+        FRAMINGS,
+        Framing,
+        ImageError,
+        decode,
+        decode_reduced,
+        is_image_name,
+        to_square,
+    )
     from data.labels import LABELS
     from data.manifest import SPLITS, DataError, Dataset, attributes
     from data.sampling import BALANCES, Balance, sample
@@ -26,7 +34,15 @@ _HOMES = {
     "data.conflicts": ("drop_conflicts", "label_conflicts"),
     "data.formats": ("load",),
     "data.image_store": ("ImageStore", "build"),
-    "data.images": ("FRAMINGS", "Framing", "ImageError", "decode", "is_image_name", "to_square"),
+    "data.images": (
+        "FRAMINGS",
+        "Framing",
+        "ImageError",
+        "decode",
+        "decode_reduced",
+        "is_image_name",
+        "to_square",
+    ),
     "data.labels": ("LABELS",),
     "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes"),
     "data.sampling": ("BALANCES", "Balance", "sample"),
@@ -51,6 +67,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "build",
     "ImageStore",
     "decode",
+    "decode_reduced",
     "to_square",
     "is_image_name",
     "Framing",

@@ -54,13 +54,34 @@ def decode(source: Path | bytes | Image.Image, *, max_pixels: int = MAX_PIXELS) 
         ImageError: the file is missing, empty, damaged, truncated, no image, or has more than
             `max_pixels` pixels. Nothing else is raised for any content.
     """
+    return _decoded(source, max_pixels)[0]
+
+
+def decode_reduced(
+    source: Path | bytes | Image.Image, long_side: int, *, max_pixels: int = MAX_PIXELS
+) -> tuple[Image.Image, int]:
+    """Like `decode`, but a large JPEG comes at 1/2, 1/4 or 1/8 of its size, decoded faster.
+
+    Returns the image, whose longer side is not below `long_side` pixels if the picture's is not,
+    and the factor: how many pixels of the picture one of its pixels spans (1: not reduced).
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    return _decoded(source, max_pixels, long_side)
+
+
+def _decoded(
+    source: Path | bytes | Image.Image, max_pixels: int, long_side: int | None = None
+) -> tuple[Image.Image, int]:
     if isinstance(source, Path):
         source = _read(source)
     try:
         image = _open(source) if isinstance(source, bytes) else source
         _check_size(image, max_pixels)
+        factor = _draft(image, long_side) if isinstance(source, bytes) and long_side else 1
         image.load()
-        return _to_rgb(_upright(image))
+        return _to_rgb(_upright(image)), factor
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -104,6 +125,13 @@ def _open(content: bytes) -> Image.Image:
     if not content:
         raise ImageError("empty file (0 bytes)")
     return Image.open(BytesIO(content), formats=_FORMATS)
+
+
+def _draft(image: Image.Image, long_side: int) -> int:
+    """Ask a JPEG's decoder for fewer pixels, the longer side still at least `long_side`."""
+    width, height = image.size
+    image.draft(None, (long_side, 1) if width >= height else (1, long_side))
+    return round(max(width, height) / max(image.size))
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:

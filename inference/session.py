@@ -16,8 +16,8 @@ def default_threads() -> int:
     return max(1, min(allowed or 1, psutil.cpu_count(logical=False) or 1))
 
 
-def open_session(model: Path, threads: int | None = None) -> ort.InferenceSession:
-    """Open an ONNX file on the CPU, all graph optimisations on.
+def open_session(model: Path | bytes, threads: int | None = None) -> ort.InferenceSession:
+    """Open an ONNX file, or its content, on the CPU, all graph optimisations on.
 
     Threads do not spin while they wait: a server at rest uses no CPU, and decoding beside
     inference is not starved. Raises BundleError if the file is not a usable ONNX model.
@@ -30,10 +30,12 @@ def open_session(model: Path, threads: int | None = None) -> ort.InferenceSessio
     options.log_severity_level = 3  # errors only
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        source = model if isinstance(model, bytes) else str(model)
+        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen unrelated classes here
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BundleError(f"onnxruntime cannot open {model}: {reason}") from None
+        name = "the model" if isinstance(model, bytes) else model
+        raise BundleError(f"onnxruntime cannot open {name}: {reason}") from None
 
 
 def warm_up(session: ort.InferenceSession, info: BundleInfo) -> None:

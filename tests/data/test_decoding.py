@@ -8,7 +8,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from data import FRAMINGS, Framing, ImageError, decode, is_image_name, to_square
+from data import (
+    FRAMINGS,
+    Framing,
+    ImageError,
+    decode,
+    decode_reduced,
+    is_image_name,
+    to_square,
+)
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -200,3 +208,23 @@ def test_square_wants_rgb_and_a_known_framing() -> None:
 def test_image_names() -> None:
     assert all(map(is_image_name, ["a.jpg", "a.b.JPEG", "x.png", "x.webp", "x.Tif"]))
     assert not any(map(is_image_name, ["a.txt", "jpg", "._a.jpg", ".jpg", "a.jpg.zip", ""]))
+
+
+@pytest.mark.parametrize(("long_side", "factor"), [(800, 1), (400, 2), (250, 2), (200, 4), (1, 8)])
+def test_large_jpegs_are_decoded_at_a_fraction(long_side: int, factor: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    large = Image.linear_gradient("L").resize((800, 601))
+    content = encoded(large, "JPEG", exif=exif)
+    reduced, found = decode_reduced(content, long_side)
+    assert found == factor
+    assert reduced.size == (-(-601 // factor), 800 // factor)
+    expected = decode(content).resize(reduced.size, Image.Resampling.BOX)
+    assert np.abs(np.asarray(reduced).astype(int) - np.asarray(expected)).max() < 12
+
+
+def test_what_is_no_jpeg_is_decoded_in_full() -> None:
+    for source in (encoded(ramp()), ramp()):
+        image, factor = decode_reduced(source, 2)
+        assert factor == 1
+        assert np.array_equal(np.asarray(image), np.asarray(ramp()))
