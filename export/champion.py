@@ -16,14 +16,14 @@ class Candidate:
 
     Attributes:
         backbone: its name.
-        val_auc: on the validation split; the test split is not used to choose.
+        val_brier: on the validation split; the test split is not used to choose.
         val_accuracy: likewise, 0..1.
         latency_ms: of the format that is served, median at batch 1.
         size_mb: of that format's file, 10^6 bytes.
     """
 
     backbone: str
-    val_auc: float
+    val_brier: float
     val_accuracy: float
     latency_ms: float
     size_mb: float
@@ -50,8 +50,8 @@ class Limits:
 
 
 def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Best first, by AUC on the validation split; the faster one where they tie."""
-    return sorted(candidates, key=lambda candidate: (-candidate.val_auc, candidate.latency_ms))
+    """Best first, by Brier score on the validation split; the faster one where they tie."""
+    return sorted(candidates, key=lambda candidate: (candidate.val_brier, candidate.latency_ms))
 
 
 def choose(candidates: Sequence[Candidate], limits: Limits) -> Candidate:

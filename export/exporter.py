@@ -148,7 +148,7 @@ def _export(
     )
     candidate = Candidate(
         name,
-        facts["val"]["auc"],
+        facts["val"]["brier"],
         facts["val"]["accuracy"],
         speed["fp32"].latency_ms,
         formats["fp32"].bytes / 1e6,
@@ -184,7 +184,7 @@ def _info(run: RunFolder, config: dict[str, Any], facts: dict[str, Any]) -> Bund
                 "auc": test["auc"],
                 "calibration_error": test["calibration_error"],
                 "val_accuracy": facts["val"]["accuracy"],
-                "val_auc": facts["val"]["auc"],
+                "val_brier": facts["val"]["brier"],
             },
         }
     )

@@ -157,7 +157,7 @@ class _Search:
         depth = best.hyperparameters.depth
         epochs = presets.refit_epochs(self.task.preset, epoch_seconds[depth], self._time_left())
         result, tail = self._run_trial(best.hyperparameters, epochs, "refit")
-        origin = "refit" if result.val_auc > best.val_auc else "trial"
+        origin = "refit" if result.val_brier < best.val_brier else "trial"
         if origin == "refit":
             study.save_best(self.folder, result, tail)
         self.task.progress.refit_done(result, best)
@@ -203,6 +203,7 @@ def trial_rows(backbone: str, records: list[TrialRecord]) -> list[dict[str, Any]
                 "epochs": result.epochs if result else None,
                 "val_accuracy": result.val_accuracy if result else None,
                 "val_auc": result.val_auc if result else None,
+                "val_brier": result.val_brier if result else None,
                 "val_loss": result.val_loss if result else None,
                 "seconds": round(result.seconds, 2) if result else None,
                 "status": record.status,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -141,10 +142,10 @@ class TrunkCache:
                 depth: _Writer(self._data(missing[depth, view]), (len(images), *shapes[depth]))
                 for depth in depths
             }
-            forward = tf.function(model.trunk(depths), reduce_retracing=True)
+            forward = _compiled(model.trunk(depths))
             for start in range(0, len(images), _BATCH):
                 batch = images.images[images.rows[start : start + _BATCH]]
-                outputs = forward(mirror(batch) if view == "mirrored" else batch, training=False)
+                outputs = forward(mirror(batch) if view == "mirrored" else batch)
                 for depth, output in zip(depths, outputs, strict=True):
                     writers[depth].append(tf.cast(output, tf.float32).numpy())
                 done += len(batch)
@@ -246,6 +247,14 @@ class _Writer:
         del self._array
         self._partial.replace(self._path)
         return self._crc
+
+
+def _compiled(trunk: keras.Model) -> Callable[[np.ndarray], list[tf.Tensor]]:
+    @tf.function(reduce_retracing=True)
+    def forward(batch: tf.Tensor) -> list[tf.Tensor]:
+        return keras.tree.flatten(trunk(batch, training=False))
+
+    return forward
 
 
 def mirror(images: np.ndarray) -> np.ndarray:

@@ -31,6 +31,11 @@ def auc(labels: np.ndarray, p_man: np.ndarray) -> float:
     return float(metrics.roc_auc_score(labels, p_man))
 
 
+def brier(labels: np.ndarray, p_man: np.ndarray) -> float:
+    """Mean squared error of p_man (Brier, 1950)."""
+    return float(metrics.brier_score_loss(labels, p_man))
+
+
 def log_loss(labels: np.ndarray, p_man: np.ndarray) -> float:
     """Mean cross-entropy, nats."""
     return float(metrics.log_loss(labels, np.clip(p_man, _CLIP, 1 - _CLIP), labels=[0, 1]))
@@ -123,7 +128,8 @@ def evaluate(labels: np.ndarray, p_man: np.ndarray) -> dict[str, Any]:
         p_man: float [N].
 
     Returns:
-        count, accuracy with its interval, balanced accuracy, AUC, calibration error, log loss and
+        count, accuracy with its interval, balanced accuracy, AUC, Brier score, calibration error,
+        log loss and
         the confusion matrix (rows: label woman, man; columns: answer woman, man).
     """
     answers = (p_man >= 0.5).astype(int)
@@ -134,6 +140,7 @@ def evaluate(labels: np.ndarray, p_man: np.ndarray) -> dict[str, Any]:
         "accuracy_interval": accuracy_interval(right, len(labels)),
         "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, answers)),
         "auc": auc(labels, p_man),
+        "brier": brier(labels, p_man),
         "calibration_error": calibration_error(labels, p_man),
         "log_loss": log_loss(labels, p_man),
         "confusion": metrics.confusion_matrix(labels, answers, labels=[0, 1]).tolist(),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from tuning.trial import HEAD_EPOCHS_FACTOR
 
+_LEAST_REFIT = 2  # times as long as a trial
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -33,9 +35,9 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("quick", 96, (3, 1), 3, 5, 2, 15),
-        Preset("standard", 128, (6, 3, 2), 3, 10, 3, 75),
-        Preset("full", 160, (12, 6, 4, 3, 2, 2), 6, 20, 5, None),
+        Preset("quick", 96, (3, 1), 2, 5, 2, 15),
+        Preset("standard", 128, (4, 2, 2, 2, 1), 3, 10, 4, 80),
+        Preset("full", 160, (12, 6, 4, 3, 3, 2), 6, 20, 6, None),
     )
 }
 
@@ -43,8 +45,8 @@ PRESETS: dict[str, Preset] = {
 def plan(preset: Preset, epoch_seconds: Sequence[float], seconds: float | None) -> tuple[int, ...]:
     """The fine-tuning depths of a study's trials, cheap ones first, as far as the time reaches.
 
-    The last, deepest trials are left out until the rest and a refit at the deepest depth left
-    fit. One trial always remains.
+    The last, deepest trials are left out until the rest and a short refit at the deepest depth
+    left fit. One trial always remains.
 
     Args:
         preset: how many trials are wanted at each depth.
@@ -71,9 +73,9 @@ def refit_epochs(preset: Preset, epoch_seconds: float, seconds: float | None) ->
     if seconds is None:
         return preset.refit_epochs
     affordable = int(seconds / max(epoch_seconds, 1e-3))
-    return max(preset.epochs, min(preset.refit_epochs, affordable))
+    return max(_LEAST_REFIT * preset.epochs, min(preset.refit_epochs, affordable))
 
 
 def _cost(preset: Preset, epoch_seconds: Sequence[float], depths: list[int]) -> float:
     trials = sum(trial_seconds(preset, epoch_seconds, depth) for depth in depths)
-    return trials + preset.refit_epochs * epoch_seconds[max(depths)]
+    return trials + _LEAST_REFIT * preset.epochs * epoch_seconds[max(depths)]

@@ -27,16 +27,15 @@ class Progress:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
         self._started = time.monotonic()
-        self._shares: dict[str, float] = {}
-        self._done = 0.0
-        self._backbone = ""
+        self._backbones: list[str] = []
+        self._done = 0
         self._trials = 0
         self._planned = 1
         self._bars: Bars | None = None
 
-    def expect(self, shares: dict[str, float]) -> None:
-        """Tell the backbones to come with their share of the work, on any scale."""
-        self._shares = shares
+    def expect(self, backbones: list[str]) -> None:
+        """Tell the backbones to come, in order."""
+        self._backbones = backbones
 
     def say(self, text: str, style: str | None = None) -> None:
         """Print a line."""
@@ -45,12 +44,10 @@ class Progress:
     @contextmanager
     def backbone(self, name: str, title: str) -> Iterator[None]:
         """While one backbone's search runs."""
-        self._backbone, self._trials, self._planned = name, 0, 1
-        number = list(self._shares).index(name) + 1
-        self.say(f"\n{title} ({number} of {len(self._shares)})", style="bold")
+        self._done, self._trials, self._planned = self._backbones.index(name), 0, 1
+        self.say(f"\n{title} ({self._done + 1} of {len(self._backbones)})", style="bold")
         with self._live():
             yield
-        self._done += self._shares[name]
 
     def planned(self, depths: list[int]) -> None:
         """The study's plan is made."""
@@ -65,12 +62,12 @@ class Progress:
         if record.result is None:
             self.say(f"{title}  failed: {record.note}", style="red")
             return
-        best_so_far = f"best AUC {best.val_auc:.4f}" if best else ""
+        best_so_far = f"best {best.val_brier:.4f}" if best else ""
         self.say(f"{title}  {figures(record.result)}  {best_so_far}{self._left()}")
 
     def refit_done(self, result: TrialResult, best: TrialResult) -> None:
         """The winner was trained again, longer."""
-        kept = "kept" if result.val_auc > best.val_auc else "the trial's weights are kept"
+        kept = "kept" if result.val_brier < best.val_brier else "the trial's weights are kept"
         self.say(f"  refit     {describe(result.hyperparameters)}  {figures(result)}  {kept}")
 
     def steps(self, what: str) -> Callable[[int, int], None]:
@@ -149,9 +146,8 @@ class Progress:
         self._bars = None
 
     def _left(self) -> str:
-        share = self._shares.get(self._backbone, 1.0)
-        done = self._done + share * min(1.0, self._trials / self._planned)
-        total = sum(self._shares.values())
+        done = self._done + min(1.0, self._trials / self._planned)
+        total = len(self._backbones)
         if not done or done >= total:
             return ""
         minutes = (time.monotonic() - self._started) * (total - done) / done / 60
@@ -175,6 +171,6 @@ def describe(hp: Hyperparameters) -> str:
 def figures(result: TrialResult) -> str:
     """A result in a few words."""
     return (
-        f"accuracy {100 * result.val_accuracy:5.2f} %  AUC {result.val_auc:.4f}  "
+        f"accuracy {100 * result.val_accuracy:5.2f} %  Brier {result.val_brier:.4f}  "
         f"{result.seconds:5.1f} s"
     )

@@ -187,21 +187,22 @@ def _write_manifest(run: RunFolder, store: ImageStore) -> None:
 
 
 def _search_all(task: Task, weights: dict[str, Weights]) -> dict[str, dict[str, Any]]:
-    """Search each backbone in turn; those that are cheap to run come first."""
+    """Search each backbone in turn, with an equal share of the time that is left.
+
+    Those that are cheap to run come first and leave what they don't use to the others.
+    """
     names = sorted(task.settings.backbones, key=lambda name: BACKBONES[name].gmacs)
-    shares = {name: BACKBONES[name].gmacs ** 0.5 for name in names}
-    task.progress.expect(shares)
+    task.progress.expect(names)
     clock = _Clock(task.run, task.settings.budget)
     winners: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(names):
         left = clock.left()
-        share = shares[name] / sum(shares[other] for other in names[number:])
         with task.progress.backbone(name, BACKBONES[name].title):
             winners[name] = search(
                 task,
                 BACKBONES[name],
                 weights[name],
-                None if left is None else left * share,
+                None if left is None else left / (len(names) - number),
                 _keep_trials(task.run, name),
             )
         clock.save()
@@ -245,7 +246,7 @@ class _Clock:
 
 
 def _finish(task: Task, winners: dict[str, dict[str, Any]]) -> None:
-    ranked = sorted(winners.values(), key=lambda facts: -facts["val"]["auc"])
+    ranked = sorted(winners.values(), key=lambda facts: facts["val"]["brier"])
     config = read_json(task.run.config)
     notices = [LABEL_NOTICE]
     if config["data"]["synthetic"]:

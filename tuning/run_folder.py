@@ -15,7 +15,7 @@ from tuning.files import read_json, write_json, write_text
 FORMAT = 1
 LEADERBOARD_COLUMNS = (
     "backbone", "trial", "depth", "learning_rate", "head_units", "dropout", "epochs",
-    "val_accuracy", "val_auc", "val_loss", "seconds", "status", "note",
+    "val_accuracy", "val_auc", "val_brier", "val_loss", "seconds", "status", "note",
 )  # fmt: skip
 
 
@@ -134,9 +134,9 @@ class RunFolder:
 
 
 def leaderboard(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row a trial, by validation AUC; trials without result at the end."""
+    """One row a trial, by validation Brier score; trials without result at the end."""
     table = pd.DataFrame(rows, columns=list(LEADERBOARD_COLUMNS))
-    return table.sort_values("val_auc", ascending=False, na_position="last", ignore_index=True)
+    return table.sort_values("val_brier", na_position="last", ignore_index=True)
 
 
 def latest_run(runs: Path) -> RunFolder:

@@ -86,11 +86,12 @@ class Study(base_tuner.BaseTuner):
         result, tail = self._run(hyperparameters_of(values), epochs, f"trial-{trial.trial_id}")
         write_json(self._trial_folder(trial.trial_id) / _RESULT, result.to_dict())
         best = best_of(self._folder)
-        if best is None or result.val_auc > best.val_auc:
+        if best is None or result.val_brier < best.val_brier:
             save_best(self._folder, result, tail)
         return {
-            OBJECTIVE: result.val_auc,
+            OBJECTIVE: result.val_brier,
             "val_accuracy": result.val_accuracy,
+            "val_auc": result.val_auc,
             "val_loss": result.val_loss,
         }
 

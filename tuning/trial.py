@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tuning.metrics import accuracy, auc, log_loss, sigmoid
+from tuning.metrics import accuracy, auc, brier, log_loss, sigmoid
 from tuning.model import HeadConfig, TransferModel
 
 BATCH = 32
@@ -20,7 +20,8 @@ HEAD_RATE_FACTOR = 10.0
 HEAD_EPOCHS_FACTOR = 4
 WARM_UP_SHARE = 0.1
 LABEL_SMOOTHING = 0.05
-OBJECTIVE = "val_auc"
+# Bounded for each image, so that a few wrong labels do not decide, and finer than accuracy.
+OBJECTIVE = "val_brier"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class TrialResult:
 
     Attributes:
         val_accuracy: at p = 0.5, 0..1.
-        val_auc: area under the ROC curve, 0..1; the search's objective.
+        val_auc: area under the ROC curve, 0..1.
+        val_brier: mean squared error of p_man (Brier, 1950), 0..1; the search's objective.
         val_loss: cross-entropy, nats.
         epochs: run, of the fine-tuned part (of the head at depth 0).
         seconds: wall time.
@@ -74,6 +76,7 @@ class TrialResult:
     hyperparameters: Hyperparameters
     val_accuracy: float
     val_auc: float
+    val_brier: float
     val_loss: float
     epochs: int
     seconds: float
@@ -184,11 +187,12 @@ def run(
         phase = _Phase(BATCH, hp.learning_rate, epochs)
         tail = model.tail(hp.depth, head)
     history = _fit(tail, train, val, hp.depth, phase, rng, patience, callbacks, on_epoch)
-    best = max(history, key=lambda row: row[OBJECTIVE])
+    best = min(history, key=lambda row: row[OBJECTIVE])
     result = TrialResult(
         hp,
         val_accuracy=best["val_accuracy"],
         val_auc=best["val_auc"],
+        val_brier=best["val_brier"],
         val_loss=best["val_loss"],
         epochs=len(history),
         seconds=time.perf_counter() - started,
@@ -254,7 +258,7 @@ def _fit(
     )
     validation = _Validation(val, depth, phase.epochs, on_epoch)
     best = keras.callbacks.EarlyStopping(
-        OBJECTIVE, mode="max", patience=patience, restore_best_weights=True
+        OBJECTIVE, mode="min", patience=patience, restore_best_weights=True
     )
     tail.fit(batches, epochs=phase.epochs, verbose=0, callbacks=[validation, best, *callbacks])
     return validation.history
@@ -289,6 +293,7 @@ class _Validation(keras.callbacks.Callback):
         labels, p_man = self._val.labels, sigmoid(logits)
         logs["val_accuracy"] = accuracy(labels, p_man)
         logs["val_auc"] = auc(labels, p_man)
+        logs["val_brier"] = brier(labels, p_man)
         logs["val_loss"] = log_loss(labels, p_man)
         seconds = time.perf_counter() - self._started
         self.history.append({"epoch": epoch + 1, "seconds": seconds, **logs})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +113,12 @@ def _of_onnx(backbone: Backbone, path: Path) -> Arrays:
 def _download(backbone: Backbone) -> Arrays:
     try:
         if backbone.name == "googlenet":
-            file = keras.utils.get_file("googlenet-12.onnx", GOOGLENET_URL, cache_subdir="models")
+            file = keras.utils.get_file(
+                "googlenet-12.onnx",
+                GOOGLENET_URL,
+                cache_subdir="models",
+                cache_dir=os.environ.get("KERAS_HOME"),
+            )
             return _of_onnx(backbone, Path(file))
         application = getattr(keras.applications, backbone.title)
         return _of_model(application(include_top=False, weights="imagenet"))

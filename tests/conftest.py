@@ -1,0 +1,26 @@
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+
+
+def _folder(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value or not Path(value).is_dir():
+        pytest.skip(f"{variable} names no folder here")
+    return Path(value)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The data set that the environment hands in."""
+    return _folder("DATA")
+
+
+@pytest.fixture(scope="session")
+def real_weights() -> Path:
+    """The folder of pretrained weights that the environment hands in."""
+    return _folder("WEIGHTS")

@@ -1,0 +1,108 @@
+"""What goes wrong is told in one line, with a non-zero exit and without a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+
+def tune(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if k not in ("DATA", "WEIGHTS", "RUN")}
+    env |= {"ARTIFACTS": str(tmp_path / "artifacts"), **settings}
+    return subprocess.run(
+        [sys.executable, "-m", "tuning"],
+        cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+
+def pictures(folder: Path, count: int, start: int = 0) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(start, start + count):
+        Image.new("RGB", (32, 32), (number % 256, 9, 9)).save(folder / f"{number}.png")
+
+
+def both_classes(folder: Path) -> Path:
+    pictures(folder / "man", 20)
+    pictures(folder / "woman", 20, start=100)
+    return folder
+
+
+def csv_without_label(folder: Path) -> Path:
+    pictures(folder, 2)
+    table = folder / "faces.csv"
+    table.write_text("path,age\n0.png,3\n1.png,4\n")
+    return table
+
+
+def empty(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def one_class(folder: Path) -> Path:
+    pictures(folder / "man", 5)
+    (folder / "woman").mkdir()
+    return folder
+
+
+def text_files(folder: Path) -> Path:
+    both_classes(folder)
+    for number in range(10):
+        (folder / "man" / f"text{number}.jpg").write_text("this is no image")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"DATA": "no/such/folder"}, "DATA=no/such/folder: no such file or folder"),
+        ({"BACKBONES": "vgg17"}, "BACKBONES=vgg17: must be one of vgg16, vgg19"),
+        ({"SIZE": "20"}, "SIZE=20: must be 64 to 224"),
+        ({"WEIGHTS": "no/such/weights"}, "WEIGHTS=no/such/weights is not a folder"),
+    ],
+)
+def test_wrong_settings(tmp_path: Path, settings: dict[str, str], message: str) -> None:
+    check(tune(tmp_path, **settings), message)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (csv_without_label, "label"),
+        (empty, "empty"),
+        (one_class, "labelled 'man'"),
+        (text_files, "text0.jpg"),
+    ],
+)
+def test_wrong_data(tmp_path: Path, make: object, message: str) -> None:
+    assert callable(make)
+    data = make(tmp_path / "faces")
+    done = tune(tmp_path, DATA=str(data), WEIGHTS="none", BACKBONES="googlenet", SIZE="64")
+    check(done, message)
+
+
+def test_real_data_without_weights_names_the_ways_out(tmp_path: Path) -> None:
+    """No network: a proxy that is not there, as on a machine that is cut off."""
+    done = tune(
+        tmp_path,
+        DATA=str(both_classes(tmp_path / "faces")),
+        BACKBONES="googlenet",
+        KERAS_HOME=str(tmp_path / "keras"),
+        HTTPS_PROXY="http://127.0.0.1:9",
+        https_proxy="http://127.0.0.1:9",
+    )
+    check(done, "WEIGHTS=<folder>")
+    assert "WEIGHTS=none" in done.stderr
+
+
+def check(done: subprocess.CompletedProcess[str], message: str) -> None:
+    assert done.returncode in (1, 2)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in done.stderr

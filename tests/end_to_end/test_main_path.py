@@ -1,0 +1,231 @@
+"""The main path with the real tools at a tiny size: tune, kill, go on, export, predict."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUN = "tiny"
+BACKBONES = "googlenet,resnet50"
+
+
+def command(part: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", part, *arguments]
+
+
+def environment(artifacts: Path, **settings: str) -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if k not in ("DATA", "WEIGHTS", "RUN")}
+    return {**clean, "ARTIFACTS": str(artifacts), "MODELS": str(artifacts / "models"), **settings}
+
+
+def call(
+    artifacts: Path, part: str, *arguments: str, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(part, *arguments),
+        cwd=ROOT,
+        env=environment(artifacts, **settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("artifacts")
+
+
+@pytest.fixture(scope="module")
+def tune_settings(artifacts: Path) -> dict[str, str]:
+    drawn = call(artifacts, "data", "synthesize", str(artifacts / "faces"), "--count", "240")
+    assert drawn.returncode == 0, drawn.stderr
+    return {
+        "DATA": str(artifacts / "faces"),
+        "WEIGHTS": "none",
+        "PRESET": "quick",
+        "SIZE": "64",
+        "BACKBONES": BACKBONES,
+        "RUN": RUN,
+    }
+
+
+@pytest.fixture(scope="module")
+def killed_after(artifacts: Path, tune_settings: dict[str, str]) -> dict[str, dict[str, object]]:
+    """Kill a run after its second trial; the results that it had then."""
+    run = artifacts / "runs" / RUN
+    process = subprocess.Popen(
+        command("tuning"),
+        cwd=ROOT,
+        env=environment(artifacts, **tune_settings),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    for _ in range(3000):
+        if len(list(run.glob("studies/*/trial_*/result.json"))) >= 2 or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return _results(run)
+
+
+@pytest.fixture(scope="module")
+def finished(
+    artifacts: Path, tune_settings: dict[str, str], killed_after: dict[str, dict[str, object]]
+) -> Iterator[Path]:
+    done = call(artifacts, "tuning", **tune_settings)
+    assert done.returncode == 0, done.stderr
+    assert "Synthetic portraits" in done.stdout
+    assert "not a person's gender" in done.stdout
+    yield artifacts / "runs" / RUN
+
+
+@pytest.fixture(scope="module")
+def exported(artifacts: Path, finished: Path) -> Path:
+    done = call(artifacts, "export")
+    assert done.returncode == 0, done.stderr
+    return artifacts / "models"
+
+
+def _results(run: Path) -> dict[str, dict[str, object]]:
+    return {
+        str(path.relative_to(run)): json.loads(path.read_text())
+        for path in run.glob("studies/*/trial_*/result.json")
+    }
+
+
+def test_a_killed_run_goes_on_and_loses_no_trial(
+    finished: Path, killed_after: dict[str, dict[str, object]]
+) -> None:
+    after = _results(finished)
+    assert len(killed_after) >= 2
+    assert {name: after[name] for name in killed_after} == killed_after
+    assert len(after) > len(killed_after)
+
+
+def test_the_leaderboard_has_every_trial_of_every_backbone(finished: Path) -> None:
+    table = pd.read_csv(finished / "leaderboard.csv")
+    assert set(table["backbone"]) == set(BACKBONES.split(","))
+    assert len(table) == len(_results(finished))
+    assert set(table["status"]) == {"completed"}
+    assert table["val_brier"].is_monotonic_increasing
+    assert set(table["depth"]) == {0, 1}
+
+
+def test_metrics_come_from_the_test_split_alone(finished: Path) -> None:
+    manifest = pd.read_csv(finished / "manifest.csv")
+    people = manifest.groupby("split")["identity"].agg(set)
+    assert not people["train"] & people["test"]
+    assert not people["train"] & people["val"]
+    metrics = json.loads((finished / "metrics.json").read_text())
+    for facts in metrics["winners"].values():
+        test = facts["test"]
+        assert test["count"] == (manifest["split"] == "test").sum()
+        low, high = test["accuracy_interval"]
+        assert low <= test["accuracy"] <= high
+        assert sum(map(sum, test["confusion"])) == test["count"]
+
+
+def test_the_report_is_one_file_that_names_what_it_measures(finished: Path) -> None:
+    report = (finished / "report.html").read_text()
+    assert "Synthetic portraits" in report
+    assert "not a person&#39;s gender" in report
+    assert "Random start" in report
+    assert report.count("data:image/png;base64,") >= 6
+    assert 'src="http' not in report
+
+
+def test_a_finished_run_is_not_done_again(
+    artifacts: Path, finished: Path, tune_settings: dict[str, str]
+) -> None:
+    winner = finished / "winners" / "googlenet.keras"
+    before = winner.stat().st_mtime_ns
+    again = call(artifacts, "tuning", **tune_settings)
+    assert again.returncode == 0, again.stderr
+    assert winner.stat().st_mtime_ns == before
+
+
+def test_a_run_refuses_other_settings(
+    artifacts: Path, finished: Path, tune_settings: dict[str, str]
+) -> None:
+    other = call(artifacts, "tuning", **{**tune_settings, "SEED": "7"})
+    assert other.returncode == 1
+    assert other.stderr.startswith("error: run tiny was made with seed=0, not 7")
+    assert len(other.stderr.splitlines()) == 1
+
+
+def test_serving_gives_the_accuracy_of_the_report(
+    artifacts: Path, exported: Path, finished: Path, tmp_path: Path
+) -> None:
+    manifest = pd.read_csv(finished / "manifest.csv")
+    test = manifest[manifest["split"] == "test"]
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for path in test["path"]:
+        (pictures / Path(path).name).symlink_to(path)
+    out = tmp_path / "out.csv"
+    done = call(artifacts, "inference", "predict", str(pictures), "--aligned", "--csv", str(out))
+    assert done.returncode == 0, done.stderr
+    served = pd.read_csv(out)
+    served["name"] = served["file"].map(lambda file: Path(file).name)
+    label = test.set_index(test["path"].map(lambda path: Path(path).name))["label"]
+    right = (served["p_man"] >= 0.5) == (served["name"].map(label) == 1)
+    champion = json.loads((exported / "index.json").read_text())["champion"]
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert right.mean() == pytest.approx(metrics["winners"][champion]["test"]["accuracy"])
+
+
+def test_the_bundle_is_complete(exported: Path) -> None:
+    for name in BACKBONES.split(","):
+        folder = exported / name
+        info = json.loads((folder / "bundle.json").read_text())
+        assert info["synthetic"] is True
+        assert set(info["formats"]) >= {"fp32", "saved_model"}
+        assert (folder / "saved_model" / "saved_model.pb").is_file()
+        card = (folder / "MODEL_CARD.md").read_text()
+        assert "not a person's gender" in card
+        assert "synthetic" in card
+        model = onnx.load(folder / "model.onnx")
+        onnx.checker.check_model(model, full_check=True)
+        (image,), (p_man,) = model.graph.input, model.graph.output
+        assert (image.name, p_man.name) == ("image", "p_man")
+        assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+        assert image.type.tensor_type.shape.dim[0].dim_param
+
+
+def test_exporting_twice_gives_the_same_bytes(artifacts: Path, exported: Path) -> None:
+    before = (exported / "googlenet" / "model.onnx").read_bytes()
+    assert call(artifacts, "export").returncode == 0
+    assert (exported / "googlenet" / "model.onnx").read_bytes() == before
+
+
+def test_limits_that_no_model_meets_name_the_nearest_miss(artifacts: Path, exported: Path) -> None:
+    done = call(artifacts, "export", MAX_SIZE_MB="0.001")
+    assert done.returncode == 1
+    assert "no model is within the limits; nearest is googlenet" in done.stderr
+
+
+def test_a_changed_winner_fails_the_parity_gate(exported: Path, finished: Path) -> None:
+    """Keras and ONNX of different weights: the gate must see it."""
+    from export import parity
+
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+    answers = [
+        parity.in_batches(parity.onnx_predict(exported / name / "model.onnx"), pixels, np.arange(4))
+        for name in BACKBONES.split(",")
+    ]
+    with pytest.raises(parity.ParityError, match="differs from the Keras model"):
+        parity.compare(*answers, name="googlenet as fp32")
