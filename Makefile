@@ -33,7 +33,7 @@ data: setup
 	@$(BIN)/python -m data fetch
 
 test: setup
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff check .

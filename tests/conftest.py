@@ -2,6 +2,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline measures how busy the machine is: one example in hundreds takes 300 ms, not 20.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"

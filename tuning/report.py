@@ -1,4 +1,4 @@
-"""`report.html`: one self-contained page with the run's tables and plots."""
+"""`report.html`, one page with tables and plots, and `results.md`, its main table alone."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from tuning.backbones import BACKBONES
 from tuning.files import write_text
 from tuning.run_folder import RunFolder
 
-_TEMPLATE = Path(__file__).with_name("report.html.jinja")
 _COLORS = dict(zip(BACKBONES, [f"C{number}" for number in range(len(BACKBONES))], strict=False))
 
 
 def write(
     run: RunFolder, config: dict[str, Any], metrics: dict[str, Any], leaderboard: pd.DataFrame
 ) -> None:
-    """Write a run's report.
+    """Write a run's report and its table of results.
 
     Args:
         run: whose folder gets it, and has the predictions.
@@ -35,14 +34,13 @@ def write(
     """
     winners = metrics["winners"]
     predictions = {name: pd.read_csv(run.predictions(name)) for name in winners}
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    page = template.render(
-        config=config,
-        metrics=metrics,
-        winners=winners,
+    titles = {name: BACKBONES[name].title for name in winners}
+    facts = {"config": config, "metrics": metrics, "winners": winners, "titles": titles}
+    write_text(run.results, _render("results.md.jinja", **facts))
+    page = _render(
+        "report.html.jinja",
+        **facts,
         leaderboard=leaderboard.to_dict("records"),
-        titles={name: BACKBONES[name].title for name in winners},
         search_plots=[
             _scatter(leaderboard, "depth", "Fine-tuning depth"),
             _scatter(leaderboard, "learning_rate", "Learning rate", log=True),
@@ -53,6 +51,17 @@ def write(
         confusions={name: facts["test"]["confusion"] for name, facts in winners.items()},
     )
     write_text(run.report, page)
+
+
+def _render(template: str, **facts: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=template.endswith(".html.jinja"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**facts)
 
 
 def _scatter(

@@ -70,6 +70,7 @@ class RunFolder:
         self.leaderboard = path / "leaderboard.csv"
         self.metrics = path / "metrics.json"
         self.report = path / "report.html"
+        self.results = path / "results.md"
 
     @property
     def name(self) -> str:

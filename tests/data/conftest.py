@@ -4,14 +4,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import settings
 from PIL import Image
 
 from data.manifest import make_manifest
-
-# A deadline measures how busy the machine is: one example in hundreds takes 300 ms, not 20.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 
 @pytest.fixture
