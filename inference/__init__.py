@@ -16,15 +16,22 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if TYPE_CHECKING:
     from inference.bundle import BundleError
     from inference.classifier import Classifier, Face
+    from inference.finding import FaceFinder, whole_image
 
-__all__ = ["BundleError", "Classifier", "Face"]
+_HOMES = {
+    "BundleError": "inference.bundle",
+    "Classifier": "inference.classifier",
+    "Face": "inference.classifier",
+    "FaceFinder": "inference.finding",
+    "whole_image": "inference.finding",
+}
+__all__ = ["BundleError", "Classifier", "Face", "FaceFinder", "whole_image"]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `--help` needs no onnxruntime."""
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = "inference.bundle" if name == "BundleError" else "inference.classifier"
-    return getattr(import_module(home), name)
+    return getattr(import_module(_HOMES[name]), name)

@@ -40,11 +40,36 @@ _MODELS = Path("artifacts/models")
 def predict(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", help="Images, or folders to search.", show_default=False),
+        typer.Argument(
+            metavar="PATH...",
+            help="Images, folders to search, patterns such as 'photos/**/*.jpg', or `-` for a list "
+            "on standard input, one path a line.",
+            show_default=False,
+        ),
     ],
     csv: Annotated[
-        Path, typer.Option(metavar="OUT", help="CSV to write; `-` is standard output.")
-    ] = Path("-"),
+        Path | None,
+        typer.Option(metavar="OUT", help="CSV to write; `-` is standard output."),
+    ] = None,
+    jsonl: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="JSON lines to write, one object a row; `-` as above."),
+    ] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="Print a table of the first rows.")
+    ] = False,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write copies with the faces marked there."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with an OUT that broke off: files that it holds are not done again, and "
+            "another interruption leaves what is done.",
+        ),
+    ] = False,
     models: Models = _MODELS,
     backbone: Backbone = None,
     precision: Annotated[
@@ -52,29 +77,46 @@ def predict(
         typer.Option(help="Left out: int8 if it passed its check, else fp32.", show_default=False),
     ] = None,
     aligned: Annotated[
-        bool, typer.Option("--aligned", help="Each image is one face in CelebA's framing.")
+        bool,
+        typer.Option(
+            "--aligned", help="Each image is one face in CelebA's framing: skip detection."
+        ),
     ] = False,
+    max_faces: Annotated[
+        int, typer.Option(min=1, help="Faces a picture at most, the surest ones.")
+    ] = 64,
     threads: Threads = None,
 ) -> None:
-    """Classify images into a CSV, one row a face.
+    """Find the faces in images and classify them, one row a face.
 
-    Columns: file,face,left,top,right,bottom,detection_score,p_man,label,error. A picture that
-    cannot be read gets one row with `error` filled, and the others are still done.
+    Columns: file,face,left,top,right,bottom,detection_score,p_man,label,error; faces are numbered
+    from left to right. A picture without a face, or that cannot be read, gets one row with `error`
+    filled, and the others are still done. Without --csv, --jsonl and --table, a terminal gets a
+    table and a pipe gets CSV.
     Exit status: 0 all files were read, 1 some were not, 2 wrong usage.
 
-    Example: python -m inference predict photos/ --aligned --csv faces.csv
+    Example: python -m inference predict photos/ --csv faces.csv --annotate marked/
     """
     with _user_errors():
         from inference.classifier import Classifier
+        from inference.finding import FaceFinder, whole_image
+        from inference.outputs import CSV, JSONL, TABLE, Output
         from inference.predict import expand, run
 
+        table = table or (not (csv or jsonl) and sys.stdout.isatty())
+        targets = ((CSV, csv), (JSONL, jsonl), (TABLE, Path("-") if table else None))
+        outputs = [Output(form, target) for form, target in targets if target] or [Output(CSV)]
+        if sum(str(output.target) == "-" for output in outputs) > 1:
+            _fail("only one of --csv, --jsonl and --table can go to standard output")
+        if resume and any(str(output.target) == "-" for output in outputs):
+            _fail("--resume goes on with a file: give --csv OUT or --jsonl OUT, and no --table")
         files = expand(paths)
         if not files:
             _fail(f"no image files in {', '.join(map(str, paths))}")
-        classifier = Classifier.load(models, backbone, precision, threads)
-        if not aligned:
-            _say("faces are not searched for yet: each image is taken as one face (--aligned)")
-        tally = run(classifier, files, csv)
+        # One thread a picture for detection: several pictures are searched at the same time.
+        finder = whole_image if aligned else FaceFinder(1, max_faces).loaded()
+        classifier = Classifier.load(models, backbone, precision, threads, finder)
+        tally = run(classifier, files, outputs, resume, annotate)
     _say(f"{tally.files} files: {tally.faces} faces, {tally.unread} files could not be read")
     raise typer.Exit(1 if tally.unread else 0)
 
@@ -127,6 +169,7 @@ def bench(
 def _user_errors() -> Iterator[None]:
     """Turn what a user can put right into one line on stderr and exit status 2."""
     from inference.bundle import BundleError
+    from inference.outputs import ResumeError
 
     try:
         yield
@@ -135,7 +178,7 @@ def _user_errors() -> Iterator[None]:
         raise typer.Exit(2) from None
     except OSError as error:
         _fail(f"{error.strerror}: {error.filename}" if error.filename else str(error))
-    except BundleError as error:
+    except (BundleError, ResumeError) as error:
         _fail(str(error))
 
 

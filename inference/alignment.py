@@ -38,7 +38,9 @@ def align(image: Image.Image, landmarks: np.ndarray) -> Image.Image | None:
     size = [max(1, round((seen[axis + 2] - seen[axis]) / shrink)) for axis in (0, 1)]
     part = image.resize((size[0], size[1]), Image.Resampling.BICUBIC, seen, reducing_gap=2.0)
     margin = [-(-pixels // int(shrink)) for pixels in beyond]
-    padded = np.pad(part, ((margin[1], margin[3]), (margin[0], margin[2]), (0, 0)), "edge")
+    padded = np.pad(
+        np.asarray(part), ((margin[1], margin[3]), (margin[0], margin[2]), (0, 0)), "edge"
+    )
 
     across, down = ((seen[axis + 2] - seen[axis]) / size[axis] for axis in (0, 1))
     x, y = shift.real - seen[0], shift.imag - seen[1]
@@ -66,7 +68,7 @@ def _reach(
     return seen, beyond
 
 
-def sharpness(landmarks: np.ndarray) -> float:
+def scale_of(landmarks: np.ndarray) -> float:
     """Return how many pixels of the picture one pixel of the aligned face spans, along a side."""
     return abs(similarity(TEMPLATE, landmarks)[0])
 

@@ -1,18 +1,16 @@
 """From pictures to faces with a probability and a label."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
-from PIL import Image
 
-from data import decode, to_square
-from inference.bundle import BundleInfo, Input, Label, Precision, find, from_metadata, label_of
+from inference.bundle import BundleInfo, Label, Precision, find, from_metadata, label_of
+from inference.finding import FaceFinder, Finder, Found, Region, Source
 from inference.session import open_session, warm_up
 
-Source = Path | str | bytes | Image.Image
 _CHUNK = 32  # images a run: larger batches are no faster on a CPU and need more memory
 
 
@@ -36,27 +34,6 @@ class Face:
 
 
 @dataclass(frozen=True)
-class Region:
-    """A face that was found and not yet classified; `pixels` is uint8 RGB [size, size, 3]."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    detection_score: float | None
-    pixels: np.ndarray
-
-
-Finder = Callable[[Image.Image, Input], list[Region]]
-
-
-def whole_image(image: Image.Image, wanted: Input) -> list[Region]:
-    """Take the whole picture as one face in the framing of training; no detector is asked."""
-    pixels = to_square(image, wanted.size, wanted.framing)
-    return [Region(0, 0, image.width, image.height, None, pixels)]
-
-
-@dataclass(frozen=True)
 class Classifier:
     """A loaded model. Make one with `Classifier.load`; it may be used from several threads.
 
@@ -66,7 +43,7 @@ class Classifier:
     info: BundleInfo
     precision: Precision | None
     session: ort.InferenceSession
-    finder: Finder = whole_image
+    finder: Finder
 
     @classmethod
     def load(
@@ -75,47 +52,55 @@ class Classifier:
         backbone: str | None = None,
         precision: Precision | None = None,
         threads: int | None = None,
+        finder: Finder | None = None,
     ) -> "Classifier":
         """Load an exported model after checking its SHA-256.
 
         `backbone` left out is the champion; `precision` left out is INT8 where that passed its
-        check at export, else fp32; `threads` left out is the number of physical cores.
+        check at export, else fp32; `threads` left out is the number of physical cores; `finder`
+        left out finds and aligns the faces, `whole_image` takes pictures that are aligned faces.
         Raises BundleError if the model is not there, or is not what was exported.
         """
         bundle = find(Path(models), backbone)
         precision = bundle.choose(precision)
         session = open_session(bundle.verified(precision), threads)
-        return cls._warm(bundle.info, precision, session)
+        return cls._warm(bundle.info, precision, session, finder or FaceFinder(threads))
 
     @classmethod
-    def from_onnx(cls, path: Path | str, threads: int | None = None) -> "Classifier":
+    def from_onnx(
+        cls, path: Path | str, threads: int | None = None, finder: Finder | None = None
+    ) -> "Classifier":
         """Load an exported ONNX file without its bundle, by the metadata inside it."""
         session = open_session(Path(path), threads)
         info = from_metadata(session.get_modelmeta().custom_metadata_map, Path(path))
-        return cls._warm(info, None, session)
+        return cls._warm(info, None, session, finder or FaceFinder(threads))
 
     @classmethod
     def _warm(
-        cls, info: BundleInfo, precision: Precision | None, session: ort.InferenceSession
+        cls,
+        info: BundleInfo,
+        precision: Precision | None,
+        session: ort.InferenceSession,
+        finder: Finder,
     ) -> "Classifier":
         warm_up(session, info)
-        return cls(info, precision, session)
+        return cls(info, precision, session, finder)
 
-    def predict(self, image: Source) -> list[Face]:
+    def predict(self, image: Source | str) -> list[Face]:
         """Classify the faces in one picture (a path, encoded bytes or a PIL image).
 
         Raises data.ImageError if it cannot be read.
         """
         return self.predict_batch([image])[0]
 
-    def predict_batch(self, images: Sequence[Source]) -> list[list[Face]]:
+    def predict_batch(self, images: Sequence[Source | str]) -> list[list[Face]]:
         """Classify the faces of several pictures together; one list of faces a picture."""
-        return self.label([self.prepare(image) for image in images])
+        return self.label([self.prepare(image).regions for image in images])
 
-    def prepare(self, image: Source) -> list[Region]:
+    def prepare(self, image: Source | str) -> Found:
         """Decode a picture and cut out its faces. Raises data.ImageError if it cannot be read."""
         source = Path(image) if isinstance(image, str) else image
-        return self.finder(decode(source), self.info.input)
+        return self.finder(source, self.info.input)
 
     def label(self, pictures: Sequence[Sequence[Region]]) -> list[list[Face]]:
         """Classify the prepared faces of several pictures in common batches."""

@@ -200,7 +200,7 @@ def _classify(picture: dict[str, Any] | None, classifier: Classifier) -> Answer:
     if not path:
         raise ImageError("no picture was sent")
     start = time.perf_counter()
-    regions = classifier.prepare(Path(path))
+    regions = classifier.prepare(Path(path)).regions
     decoded = time.perf_counter()
     [faces] = classifier.label([regions])
     done = time.perf_counter()

@@ -47,6 +47,17 @@ class Detection:
     score: float
     landmarks: np.ndarray
 
+    def enlarged(self, factor: float) -> "Detection":
+        """Return the same face in an image that is `factor` times as large."""
+        return Detection(
+            self.left * factor,
+            self.top * factor,
+            self.right * factor,
+            self.bottom * factor,
+            self.score,
+            self.landmarks * factor,
+        )
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -176,8 +187,9 @@ def _distinct(found: _Found) -> Iterator[Detection]:
         common, area, areas = _areas(found.boxes)
         close = common > _CLOSE * (area + areas - common)
         landmarks = np.average(found.landmarks[close], axis=0, weights=found.scores[close])
-        box, score = found.boxes[0].tolist(), float(found.scores[0])
-        yield Detection(*box, score, landmarks.astype(np.float32))
+        left, top, right, bottom = found.boxes[0].tolist()
+        score = float(found.scores[0])
+        yield Detection(left, top, right, bottom, score, landmarks.astype(np.float32))
         found = found[common < _SAME * np.minimum(area, areas)]
 
 

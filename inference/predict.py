@@ -1,26 +1,27 @@
-"""The `predict` command: many pictures in, one CSV row a face out, in constant memory."""
+"""The `predict` command: many pictures in, one row a face out, in constant memory."""
 
-import csv
 import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from data import ImageError, is_image_name
-from inference.classifier import Classifier, Face, Region
+from data import ImageError, decode, is_image_name
+from inference.annotation import annotate
+from inference.classifier import Classifier, Face
+from inference.finding import Region
+from inference.outputs import FIELDS, Output, Row
 
-HEADER = "file,face,left,top,right,bottom,detection_score,p_man,label,error"
 _BATCH = 32
-_AHEAD = 4 * _BATCH  # pictures decoded or being decoded before their batch is classified
+_AHEAD = 2 * _BATCH  # pictures read or being read before their batch is classified
+NO_FACE = "no face found"
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class Outcome:
     error: str = ""
     was_read: bool = True
 
-    def rows(self) -> Iterator[tuple[str | int | float | None, ...]]:
-        """Yield one CSV row a face in the order of `HEADER`, or one row with the error."""
+    def rows(self) -> Iterator[Row]:
+        """Yield one row a face with the fields of `HEADER`, or one row with the error."""
+        blank: Row = dict.fromkeys(FIELDS) | {"file": str(self.file), "error": self.error}
         if not self.faces:
-            yield (str(self.file), *[None] * 8, self.error)
+            yield blank
         for face in self.faces:
-            *place, p_man, label = astuple(face)
-            yield (str(self.file), *place, f"{p_man:.6f}", label, "")
+            yield blank | asdict(face) | {"p_man": round(face.p_man, 6)}
 
 
 @dataclass
@@ -51,26 +52,38 @@ class Tally:
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:
-    """Return the files to read: the given ones, and the images below the given folders, sorted.
+    """Return the files to read: those given, those on the list at `-`, and images in folders.
 
-    In folders, hidden files and files without an image's extension are passed over.
+    In folders, hidden files and files without an image's extension are passed over. `-` is a list
+    on standard input, one path a line, or ended by NUL (`find -print0`). A pattern (`*.jpg`,
+    `**/*.png`) that the shell left alone is expanded.
     Raises FileNotFoundError for a path that does not exist.
     """
     files: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        if str(path) == "-":
+            files += expand(map(Path, _listed()))
+        elif path.is_dir():
             files += sorted(
                 file for file in path.rglob("*") if is_image_name(file.name) and file.is_file()
             )
         elif path.exists():
             files.append(path)
+        elif matches := sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))):
+            files += expand(matches)
         else:
             raise FileNotFoundError(f"no such file or folder: {path}")
     return files
 
 
+def _listed() -> list[str]:
+    listed = sys.stdin.buffer.read()
+    separator = b"\0" if b"\0" in listed else b"\n"
+    return [os.fsdecode(line.rstrip(b"\r")) for line in listed.split(separator) if line.strip()]
+
+
 def outcomes(classifier: Classifier, files: Iterable[Path]) -> Iterator[Outcome]:
-    """Yield what became of each file, in order, decoding in threads ahead of inference."""
+    """Yield what became of each file, in order, reading in threads ahead of inference."""
     prepared = _prepared(classifier, files)
     while batch := list(islice(prepared, _BATCH)):
         faces = iter(classifier.label([found for _, found in batch if isinstance(found, list)]))
@@ -78,7 +91,7 @@ def outcomes(classifier: Classifier, files: Iterable[Path]) -> Iterator[Outcome]
             if isinstance(found, str):
                 yield Outcome(file, error=found, was_read=False)
             else:
-                yield Outcome(file, next(faces), "" if found else "no face found")
+                yield Outcome(file, next(faces), "" if found else NO_FACE)
 
 
 def _prepared(
@@ -86,7 +99,7 @@ def _prepared(
 ) -> Iterator[tuple[Path, list[Region] | str]]:
     def prepare(file: Path) -> list[Region] | str:
         try:
-            return classifier.prepare(file)
+            return classifier.prepare(file).regions
         except ImageError as error:
             return str(error)
 
@@ -101,18 +114,32 @@ def _prepared(
             yield file, future.result()
 
 
-def run(classifier: Classifier, files: Sequence[Path], target: Path) -> Tally:
-    """Classify `files` into the CSV `target` (`-` is standard output), with a progress bar.
+def run(
+    classifier: Classifier,
+    files: Sequence[Path],
+    outputs: Sequence[Output],
+    resume: bool = False,
+    annotated: Path | None = None,
+) -> Tally:
+    """Classify `files` into the `outputs`, with a progress bar; they appear when complete.
 
-    The CSV appears when it is complete. Raises OSError if it cannot be written.
+    `resume` goes on where an earlier run broke off: files finished in all outputs are not done
+    again. `annotated` is a folder for copies with the faces marked.
+    Raises OSError if something cannot be written, ResumeError if an output is not our own.
     """
     tally = Tally()
-    with _sink(target) as stream, _progress() as progress:
+    done = set.intersection(*(output.done() for output in outputs)) if resume else set()
+    files = [file for file in files if str(file) not in done]
+    common = Path(os.path.commonpath([file.parent.resolve() for file in files] or [Path.cwd()]))
+    with ExitStack() as stack:
+        writers = [stack.enter_context(output.open(resume, done)) for output in outputs]
+        progress = stack.enter_context(_progress())
         bar = progress.add_task("classifying", total=len(files))
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(HEADER.split(","))
         for outcome in outcomes(classifier, files):
-            writer.writerows(outcome.rows())
+            for write in writers:
+                write(outcome.rows())
+            if annotated and outcome.was_read:
+                _annotate(outcome, _place(outcome.file, annotated, common))
             tally.files += 1
             tally.faces += len(outcome.faces)
             tally.unread += not outcome.was_read
@@ -120,25 +147,15 @@ def run(classifier: Classifier, files: Sequence[Path], target: Path) -> Tally:
     return tally
 
 
-@contextmanager
-def _sink(target: Path) -> Iterator[TextIO]:
-    if str(target) == "-":
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    part = target.with_name(f".{target.name}.part")
-    if target.exists() and not target.is_file():
-        part = target  # a pipe or device: written through, never renamed over
-    try:
-        # surrogateescape: a file name that is not UTF-8 comes out as the bytes it has on disk
-        with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            yield stream
-        if part != target:
-            part.replace(target)
-    except BaseException:
-        if part != target:
-            part.unlink(missing_ok=True)
-        raise
+def _place(file: Path, folder: Path, common: Path) -> Path:
+    """Return where the marked copy of a file goes: below `folder` as the file below `common`."""
+    name = file.name if file.suffix.lower() in (".jpg", ".jpeg") else f"{file.name}.jpg"
+    return folder / file.parent.resolve().relative_to(common) / name
+
+
+def _annotate(outcome: Outcome, copy: Path) -> None:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    annotate(decode(outcome.file), outcome.faces).save(copy, "JPEG", quality=90)
 
 
 def _progress() -> Progress:

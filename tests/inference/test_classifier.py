@@ -2,6 +2,7 @@ import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,19 +10,24 @@ from PIL import Image
 from tiny_bundles import SIZE
 
 from data import ImageError
-from inference import BundleError, Classifier, Face
-from inference.classifier import Region
+from inference import BundleError, Classifier, Face, whole_image
+from inference.finding import Found, Region
+
+
+def load(models: Path, *choice: Any, **options: Any) -> Classifier:
+    """Load a model for pictures that are one face each."""
+    return Classifier.load(models, *choice, finder=whole_image, **options)
 
 
 def test_labels_by_colour(models: Path, draw: Callable[..., Path]) -> None:
-    classifier = Classifier.load(models)
+    classifier = load(models)
     assert classifier.predict(draw("a.png", "red"))[0].label == "man"
     assert classifier.predict(draw("b.png", "blue"))[0].label == "woman"
     assert classifier.predict(draw("c.png", "white"))[0].label == "uncertain"
 
 
 def test_the_whole_picture_is_the_face(models: Path, draw: Callable[..., Path]) -> None:
-    [face] = Classifier.load(models, precision="fp32").predict(draw("a.png", "gray", (30, 40)))
+    [face] = load(models, precision="fp32").predict(draw("a.png", "gray", (30, 40)))
     assert face == Face(0, 0, 0, 30, 40, None, 0.5, "uncertain")
 
 
@@ -29,14 +35,14 @@ def test_paths_bytes_and_images_get_the_same_answer(
     models: Path, draw: Callable[..., Path]
 ) -> None:
     path = draw("a.png", "#806070")
-    classifier = Classifier.load(models)
+    classifier = load(models)
     sources = [path, str(path), path.read_bytes(), Image.open(BytesIO(path.read_bytes()))]
     first, *others = classifier.predict_batch(sources)
     assert all(faces == first for faces in others)
 
 
 def test_batches_and_singles_agree(models: Path) -> None:
-    classifier = Classifier.load(models)
+    classifier = load(models)
     batch = np.random.default_rng(0).integers(0, 256, (70, SIZE, SIZE, 3), np.uint8)
     together = classifier.classify(batch)
     assert together.shape == (70,)
@@ -49,22 +55,21 @@ def test_batches_and_singles_agree(models: Path) -> None:
 
 
 def test_no_pictures_no_answers(models: Path) -> None:
-    assert Classifier.load(models).predict_batch([]) == []
+    assert load(models).predict_batch([]) == []
 
 
 def test_a_finder_gives_any_number_of_faces(models: Path, draw: Callable[..., Path]) -> None:
-    def halves(image: Image.Image, wanted: object) -> list[Region]:
+    def halves(image: Any, wanted: object) -> Found:
         if image.width < 20:
-            return []
+            return Found()
         middle = image.width // 2
         boxes = [(0, 0, middle, image.height), (middle, 0, image.width, image.height)]
         crops = [np.asarray(image.crop(box).resize((SIZE, SIZE))) for box in boxes]
-        return [Region(*box, 0.9, crop) for box, crop in zip(boxes, crops, strict=True)]
+        return Found([Region(*box, 0.9, crop) for box, crop in zip(boxes, crops, strict=True)])
 
     picture = Image.new("RGB", (40, 40), "red")
     picture.paste("blue", (20, 0, 40, 40))
-    plain = Classifier.load(models)
-    classifier = Classifier(plain.info, plain.precision, plain.session, halves)
+    classifier = Classifier.load(models, finder=halves)
     none, both = classifier.predict_batch([Image.new("RGB", (10, 10)), picture])
     assert none == []
     assert [(face.face, face.left, face.label) for face in both] == [
@@ -75,17 +80,17 @@ def test_a_finder_gives_any_number_of_faces(models: Path, draw: Callable[..., Pa
 
 def test_backbone_and_precision_are_chosen(models: Path, draw: Callable[..., Path]) -> None:
     red = draw("a.png", "red")
-    assert Classifier.load(models, "vgg16").predict(red)[0].label == "woman"
-    chosen = {p: Classifier.load(models, precision=p) for p in ("int8", "fp32")}
-    assert Classifier.load(models).precision == "int8"
+    assert load(models, "vgg16").predict(red)[0].label == "woman"
+    chosen = {p: load(models, precision=p) for p in ("int8", "fp32")}
+    assert load(models).precision == "int8"
     nearly_grey = draw("b.png", "#807f7e")
     assert chosen["int8"].predict(nearly_grey) != chosen["fp32"].predict(nearly_grey)
 
 
 def test_an_onnx_file_alone_answers_the_same(models: Path, draw: Callable[..., Path]) -> None:
     picture = draw("a.png", "#706050")
-    alone = Classifier.from_onnx(models / "resnet50" / "model.onnx")
-    assert alone.predict(picture) == Classifier.load(models, precision="fp32").predict(picture)
+    alone = Classifier.from_onnx(models / "resnet50" / "model.onnx", finder=whole_image)
+    assert alone.predict(picture) == load(models, precision="fp32").predict(picture)
     assert alone.precision is None
 
 
@@ -96,7 +101,7 @@ def test_missing_models_say_what_to_run(tmp_path: Path) -> None:
 
 def test_an_unknown_backbone_lists_those_there(models: Path) -> None:
     with pytest.raises(BundleError, match=r"no model 'vgg17' .*\(there: resnet50, vgg16\)"):
-        Classifier.load(models, "vgg17")
+        load(models, "vgg17")
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_an_unreadable_picture_raises(models: Path, tmp_path: Path) -> None:
     path = tmp_path / "text.jpg"
     path.write_text("hello")
     with pytest.raises(ImageError):
-        Classifier.load(models).predict(path)
+        load(models).predict(path)
 
 
 def test_onnxruntime_reports_to_nobody() -> None:

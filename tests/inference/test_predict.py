@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from inference.__main__ import app
-from inference.predict import HEADER, expand
+from inference.outputs import HEADER
+from inference.predict import expand
 
 ROOT = Path(__file__).parents[2]
 
@@ -144,7 +145,8 @@ def test_an_interrupted_run_leaves_no_half_file(
 ) -> None:
     out = tmp_path / "out.csv"
     out.write_text("the old one")
-    arguments = ["predict", str(draw("a.png", "red")), "--models", str(models), "--csv", str(out)]
+    arguments = ["predict", "--aligned", str(draw("a.png", "red")), "--models", str(models)]
+    arguments += ["--csv", str(out)]
     code = (
         "import sys; from inference import predict\n"
         "def stop(*_): raise KeyboardInterrupt\n"
@@ -160,8 +162,8 @@ def test_an_interrupted_run_leaves_no_half_file(
 def test_a_pipe_is_written_through(models: Path, draw: Callable[..., Path], tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    command = [sys.executable, "-m", "inference", "predict", "--models", models, "--csv", pipe]
-    with subprocess.Popen([*command, draw("a.png", "red")], cwd=ROOT) as process:
+    command = [sys.executable, "-m", "inference", "predict", "--aligned", "--models", models]
+    with subprocess.Popen([*command, draw("a.png", "red"), "--csv", pipe], cwd=ROOT) as process:
         lines = pipe.read_text().splitlines()
     assert process.returncode == 0
     assert len(lines) == 2

@@ -1,0 +1,45 @@
+"""Pictures with the faces marked."""
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from inference.classifier import Face
+
+COLOURS = {"woman": "#c2410c", "man": "#1d4ed8", "uncertain": "#52525b"}
+"""Colours of the labels, told apart by colour-blind people and readable under white text."""
+
+
+def annotate(image: Image.Image, faces: Sequence[Face], factor: float = 1.0) -> Image.Image:
+    """Return a copy of the RGB `image` with a box and a caption for each face.
+
+    `factor` is how many pixels of the picture, in which the boxes are given, one pixel of `image`
+    spans.
+    """
+    marked = image.copy()
+    draw = ImageDraw.Draw(marked)
+    for face in faces:
+        _mark(draw, face, factor, max(12, max(image.size) // 60))
+    return marked
+
+
+def caption(face: Face) -> str:
+    """Return what the model answers, with the probability of that answer: "2: man 97 %"."""
+    share = 1 - face.p_man if face.label == "woman" else face.p_man
+    what = f"P(man) {share:.0%}" if face.label == "uncertain" else f"{face.label} {share:.0%}"
+    return f"{face.face + 1}: {'uncertain, ' if face.label == 'uncertain' else ''}{what}"
+
+
+def _mark(draw: ImageDraw.ImageDraw, face: Face, factor: float, size: int) -> None:
+    colour, line = COLOURS[face.label], max(2, size // 6)
+    left, top, right, bottom = (x / factor for x in (face.left, face.top, face.right, face.bottom))
+    draw.rectangle((left, top, max(left, right), max(top, bottom)), outline=colour, width=line)
+    width, height = draw.im.size
+    font = ImageFont.load_default(size)
+    text = draw.textbbox((0, 0), caption(face), font, anchor="lt")
+    x = max(0.0, min(left, width - text[2] - 2 * line))
+    y = top - text[3] - 2 * line  # above the box, below it at the picture's top
+    if y < 0:
+        y = min(bottom, height - text[3] - 2 * line)
+    draw.rectangle((x, y, x + text[2] + 2 * line, y + text[3] + 2 * line), fill=colour)
+    draw.text((x + line, y + line), caption(face), "white", font, anchor="lt")
