@@ -23,7 +23,8 @@ LONG_SIDE = 1280
 
 _SHORT = 256  # pictures smaller than this are enlarged, since landmarks are better then
 _COARSE = 400  # a second look at this size finds faces that are too large for the first
-_LARGE = 160.0  # sides in pixels at which the second look takes over from the first
+_LARGE = (128.0, 192.0)  # sides in pixels: from the first on the second look counts, up to the
+# second the first look does; between them both do, lest they disagree and neither counts
 _MEAN = (123.0, 117.0, 104.0)
 _SCORE = 0.6
 _SAME = 0.5  # boxes that share this part of the smaller one are one face
@@ -101,9 +102,9 @@ class Detector:
         side = min(max(longer, _SHORT), LONG_SIDE)
         found = self._look(image, side)
         if side > 2 * _COARSE:
-            limit = _LARGE * longer / side
+            low, high = (limit * longer / side for limit in _LARGE)
             large = self._look(image, _COARSE)
-            found = _joined(large[large.sides() >= limit], found[found.sides() <= limit])
+            found = _joined(large[large.sides() >= low], found[found.sides() <= high])
         faces = sorted(_distinct(found), key=lambda face: -face.score)
         return faces[:max_faces]
 

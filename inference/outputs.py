@@ -65,9 +65,11 @@ def _read_jsonl(stream: TextIO) -> Iterator[Row]:
 
 @contextmanager
 def _writing_table(stream: TextIO) -> Iterator[Write]:
-    table = Table("file")
-    for name in ("face", "box", "detected", "P(man)", "answer"):
+    table = Table()
+    table.add_column("file", overflow="fold", min_width=16)
+    for name in ("face", "box", "detected", "P(man)"):
         table.add_column(name, no_wrap=True)
+    table.add_column("answer")
     left_out = 0
 
     def write(rows: Iterable[Row]) -> None:
@@ -86,7 +88,7 @@ def _writing_table(stream: TextIO) -> Iterator[Write]:
 
 def _cells(row: Row) -> list[str]:
     if row["error"]:
-        return [str(row["file"]), "", str(row["error"]), "", "", ""]
+        return [str(row["file"]), "", "", "", "", str(row["error"])]
     box = "{left},{top} {right},{bottom}".format_map(row)
     score = "" if row["detection_score"] is None else f"{row['detection_score']:.2f}"
     return [

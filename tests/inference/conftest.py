@@ -5,6 +5,9 @@ import pytest
 from PIL import Image
 from tiny_bundles import add_models
 
+from data import decode
+from data.synthetic import generate
+
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
@@ -22,3 +25,19 @@ def draw(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Image.Image]:
+    """Six drawn faces in CelebA's framing, 178 x 218; the detector finds them like photos."""
+    folder = generate(tmp_path_factory.mktemp("drawn") / "portraits", 6, seed=0)
+    return [decode(path) for path in sorted(folder.rglob("*.jpg"))]
+
+
+@pytest.fixture(scope="session")
+def group(portraits: list[Image.Image]) -> Image.Image:
+    """A picture of 900 x 640 pixels with the six portraits in two rows."""
+    picture = Image.new("RGB", (900, 640), (120, 150, 120))
+    for index, portrait in enumerate(portraits):
+        picture.paste(portrait, (60 + index % 3 * 290, 60 + index // 3 * 300))
+    return picture

@@ -1,0 +1,177 @@
+"""`predict` with the real detector: the files, forms and ways in."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from test_predict import ROOT, predict, rows_of
+
+from data import decode
+from inference.outputs import FIELDS
+from inference.predict import expand
+
+
+@pytest.fixture
+def photos(tmp_path: Path, group: Image.Image) -> Path:
+    """A folder with a group of six, an empty picture and a broken one."""
+    folder = tmp_path / "photos"
+    (folder / "day one").mkdir(parents=True)
+    group.save(folder / "group.png")
+    Image.new("RGB", (300, 200), "green").save(folder / "day one" / "empty.jpg")
+    (folder / "z.jpg").write_bytes(b"\xff\xd8\xff")
+    return folder
+
+
+def test_a_row_a_face_from_left_to_right(models: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    result = predict(photos, "--models", models, "--csv", out)
+    assert result.exit_code == 1
+    assert "3 files: 6 faces, 1 files could not be read" in result.stderr
+    empty, *faces, broken = rows_of(out)
+    assert (empty["error"], empty["face"]) == ("no face found", "")
+    assert broken["error"]
+    assert [face["face"] for face in faces] == list("012345")
+    lefts = [int(face["left"]) for face in faces]
+    assert lefts == sorted(lefts)
+    for face in faces:
+        left, top, right, bottom = (int(face[side]) for side in FIELDS[2:6])
+        assert 0 <= left < right <= 900 and 0 <= top < bottom <= 640
+        assert 0.6 < float(face["detection_score"]) <= 1
+        assert face["label"] in ("woman", "man", "uncertain")
+
+
+def test_boxes_are_in_pixels_of_the_upright_picture(
+    models: Path, group: Image.Image, tmp_path: Path
+) -> None:
+    """A large JPEG, lying on its side by EXIF, is read at a fraction: the boxes are not."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = group.resize((3600, 2560)).transpose(Image.Transpose.ROTATE_90)
+    lying.save(tmp_path / "large.jpg", exif=exif)
+    group.save(tmp_path / "small.png")
+    rows = predict(tmp_path / "large.jpg", tmp_path / "small.png", "--models", models).stdout
+    boxes: dict[str, list[list[int]]] = {}
+    for row in csv.DictReader(io.StringIO(rows)):
+        box = [int(row[side]) for side in FIELDS[2:6]]
+        boxes.setdefault(Path(row["file"]).name, []).append(box)
+    large, small = (sorted(boxes[name]) for name in ("large.jpg", "small.png"))
+    for big, little in zip(large, small, strict=True):
+        assert [side / 4 for side in big] == pytest.approx(little, abs=12)
+
+
+def test_the_limit_on_faces(models: Path, photos: Path) -> None:
+    result = predict(photos / "group.png", "--models", models, "--max-faces", 2)
+    assert len(result.stdout.splitlines()) == 1 + 2
+
+
+def test_csv_and_json_lines_say_the_same(models: Path, photos: Path, tmp_path: Path) -> None:
+    out, lines = tmp_path / "out.csv", tmp_path / "out.jsonl"
+    predict(photos, "--models", models, "--csv", out, "--jsonl", lines)
+    objects = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert len(objects) == 8
+    for row, whole in zip(rows_of(out), objects, strict=True):
+        assert list(whole) == FIELDS
+        assert row["file"] == whole["file"]
+        assert row["error"] == whole["error"]
+        if not whole["error"]:
+            assert float(row["p_man"]) == whole["p_man"]
+            assert int(row["left"]) == whole["left"]
+
+
+def test_the_table_shows_answers_and_errors(models: Path, photos: Path) -> None:
+    result = predict(photos / "group.png", photos / "z.jpg", "--models", models, "--table")
+    assert result.stdout.count("%") == 6
+    assert "file" in result.stdout and "damaged" in result.stdout
+
+
+def test_marked_copies(models: Path, photos: Path, tmp_path: Path) -> None:
+    marked = tmp_path / "marked"
+    predict(photos, "--models", models, "--annotate", marked)
+    files = sorted(str(path.relative_to(marked)) for path in marked.rglob("*") if path.is_file())
+    assert files == ["day one/empty.jpg", "group.png.jpg"]
+    copy, original = decode(marked / "group.png.jpg"), decode(photos / "group.png")
+    assert copy.size == original.size
+    corner = (60 + 290, 60 + 300, 60 + 290 + 178, 60 + 300 + 218)
+    assert copy.crop(corner).getcolors(1 << 20) != original.crop(corner).getcolors(1 << 20)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\0"])
+def test_a_list_on_standard_input(models: Path, photos: Path, end: str) -> None:
+    listed = end.join(map(str, (photos / "z.jpg", photos / "day one"))) + end
+    command = [sys.executable, "-m", "inference", "predict", "-", "--models", str(models)]
+    done = subprocess.run(command, cwd=ROOT, input=listed.encode(), capture_output=True)
+    names = [Path(row["file"]).name for row in csv.DictReader(io.StringIO(done.stdout.decode()))]
+    assert names == ["z.jpg", "empty.jpg"]
+    assert done.returncode == 1
+
+
+def test_patterns_that_the_shell_left_alone(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photos)
+    assert expand([Path("**/*.jpg")]) == [Path("day one/empty.jpg"), Path("z.jpg")]
+    assert expand([photos / "*.png"]) == [photos / "group.png"]
+    (photos / "a[1].jpg").touch()
+    assert expand([Path("a[1].jpg")]) == [Path("a[1].jpg")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--csv", "-", "--jsonl", "-"], "only one of"),
+        (["--resume"], "--resume goes on with a file"),
+        (["--resume", "--csv", "{foreign}"], "was not written by `predict`"),
+        (["--resume", "--jsonl", "{foreign}"], "was not written by `predict`"),
+    ],
+)
+def test_outputs_that_cannot_be(
+    models: Path, photos: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    foreign = tmp_path / "foreign.txt"
+    foreign.write_text("name,age\nx,3\ny,4\n")
+    given = (argument.format(foreign=foreign) for argument in arguments)
+    result = predict(photos, "--models", models, *given)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert foreign.read_text() == "name,age\nx,3\ny,4\n"
+
+
+def test_resume_does_only_what_is_missing(models: Path, photos: Path, tmp_path: Path) -> None:
+    targets: list[Any] = ["--csv", tmp_path / "o.csv", "--jsonl", tmp_path / "o.jsonl"]
+    predict(photos, "--models", models, *targets)
+    whole = {path: path.read_text() for path in targets[1::2]}
+    for keep in range(len(whole[targets[1]])):
+        if keep % 97:
+            continue
+        targets[1].write_text(whole[targets[1]][: max(keep, len(",".join(FIELDS)) + 1)])
+        targets[3].write_text(whole[targets[3]][: 2 * keep])
+        result = predict(photos, "--models", models, *targets, "--resume")
+        assert result.exit_code in (0, 1), result.stderr
+        assert {path: path.read_text() for path in whole} == whole
+
+
+def test_a_killed_run_is_resumed(models: Path, photos: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "many", tmp_path / "out.csv"
+    folder.mkdir()
+    for index in range(400):
+        os.link(photos / "day one" / "empty.jpg", folder / f"{index:03}.jpg")
+    command = [sys.executable, "-m", "inference", "predict", folder, "--models", models]
+    process = subprocess.Popen([*command, "--csv", out, "--resume"], cwd=ROOT)
+    part = tmp_path / ".out.csv.part"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (part.is_file() and part.stat().st_size > 2000):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert part.is_file() and not out.exists()
+    result = predict(folder, "--models", models, "--csv", out, "--resume")
+    assert int(result.stderr.split(" files:")[0].split()[-1]) < 400
+    assert [Path(row["file"]).name for row in rows_of(out)] == [f"{i:03}.jpg" for i in range(400)]
+    assert not part.exists()
