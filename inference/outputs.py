@@ -67,7 +67,7 @@ def _read_jsonl(stream: TextIO) -> Iterator[Row]:
 def _writing_table(stream: TextIO) -> Iterator[Write]:
     table = Table()
     table.add_column("file", overflow="fold", min_width=16)
-    for name in ("face", "box", "detected", "P(man)"):
+    for name in ("face", "box", "P(man)"):
         table.add_column(name, no_wrap=True)
     table.add_column("answer")
     left_out = 0
@@ -88,9 +88,8 @@ def _writing_table(stream: TextIO) -> Iterator[Write]:
 
 def _cells(row: Row) -> list[str]:
     if row["error"]:
-        return [str(row["file"]), "", "", "", "", str(row["error"])]
+        return [str(row["file"]), "", "", "", str(row["error"])]
     box = "{left},{top} {right},{bottom}".format_map(row)
-    score = "" if row["detection_score"] is None else f"{row['detection_score']:.2f}"
     return [
         str(row["file"]),
         str(row["face"]),
