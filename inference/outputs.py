@@ -94,7 +94,6 @@ def _cells(row: Row) -> list[str]:
         str(row["file"]),
         str(row["face"]),
         box,
-        score,
         f"{row['p_man']:.1%}",
         str(row["label"]),
     ]
