@@ -1,6 +1,6 @@
 # Each target calls one command; `python -m <part> --help` tells more. Settings such as DATA=,
 # WEIGHTS=, SAMPLES= or RUN= may be given here or in the environment.
-.PHONY: setup tune export demo data test lint bench clean
+.PHONY: setup tune export demo data test lint tensorboard bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,6 +39,9 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+tensorboard: setup
+	@$(BIN)/tensorboard --logdir artifacts/runs
 
 bench: setup
 	@$(BIN)/python -m inference bench

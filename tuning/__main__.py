@@ -123,6 +123,8 @@ def tune(
         _fail(f"WEIGHTS={weights} is not a folder; give one, or 'imagenet', or 'none'")
 
     quiet.import_tensorflow()
+    from keras_tuner.errors import FatalError
+
     from data import DataError
     from tuning.backbones import BACKBONES, MAX_SIZE, MIN_SIZE
     from tuning.cache import CacheError
@@ -151,7 +153,7 @@ def tune(
     )
     try:
         tune_run(settings, artifacts, run, cache_gb)
-    except (DataError, WeightsError, CacheError, RunError, RuntimeError) as error:
+    except (DataError, WeightsError, CacheError, RunError, FatalError, OSError) as error:
         _fail(" ".join(str(error).split()))
     except KeyboardInterrupt:
         _fail("stopped; the same command goes on where it was", code=130)

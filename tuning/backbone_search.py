@@ -18,10 +18,12 @@ from tuning.files import read_json, write_json
 from tuning.model import TransferModel, pooled_statistics
 from tuning.presets import Preset
 from tuning.progress import Progress
-from tuning.run_folder import RunFolder, Settings
-from tuning.study import TrialRecord
+from tuning.records import Records, TrialRecord
+from tuning.run_folder import RunError, RunFolder, Settings
 from tuning.trial import Examples, Hyperparameters, TrialResult
 from tuning.weights import Weights
+
+_REFIT = "refit"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def search(
     backbone: Backbone,
     weights: Weights,
     seconds: float | None,
-    on_trial: Callable[[list[TrialRecord]], None],
+    on_trial: Callable[[], None],
 ) -> dict[str, Any]:
     """Find, refit, evaluate and save a backbone's winner; what is done already is not done again.
 
@@ -50,7 +52,7 @@ def search(
         backbone: to search.
         weights: its pretrained weights.
         seconds: for all of it, None for no limit.
-        on_trial: called with the study's trials after each.
+        on_trial: called after each trial.
 
     Returns:
         the winner's facts.
@@ -71,23 +73,21 @@ class _Search:
         self.deadline = None if seconds is None else time.monotonic() + seconds
         self.folder = task.run.study(backbone.name)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.records = Records(self.folder)
         self.model = TransferModel(backbone, task.settings.size, weights, task.settings.precision)
         self.depths = [d for d in range(len(task.preset.trials)) if d <= backbone.max_depth]
 
-    def run(self, on_trial: Callable[[list[TrialRecord]], None]) -> dict[str, Any]:
+    def run(self, on_trial: Callable[[], None]) -> dict[str, Any]:
         self.train, self.val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
         self.statistics = pooled_statistics(self.train.views[0][0])
         plan = self._plan()
-        self.task.progress.planned(plan["depths"])
-        records: list[TrialRecord] = []
+        self.task.progress.planned(plan["depths"], self._expected(plan))
 
         def finished(record: TrialRecord) -> None:
-            records[:] = [r for r in records if r.trial != record.trial] + [record]
-            best = study.best_of(self.folder)
-            self.task.progress.trial_done(record, best)
-            on_trial(records)
+            self.task.progress.trial_done(record, self.records.best())
+            on_trial()
 
-        records[:] = study.search(
+        study.search(
             self._run_trial,
             folder=self.folder,
             algorithm=self.task.settings.algorithm,
@@ -97,7 +97,7 @@ class _Search:
             out_of_time=self._out_of_time,
             on_trial=finished,
         )
-        on_trial(records)
+        on_trial()
         origin = self._refit(plan["epoch_seconds"])
         return self._finish(origin)
 
@@ -131,9 +131,16 @@ class _Search:
         write_json(path, content)
         return content
 
+    def _expected(self, plan: dict[str, Any]) -> list[float]:
+        preset, costs, depths = self.task.preset, plan["epoch_seconds"], plan["depths"]
+        refit = preset.refit_epochs * costs[max(depths)]
+        return [*(presets.trial_seconds(preset, costs, depth) for depth in depths), refit]
+
     def _run_trial(
         self, hyperparameters: Hyperparameters, epochs: int, name: str
     ) -> tuple[TrialResult, keras.Model]:
+        best = None if name == _REFIT else self.records.best()
+        logs = self.task.run.tensorboard / f"{self.backbone.name}-{name}"
         return trial.run(
             self.model,
             hyperparameters,
@@ -143,6 +150,8 @@ class _Search:
             epochs=epochs,
             patience=self.task.preset.patience,
             seed=self.task.settings.seed,
+            rival=best.val_brier if best else None,
+            callbacks=[keras.callbacks.TensorBoard(str(logs), write_graph=False)],
             on_epoch=self.task.progress.epochs(name, hyperparameters),
         )
 
@@ -151,21 +160,21 @@ class _Search:
         done = read_json(self.folder / "refit.json")
         if done:
             return done["origin"]
-        best = study.best_of(self.folder)
+        best = self.records.best()
         if best is None:
-            raise RuntimeError(f"no trial of {self.backbone.title} succeeded: see the leaderboard")
+            raise RunError(
+                f"no trial of {self.backbone.title} succeeded; see {self.task.run.leaderboard}"
+            )
         depth = best.hyperparameters.depth
         epochs = presets.refit_epochs(self.task.preset, epoch_seconds[depth], self._time_left())
-        result, tail = self._run_trial(best.hyperparameters, epochs, "refit")
-        origin = "refit" if result.val_brier < best.val_brier else "trial"
-        if origin == "refit":
-            study.save_best(self.folder, result, tail)
+        result, tail = self._run_trial(best.hyperparameters, epochs, _REFIT)
+        origin = "refit" if self.records.keep_if_best(result, tail) else "trial"
         self.task.progress.refit_done(result, best)
         write_json(self.folder / "refit.json", {"origin": origin, "result": result.to_dict()})
         return origin
 
     def _finish(self, origin: str) -> dict[str, Any]:
-        result = study.best_of(self.folder)
+        result = self.records.best()
         assert result is not None
         exact = TransferModel(self.backbone, self.task.settings.size, self.weights)
         return winner.finish(
@@ -185,29 +194,3 @@ class _Search:
     def _out_of_time(self) -> bool:
         left = self._time_left()
         return left is not None and left <= 0
-
-
-def trial_rows(backbone: str, records: list[TrialRecord]) -> list[dict[str, Any]]:
-    """Rows of the leaderboard."""
-    rows = []
-    for record in records:
-        hp, result = record.hyperparameters, record.result
-        rows.append(
-            {
-                "backbone": backbone,
-                "trial": record.trial,
-                "depth": hp.depth,
-                "learning_rate": hp.learning_rate,
-                "head_units": hp.head_units,
-                "dropout": hp.dropout,
-                "epochs": result.epochs if result else None,
-                "val_accuracy": result.val_accuracy if result else None,
-                "val_auc": result.val_auc if result else None,
-                "val_brier": result.val_brier if result else None,
-                "val_loss": result.val_loss if result else None,
-                "seconds": round(result.seconds, 2) if result else None,
-                "status": record.status,
-                "note": record.note,
-            }
-        )
-    return rows

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras_tuner
 import numpy as np
 from keras_tuner import oracles
 
+from tuning.files import write_json
 from tuning.trial import OBJECTIVE
 
 ALGORITHMS = ("bayesian", "hyperband", "random")
 _INITIAL_POINTS = 4
+_MANY = 10**6
 
 
 def search_space(max_depth: int) -> keras_tuner.HyperParameters:
@@ -46,6 +49,7 @@ def create(
         "hyperparameters": search_space(max(depths)),
         "seed": seed,
         "allow_new_entries": False,
+        "max_consecutive_failed_trials": _MANY,  # a failure is recorded and the study goes on
     }
     if algorithm == "hyperband":
         oracle = _Hyperband(max_epochs=epochs, factor=3, **common)
@@ -60,10 +64,28 @@ def create(
 
 
 class _Timed(keras_tuner.Oracle):
-    """Mixin: starts no trial after the study's time."""
+    """Mixin: starts no trial after the study's time; its files change at once or not at all."""
 
     depths: tuple[int, ...]
     out_of_time: Callable[[], bool]
+
+    def trial_name(self, number: int) -> str:
+        """Keras Tuner's identifier of the n-th trial."""
+        return f"{number:0{len(str(self.max_trials))}d}"
+
+    def adopt(self, trial: Any) -> None:
+        """Take a finished trial from elsewhere as one of its own."""
+        self.trials[trial.trial_id] = trial
+        self.start_order.append(trial.trial_id)
+        self.end_order.append(trial.trial_id)
+        self._record_values(trial)
+        self._save_trial(trial)
+
+    def save(self) -> None:
+        write_json(Path(self._get_oracle_fname()), self.get_state())
+
+    def _save_trial(self, trial: Any) -> None:
+        write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         if self.trials and self.out_of_time():

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from tuning.study import TrialRecord
+from tuning.records import TrialRecord
 from tuning.trial import Hyperparameters, TrialResult
 
 
@@ -30,7 +30,7 @@ class Progress:
         self._backbones: list[str] = []
         self._done = 0
         self._trials = 0
-        self._planned = 1
+        self._expected = [0.0]
         self._bars: Bars | None = None
 
     def expect(self, backbones: list[str]) -> None:
@@ -44,14 +44,14 @@ class Progress:
     @contextmanager
     def backbone(self, name: str, title: str) -> Iterator[None]:
         """While one backbone's search runs."""
-        self._done, self._trials, self._planned = self._backbones.index(name), 0, 1
+        self._done, self._trials, self._expected = self._backbones.index(name), 0, [0.0]
         self.say(f"\n{title} ({self._done + 1} of {len(self._backbones)})", style="bold")
         with self._live():
             yield
 
-    def planned(self, depths: list[int]) -> None:
-        """The study's plan is made."""
-        self._planned = len(depths) + 1
+    def planned(self, depths: list[int], seconds: list[float]) -> None:
+        """The study's plan is made: depths of its trials, and what they and the refit may take."""
+        self._expected = seconds
         counts = ", ".join(f"{depths.count(d)} at depth {d}" for d in sorted(set(depths)))
         self.say(f"  plan: {len(depths)} trials ({counts}), then a refit")
 
@@ -146,11 +146,10 @@ class Progress:
         self._bars = None
 
     def _left(self) -> str:
-        done = self._done + min(1.0, self._trials / self._planned)
-        total = len(self._backbones)
-        if not done or done >= total:
-            return ""
-        minutes = (time.monotonic() - self._started) * (total - done) / done / 60
+        """By the plan of this study, and as much again for each backbone to come."""
+        rest = sum(self._expected[self._trials :])
+        later = len(self._backbones) - self._done - 1
+        minutes = (rest + later * sum(self._expected)) / 60
         return f"  about {minutes:.0f} min left" if minutes >= 1 else "  under a minute left"
 
 

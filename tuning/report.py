@@ -11,6 +11,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import roc_curve
 
@@ -77,6 +78,8 @@ def _scatter(
         )  # fmt: skip
     if log:
         axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel=title, ylabel="Validation accuracy, %")
     axes.legend(fontsize=8)
     return _embed(figure, f"Validation accuracy against {title.lower()}, one dot a trial")
@@ -90,6 +93,7 @@ def _learning_curves(winners: dict[str, Any]) -> dict[str, str]:
             history["epoch"], 100 * history["val_accuracy"], marker=".", label=_title(name),
             color=_COLORS[name],
         )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="Epoch", ylabel="Validation accuracy, %")
     axes.legend(fontsize=8)
     return _embed(figure, "Learning curves of the winners")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -17,14 +16,13 @@ import data
 from data import Dataset, ImageStore
 from tuning import report
 from tuning import weights as weight_sources
-from tuning.backbone_search import Task, search, trial_rows
+from tuning.backbone_search import Task, search
 from tuning.backbones import BACKBONES
 from tuning.cache import TrunkCache
 from tuning.files import read_json, write_json, write_text
 from tuning.presets import PRESETS
 from tuning.progress import Progress
-from tuning.run_folder import RunFolder, Settings, leaderboard
-from tuning.study import TrialRecord
+from tuning.run_folder import RunFolder, Settings
 from tuning.weights import Weights, WeightsError
 
 FRAMING: data.Framing = "stretch"
@@ -203,24 +201,11 @@ def _search_all(task: Task, weights: dict[str, Weights]) -> dict[str, dict[str, 
                 BACKBONES[name],
                 weights[name],
                 None if left is None else left / (len(names) - number),
-                _keep_trials(task.run, name),
+                task.run.write_leaderboard,
             )
         clock.save()
         task.progress.winner(winners[name])
     return winners
-
-
-def _keep_trials(run: RunFolder, backbone: str) -> Callable[[list[TrialRecord]], None]:
-    def keep(records: list[TrialRecord]) -> None:
-        write_json(run.study(backbone) / "trials.json", trial_rows(backbone, records))
-        rows = [
-            row
-            for path in sorted(run.path.glob("studies/*/trials.json"))
-            for row in read_json(path) or []
-        ]
-        run.write_leaderboard(leaderboard(rows))
-
-    return keep
 
 
 class _Clock:

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from data import Balance
 from tuning.files import read_json, write_json, write_text
+from tuning.records import Records, TrialRecord
 
 FORMAT = 1
 LEADERBOARD_COLUMNS = (
@@ -70,6 +71,7 @@ class RunFolder:
         self.leaderboard = path / "leaderboard.csv"
         self.metrics = path / "metrics.json"
         self.report = path / "report.html"
+        self.tensorboard = path / "tensorboard"
         self.results = path / "results.md"
 
     @property
@@ -129,15 +131,28 @@ class RunFolder:
                         f"{value!r}: use the same, or give another RUN=<name>"
                     )
 
-    def write_leaderboard(self, table: pd.DataFrame) -> None:
-        """Write `leaderboard.csv`, best trial first."""
+    def write_leaderboard(self) -> None:
+        """Write `leaderboard.csv`: one row a trial, by validation Brier score; failed ones last."""
+        rows = [
+            _row(folder.name, record)
+            for folder in sorted(self.path.glob("studies/*"))
+            for record in Records(folder).all()
+        ]
+        table = pd.DataFrame(rows, columns=list(LEADERBOARD_COLUMNS))
+        table = table.sort_values("val_brier", na_position="last", ignore_index=True)
         write_text(self.leaderboard, table.to_csv(index=False))
 
 
-def leaderboard(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row a trial, by validation Brier score; trials without result at the end."""
-    table = pd.DataFrame(rows, columns=list(LEADERBOARD_COLUMNS))
-    return table.sort_values("val_brier", na_position="last", ignore_index=True)
+def _row(backbone: str, record: TrialRecord) -> dict[str, Any]:
+    result = asdict(record.result) if record.result else {}
+    return {
+        **{name: value for name, value in result.items() if name in LEADERBOARD_COLUMNS},
+        **asdict(record.hyperparameters),
+        "backbone": backbone,
+        "trial": record.trial,
+        "status": record.status,
+        "note": record.note,
+    }
 
 
 def latest_run(runs: Path) -> RunFolder:

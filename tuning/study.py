@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras
 import keras_tuner
+from keras_tuner import errors
 from keras_tuner.engine import base_tuner
+from sklearn.exceptions import ConvergenceWarning
 
 from tuning import oracles
 from tuning.files import read_json, write_json
-from tuning.trial import OBJECTIVE, Hyperparameters, TrialResult
-
-BEST_WEIGHTS = "best.weights.h5"
-_BEST = "best.json"
-_RESULT = "result.json"
+from tuning.records import Records, TrialRecord, hyperparameters_of
+from tuning.trial import Hyperparameters, TrialResult
 
 
 class RunTrial(Protocol):
@@ -28,26 +27,8 @@ class RunTrial(Protocol):
     def __call__(
         self, hyperparameters: Hyperparameters, epochs: int, name: str
     ) -> tuple[TrialResult, keras.Model]:
-        """Train `hyperparameters` for `epochs`; `name` is for messages."""
+        """Train `hyperparameters` for `epochs`; `name` is for messages and logs."""
         ...
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """One row of a study, finished or failed.
-
-    Attributes:
-        trial: Keras Tuner's identifier.
-        status: "completed", "failed" or "running".
-        result: None unless completed.
-        note: why it failed, one line.
-    """
-
-    trial: str
-    status: str
-    hyperparameters: Hyperparameters
-    result: TrialResult | None
-    note: str
 
 
 class Study(base_tuner.BaseTuner):
@@ -60,7 +41,7 @@ class Study(base_tuner.BaseTuner):
         oracle: from `tuning.oracles.create`.
         run: trains one configuration.
         epochs: of a trial, unless the oracle says another number (Hyperband).
-        folder: of the study.
+        records: where results go.
         on_trial: called with each finished trial's record.
     """
 
@@ -69,58 +50,50 @@ class Study(base_tuner.BaseTuner):
         oracle: keras_tuner.Oracle,
         run: RunTrial,
         epochs: int,
-        folder: Path,
+        records: Records,
         on_trial: Callable[[TrialRecord], None],
     ) -> None:
         self._run = run
         self._epochs = epochs
+        self._records = records
         self._on_trial = on_trial
+        folder = records.folder
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from …"
             super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
-        self._folder = folder
 
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
-        """Train a trial's configuration and keep its tail if it is the best so far."""
+        """Train a trial's configuration and keep its tail if it is the best so far.
+
+        Raises:
+            errors.FatalError: the disk failed; the trial is run again when the study goes on.
+        """
         values = trial.hyperparameters.values
         epochs = int(values.get("tuner/epochs", self._epochs))
-        result, tail = self._run(hyperparameters_of(values), epochs, f"trial-{trial.trial_id}")
-        write_json(self._trial_folder(trial.trial_id) / _RESULT, result.to_dict())
-        best = best_of(self._folder)
-        if best is None or result.val_brier < best.val_brier:
-            save_best(self._folder, result, tail)
-        return {
-            OBJECTIVE: result.val_brier,
-            "val_accuracy": result.val_accuracy,
-            "val_auc": result.val_auc,
-            "val_loss": result.val_loss,
-        }
+        try:
+            result, tail = self._run(hyperparameters_of(values), epochs, f"trial-{trial.trial_id}")
+            self._records.keep_if_best(result, tail)
+            self._records.write(TrialRecord(trial.trial_id, dict(values), result))
+        except OSError as error:
+            raise errors.FatalError(f"{self._records.folder}: {error}") from error
+        return metrics_of(result)
 
     def on_trial_end(self, trial: Any) -> None:
         """Tell Keras Tuner, then whoever watches."""
         super().on_trial_end(trial)
-        self._on_trial(self._record(self.oracle.get_trial(trial.trial_id)))
+        ended = self.oracle.get_trial(trial.trial_id)
+        if ended.status == "FAILED":
+            lines = (trial.message or ended.message or "failed").strip().splitlines()
+            values = dict(trial.hyperparameters.values)
+            self._records.write(TrialRecord(trial.trial_id, values, None, lines[-1]))
+        for record in self._records.all():
+            if record.trial == trial.trial_id:
+                self._on_trial(record)
 
-    def records(self) -> list[TrialRecord]:
-        """All trials in the order of their start."""
-        return [self._record(self.oracle.trials[name]) for name in self.oracle.start_order]
-
-    def _record(self, trial: Any) -> TrialRecord:
-        status = {"COMPLETED": "completed", "FAILED": "failed", "INVALID": "failed"}.get(
-            trial.status, "running"
-        )
-        content = read_json(self._trial_folder(trial.trial_id) / _RESULT)
-        result = result_of(content) if content and status == "completed" else None
-        note = (trial.message or "").strip().splitlines()
-        return TrialRecord(
-            trial.trial_id,
-            status,
-            hyperparameters_of(trial.hyperparameters.values),
-            result,
-            note[-1] if note and status == "failed" else "",
-        )
-
-    def _trial_folder(self, trial: str) -> Path:
-        return self._folder / f"trial_{trial}"
+    def save(self) -> None:
+        """Write Keras Tuner's state; the file changes at once or not at all."""
+        if not self._is_worker():
+            self.oracle.save()
+        write_json(Path(self._get_tuner_fname()), self.get_state())
 
 
 def search(
@@ -147,39 +120,63 @@ def search(
         on_trial: called with each finished trial.
 
     Returns:
-        all trials. The best one's tail is in the folder, as `BEST_WEIGHTS`.
+        all trials; the best one's tail is kept beside them, see `Records`.
     """
+    records = Records(folder)
     oracle = oracles.create(algorithm, tuple(depths), epochs, seed, out_of_time)
-    study = Study(oracle, run, epochs, folder, on_trial)
-    study.search(verbose=0)
-    return study.records()
+    damaged = _drop_damaged_state(folder)
+    study = Study(oracle, run, epochs, records, on_trial)
+    if damaged:
+        _rebuild(oracle, records)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
+        study.search(verbose=0)
+    return records.all()
 
 
-def save_best(folder: Path, result: TrialResult, tail: keras.Model) -> None:
-    """Keep a tail and its result as a study's best."""
-    partial = folder / f"partial.{BEST_WEIGHTS}"
-    tail.save_weights(partial)
-    partial.replace(folder / BEST_WEIGHTS)
-    write_json(folder / _BEST, result.to_dict())
+def metrics_of(result: TrialResult) -> dict[str, float]:
+    """What Keras Tuner is told of a result."""
+    return {
+        "val_brier": result.val_brier,
+        "val_accuracy": result.val_accuracy,
+        "val_auc": result.val_auc,
+        "val_loss": result.val_loss,
+    }
 
 
-def best_of(folder: Path) -> TrialResult | None:
-    """The best result of a study so far."""
-    content = read_json(folder / _BEST)
-    return result_of(content) if content else None
+def _drop_damaged_state(folder: Path) -> bool:
+    """Remove all of Keras Tuner's state files if one of them can't be read or is missing."""
+    trials = list(folder.glob("trial_*/trial.json"))
+    state = [folder / "oracle.json", folder / "tuner0.json"]
+    if not trials and not any(path.exists() for path in state):
+        return False
+    if all(read_json(path) is not None for path in (*state, *trials)):
+        return False
+    for path in (*state, *trials):
+        path.unlink(missing_ok=True)
+    return True
 
 
-def hyperparameters_of(values: dict[str, Any]) -> Hyperparameters:
-    """From Keras Tuner's values."""
-    return Hyperparameters(
-        depth=int(values["depth"]),
-        learning_rate=float(values["learning_rate"]),
-        head_units=int(values["head_units"]),
-        dropout=round(float(values["dropout"]), 3),
-    )
+def _rebuild(oracle: keras_tuner.Oracle, records: Records) -> None:
+    """Put the recorded trials into a fresh oracle, as if it had seen them.
 
-
-def result_of(content: dict[str, Any]) -> TrialResult:
-    """From JSON."""
-    hyperparameters = Hyperparameters(**content["hyperparameters"])
-    return TrialResult(**{**content, "hyperparameters": hyperparameters})
+    Trials keep their places: a gap (a record that is damaged as well) is filled by a failed trial,
+    so that no identifier is given twice.
+    """
+    known = {record.trial: record for record in records.all()}
+    last = max(map(int, known), default=-1)
+    for number in range(last + 1):
+        name = oracle.trial_name(number)
+        record = known.get(name)
+        space = oracle.get_space()
+        space.values = dict(record.values) if record else {}
+        trial = keras_tuner.engine.trial.Trial(space, trial_id=name, status="FAILED")
+        trial.message = record.note if record else "its files were damaged"
+        if record and record.result:
+            trial.status = "COMPLETED"
+            for metric, value in metrics_of(record.result).items():
+                trial.metrics.register(metric, direction="min" if "auc" not in metric else "max")
+                trial.metrics.update(metric, value)
+            trial.score = record.result.val_brier
+        oracle.adopt(trial)
+    oracle.save()

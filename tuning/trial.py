@@ -148,6 +148,7 @@ def run(
     epochs: int,
     patience: int,
     seed: int,
+    rival: float | None = None,
     on_epoch: Callable[[int, int, dict[str, float]], None] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[TrialResult, keras.Model]:
@@ -162,6 +163,7 @@ def run(
         epochs: of the fine-tuned stages; the head alone gets HEAD_EPOCHS_FACTOR times as many.
         patience: epochs without a better `OBJECTIVE` before it stops.
         seed: of initial weights, order, views and dropout.
+        rival: `OBJECTIVE` to beat; the training stops when it no longer can, see `hopeless`.
         on_epoch: called with epochs done, epochs planned and the epoch's figures.
         callbacks: further Keras callbacks, such as TensorBoard's.
 
@@ -186,7 +188,7 @@ def run(
         _fit(head, train, val, 0, warm_up, rng, patience, [])
         phase = _Phase(BATCH, hp.learning_rate, epochs)
         tail = model.tail(hp.depth, head)
-    history = _fit(tail, train, val, hp.depth, phase, rng, patience, callbacks, on_epoch)
+    history = _fit(tail, train, val, hp.depth, phase, rng, patience, callbacks, on_epoch, rival)
     best = min(history, key=lambda row: row[OBJECTIVE])
     result = TrialResult(
         hp,
@@ -246,6 +248,7 @@ def _fit(
     patience: int,
     callbacks: Sequence[keras.callbacks.Callback],
     on_epoch: Callable[[int, int, dict[str, float]], None] | None = None,
+    rival: float | None = None,
 ) -> list[dict[str, float]]:
     batches = Batches(train.views[depth], train, phase.batch, rng)
     steps = phase.epochs * len(batches)
@@ -256,7 +259,7 @@ def _fit(
             0.0, max(1, steps - warm_up), warmup_target=phase.rate, warmup_steps=warm_up
         ),
     )
-    validation = _Validation(val, depth, phase.epochs, on_epoch)
+    validation = _Validation(val, depth, phase.epochs, on_epoch, rival)
     best = keras.callbacks.EarlyStopping(
         OBJECTIVE, mode="min", patience=patience, restore_best_weights=True
     )
@@ -273,12 +276,14 @@ class _Validation(keras.callbacks.Callback):
         depth: int,
         epochs: int,
         on_epoch: Callable[[int, int, dict[str, float]], None] | None,
+        rival: float | None,
     ) -> None:
         super().__init__()
         self._val = val
         self._depth = depth
         self._epochs = epochs
         self._on_epoch = on_epoch
+        self._rival = rival
         self._started = 0.0
         self.history: list[dict[str, float]] = []
 
@@ -299,6 +304,26 @@ class _Validation(keras.callbacks.Callback):
         self.history.append({"epoch": epoch + 1, "seconds": seconds, **logs})
         if self._on_epoch:
             self._on_epoch(epoch + 1, self._epochs, logs)
+        scores = [row[OBJECTIVE] for row in self.history]
+        if self._rival is not None and hopeless(scores, self._epochs, self._rival):
+            self.model.stop_training = True
+
+
+def hopeless(scores: Sequence[float], epochs: int, rival: float) -> bool:
+    """Whether a training can no longer beat another one.
+
+    It can't if it would stay behind even with every epoch left bringing twice what the last one
+    brought; learning curves flatten, but a rate that decays to zero may steepen their end.
+
+    Args:
+        scores: `OBJECTIVE` after each epoch so far, smaller is better.
+        epochs: planned.
+        rival: the other training's best score.
+    """
+    if len(scores) < 2:
+        return False
+    gain = max(0.0, scores[-2] - scores[-1])
+    return min(scores) - 2 * gain * (epochs - len(scores)) > rival
 
 
 def predict_logits(tail: keras.Model, examples: Examples, depth: int) -> np.ndarray:

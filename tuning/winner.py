@@ -15,8 +15,8 @@ from data import attributes
 from tuning.files import write_json, write_text
 from tuning.metrics import evaluate, fit_temperature, sigmoid, subgroups, uncertainty_band
 from tuning.model import HeadConfig, TransferModel
+from tuning.records import BEST_WEIGHTS
 from tuning.run_folder import RunFolder
-from tuning.study import BEST_WEIGHTS
 from tuning.trial import TrialResult
 
 _BATCH = 64

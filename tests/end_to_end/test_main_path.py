@@ -73,7 +73,7 @@ def killed_after(artifacts: Path, tune_settings: dict[str, str]) -> dict[str, di
         stderr=subprocess.PIPE,
     )
     for _ in range(3000):
-        if len(list(run.glob("studies/*/trial_*/result.json"))) >= 2 or process.poll() is not None:
+        if len(list(run.glob("studies/*/trial_*/record.json"))) >= 2 or process.poll() is not None:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
@@ -102,7 +102,7 @@ def exported(artifacts: Path, finished: Path) -> Path:
 def _results(run: Path) -> dict[str, dict[str, object]]:
     return {
         str(path.relative_to(run)): json.loads(path.read_text())
-        for path in run.glob("studies/*/trial_*/result.json")
+        for path in run.glob("studies/*/trial_*/record.json")
     }
 
 

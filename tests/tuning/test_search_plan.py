@@ -3,10 +3,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from keras_tuner.errors import FatalError
 
 from tuning import oracles, presets, study
 from tuning.presets import PRESETS
-from tuning.trial import OBJECTIVE, Hyperparameters, TrialResult
+from tuning.records import Records, TrialRecord
+from tuning.trial import OBJECTIVE, Hyperparameters, TrialResult, hopeless
 
 seconds = st.lists(st.floats(0.01, 500), min_size=2, max_size=6).map(sorted)
 
@@ -47,8 +49,11 @@ class Landscape:
 
 
 class _Tail:
+    def __init__(self, content: bytes = b"weights") -> None:
+        self.content = content
+
     def save_weights(self, path: Path) -> None:
-        path.write_bytes(b"weights")
+        path.write_bytes(self.content)
 
 
 @pytest.mark.parametrize("algorithm", ["bayesian", "random"])
@@ -59,7 +64,7 @@ def test_trials_follow_the_plan_and_failures_are_recorded(algorithm: str, tmp_pa
     assert tuple(hp.depth for hp in landscape.seen) == depths
     assert [record.status for record in records] == ["completed"] * 7 + ["failed"]
     assert records[-1].note == "RuntimeError: out of memory"
-    best = study.best_of(tmp_path / "s")
+    best = Records(tmp_path / "s").best()
     assert best is not None
     assert best.hyperparameters.depth == 1
     assert len({record.hyperparameters for record in records}) == len(records)
@@ -88,7 +93,7 @@ def run(
     algorithm: str,
     depths: tuple[int, ...],
     stop_after: int = 99,
-) -> list[study.TrialRecord]:
+) -> list[TrialRecord]:
     folder.mkdir(exist_ok=True)
     return study.search(
         landscape,
@@ -105,3 +110,64 @@ def run(
 def test_the_objective_is_minimised() -> None:
     oracle = oracles.create("random", (0,), 3, 0, lambda: False)
     assert (oracle.objective.name, oracle.objective.direction) == (OBJECTIVE, "min")
+
+
+@pytest.mark.parametrize(
+    "damage", ["oracle.json", "tuner0.json", "trial_1/trial.json", "trial_1/record.json"]
+)
+@pytest.mark.parametrize("content", ["", '{"half": '])
+def test_damaged_state_is_made_again_from_the_records(
+    damage: str, content: str, tmp_path: Path
+) -> None:
+    depths = (0, 0, 1, 1)
+    folder = tmp_path / "s"
+    before = run(Landscape(), folder, "bayesian", depths, stop_after=3)
+    (folder / damage).write_text(content)
+    second = Landscape()
+    after = run(second, folder, "bayesian", depths)
+    lost = damage == "trial_1/record.json"
+    assert len(second.seen) == 1
+    assert [record for record in before if not (lost and record.trial == "1")] == after[:-1]
+    assert len({record.trial for record in after}) == len(after) == (3 if lost else 4)
+
+
+def test_a_full_disk_stops_the_study_and_nothing_is_lost(tmp_path: Path) -> None:
+    class Full(Landscape):
+        def __call__(self, *args: object) -> tuple[TrialResult, object]:
+            if len(self.seen) == 2:
+                raise OSError(28, "No space left on device")
+            return super().__call__(*args)  # type: ignore[arg-type]
+
+    with pytest.raises(FatalError, match="No space left on device"):
+        run(Full(), tmp_path / "s", "bayesian", (0, 0, 1, 1))
+    again = Landscape()
+    records = run(again, tmp_path / "s", "bayesian", (0, 0, 1, 1))
+    assert [record.status for record in records] == ["completed"] * 4
+    assert len(again.seen) == 2
+
+
+def test_the_best_weights_are_those_of_the_best_result(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    tails = {brier: _Tail(f"{brier}".encode()) for brier in (0.3, 0.1, 0.2)}
+    hp = Hyperparameters(0, 1e-3, 64, 0.1)
+    kept = [
+        records.keep_if_best(TrialResult(hp, 0.9, 0.9, brier, 0.3, 1, 1.0), tail)  # type: ignore[arg-type]
+        for brier, tail in tails.items()
+    ]
+    assert kept == [True, True, False]
+    assert records.weights.read_bytes() == b"0.1"
+
+
+@pytest.mark.parametrize(
+    ("scores", "stops"),
+    [
+        ([0.5], False),
+        ([0.5, 0.4], False),  # 0.4 - 2 * 0.1 * 2 is below 0.05
+        ([0.5, 0.49], True),
+        ([0.5, 0.6], True),
+        ([0.04, 0.6], False),
+        ([0.2, 0.1, 0.09, 0.08], True),
+    ],
+)
+def test_a_training_stops_when_it_can_no_longer_win(scores: list[float], stops: bool) -> None:
+    assert hopeless(scores, epochs=4, rival=0.05) is stops

@@ -1,0 +1,110 @@
+"""A study's own memory: one file a trial, and the best trial's weights.
+
+Keras Tuner's files hold its state; these hold the results, so that the state can be made again
+from them when a file of it is damaged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+from filelock import FileLock
+
+from tuning.files import read_json, write_json
+from tuning.trial import Hyperparameters, TrialResult
+
+BEST_WEIGHTS = "best.weights.h5"
+_BEST = "best.json"
+_RECORD = "record.json"
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A finished trial.
+
+    Attributes:
+        trial: Keras Tuner's identifier.
+        values: Keras Tuner's hyperparameter values.
+        result: None when it failed.
+        note: why it failed, one line.
+    """
+
+    trial: str
+    values: dict[str, Any] = field(hash=False)
+    result: TrialResult | None
+    note: str = ""
+
+    @property
+    def status(self) -> str:
+        """ "completed" or "failed"."""
+        return "failed" if self.result is None else "completed"
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """What was tried."""
+        return hyperparameters_of(self.values)
+
+
+class Records:
+    """The finished trials of one study.
+
+    Args:
+        folder: of the study.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.weights = folder / BEST_WEIGHTS
+
+    def all(self) -> list[TrialRecord]:
+        """Every readable record, in the order of the trials."""
+        paths = sorted(self.folder.glob(f"trial_*/{_RECORD}"))
+        return [_record_of(content) for content in map(read_json, paths) if content]
+
+    def write(self, record: TrialRecord) -> None:
+        """Keep a trial's record."""
+        write_json(self.folder / f"trial_{record.trial}" / _RECORD, asdict(record))
+
+    def best(self) -> TrialResult | None:
+        """The result whose weights are kept."""
+        content = read_json(self.folder / _BEST)
+        return result_of(content) if content and self.weights.exists() else None
+
+    def keep_if_best(self, result: TrialResult, tail: keras.Model) -> bool:
+        """Keep a tail's weights instead of the best so far if its result is better."""
+        with FileLock(self.folder / ".best.lock"):
+            best = self.best()
+            if best and best.val_brier <= result.val_brier:
+                return False
+            partial = self.folder / f"partial.{BEST_WEIGHTS}"
+            tail.save_weights(partial)
+            (self.folder / _BEST).unlink(missing_ok=True)
+            partial.replace(self.weights)
+            write_json(self.folder / _BEST, result.to_dict())
+        return True
+
+
+def hyperparameters_of(values: dict[str, Any]) -> Hyperparameters:
+    """From Keras Tuner's values."""
+    return Hyperparameters(
+        depth=int(values["depth"]),
+        learning_rate=float(values["learning_rate"]),
+        head_units=int(values["head_units"]),
+        dropout=round(float(values["dropout"]), 3),
+    )
+
+
+def result_of(content: dict[str, Any]) -> TrialResult:
+    """From JSON."""
+    hyperparameters = Hyperparameters(**content["hyperparameters"])
+    return TrialResult(**{**content, "hyperparameters": hyperparameters})
+
+
+def _record_of(content: dict[str, Any]) -> TrialRecord:
+    result = content["result"]
+    return TrialRecord(
+        content["trial"], content["values"], result_of(result) if result else None, content["note"]
+    )
