@@ -128,15 +128,30 @@ def demo(
         str, typer.Option(envvar="HOST", help="Address to listen on; 0.0.0.0 is everyone.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535)] = 7860,
+    user: Annotated[
+        str | None,
+        typer.Option(envvar="DEMO_USER", help="Ask visitors for this name.", show_default=False),
+    ] = None,
+    password: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DEMO_PASSWORD",
+            help="And for this password; set it in the environment, where others do not see it.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Open a web page that classifies an uploaded, pasted or webcam picture.
+    """Open a web page for photos, many files at once, and all models side by side.
 
     No picture is kept, nothing is sent anywhere, and only this machine can reach it by default.
+    The same functions are an HTTP API: see "Use via API" at the foot of the page.
     """
+    if bool(user) != bool(password):
+        _fail("a user needs a password, and a password a user: give both or neither")
     with _user_errors():
-        from inference.demo import serve
+        from inference.demo.server import serve
 
-        serve(models, host, port)
+        serve(models, host, port, (user, password) if user and password else None)
 
 
 @app.command()

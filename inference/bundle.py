@@ -105,6 +105,49 @@ class Format(_Facts):
         return cls(file=path.name, sha256=digest(path), bytes=_bytes(path), **measured)
 
 
+class Attempt(_Facts):
+    """One way to make INT8, and what it lost against fp32 on the validation split."""
+
+    settings: str
+    images: int
+    accuracy_lost: float = Field(ge=-1, le=1, description="negative where INT8 is the better")
+    changed_decisions: _Share
+    passed: bool
+
+
+class Timing(_Facts):
+    """One form of the model at export; a fresh process for the last two."""
+
+    latency_ms: float = Field(description="of one image, median")
+    throughput: float = Field(description="images a second in batches of `Speed.batch`")
+    cold_start_s: float | None = Field(
+        default=None, description="from the start of Python to the first answer"
+    )
+    peak_mb: float | None = Field(default=None, description="largest resident memory, 10^6 bytes")
+
+
+class Speed(_Facts):
+    """What was timed at export, side by side, and on what machine."""
+
+    processor: str
+    threads: int
+    batch: int
+    rounds: int
+    timings: dict[str, Timing] = Field(description="by form: keras, saved_model, fp32, int8")
+
+
+class Gap(_Facts):
+    """A feature of the test images by which accuracy differs, with a bootstrapped interval."""
+
+    feature: str
+    worst: str
+    best: str
+    worst_accuracy: _Share
+    best_accuracy: _Share
+    gap: _Share
+    interval: tuple[float, float] = Field(description="95 %, by identities")
+
+
 class BundleInfo(_Facts):
     """The facts in `bundle.json`. `p_man` is the calibrated probability of the label "man"."""
 
@@ -127,6 +170,11 @@ class BundleInfo(_Facts):
     run: str = ""
     metrics: Metrics = Metrics()
     formats: dict[FormatName, Format] = Field(default_factory=dict)
+    quantisation: tuple[Attempt, ...] = Field(
+        default=(), description="as tried; none passed: there is no INT8 model"
+    )
+    speed: Speed | None = None
+    audit: tuple[Gap, ...] = Field(default=(), description="the largest gaps; all: audit.csv")
 
     @model_validator(mode="after")
     def _band_holds_threshold(self) -> Self:
@@ -318,12 +366,11 @@ def _validated(model: type[_Record], content: Any, path: Path) -> _Record:
         raise BundleError(f"{path}: {where}: {first['msg']}; {_EXPORT_AGAIN}") from None
 
 
-# What the ONNX file says of itself, so that it can be used alone. `created` and `formats` are
-# left out: the first would change the file's bytes from export to export, the second holds its
-# own hash.
+# What the ONNX file says of itself, so that it can be used alone. What is measured on the file is
+# left out, and so is `created`, which would change its bytes from export to export.
 _FLAT = ("input", "band")
 _JSON = ("labels", "hyperparameters", "data", "weights", "versions", "metrics")
-_OUTSIDE = {"created", "formats"}
+_OUTSIDE = {"created", "formats", "quantisation", "speed", "audit"}
 
 
 def to_metadata(info: BundleInfo) -> dict[str, str]:

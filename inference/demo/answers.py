@@ -1,0 +1,184 @@
+"""What the page and its API answer, free of Gradio."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from data import Framing, ImageError
+from inference.bundle import Bundle, BundleError, Precision, read, read_index
+from inference.classifier import Classifier, Face
+from inference.finding import Found
+from inference.outputs import Row
+from inference.predict import Outcome, outcomes
+
+MAX_FILES = 200
+"""Files in one batch at most."""
+
+SECONDS = 300
+"""After so long a batch stops and says which files it left out."""
+
+AS_CHECKED = "as checked"
+PRECISIONS = (AS_CHECKED, "int8", "fp32")
+"""Precisions to choose; the first is int8 for models whose int8 passed its check at export."""
+
+
+class RefusedError(ValueError):
+    """A request that cannot be met, in words for the visitor."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The faces in a picture, and the milliseconds that each part took."""
+
+    backbone: str
+    precision: str | None
+    milliseconds: dict[str, float]
+    faces: list[Face]
+
+
+@dataclass(frozen=True)
+class Models:
+    """The exported models, the champion first; each is loaded when it is first asked for."""
+
+    folder: Path
+    bundles: list[Bundle]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Models":
+        """Read the bundles; one that is damaged is reported and passed over.
+
+        Raises BundleError if none can be used.
+        """
+        index = read_index(folder)
+        bundles = []
+        for name in sorted(index.bundles, key=lambda name: name != index.champion):
+            try:
+                bundles.append(read(folder / name))
+            except BundleError as error:
+                print(f"passed over: {error}", file=sys.stderr)
+        if not bundles:
+            raise BundleError(
+                f"none of the models in {folder} can be read: run `make export` again"
+            )
+        return cls(folder, bundles)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the models."""
+        return [bundle.folder.name for bundle in self.bundles]
+
+    def bundle(self, name: str) -> Bundle:
+        """Return the bundle of a model. Raises RefusedError if there is none of that name."""
+        for bundle in self.bundles:
+            if bundle.folder.name == name:
+                return bundle
+        raise RefusedError(f"there is no such model; there are: {', '.join(self.names)}")
+
+    def load(self, name: str, precision: str = AS_CHECKED) -> Classifier:
+        """Load a model.
+
+        Raises RefusedError if it was not exported so, BundleError if it is damaged.
+        """
+        bundle = self.bundle(name)
+        if precision == AS_CHECKED:
+            return _load(self.folder, name, bundle.choose())
+        if precision not in bundle.info.formats or precision not in PRECISIONS:
+            raise RefusedError("this model was not exported in that precision")
+        return _load(self.folder, name, cast(Precision, precision))
+
+
+_loaded: dict[tuple[Path, str, Precision], Classifier] = {}
+
+
+def _load(folder: Path, name: str, precision: Precision) -> Classifier:
+    key = (folder, name, precision)
+    if key not in _loaded:
+        _loaded[key] = Classifier.load(folder, name, precision)
+    return _loaded[key]
+
+
+def classify(picture: Path, classifier: Classifier) -> Answer:
+    """Find and classify the faces in a picture. Raises data.ImageError if it cannot be read."""
+    return _answered(classifier, classifier.prepare(picture))
+
+
+def _answered(classifier: Classifier, found: Found) -> Answer:
+    start = time.perf_counter()
+    [faces] = classifier.label([found.regions])
+    milliseconds = {
+        "decode": found.decode_ms,
+        "detect": found.detect_ms,
+        "align": found.align_ms,
+        "classify": (time.perf_counter() - start) * 1e3,
+    }
+    return Answer(classifier.info.backbone, classifier.precision, milliseconds, faces)
+
+
+def compare(picture: Path, models: Models) -> list[Answer]:
+    """Ask every model, in the precision that it is served in, about one picture.
+
+    Raises data.ImageError if it cannot be read, BundleError if a model is damaged.
+    """
+    found: dict[tuple[int, Framing], Found] = {}
+    answers = []
+    for classifier in map(models.load, models.names):
+        wanted = classifier.info.input
+        key = (wanted.size, wanted.framing)
+        if key not in found:
+            found[key] = classifier.prepare(picture)
+        answers.append(_answered(classifier, found[key]))
+    return answers
+
+
+def classify_batch(
+    pictures: Sequence[tuple[str, Path]],
+    classifier: Classifier,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Row]:
+    """Return one row a face of many pictures, each with its name, as `predict` writes them.
+
+    Raises RefusedError if there are none or too many.
+    """
+    if not pictures:
+        raise RefusedError("no pictures were sent")
+    if len(pictures) > MAX_FILES:
+        raise RefusedError(f"{len(pictures)} files are too many: {MAX_FILES} at a time")
+    deadline = time.monotonic() + SECONDS
+    rows: list[Row] = []
+    results = outcomes(classifier, [path for _, path in pictures])
+    for number, (name, path) in enumerate(pictures):
+        in_time = time.monotonic() < deadline
+        outcome = next(results) if in_time else Outcome(path, error="left out: it took too long")
+        rows += [row | {"file": name} for row in outcome.rows()]
+        if progress:
+            progress(number + 1, len(pictures))
+    return rows
+
+
+def facts(bundle: Bundle) -> dict[str, Any]:
+    """Return the figures measured at export, in the precision that is served."""
+    precision = bundle.choose()
+    form, metrics = bundle.info.formats[precision], bundle.info.metrics
+    return {
+        "model": bundle.folder.name,
+        "test_accuracy": metrics.test_accuracy,
+        "test_accuracy_interval": metrics.test_accuracy_interval,
+        "precision": precision,
+        "latency_ms": form.latency_ms,
+        "throughput": form.throughput,
+        "megabytes": form.bytes / 1e6,
+        "synthetic": bundle.info.synthetic,
+    }
+
+
+def told(error: ImageError | BundleError | RefusedError) -> str:
+    """What the visitor is told; a model's trouble (with its path) goes to the server's log."""
+    if isinstance(error, BundleError):
+        print(error, file=sys.stderr)
+        return "This model cannot be used; the server's log says why."
+    if isinstance(error, RefusedError):
+        return f"{str(error)[0].upper()}{str(error)[1:]}."
+    return f"The picture cannot be used: {error}."
