@@ -102,6 +102,12 @@ def tune(
     cache_gb: Annotated[
         float, typer.Option(envvar="CACHE_GB", help="Disk budget of the frozen-trunk cache.")
     ] = 20.0,
+    workers: Annotated[
+        int,
+        typer.Option(
+            envvar="WORKERS", min=1, help="Processes that run trials side by side on this machine."
+        ),
+    ] = 1,
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
     ] = Path("artifacts"),
@@ -152,7 +158,7 @@ def tune(
         precision=resolve(precision),
     )
     try:
-        tune_run(settings, artifacts, run, cache_gb)
+        tune_run(settings, artifacts, run, cache_gb, workers)
     except (DataError, WeightsError, CacheError, RunError, FatalError, OSError) as error:
         _fail(" ".join(str(error).split()))
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 
 from data import ImageStore, class_weights
-from tuning import presets, study, trial, winner
+from tuning import distribution, presets, study, trial, winner
 from tuning.backbones import Backbone
 from tuning.cache import VIEWS, ImageSet, PixelView, TrunkCache
 from tuning.files import read_json, write_json
@@ -63,6 +64,11 @@ def search(
     return _Search(task, backbone, weights, seconds).run(on_trial)
 
 
+def work(task: Task, backbone: Backbone, weights: Weights) -> None:
+    """A worker's share of a backbone's search: trials, as the chief hands them out."""
+    _Search(task, backbone, weights, None).run_trials(lambda: None)
+
+
 class _Search:
     def __init__(
         self, task: Task, backbone: Backbone, weights: Weights, seconds: float | None
@@ -74,10 +80,19 @@ class _Search:
         self.folder = task.run.study(backbone.name)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.records = Records(self.folder)
-        self.model = TransferModel(backbone, task.settings.size, weights, task.settings.precision)
+        with distribution.strategy():
+            self.model = TransferModel(
+                backbone, task.settings.size, weights, task.settings.precision
+            )
         self.depths = [d for d in range(len(task.preset.trials)) if d <= backbone.max_depth]
 
     def run(self, on_trial: Callable[[], None]) -> dict[str, Any]:
+        plan = self.run_trials(on_trial)
+        origin = self._refit(plan["epoch_seconds"])
+        return self._finish(origin)
+
+    def run_trials(self, on_trial: Callable[[], None]) -> dict[str, Any]:
+        """The study, to its end; returns its plan."""
         self.train, self.val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
         self.statistics = pooled_statistics(self.train.views[0][0])
         plan = self._plan()
@@ -87,19 +102,21 @@ class _Search:
             self.task.progress.trial_done(record, self.records.best())
             on_trial()
 
-        study.search(
-            self._run_trial,
-            folder=self.folder,
-            algorithm=self.task.settings.algorithm,
-            depths=plan["depths"],
-            epochs=self.task.preset.epochs,
-            seed=self.task.settings.seed,
-            out_of_time=self._out_of_time,
-            on_trial=finished,
-        )
+        chief = distribution.role() == "chief"
+        watch = distribution.reporting(self.records, finished) if chief else nullcontext()
+        with watch:
+            study.search(
+                self._run_trial,
+                folder=self.folder,
+                algorithm=self.task.settings.algorithm,
+                depths=plan["depths"],
+                epochs=self.task.preset.epochs,
+                seed=self.task.settings.seed,
+                out_of_time=self._out_of_time,
+                on_trial=finished,
+            )
         on_trial()
-        origin = self._refit(plan["epoch_seconds"])
-        return self._finish(origin)
+        return plan
 
     def _examples(self, split: str, views: tuple[str, ...]) -> Examples:
         manifest = self.task.store.manifest
@@ -119,7 +136,7 @@ class _Search:
 
     def _plan(self) -> dict[str, Any]:
         """The study's plan; a study that is taken up again keeps its own."""
-        path = self.folder / "plan.json"
+        path = self.task.run.plan(self.backbone.name)
         kept = read_json(path)
         if kept:
             return kept
@@ -141,19 +158,20 @@ class _Search:
     ) -> tuple[TrialResult, keras.Model]:
         best = None if name == _REFIT else self.records.best()
         logs = self.task.run.tensorboard / f"{self.backbone.name}-{name}"
-        return trial.run(
-            self.model,
-            hyperparameters,
-            self.train,
-            self.val,
-            self.statistics,
-            epochs=epochs,
-            patience=self.task.preset.patience,
-            seed=self.task.settings.seed,
-            rival=best.val_brier if best else None,
-            callbacks=[keras.callbacks.TensorBoard(str(logs), write_graph=False)],
-            on_epoch=self.task.progress.epochs(name, hyperparameters),
-        )
+        with distribution.strategy():
+            return trial.run(
+                self.model,
+                hyperparameters,
+                self.train,
+                self.val,
+                self.statistics,
+                epochs=epochs,
+                patience=self.task.preset.patience,
+                seed=self.task.settings.seed,
+                rival=best.val_brier if best else None,
+                callbacks=[keras.callbacks.TensorBoard(str(logs), write_graph=False)],
+                on_epoch=self.task.progress.epochs(name, hyperparameters),
+            )
 
     def _refit(self, epoch_seconds: list[float]) -> str:
         """Train the best configuration longer; keep whichever is better on validation images."""

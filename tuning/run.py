@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -14,9 +15,9 @@ import pandas as pd
 
 import data
 from data import Dataset, ImageStore
-from tuning import report
+from tuning import distribution, report
 from tuning import weights as weight_sources
-from tuning.backbone_search import Task, search
+from tuning.backbone_search import Task, search, work
 from tuning.backbones import BACKBONES
 from tuning.cache import TrunkCache
 from tuning.files import read_json, write_json, write_text
@@ -39,7 +40,13 @@ LABEL_NOTICE = (
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy", "pandas", "pillow")
 
 
-def tune(settings: Settings, artifacts: Path, run_name: str | None, cache_gb: float) -> RunFolder:
+def tune(
+    settings: Settings,
+    artifacts: Path,
+    run_name: str | None = None,
+    cache_gb: float = 20.0,
+    workers: int = 1,
+) -> RunFolder:
     """Search all backbones of a run, or go on with a run that was interrupted.
 
     Args:
@@ -47,6 +54,7 @@ def tune(settings: Settings, artifacts: Path, run_name: str | None, cache_gb: fl
         artifacts: folder for everything a run makes.
         run_name: folder name under `artifacts/runs`; None names it after the settings.
         cache_gb: disk budget of the trunk cache.
+        workers: processes on this machine that run trials side by side.
 
     Returns:
         the finished run's folder.
@@ -56,7 +64,8 @@ def tune(settings: Settings, artifacts: Path, run_name: str | None, cache_gb: fl
     """
     progress = Progress()
     run = RunFolder(artifacts / "runs" / (run_name or default_name(settings)))
-    with run.lock():
+    role = distribution.role()
+    with contextlib.nullcontext() if role == "worker" else run.lock():
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
         weights, settings_used = _pretrained(settings, dataset.synthetic, progress)
@@ -71,7 +80,11 @@ def tune(settings: Settings, artifacts: Path, run_name: str | None, cache_gb: fl
             TrunkCache(artifacts / "cache" / "trunk", int(cache_gb * 1e9)),
             progress,
         )
-        winners = _search_all(task, weights)
+        if role == "worker":
+            _work(task, weights)
+            return run
+        with _workers(task, workers, artifacts, cache_gb):
+            winners = _search_all(task, weights)
         _finish(task, winners)
     return run
 
@@ -184,12 +197,42 @@ def _write_manifest(run: RunFolder, store: ImageStore) -> None:
         write_text(run.manifest, store.manifest.to_csv(index=False))
 
 
+def _workers(
+    task: Task, count: int, artifacts: Path, cache_gb: float
+) -> contextlib.AbstractContextManager[None]:
+    if count == 1 or distribution.role() == "chief":
+        return contextlib.nullcontext()
+    task.progress.say(f"{count} workers; what they print is in {task.run.logs}")
+    settings = {
+        **task.settings.environment(),
+        "ARTIFACTS": str(artifacts),
+        "CACHE_GB": str(cache_gb),
+        "RUN": task.run.name,
+        "WORKERS": "1",
+    }
+    return distribution.local_workers(count, settings, task.run.logs)
+
+
+def _in_order(settings: Settings) -> list[str]:
+    return sorted(settings.backbones, key=lambda name: BACKBONES[name].gmacs)
+
+
+def _work(task: Task, weights: dict[str, Weights]) -> None:
+    """A worker's share: the trials of each backbone, as soon as its plan is made."""
+    task.progress.expect(_in_order(task.settings))
+    for name in _in_order(task.settings):
+        distribution.wait_for(task.run.plan(name), task.run.winner_facts(name))
+        if not task.run.winner_facts(name).exists():
+            with task.progress.backbone(name, BACKBONES[name].title):
+                work(task, BACKBONES[name], weights[name])
+
+
 def _search_all(task: Task, weights: dict[str, Weights]) -> dict[str, dict[str, Any]]:
     """Search each backbone in turn, with an equal share of the time that is left.
 
     Those that are cheap to run come first and leave what they don't use to the others.
     """
-    names = sorted(task.settings.backbones, key=lambda name: BACKBONES[name].gmacs)
+    names = _in_order(task.settings)
     task.progress.expect(names)
     clock = _Clock(task.run, task.settings.budget)
     winners: dict[str, dict[str, Any]] = {}

@@ -56,6 +56,23 @@ class Settings:
     seed: int
     precision: str
 
+    def environment(self) -> dict[str, str]:
+        """The same choices as the variables of `make tune`."""
+        return {
+            "DATA": self.data,
+            "SAMPLES": str(self.samples or 0),
+            "BALANCE": self.balance,
+            "DROP_CONFLICTS": str(int(self.drop_conflicts)),
+            "BACKBONES": ",".join(self.backbones),
+            "PRESET": self.preset,
+            "SIZE": str(self.size),
+            "BUDGET": "" if self.budget is None else str(self.budget),
+            "WEIGHTS": self.weights,
+            "ALGORITHM": self.algorithm,
+            "SEED": str(self.seed),
+            "PRECISION": self.precision.removeprefix("mixed_"),
+        }
+
 
 class RunFolder:
     """`artifacts/runs/<run>`.
@@ -72,12 +89,17 @@ class RunFolder:
         self.metrics = path / "metrics.json"
         self.report = path / "report.html"
         self.tensorboard = path / "tensorboard"
+        self.logs = path / "logs"
         self.results = path / "results.md"
 
     @property
     def name(self) -> str:
         """Of the run, as in `RUN=`."""
         return self.path.name
+
+    def plan(self, backbone: str) -> Path:
+        """JSON: the study's trials; written when the trunk cache is complete."""
+        return self.study(backbone) / "plan.json"
 
     def study(self, backbone: str) -> Path:
         """Keras Tuner's folder of a backbone's study."""
