@@ -19,7 +19,7 @@ def annotate(image: Image.Image, faces: Sequence[Face], factor: float = 1.0) -> 
     marked = image.copy()
     draw = ImageDraw.Draw(marked)
     for face in faces:
-        _mark(draw, face, factor, max(12, max(image.size) // 60))
+        _mark(draw, face, factor)
     return marked
 
 
@@ -30,11 +30,12 @@ def caption(face: Face) -> str:
     return f"{face.face + 1}: {'uncertain, ' if face.label == 'uncertain' else ''}{what}"
 
 
-def _mark(draw: ImageDraw.ImageDraw, face: Face, factor: float, size: int) -> None:
-    colour, line = COLOURS[face.label], max(2, size // 6)
-    left, top, right, bottom = (x / factor for x in (face.left, face.top, face.right, face.bottom))
-    draw.rectangle((left, top, max(left, right), max(top, bottom)), outline=colour, width=line)
+def _mark(draw: ImageDraw.ImageDraw, face: Face, factor: float) -> None:
     width, height = draw.im.size
+    left, top, right, bottom = (x / factor for x in (face.left, face.top, face.right, face.bottom))
+    size = max(11.0, min(max(width, height) / 36, (bottom - top) / 2.5))
+    colour, line = COLOURS[face.label], max(2, round(size / 8))
+    draw.rectangle((left, top, max(left, right), max(top, bottom)), outline=colour, width=line)
     font = ImageFont.load_default(size)
     text = draw.textbbox((0, 0), caption(face), font, anchor="lt")
     x = max(0.0, min(left, width - text[2] - 2 * line))

@@ -17,7 +17,7 @@ from inference.demo.answers import Answer, facts
 from inference.outputs import FIELDS, Row
 
 _SHOWN = 100  # rows of a batch; all are in the CSV
-_LONG_SIDE = 1200  # pixels of the marked picture
+_LONG_SIDE = 900  # pixels of the marked picture
 
 _PERCEIVED = (
     '<p class="small">What annotators would most likely have perceived, not who a person is.</p>'

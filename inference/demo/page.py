@@ -74,9 +74,9 @@ def _photo_tab(models: Models, examples: list[str]) -> None:
     with gr.Row(equal_height=False):
         with gr.Column():
             picture = _picture("photo", "Photo with one face or more")
-            backbone, precision = _choices(models, "photo")
             _examples(examples, picture)
         with gr.Column():
+            backbone, precision = _choices(models, "photo")
             answer = gr.HTML(markup.empty(_START), elem_id="photo-answer")
     inputs = [picture, backbone, precision]
     _on([picture.change, backbone.change, precision.change], show, inputs, answer)
@@ -171,10 +171,12 @@ def _plot(bundles: list[Bundle]) -> None:
     gr.ScatterPlot(
         pd.DataFrame(
             {
-                "model": figures["model"],
+                "model": [
+                    f"{name}, {size:.0f} MB"
+                    for name, size in zip(figures["model"], figures["megabytes"], strict=True)
+                ],
                 "ms a face": figures["latency_ms"].astype(float).round(2),
                 "accuracy %": (figures["test_accuracy"].astype(float) * 100).round(2),
-                "MB": figures["megabytes"].round(1),
             }
         ),
         x="ms a face",
@@ -185,8 +187,8 @@ def _plot(bundles: list[Bundle]) -> None:
             float(min(100, np.ceil(figures["test_accuracy"].max() * 100) + 1)),
         ],
         x_lim=[0, float(figures["latency_ms"].max() * 1.15)],
-        tooltip=["model", "ms a face", "accuracy %", "MB"],
-        title="Accuracy on the test pictures over the time for one face",
+        tooltip="all",
+        title="Test accuracy over time",
         height=320,
         elem_id="plot",
     )
@@ -210,18 +212,19 @@ def _picture(tab: str, label: str) -> gr.Image:
 
 
 def _choices(models: Models, tab: str) -> tuple[gr.Radio, gr.Radio]:
-    backbone = gr.Radio(
-        [(_choice(bundle), bundle.folder.name) for bundle in models.bundles],
-        value=models.names[0],
-        label="Model, with its accuracy on the test pictures",
-        elem_id=f"{tab}-model",
-    )
-    precision = gr.Radio(
-        list(answers.PRECISIONS),
-        value=answers.AS_CHECKED,
-        label="Precision (as checked: int8 if it decided as fp32 does when it was exported)",
-        elem_id=f"{tab}-precision",
-    )
+    with gr.Accordion("Model and precision", open=False, elem_id=f"{tab}-choices"):
+        backbone = gr.Radio(
+            [(_choice(bundle), bundle.folder.name) for bundle in models.bundles],
+            value=models.names[0],
+            label="Model, with its accuracy on the test pictures",
+            elem_id=f"{tab}-model",
+        )
+        precision = gr.Radio(
+            list(answers.PRECISIONS),
+            value=answers.AS_CHECKED,
+            label="Precision (as checked: int8 if it decided as fp32 does when it was exported)",
+            elem_id=f"{tab}-precision",
+        )
     return backbone, precision
 
 

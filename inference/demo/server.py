@@ -126,6 +126,10 @@ def _theme() -> gr.Theme:
         block_title_background_fill_dark="none",
         block_title_text_color="*body_text_color",
         block_title_text_color_dark="*body_text_color",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_600",
         checkbox_label_background_fill_selected="*primary_700",
         checkbox_label_background_fill_selected_dark="*primary_700",
     )
