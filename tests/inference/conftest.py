@@ -41,3 +41,17 @@ def group(portraits: list[Image.Image]) -> Image.Image:
     for index, portrait in enumerate(portraits):
         picture.paste(portrait, (60 + index % 3 * 290, 60 + index // 3 * 300))
     return picture
+
+
+@pytest.fixture
+def portray(tmp_path: Path, portraits: list[Image.Image]) -> Callable[..., Path]:
+    """Write a drawn face seen through coloured glass and return its path; colours as in `draw`."""
+
+    def write(name: str, colour: str) -> Path:
+        picture = Image.new("RGB", (400, 400), colour)
+        face = portraits[0].convert("L").convert("RGB")
+        picture.paste(Image.blend(face, Image.new("RGB", face.size, colour), 0.3), (111, 91))
+        picture.save(tmp_path / name)
+        return tmp_path / name
+
+    return write

@@ -188,7 +188,7 @@ def test_serving_runs_where_tensorflow_cannot_be_imported(
         "        if name.split('.')[0] in {'tensorflow', 'keras', 'tuning', 'export', 'onnx'}:\n"
         "            raise ImportError(f'serving must not import {name}')\n"
         "sys.meta_path.insert(0, Block())\n"
-        "import inference.demo, inference.bench\n"
+        "import inference.demo.server, inference.bench\n"
         "from inference.__main__ import app; app(sys.argv[1:])"
     )
     arguments = ["predict", str(draw("a.png", "red")), "--aligned", "--models", str(models)]
