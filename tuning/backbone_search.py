@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from data import ImageStore, class_weights
-from tuning import distribution, presets, study, trial, winner
+from tuning import distribution, presets, study, tensorboard, trial, winner
 from tuning.backbones import Backbone
 from tuning.cache import VIEWS, ImageSet, PixelView, TrunkCache
+from tuning.examples import Examples
 from tuning.files import read_json, write_json
 from tuning.model import TransferModel, pooled_statistics
 from tuning.presets import Preset
 from tuning.progress import Progress
 from tuning.records import Records, TrialRecord
 from tuning.run_folder import RunError, RunFolder, Settings
-from tuning.trial import Examples, Hyperparameters, TrialResult
+from tuning.trial import Hyperparameters, TrialResult
 from tuning.weights import Weights
 
 _REFIT = "refit"
@@ -157,7 +158,13 @@ class _Search:
         self, hyperparameters: Hyperparameters, epochs: int, name: str
     ) -> tuple[TrialResult, keras.Model]:
         best = None if name == _REFIT else self.records.best()
-        logs = self.task.run.tensorboard / f"{self.backbone.name}-{name}"
+        log = tensorboard.logger(self.task.run.tensorboard / f"{self.backbone.name}-{name}")
+        show = self.task.progress.epochs(name, hyperparameters)
+
+        def on_epoch(epoch: int, epochs: int, figures: dict[str, float]) -> None:
+            log(epoch, epochs, figures)
+            show(epoch, epochs, figures)
+
         with distribution.strategy():
             return trial.run(
                 self.model,
@@ -169,8 +176,7 @@ class _Search:
                 patience=self.task.preset.patience,
                 seed=self.task.settings.seed,
                 rival=best.val_brier if best else None,
-                callbacks=[keras.callbacks.TensorBoard(str(logs), write_graph=False)],
-                on_epoch=self.task.progress.epochs(name, hyperparameters),
+                on_epoch=on_epoch,
             )
 
     def _refit(self, epoch_seconds: list[float]) -> str:
@@ -188,7 +194,7 @@ class _Search:
         result, tail = self._run_trial(best.hyperparameters, epochs, _REFIT)
         origin = "refit" if self.records.keep_if_best(result, tail) else "trial"
         self.task.progress.refit_done(result, best)
-        write_json(self.folder / "refit.json", {"origin": origin, "result": result.to_dict()})
+        write_json(self.folder / "refit.json", {"origin": origin, "result": asdict(result)})
         return origin
 
     def _finish(self, origin: str) -> dict[str, Any]:

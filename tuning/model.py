@@ -67,12 +67,14 @@ class TransferModel:
         for layer in self._whole.layers:
             if isinstance(layer, layers.BatchNormalization):
                 layer.trainable = False  # inference mode, above the cut as well
+        self._changed = set(weights.layers)
         self.restore()
 
     def restore(self) -> None:
-        """Put the pretrained weights back into every layer."""
-        for name, arrays in self.weights.layers.items():
-            self._whole.get_layer(name).set_weights(arrays)
+        """Put the pretrained weights back into the layers that a tail was made of."""
+        for name in self._changed:
+            self._whole.get_layer(name).set_weights(self.weights.layers[name])
+        self._changed = set()
 
     def trunk(self, depths: Sequence[int]) -> keras.Model:
         """The frozen part.
@@ -92,6 +94,7 @@ class TransferModel:
             return head
         with self._scope():
             features = keras.Model(self._cut(depth), self._whole.output)
+            self._changed |= {layer.name for layer in features.layers if layer.weights}
             tail_input = keras.Input(features.input.shape[1:], dtype=features.input.dtype)
             return keras.Model(tail_input, head(features(tail_input)))
 

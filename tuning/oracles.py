@@ -11,7 +11,7 @@ import numpy as np
 from keras_tuner import oracles
 
 from tuning.files import write_json
-from tuning.trial import OBJECTIVE
+from tuning.validation import OBJECTIVE
 
 ALGORITHMS = ("bayesian", "hyperband", "random")
 _INITIAL_POINTS = 4

@@ -83,7 +83,7 @@ class Records:
             tail.save_weights(partial)
             (self.folder / _BEST).unlink(missing_ok=True)
             partial.replace(self.weights)
-            write_json(self.folder / _BEST, result.to_dict())
+            write_json(self.folder / _BEST, asdict(result))
         return True
 
 

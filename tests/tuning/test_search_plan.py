@@ -8,7 +8,8 @@ from keras_tuner.errors import FatalError
 from tuning import oracles, presets, study
 from tuning.presets import PRESETS
 from tuning.records import Records, TrialRecord
-from tuning.trial import OBJECTIVE, Hyperparameters, TrialResult, hopeless
+from tuning.trial import Hyperparameters, TrialResult
+from tuning.validation import OBJECTIVE, hopeless
 
 seconds = st.lists(st.floats(0.01, 500), min_size=2, max_size=6).map(sorted)
 
