@@ -36,7 +36,7 @@ def align(image: Image.Image, landmarks: np.ndarray) -> Image.Image | None:
     # The pixels that a large face has too many are averaged first: the transform would skip them.
     shrink = max(1.0, abs(turn))
     size = [max(1, round((seen[axis + 2] - seen[axis]) / shrink)) for axis in (0, 1)]
-    part = image.resize((size[0], size[1]), Image.Resampling.BICUBIC, seen, reducing_gap=2.0)
+    part = image.resize((size[0], size[1]), Image.Resampling.BICUBIC, seen, reducing_gap=1.5)
     margin = [-(-pixels // int(shrink)) for pixels in beyond]
     padded = np.pad(
         np.asarray(part), ((margin[1], margin[3]), (margin[0], margin[2]), (0, 0)), "edge"

@@ -113,7 +113,7 @@ class Detector:
         scale = side / max(image.size)
         if scale != 1:
             size = [max(1, round(length * scale)) for length in image.size]
-            image = image.resize((size[0], size[1]), Image.Resampling.BILINEAR, reducing_gap=2.0)
+            image = image.resize((size[0], size[1]), Image.Resampling.BILINEAR, reducing_gap=1.0)
         boxes, classes, points = self.session.run(
             ["loc", "conf", "landmarks"], {"input": _blob(image)}
         )
