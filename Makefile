@@ -1,6 +1,6 @@
 # Each target calls one command; `python -m <part> --help` tells more. Settings such as DATA=,
 # WEIGHTS=, SAMPLES= or RUN= may be given here or in the environment.
-.PHONY: setup tune export demo data test lint tensorboard bench clean
+.PHONY: setup tune export demo data test lint tensorboard bench bench-search clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,9 @@ lint: setup
 
 tensorboard: setup
 	@$(BIN)/tensorboard --logdir artifacts/runs
+
+bench-search: setup
+	@$(BIN)/python -m tuning.bench
 
 bench: setup
 	@$(BIN)/python -m inference bench

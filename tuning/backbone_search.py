@@ -5,39 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-import keras
-import numpy as np
-
-from data import ImageStore, class_weights
-from tuning import distribution, presets, study, tensorboard, trial, winner
+from tuning import distribution, presets, study, winner
 from tuning.backbones import Backbone
-from tuning.cache import VIEWS, ImageSet, PixelView, TrunkCache
-from tuning.examples import Examples
 from tuning.files import read_json, write_json
-from tuning.model import TransferModel, pooled_statistics
-from tuning.presets import Preset
-from tuning.progress import Progress
+from tuning.model import TransferModel
 from tuning.records import Records, TrialRecord
-from tuning.run_folder import RunError, RunFolder, Settings
-from tuning.trial import Hyperparameters, TrialResult
+from tuning.run_folder import RunError
+from tuning.trial_runner import REFIT, Task, TrialRunner
 from tuning.weights import Weights
-
-_REFIT = "refit"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What every backbone's search works with."""
-
-    run: RunFolder
-    settings: Settings
-    preset: Preset
-    store: ImageStore
-    cache: TrunkCache
-    progress: Progress
 
 
 def search(
@@ -81,11 +59,6 @@ class _Search:
         self.folder = task.run.study(backbone.name)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.records = Records(self.folder)
-        with distribution.strategy():
-            self.model = TransferModel(
-                backbone, task.settings.size, weights, task.settings.precision
-            )
-        self.depths = [d for d in range(len(task.preset.trials)) if d <= backbone.max_depth]
 
     def run(self, on_trial: Callable[[], None]) -> dict[str, Any]:
         plan = self.run_trials(on_trial)
@@ -94,8 +67,8 @@ class _Search:
 
     def run_trials(self, on_trial: Callable[[], None]) -> dict[str, Any]:
         """The study, to its end; returns its plan."""
-        self.train, self.val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
-        self.statistics = pooled_statistics(self.train.views[0][0])
+        depths = [d for d in range(len(self.task.preset.trials)) if d <= self.backbone.max_depth]
+        self.runner = TrialRunner(self.task, self.backbone, self.weights, depths)
         plan = self._plan()
         self.task.progress.planned(plan["depths"], self._expected(plan))
 
@@ -107,7 +80,7 @@ class _Search:
         watch = distribution.reporting(self.records, finished) if chief else nullcontext()
         with watch:
             study.search(
-                self._run_trial,
+                self.runner.run,
                 folder=self.folder,
                 algorithm=self.task.settings.algorithm,
                 depths=plan["depths"],
@@ -119,31 +92,13 @@ class _Search:
         on_trial()
         return plan
 
-    def _examples(self, split: str, views: tuple[str, ...]) -> Examples:
-        manifest = self.task.store.manifest
-        rows = np.flatnonzero(manifest["split"] == split)
-        images = ImageSet.of(self.task.store.images, rows, self.task.store.fingerprint)
-        frozen = [depth for depth in self.depths if depth < self.backbone.max_depth]
-        cached = self.task.cache.activations(
-            self.model, images, frozen, views, self.task.progress.steps(f"trunk, {split} images")
-        )
-        by_depth: dict[int, list[Any]] = {d: [cached[d, v] for v in views] for d in frozen}
-        if self.backbone.max_depth in self.depths:
-            by_depth[self.backbone.max_depth] = [PixelView(images, view) for view in views]
-        labels = manifest["label"].to_numpy(dtype=np.float32)[rows]
-        weight = class_weights(manifest["label"][manifest["split"] == "train"])
-        weights = np.where(labels == 1, weight[1], weight[0]).astype(np.float32)
-        return Examples(by_depth, labels, weights)
-
     def _plan(self) -> dict[str, Any]:
         """The study's plan; a study that is taken up again keeps its own."""
         path = self.task.run.plan(self.backbone.name)
         kept = read_json(path)
         if kept:
             return kept
-        costs = []
-        for depth in self.depths:
-            costs.append(trial.epoch_seconds(self.model, depth, self.train, self.statistics))
+        costs = self.runner.epoch_seconds()
         depths = presets.plan(self.task.preset, costs, self._time_left())
         content = {"depths": list(depths), "epoch_seconds": costs}
         write_json(path, content)
@@ -153,31 +108,6 @@ class _Search:
         preset, costs, depths = self.task.preset, plan["epoch_seconds"], plan["depths"]
         refit = preset.refit_epochs * costs[max(depths)]
         return [*(presets.trial_seconds(preset, costs, depth) for depth in depths), refit]
-
-    def _run_trial(
-        self, hyperparameters: Hyperparameters, epochs: int, name: str
-    ) -> tuple[TrialResult, keras.Model]:
-        best = None if name == _REFIT else self.records.best()
-        log = tensorboard.logger(self.task.run.tensorboard / f"{self.backbone.name}-{name}")
-        show = self.task.progress.epochs(name, hyperparameters)
-
-        def on_epoch(epoch: int, epochs: int, figures: dict[str, float]) -> None:
-            log(epoch, epochs, figures)
-            show(epoch, epochs, figures)
-
-        with distribution.strategy():
-            return trial.run(
-                self.model,
-                hyperparameters,
-                self.train,
-                self.val,
-                self.statistics,
-                epochs=epochs,
-                patience=self.task.preset.patience,
-                seed=self.task.settings.seed,
-                rival=best.val_brier if best else None,
-                on_epoch=on_epoch,
-            )
 
     def _refit(self, epoch_seconds: list[float]) -> str:
         """Train the best configuration longer; keep whichever is better on validation images."""
@@ -191,7 +121,7 @@ class _Search:
             )
         depth = best.hyperparameters.depth
         epochs = presets.refit_epochs(self.task.preset, epoch_seconds[depth], self._time_left())
-        result, tail = self._run_trial(best.hyperparameters, epochs, _REFIT)
+        result, tail = self.runner.run(best.hyperparameters, epochs, REFIT)
         origin = "refit" if self.records.keep_if_best(result, tail) else "trial"
         self.task.progress.refit_done(result, best)
         write_json(self.folder / "refit.json", {"origin": origin, "result": asdict(result)})
@@ -206,7 +136,7 @@ class _Search:
             exact,
             result,
             origin,
-            self.statistics,
+            self.runner.statistics,
             self.task.store.images,
             self.task.store.manifest,
             self.task.progress.steps("validation and test images"),

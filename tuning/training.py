@@ -45,7 +45,8 @@ class Phase:
         steps, warm_up = self._steps(batches)
         step = np.arange(steps)
         decay = (1 + np.cos(np.pi * np.clip((step - warm_up) / (steps - warm_up), 0, 1))) / 2
-        return np.float32(self.rate * np.where(step < warm_up, step / warm_up, decay))
+        rates = self.rate * np.where(step < warm_up, step / warm_up, decay)
+        return rates.astype(np.float32)
 
     def schedule(self, batches: int) -> keras.optimizers.schedules.LearningRateSchedule:
         """Linear warm-up to the peak rate, then cosine decay to zero, for Keras."""
