@@ -38,6 +38,7 @@ LABEL_NOTICE = (
     "The label is what annotators perceived in a photo (CelebA's 'Male', yes or no), "
     "not a person's gender."
 )
+_BROKEN_SHOWN = 3
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy", "pandas", "pillow")
 
 
@@ -71,6 +72,7 @@ def tune(
         _greet(settings, dataset, run, progress)
         weights, settings_used = _pretrained(settings, dataset.synthetic, progress)
         store = image_store(settings, dataset, artifacts, progress)
+        _tell(store, progress)
         run.begin(settings, _facts(dataset, store, settings_used))
         _write_manifest(run, store)
         task = Task(
@@ -134,6 +136,16 @@ def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progr
         f"{dataset.name}: {len(dataset.manifest):,} images; preset {settings.preset}, "
         f"{settings.size} px, {settings.precision.removeprefix('mixed_')}{budget}"
     )
+
+
+def _tell(store: ImageStore, progress: Progress) -> None:
+    counts = store.manifest["split"].value_counts()
+    progress.say("images: " + ", ".join(f"{split} {counts[split]:,}" for split in data.SPLITS))
+    for path, reason in store.broken[:_BROKEN_SHOWN]:
+        progress.say(f"left out, unreadable: {path}: {reason}", style="yellow")
+    if len(store.broken) > _BROKEN_SHOWN:
+        more = len(store.broken) - _BROKEN_SHOWN
+        progress.say(f"and {more:,} more; all are in config.json", style="yellow")
 
 
 def _pretrained(
