@@ -13,8 +13,9 @@ from tuning import quiet
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def export(
+    context: typer.Context,
     run: Annotated[
         str | None,
         typer.Option(envvar="RUN", help="Name of the run. Left out: the one finished last."),
@@ -32,6 +33,14 @@ def export(
             envvar="MIN_ACCURACY", help="Worst champion, on validation images: 0.95 or 95."
         ),
     ] = None,
+    target_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            envvar="TARGET_ACCURACY",
+            help="Wanted of the decisions given on validation images, 0.98 or 98; the surest are "
+            "given, the others are 'uncertain'. Left out: as in the run.",
+        ),
+    ] = None,
     models: Annotated[
         Path | None, typer.Option(envvar="MODELS", help="Left out: artifacts/models.")
     ] = None,
@@ -42,10 +51,15 @@ def export(
     """Export a run's winners to SavedModel and ONNX and name a champion.
 
     Each exported model must answer as the Keras model does on the run's test images, or the
-    export fails. The champion is the best on validation images within the limits given.
+    export fails. INT8 is served if it decides as fp32 does on the validation images. The champion
+    is the best on validation images within the limits given.
 
     Examples: `make export`, `make export RUN=faces MAX_LATENCY_MS=20`.
     """
+    if context.invoked_subcommand:
+        return
+    target = _share(target_accuracy, "TARGET_ACCURACY", 0.5)
+    limits_accuracy = _share(min_accuracy, "MIN_ACCURACY", 0.0)
     quiet.import_tensorflow()
     from data import DataError
     from export.champion import Limits, LimitsError
@@ -53,8 +67,6 @@ def export(
     from export.parity import ParityError
     from tuning.run_folder import RunError, RunFolder, latest_run
 
-    if min_accuracy is not None and min_accuracy > 1:
-        min_accuracy /= 100
     runs = artifacts / "runs"
     try:
         folder = RunFolder(runs / run) if run else latest_run(runs)
@@ -62,11 +74,21 @@ def export(
             folder,
             models or artifacts / "models",
             artifacts / "cache" / "images",
-            Limits(max_latency_ms, max_size_mb, min_accuracy),
+            Limits(max_latency_ms, max_size_mb, limits_accuracy),
+            target,
         )
     except (DataError, RunError, ParityError, LimitsError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _share(value: float | None, name: str, least: float) -> float | None:
+    """0.98 from 0.98 or 98."""
+    share = value / 100 if value is not None and value > 1 else value
+    if share is not None and not least <= share <= 1:
+        print(f"error: {name}={value:g}: give a share such as 0.98, or 98", file=sys.stderr)
+        raise SystemExit(2)
+    return share
 
 
 if __name__ == "__main__":

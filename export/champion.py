@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inference.bundle import Precision
+
 
 class LimitsError(RuntimeError):
     """No model is within the limits; the message names the nearest miss."""
@@ -16,17 +18,25 @@ class Candidate:
 
     Attributes:
         backbone: its name.
+        precision: of the format that is served, to which the other figures belong.
         val_brier: on the validation split; the test split is not used to choose.
         val_accuracy: likewise, 0..1.
-        latency_ms: of the format that is served, median at batch 1.
-        size_mb: of that format's file, 10^6 bytes.
+        latency_ms: median at batch 1.
+        size_mb: of the file, 10^6 bytes.
     """
 
     backbone: str
+    precision: Precision
     val_brier: float
     val_accuracy: float
     latency_ms: float
     size_mb: float
+
+    def dominates(self, other: Candidate) -> bool:
+        """Whether it is nowhere worse in accuracy, latency and size, and somewhere better."""
+        mine = (-self.val_accuracy, self.latency_ms, self.size_mb)
+        theirs = (-other.val_accuracy, other.latency_ms, other.size_mb)
+        return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,15 @@ class Limits:
 def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Best first, by Brier score on the validation split; the faster one where they tie."""
     return sorted(candidates, key=lambda candidate: (candidate.val_brier, candidate.latency_ms))
+
+
+def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that no other one dominates, in the order given."""
+    return [
+        candidate
+        for candidate in candidates
+        if not any(other.dominates(candidate) for other in candidates)
+    ]
 
 
 def choose(candidates: Sequence[Candidate], limits: Limits) -> Candidate:

@@ -49,12 +49,30 @@ def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) ->
         tf.function(_named(classifier)), input_signature=[_signature(classifier)], opset=OPSET
     )
     _name_batch(model.graph)
-    model.ir_version = IR_VERSION
     model.producer_name = "tf2onnx"
+    finish(model, metadata)
+    onnx.save(model, path)
+
+
+def finish(model: onnx.ModelProto, metadata: Mapping[str, str]) -> None:
+    """Leave in a model only what belongs there, and check it.
+
+    Args:
+        model: changed in place: metadata replaced, unused operator sets dropped, a format that
+            older programs can read.
+        metadata: see `to_onnx`.
+
+    Raises:
+        onnx.checker.ValidationError: the graph is not valid.
+    """
+    model.ir_version = IR_VERSION
+    used = {node.domain for node in model.graph.node}
+    opsets = [opset for opset in model.opset_import if opset.domain in used]
+    del model.opset_import[:], model.metadata_props[:]
+    model.opset_import.extend(opsets)
     for key, value in sorted(metadata.items()):
         model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
 
 
 def _signature(classifier: keras.Model) -> tf.TensorSpec:

@@ -1,4 +1,4 @@
-"""Does an exported model answer as the Keras model does? If not, it is not exported."""
+"""Does an exported model answer as it should? If not, it is not exported, or not served."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
+from inference.bundle import Attempt
 from inference.session import open_session
-from tuning.model import INPUT_NAME, OUTPUT_NAME
 
 TOLERANCE = 1e-4
+MAX_ACCURACY_LOST = 0.005
+MAX_CHANGED = 0.01
 BATCH = 32
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -60,6 +61,32 @@ def compare(keras_p: np.ndarray, exported_p: np.ndarray, name: str) -> Parity:
     return Parity(len(keras_p), largest, changed)
 
 
+def attempt(settings: str, labels: np.ndarray, fp32_p: np.ndarray, int8_p: np.ndarray) -> Attempt:
+    """Judge an INT8 model by the validation images.
+
+    Args:
+        settings: how it was quantised.
+        labels: 0 or 1, [N].
+        fp32_p: p_man of the model that it was made from, float [N].
+        int8_p: its own, likewise.
+
+    Returns:
+        what it lost, and whether that is little enough: at most MAX_ACCURACY_LOST of accuracy
+        and MAX_CHANGED of the decisions at p_man >= 0.5. Answers that are no numbers fail.
+    """
+    fp32, int8 = fp32_p >= 0.5, int8_p >= 0.5
+    lost = float((fp32 == labels).mean() - (int8 == labels).mean())
+    changed = float((fp32 != int8).mean())
+    passed = lost <= MAX_ACCURACY_LOST and changed <= MAX_CHANGED
+    return Attempt(
+        settings=settings,
+        images=len(labels),
+        accuracy_lost=lost,
+        changed_decisions=changed,
+        passed=passed and bool(np.isfinite(int8_p).all()),
+    )
+
+
 def in_batches(predict: Predict, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """p_man of some images, float [n].
 
@@ -75,10 +102,23 @@ def in_batches(predict: Predict, images: np.ndarray, rows: np.ndarray) -> np.nda
 def onnx_predict(path: Path, threads: int | None = None) -> Predict:
     """A function that runs an ONNX file in the session that serving uses."""
     session = open_session(path, threads)
-    return lambda batch: session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]
+    name = session.get_inputs()[0].name
+    return lambda batch: session.run(None, {name: batch})[0]
 
 
 def saved_model_predict(folder: Path) -> Predict:
     """A function that runs a SavedModel's `serve` signature."""
+    import tensorflow as tf
+
     loaded = tf.saved_model.load(str(folder))
-    return lambda batch: loaded.serve(tf.constant(batch))[OUTPUT_NAME].numpy()
+    return lambda batch: next(iter(loaded.serve(tf.constant(batch)).values())).numpy()
+
+
+def keras_predict(file: Path) -> Predict:
+    """A function that runs `Model.predict` of a winner."""
+    import keras
+
+    import tuning.googlenet  # noqa: F401 - registers its layer
+
+    model = keras.models.load_model(file)
+    return lambda batch: model.predict(batch, verbose=0)

@@ -1,0 +1,69 @@
+"""The plot of what an exported model costs and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from export.champion import Candidate, Limits, pareto_front
+
+PLOT_FILE = "pareto.png"
+_FRONT, _DOMINATED = "tab:blue", "tab:gray"
+
+
+def plot(
+    candidates: Sequence[Candidate], champion: Candidate | None, limits: Limits, path: Path
+) -> None:
+    """Draw validation accuracy over latency, the size of a model's file as the size of its dot.
+
+    Args:
+        candidates: one or more.
+        champion: among them, None if no model is within the limits.
+        limits: drawn where given.
+        path: PNG to write.
+    """
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    front = pareto_front(candidates)
+    for candidate in candidates:
+        _dot(axes, candidate, candidate in front, candidate == champion)
+    if limits.max_latency_ms:
+        axes.axvline(limits.max_latency_ms, color="tab:red", linestyle=":")
+    if limits.min_accuracy:
+        axes.axhline(limits.min_accuracy, color="tab:red", linestyle=":")
+    axes.set_xscale("log")
+    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axes.margins(0.2)
+    axes.set_xlabel("ms an image, one at a time")
+    axes.set_ylabel("accuracy on validation images")
+    axes.set_title("Exported models: blue ones are on the Pareto front of accuracy, speed and size")
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)
+
+
+def _dot(axes: Axes, candidate: Candidate, on_front: bool, is_champion: bool) -> None:
+    point = (candidate.latency_ms, candidate.val_accuracy)
+    axes.scatter(
+        *point,
+        s=30 + 4 * candidate.size_mb,
+        color=_FRONT if on_front else _DOMINATED,
+        alpha=0.6,
+        zorder=2,
+    )
+    if is_champion:
+        axes.scatter(*point, marker="*", s=120, color="gold", edgecolors="black", zorder=3)
+    words = f"{candidate.backbone}, {candidate.precision}, {candidate.size_mb:.0f} MB"
+    axes.annotate(
+        words + (" (champion)" if is_champion else ""),
+        point,
+        xytext=(0, 14),
+        textcoords="offset points",
+        ha="center",
+        fontsize=9,
+    )

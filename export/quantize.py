@@ -1,0 +1,189 @@
+"""INT8 ONNX by onnxruntime's static quantisation, with recipes the quickest first.
+
+Activations are uint8, weights int8 per output channel, in QDQ form. The preprocessing before the
+first convolution, the pooling and the head behind it stay float: they cost nothing, and the answer
+depends on them most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    qdq_loss_debug,
+    quant_pre_process,
+    quantize_static,
+)
+
+from export.convert import finish
+from tuning.model import INPUT_NAME
+
+CALIBRATION_IMAGES = 256
+_BATCH = 16  # all activations of a batch are held in memory while ranges are taken
+_PROBE = 16  # images on which the noise of each layer is measured
+_PERCENTILE = 99.999
+_OPERATORS = ["Conv", "Relu", "MaxPool", "Add", "Concat", "Pad"]
+_METHODS = {
+    "minmax": CalibrationMethod.MinMax,
+    "percentile": CalibrationMethod.Percentile,
+    "entropy": CalibrationMethod.Entropy,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to quantise.
+
+    Attributes:
+        method: how the range of an activation is taken from calibration images.
+        float_ends: convolutions at each end of the graph that stay float.
+        float_noisy: further convolutions that stay float, those with the noisiest outputs.
+    """
+
+    method: Literal["minmax", "percentile", "entropy"]
+    float_ends: int = 0
+    float_noisy: int = 0
+
+    def __str__(self) -> str:
+        method = f"percentile {_PERCENTILE}" if self.method == "percentile" else self.method
+        ends = f", {self.float_ends} at each end in float" if self.float_ends else ""
+        noisy = f", {self.float_noisy} noisiest in float" if self.float_noisy else ""
+        return method + ends + noisy
+
+
+RECIPES = (
+    Recipe("minmax"),
+    Recipe("percentile"),
+    Recipe("entropy"),
+    Recipe("minmax", float_ends=1),
+    Recipe("percentile", float_ends=1),
+    Recipe("minmax", float_ends=1, float_noisy=4),
+    Recipe("percentile", float_ends=1, float_noisy=4),
+    Recipe("percentile", float_ends=2, float_noisy=12),
+)
+
+
+class Quantizer:
+    """Quantises one model by any recipe; ranges are taken once for each method.
+
+    Args:
+        model: ONNX, from `export.convert.to_onnx`.
+        images: uint8 [N, s, s, 3].
+        rows: int [n], the training images to calibrate on.
+        scratch: folder for what is made on the way.
+
+    Raises:
+        ValueError: no images to calibrate on.
+    """
+
+    def __init__(self, model: Path, images: np.ndarray, rows: np.ndarray, scratch: Path) -> None:
+        if not len(rows):
+            raise ValueError("quantisation needs at least one image to calibrate on")
+        self._images = images
+        self._rows = rows
+        self._scratch = scratch
+        self._metadata = {entry.key: entry.value for entry in onnx.load(model).metadata_props}
+        self._model = scratch / "prepared.onnx"
+        # onnx's shape inference is enough here; the symbolic one would need sympy.
+        quant_pre_process(str(model), str(self._model), skip_symbolic_shape=True)
+        nodes = onnx.load(self._model, load_external_data=False).graph.node
+        self._convolutions = [node for node in nodes if node.op_type == "Conv"]
+        self._always_float = list(_outside_trunk(nodes))
+        self._noisiest: list[str] | None = None
+
+    def quantize(self, recipe: Recipe, path: Path) -> None:
+        """Write the INT8 model of a recipe to `path`; the same bytes each time."""
+        names = [node.name for node in self._convolutions]
+        kept = {*names[: recipe.float_ends], *names[len(names) - recipe.float_ends :]}
+        if recipe.float_noisy:
+            kept |= set([name for name in self._noise() if name not in kept][: recipe.float_noisy])
+        self._write(recipe.method, [*self._always_float, *sorted(kept)], path)
+
+    def _write(self, method: str, kept_float: list[str], path: Path) -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            self._quantize_static(method, kept_float, path)
+        model = onnx.load(path)
+        finish(model, self._metadata)
+        onnx.save(model, path)
+
+    def _quantize_static(self, method: str, kept_float: list[str], path: Path) -> None:
+        quantize_static(
+            str(self._model),
+            str(path),
+            _Reader(self._images, self._rows),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=_OPERATORS,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=kept_float,
+            calibrate_method=_METHODS[method],
+            extra_options={
+                "CalibStridedMinMax": 1,  # batch by batch, whatever the method
+                "CalibTensorRangeSymmetric": False,
+                "CalibPercentile": _PERCENTILE,
+            },
+            calibration_cache_path=self._scratch / f"{method}.json",
+        )
+
+    def _noise(self) -> list[str]:
+        """Names of the convolutions, the one first whose output suffers most from being uint8."""
+        if self._noisiest is None:
+            ratio = self._signal_to_noise()
+            ranked = sorted(self._convolutions, key=lambda node: ratio.get(node.output[0], np.inf))
+            self._noisiest = [node.name for node in ranked]
+        return self._noisiest
+
+    def _signal_to_noise(self) -> dict[str, float]:
+        """By activation, decibels between the quantised and the float model."""
+        quantised = self._scratch / "all.int8.onnx"
+        self._write("minmax", self._always_float, quantised)
+        activations = []
+        for model in (quantised, self._model):
+            opened = self._scratch / f"{model.stem}.opened.onnx"
+            qdq_loss_debug.modify_model_output_intermediate_tensors(str(model), str(opened))
+            reader = _Reader(self._images, self._rows[:_PROBE])
+            activations.append(qdq_loss_debug.collect_activations(str(opened), reader))
+        matched = qdq_loss_debug.create_activation_matching(*activations)
+        errors = qdq_loss_debug.compute_activation_error(matched)
+        return {
+            name: error["xmodel_err"] for name, error in errors.items() if "xmodel_err" in error
+        }
+
+
+class _Reader(CalibrationDataReader):
+    """Batches of images for onnxruntime, read when they are wanted: memory does not grow."""
+
+    def __init__(self, images: np.ndarray, rows: np.ndarray) -> None:
+        self._images = images
+        self._batches = np.array_split(rows, -(-len(rows) // _BATCH))
+        self.set_range(0, len(self))
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """Go on with these batches."""
+        self._todo = iter(self._batches[start_index:end_index])
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """The next batch by the name of the input, None after the last."""
+        rows = next(self._todo, None)
+        return None if rows is None else {INPUT_NAME: self._images[np.sort(rows)]}
+
+
+def _outside_trunk(nodes: Sequence[onnx.NodeProto]) -> Iterator[str]:
+    kinds = [node.op_type for node in nodes]
+    first, pool = kinds.index("Conv"), kinds.index("GlobalAveragePool")
+    yield from (node.name for node in (*nodes[:first], *nodes[pool:]))

@@ -1,0 +1,284 @@
+"""One winner of a run to one bundle: converted, checked, quantised, timed, audited, described."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from data import ImageStore
+from export import audit, card, convert, parity, quantize, speed
+from export.champion import Candidate
+from export.parity import Predict
+from inference import bundle
+from inference.bundle import Attempt, Band, BundleInfo, Format, FormatName, Precision, Speed
+from tuning.metrics import brier, uncertainty_band
+from tuning.run_folder import RunError, RunFolder
+
+_PACKAGES = ("keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow")
+_FILES: dict[FormatName, str] = {
+    "fp32": "model.onnx",
+    "int8": "model.int8.onnx",
+    "saved_model": "saved_model",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the exports of one run share.
+
+    Attributes:
+        run: the run.
+        config: its `config.json`.
+        store: its images.
+        target_accuracy: wanted of the decisions given, None for the run's own.
+    """
+
+    run: RunFolder
+    config: dict[str, Any]
+    store: ImageStore
+    target_accuracy: float | None
+
+    def rows(self, split: str) -> np.ndarray:
+        """Rows of a split in the store, int [n]."""
+        return np.flatnonzero(self.store.manifest["split"] == split)
+
+    def labels(self, split: str) -> np.ndarray:
+        """0 or 1, [n]."""
+        return self.store.manifest["label"].to_numpy()[self.rows(split)]
+
+    def answers(self, predict: Predict, split: str) -> np.ndarray:
+        """p_man of a split, float [n]."""
+        return parity.in_batches(predict, self.store.images, self.rows(split))
+
+    def calibration_rows(self) -> np.ndarray:
+        """Training images to quantise by, int [n]; the same ones each time."""
+        random = np.random.default_rng(self.config["settings"]["seed"])
+        return np.sort(random.permutation(self.rows("train"))[: quantize.CALIBRATION_IMAGES])
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A bundle that was written, and how it stands in the choice of a champion."""
+
+    candidate: Candidate
+    info: BundleInfo
+
+
+def export(
+    source: Source, facts: dict[str, Any], folder: Path, tell: Callable[[str], None]
+) -> Exported:
+    """Write the bundle of a winner.
+
+    Args:
+        source: of the run.
+        facts: the winner's.
+        folder: of the bundle, replaced when all is done.
+        tell: called with what is being done.
+
+    Raises:
+        ParityError: an exported model does not answer as Keras does.
+        RunError: the run's folder lacks a file.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        return _Export(source, facts, Path(scratch), tell).write(folder)
+
+
+class _Export:
+    """The export of one winner.
+
+    Args:
+        source: of the run.
+        facts: the winner's.
+        scratch: folder for what is made.
+        tell: called with what is being done.
+    """
+
+    def __init__(
+        self, source: Source, facts: dict[str, Any], scratch: Path, tell: Callable[[str], None]
+    ) -> None:
+        self.source = source
+        self.facts = facts
+        self.scratch = scratch
+        self.tell = tell
+        self.info = _info(source, facts)
+        self.paths = {form: scratch / file for form, file in _FILES.items()}
+        self.forms: dict[str, Predict] = {}
+        self.test: dict[str, np.ndarray] = {}
+        self.val: dict[str, np.ndarray] = {}
+
+    def write(self, folder: Path) -> Exported:
+        """Do all steps and put the bundle in its place."""
+        self._convert()
+        self._check()
+        attempts = self._quantise()
+        served: Precision = "int8" if "int8" in self.forms else "fp32"
+        timed = self._time()
+        groups = self._audit(served)
+        info = self.info.model_copy(
+            update={
+                "formats": self._formats(timed),
+                "quantisation": attempts,
+                "speed": timed,
+                "audit": audit.largest_gaps(groups),
+            }
+        )
+        card_file, audit_file = self.scratch / bundle.CARD_FILE, self.scratch / audit.AUDIT_FILE
+        groups.to_csv(audit_file, index=False)
+        card_file.write_text(card.render(info, self.facts, self.source.config, groups), "utf-8")
+        files = [card_file, audit_file, *(self.paths[form] for form in info.formats)]
+        bundle.write(folder, info, {path.name: path for path in files})
+        return Exported(self._candidate(info, served), info)
+
+    def _convert(self) -> None:
+        self.tell("converting")
+        winner = self.source.run.winner(self.info.backbone)
+        if not winner.is_file():
+            raise RunError(f"{winner} is missing: run `make tune` again with the same RUN")
+        classifier = keras.models.load_model(winner)
+        convert.to_onnx(classifier, bundle.to_metadata(self.info), self.paths["fp32"])
+        convert.to_saved_model(classifier, self.paths["saved_model"])
+        self.forms = {
+            "keras": lambda batch: classifier.predict(batch, verbose=0),
+            "saved_model": parity.saved_model_predict(self.paths["saved_model"]),
+            "fp32": parity.onnx_predict(self.paths["fp32"]),
+        }
+
+    def _check(self) -> None:
+        for form, predict in self.forms.items():
+            self.tell(f"test images through {form}")
+            self.test[form] = self.source.answers(predict, "test")
+            if form != "keras":
+                name = f"{self.info.backbone} as {form}"
+                parity.compare(self.test["keras"], self.test[form], name)
+        self.tell("validation images through fp32")
+        self.val["fp32"] = self.source.answers(self.forms["fp32"], "val")
+
+    def _quantise(self) -> tuple[Attempt, ...]:
+        """Try recipe after recipe until one passes; INT8 is among the forms only then."""
+        attempts: list[Attempt] = []
+        quantizer = quantize.Quantizer(
+            self.paths["fp32"],
+            self.source.store.images,
+            self.source.calibration_rows(),
+            self.scratch,
+        )
+        for recipe in quantize.RECIPES:
+            self.tell(f"quantising, {recipe}")
+            quantizer.quantize(recipe, self.paths["int8"])
+            predict = parity.onnx_predict(self.paths["int8"])
+            answers = self.source.answers(predict, "val")
+            labels = self.source.labels("val")
+            attempts.append(parity.attempt(str(recipe), labels, self.val["fp32"], answers))
+            if attempts[-1].passed:
+                self.forms["int8"], self.val["int8"] = predict, answers
+                self.test["int8"] = self.source.answers(predict, "test")
+                break
+        return tuple(attempts)
+
+    def _time(self) -> Speed:
+        self.tell("measuring speed")
+        paths: dict[str, Path] = {"keras": self.source.run.winner(self.info.backbone)}
+        paths |= {str(form): path for form, path in self.paths.items()}
+        images = self.source.store.images[self.source.rows("test")[: speed.BATCH]]
+        return speed.measure(self.forms, paths, images)
+
+    def _audit(self, served: Precision) -> pd.DataFrame:
+        self.tell("auditing")
+        store, rows = self.source.store, self.source.rows("test")
+        answers = self.test[served] >= self.info.threshold
+        return audit.audit(store.manifest, store.images, rows, answers)
+
+    def _formats(self, timed: Speed) -> dict[FormatName, Format]:
+        labels = self.source.labels("test")
+        return {
+            form: Format.of(
+                self.paths[form],
+                accuracy=float(((self.test[form] >= 0.5) == labels).mean()),
+                latency_ms=timed.timings[form].latency_ms,
+                throughput=timed.timings[form].throughput,
+            )
+            for form in _FILES
+            if form in self.forms
+        }
+
+    def _candidate(self, info: BundleInfo, served: Precision) -> Candidate:
+        labels, answers = self.source.labels("val"), self.val[served]
+        return Candidate(
+            backbone=info.backbone,
+            precision=served,
+            val_brier=brier(labels, answers),
+            val_accuracy=float(((answers >= 0.5) == labels).mean()),
+            latency_ms=info.formats[served].latency_ms or 0.0,
+            size_mb=info.formats[served].bytes / 1e6,
+        )
+
+
+def _info(source: Source, facts: dict[str, Any]) -> BundleInfo:
+    config, test = source.config, facts["test"]
+    predictions = _predictions(source.run, facts["backbone"])
+    band = _band(predictions["val"], source.target_accuracy or facts["band"]["target_accuracy"])
+    return BundleInfo.model_validate(
+        {
+            "backbone": facts["backbone"],
+            "input": {"size": facts["size"], "framing": config["images"]["framing"]},
+            "temperature": facts["temperature"],
+            "band": band,
+            "synthetic": config["data"]["synthetic"],
+            "hyperparameters": facts["hyperparameters"],
+            "data": {
+                "name": config["data"]["name"],
+                "fingerprint": config["data"]["fingerprint"],
+                "counts": {
+                    split: part["count"] for split, part in config["images"]["splits"].items()
+                },
+            },
+            "weights": facts["weights"],
+            "versions": {**config["versions"], **{name: version(name) for name in _PACKAGES}},
+            "created": facts["created"],
+            "run": source.run.name,
+            "metrics": {
+                "test_accuracy": test["accuracy"],
+                "test_accuracy_interval": test["accuracy_interval"],
+                "balanced_accuracy": test["balanced_accuracy"],
+                "auc": test["auc"],
+                "calibration_error": test["calibration_error"],
+                "uncalibrated_error": test["uncalibrated"]["calibration_error"],
+                "val_accuracy": facts["val"]["accuracy"],
+                "val_brier": facts["val"]["brier"],
+                **_decided(predictions["test"], band),
+            },
+        }
+    )
+
+
+def _predictions(run: RunFolder, backbone: str) -> dict[str, pd.DataFrame]:
+    try:
+        table = pd.read_csv(run.predictions(backbone))
+    except (OSError, ValueError):
+        raise RunError(
+            f"{run.predictions(backbone)} can't be read: run `make tune` again with the same RUN"
+        ) from None
+    return {split: table[table["split"] == split] for split in ("val", "test")}
+
+
+def _band(val: pd.DataFrame, target: float) -> Band:
+    band = asdict(uncertainty_band(val["label"].to_numpy(), val["p_man"].to_numpy(), target))
+    return Band.model_validate(band | {"high": min(band["high"], 1.0)})
+
+
+def _decided(test: pd.DataFrame, band: Band) -> dict[str, float | None]:
+    """What the band does on test images."""
+    decided = test[(test["p_man"] <= band.low) | (test["p_man"] >= band.high)]
+    right = (decided["p_man"] >= 0.5) == (decided["label"] == 1)
+    return {
+        "test_share_uncertain": 1 - len(decided) / len(test),
+        "test_decided_accuracy": float(right.mean()) if len(decided) else None,
+    }
