@@ -45,21 +45,25 @@ PRESETS: dict[str, Preset] = {
 def plan(preset: Preset, epoch_seconds: Sequence[float], seconds: float | None) -> tuple[int, ...]:
     """The fine-tuning depths of a study's trials, cheap ones first, as far as the time reaches.
 
-    The last, deepest trials are left out until the rest and a short refit at the deepest depth
-    left fit. One trial always remains.
+    Where the preset's trials and a short refit at the deepest depth do not fit, second trials at a
+    depth go first, the deepest ones first, then the deepest depth itself. One trial always remains.
 
     Args:
         preset: how many trials are wanted at each depth.
         epoch_seconds: measured cost of an epoch at each depth.
         seconds: for the study, None for no limit.
     """
-    counts = preset.trials[: len(epoch_seconds)]
-    depths = [depth for depth, count in enumerate(counts) for _ in range(count)]
-    while (
-        seconds is not None and len(depths) > 1 and _cost(preset, epoch_seconds, depths) > seconds
-    ):
-        depths.pop()
-    return tuple(depths)
+    counts = list(preset.trials[: len(epoch_seconds)])
+    limit = float("inf") if seconds is None else seconds
+    while len(counts) > 1 and _cost(preset, epoch_seconds, counts) > limit:
+        repeated = [depth for depth in range(1, len(counts)) if counts[depth] > 1]
+        if repeated:
+            counts[repeated[-1]] -= 1
+        else:
+            counts.pop()
+    while counts[0] > 1 and _cost(preset, epoch_seconds, counts) > limit:
+        counts[0] -= 1
+    return tuple(depth for depth, count in enumerate(counts) for _ in range(count))
 
 
 def trial_seconds(preset: Preset, epoch_seconds: Sequence[float], depth: int) -> float:
@@ -76,6 +80,8 @@ def refit_epochs(preset: Preset, epoch_seconds: float, seconds: float | None) ->
     return max(_LEAST_REFIT * preset.epochs, min(preset.refit_epochs, affordable))
 
 
-def _cost(preset: Preset, epoch_seconds: Sequence[float], depths: list[int]) -> float:
-    trials = sum(trial_seconds(preset, epoch_seconds, depth) for depth in depths)
-    return trials + _LEAST_REFIT * preset.epochs * epoch_seconds[max(depths)]
+def _cost(preset: Preset, epoch_seconds: Sequence[float], counts: Sequence[int]) -> float:
+    trials = sum(
+        count * trial_seconds(preset, epoch_seconds, depth) for depth, count in enumerate(counts)
+    )
+    return trials + _LEAST_REFIT * preset.epochs * epoch_seconds[len(counts) - 1]
