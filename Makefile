@@ -6,7 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The first Python here that is of the right version makes the environment.
-PYTHON ?= python3
+RIGHT := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(RIGHT)' 2>/dev/null && echo $$p && break; done)
 TENSORFLOW ?= cpu
 
 export ORT_DISABLE_TELEMETRY := 1
@@ -15,9 +17,11 @@ export GRADIO_ANALYTICS_ENABLED := False
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "error: this needs Python 3.11 to 3.13, and PYTHON=$(PYTHON) is %d.%d; give PYTHON=python3.12 or the like" % v)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,$(TENSORFLOW),dev]'
+	@"$(PYTHON)" -c '$(RIGHT)' 2>/dev/null || \
+		{ echo "error: this needs Python 3.11 to 3.13; give PYTHON=<path of one>" >&2; exit 1; }
+	@echo 'setting up $(VENV), which takes a minute or two'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,$(TENSORFLOW),dev]'
 	@touch $@
 
 tune: setup
