@@ -1,8 +1,9 @@
 """From a picture to the pixels of its faces, framed as in training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import Self
@@ -13,10 +14,11 @@ from PIL import Image
 from data import decode, decode_reduced, to_square
 from inference.alignment import FRAME, align, scale_of
 from inference.bundle import Input
-from inference.detection import LONG_SIDE, Detection, Detector
+from inference.detection import Detection, Detector
 
 Source = Path | bytes | Image.Image
 MAX_FACES = 64
+_LONG_SIDE = 1000  # pixels of the longer side to decode for detection: 12 megapixels come as 1/4
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,14 @@ class FaceFinder:
     def __call__(self, source: Source, wanted: Input) -> Found:
         """Find the faces in a picture. Raises data.ImageError if it cannot be read."""
         detector, start = _detector(self.threads), perf_counter()
-        image, factor = decode_reduced(source, LONG_SIDE)
+        image, factor = decode_reduced(source, _LONG_SIDE)
         decoded = perf_counter()
         faces = detector.detect(image, self.max_faces)
         detected = perf_counter()
-        if factor > 1 and any(_is_coarse(face, wanted) for face in faces):
-            faces = [face.enlarged(factor) for face in faces]
-            image, factor = decode(source), 1
+        if factor > 1 and (lack := _lack(faces, wanted)) > 1:
+            before = factor
+            image, factor = decode_reduced(source, ceil(max(image.size) * lack))
+            faces = [face.enlarged(before / factor) for face in faces]
         again = perf_counter()
         regions = [_region(image, factor, face, wanted) for face in faces]
         return Found(
@@ -92,9 +95,10 @@ def _detector(threads: int | None) -> Detector:
     return Detector.load(threads)
 
 
-def _is_coarse(face: Detection, wanted: Input) -> bool:
-    """Whether the picture has fewer pixels of the face than the model takes, or the framing."""
-    return scale_of(face.landmarks) < min(1.0, wanted.size / FRAME[0])
+def _lack(faces: Sequence[Detection], wanted: Input) -> float:
+    """Return by how much the smallest face should be larger to fill the model or the framing."""
+    smallest = min((scale_of(face.landmarks) for face in faces), default=1.0)
+    return min(1.0, wanted.size / FRAME[0]) / max(smallest, 0.01)
 
 
 def _region(image: Image.Image, factor: int, face: Detection, wanted: Input) -> Region | None:
