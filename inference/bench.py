@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import TypeVar, get_args
@@ -12,17 +13,20 @@ import numpy as np
 import onnxruntime as ort
 from rich.table import Table
 
-from inference.bundle import Precision, find, read_index
+from inference.bundle import Bundle, Precision, find, read_index
 from inference.classifier import Classifier
 from inference.session import default_threads
+
+AT_EXPORT = "at export"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model in one precision: medians over the rounds."""
+    """One model in one precision and runtime: medians over the rounds."""
 
     backbone: str
     precision: Precision
+    runtime: str
     accuracy: float | None
     megabytes: float
     latency_ms: float
@@ -44,21 +48,22 @@ class Report:
         """Return the report for the terminal."""
         table = Table(
             title=f"{self.processor}, {self.threads} threads, onnxruntime {self.onnxruntime}",
-            caption=f"medians of {self.rounds} interleaved rounds",
+            caption=f"medians of {self.rounds} interleaved rounds; {AT_EXPORT}: by make export",
         )
-        table.add_column("model")
-        table.add_column("precision")
+        for head in ("model", "precision", "runtime"):
+            table.add_column(head)
         heads = ("test accuracy", "MB", "ms an image", f"images/s at batch {self.batch}")
         for head in heads:
             table.add_column(head, justify="right")
         for row in self.rows:
             accuracy = "" if row.accuracy is None else f"{row.accuracy:.1%}"
             figures = (f"{row.megabytes:.1f}", f"{row.latency_ms:.1f}", f"{row.throughput:.0f}")
-            table.add_row(row.backbone, row.precision, accuracy, *figures)
+            table.add_row(row.backbone, row.precision, row.runtime, accuracy, *figures)
         return table
 
 
 _Key = TypeVar("_Key", bound=Hashable)
+_Run = tuple[str, Precision, str]  # backbone, precision, runtime
 
 
 def interleaved(runs: Mapping[_Key, Callable[[], object]], rounds: int) -> dict[_Key, float]:
@@ -81,29 +86,68 @@ def bench(
 ) -> Report:
     """Measure latency at batch 1 and throughput at `batch` of the exported models.
 
+    OpenVINO runs the same files beside onnxruntime if it is installed.
+
     `backbone` left out measures all. Raises BundleError if there are none or one is damaged.
     """
     names = [backbone] if backbone else read_index(models).bundles
-    loaded = {
-        (name, precision): Classifier.load(models, name, precision, threads)
-        for name in names
-        for precision in get_args(Precision)
-        if precision in find(models, name).info.formats
-    }
-    one, many = ({key: _run(model, n) for key, model in loaded.items()} for n in (1, batch))
-    latency, slow = interleaved(one, rounds), interleaved(many, rounds)
+    bundles = {name: find(models, name) for name in names}
+    runs: dict[_Run, Callable[[np.ndarray], object]] = {}
+    for name, bundle in bundles.items():
+        for precision in get_args(Precision):
+            if precision not in bundle.info.formats:
+                continue
+            classifier = Classifier.load(models, name, precision, threads)
+            runs[name, precision, "onnxruntime"] = classifier.classify
+            if find_spec("openvino"):
+                path = bundle.verified(precision)
+                runs[name, precision, "openvino"] = _openvino(path, threads or default_threads())
+    latency, slow = (
+        interleaved({key: _call(run, bundles[key[0]], n) for key, run in runs.items()}, rounds)
+        for n in (1, batch)
+    )
     rows = []
-    for key, model in loaded.items():
-        form = model.info.formats[key[1]]
+    for key in runs:
+        form = bundles[key[0]].info.formats[key[1]]
         speed = (latency[key] * 1e3, batch / slow[key])
         rows.append(Row(*key, form.accuracy, form.bytes / 1e6, *speed))
+    for bundle in bundles.values():
+        rows += _at_export(bundle)
     return Report(processor(), threads or default_threads(), ort.__version__, batch, rounds, rows)
 
 
-def _run(model: Classifier, images: int) -> Callable[[], object]:
-    size = model.info.input.size
+def _openvino(path: Path, threads: int) -> Callable[[np.ndarray], object]:
+    import openvino
+
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+    request = openvino.Core().compile_model(path, "CPU", settings).create_infer_request()
+    return lambda pixels: request.infer([pixels])
+
+
+def _at_export(bundle: Bundle) -> list[Row]:
+    """Return what `make export` measured in TensorFlow, which is not installed for serving."""
+    speed, form = bundle.info.speed, bundle.info.formats.get("saved_model")
+    if not speed or not form:
+        return []
+    return [
+        Row(
+            bundle.info.backbone,
+            "fp32",
+            f"{name}, {AT_EXPORT}",
+            form.accuracy,
+            form.bytes / 1e6,
+            speed.timings[name].latency_ms,
+            speed.timings[name].throughput,
+        )
+        for name in ("keras", "saved_model")
+        if name in speed.timings
+    ]
+
+
+def _call(run: Callable[[np.ndarray], object], bundle: Bundle, images: int) -> Callable[[], object]:
+    size = bundle.info.input.size
     pixels = np.random.default_rng(0).integers(0, 256, (images, size, size, 3), np.uint8)
-    return lambda: model.classify(pixels)
+    return lambda: run(pixels)
 
 
 def processor() -> str:
