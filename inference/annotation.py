@@ -24,10 +24,11 @@ def annotate(image: Image.Image, faces: Sequence[Face], factor: float = 1.0) -> 
 
 
 def caption(face: Face) -> str:
-    """Return what the model answers, with the probability of that answer: "2: man 97 %"."""
-    share = 1 - face.p_man if face.label == "woman" else face.p_man
-    what = f"P(man) {share:.0%}" if face.label == "uncertain" else f"{face.label} {share:.0%}"
-    return f"{face.face + 1}: {'uncertain, ' if face.label == 'uncertain' else ''}{what}"
+    """Return what the model answers, with the probability of that: "2: man 97%", "3: uncertain"."""
+    if face.label == "uncertain":
+        return f"{face.face + 1}: uncertain"
+    share = face.p_man if face.label == "man" else 1 - face.p_man
+    return f"{face.face + 1}: {face.label} {share:.0%}"
 
 
 def _mark(draw: ImageDraw.ImageDraw, face: Face, factor: float) -> None:
