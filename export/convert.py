@@ -13,6 +13,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
+from export.rewrite import rewrite
 from tuning.model import INPUT_NAME, OUTPUT_NAME
 
 OPSET = 17
@@ -49,6 +50,7 @@ def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) ->
         tf.function(_named(classifier)), input_signature=[_signature(classifier)], opset=OPSET
     )
     _name_batch(model.graph)
+    rewrite(model.graph)
     model.producer_name = "tf2onnx"
     finish(model, metadata)
     onnx.save(model, path)

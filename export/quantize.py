@@ -27,6 +27,7 @@ from onnxruntime.quantization import (
 )
 
 from export.convert import finish
+from export.rewrite import WINDOW_SUM
 from tuning.model import INPUT_NAME
 
 CALIBRATION_IMAGES = 256
@@ -98,8 +99,10 @@ class Quantizer:
         # onnx's shape inference is enough here; the symbolic one would need sympy.
         quant_pre_process(str(model), str(self._model), skip_symbolic_shape=True)
         nodes = onnx.load(self._model, load_external_data=False).graph.node
-        self._convolutions = [node for node in nodes if node.op_type == "Conv"]
-        self._always_float = list(_outside_trunk(nodes))
+        sums = [node.name for node in nodes if WINDOW_SUM in node.output[0]]
+        layers = [node for node in nodes if node.op_type == "Conv" and node.name not in sums]
+        self._convolutions = layers
+        self._always_float = [*_outside_trunk(nodes), *sums]
         self._noisiest: list[str] | None = None
 
     def quantize(self, recipe: Recipe, path: Path) -> None:
