@@ -82,6 +82,31 @@ def export(
         raise SystemExit(1) from None
 
 
+@app.command()
+def space(
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder to write.")],
+    models: Annotated[
+        Path, typer.Option(envvar="MODELS", help="Folder that `make export` wrote.")
+    ] = Path("artifacts/models"),
+) -> None:
+    """Write a folder that can be pushed to a Hugging Face Space as it is.
+
+    It holds the demo, its sources, requirements without TensorFlow, and each model in the
+    precision that is served. DIR may be a fresh clone of the Space, or one written before.
+
+    Example: `python -m export space --to my-space`, then `git push` from there.
+    """
+    from export.space import SpaceError, write
+    from inference import BundleError
+
+    try:
+        write(models, to)
+    except (SpaceError, BundleError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    print(f"{to} is ready: `cd {to} && pip install -r requirements.txt && python app.py` tries it")
+
+
 def _share(value: float | None, name: str, least: float) -> float | None:
     """0.98 from 0.98 or 98."""
     share = value / 100 if value is not None and value > 1 else value

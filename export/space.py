@@ -1,0 +1,99 @@
+"""A folder that can be pushed to a Hugging Face Space as it is: the demo with its models."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import jinja2
+
+import inference
+from inference import bundle
+from inference.bundle import Bundle
+
+_TEMPLATES = Path(__file__).with_name("space_files")
+_ROOT = Path(inference.__file__).parents[1]
+_PACKAGES = ("data", "inference")
+_MODELS = "models"
+
+
+class SpaceError(RuntimeError):
+    """The folder can't be written; the message says what to do."""
+
+
+def write(models: Path, folder: Path) -> None:
+    """Write the Space: app, requirements without TensorFlow, README, sources and models.
+
+    Args:
+        models: folder that the export wrote.
+        folder: new, empty, a fresh clone of a Space, or a Space written before.
+
+    Raises:
+        SpaceError: the folder holds something else.
+        BundleError: the models are missing or damaged.
+    """
+    _refuse_foreign(folder)
+    index = bundle.read_index(models)
+    bundles = [bundle.find(models, name) for name in index.bundles]
+    folder.mkdir(parents=True, exist_ok=True)
+    for package in _PACKAGES:
+        _replace_tree(_ROOT / package, folder / package)
+    shutil.rmtree(folder / _MODELS, ignore_errors=True)
+    for item in bundles:
+        _copy_served(item, folder / _MODELS / item.folder.name)
+    bundle.write_index(folder / _MODELS, index.champion, index.bundles)
+    (folder / "requirements.txt").write_text("\n".join(_requirements()) + "\n", encoding="utf-8")
+    for name in ("app.py", ".gitattributes"):
+        shutil.copyfile(_TEMPLATES / name.removeprefix("."), folder / name)
+    (folder / "README.md").write_text(_readme(bundles, index.champion), encoding="utf-8")
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise SpaceError(f"{folder} is a file: give --to a folder")
+    there = {path.name for path in folder.glob("*")} if folder.exists() else set()
+    foreign = {name for name in there if not name.startswith(".")} - {"README.md"}
+    if foreign and not _written_before(folder):
+        raise SpaceError(f"{folder} holds {min(foreign)} and is no Space: give --to a new folder")
+
+
+def _written_before(folder: Path) -> bool:
+    app = folder / "app.py"
+    return app.is_file() and app.read_bytes() == (_TEMPLATES / "app.py").read_bytes()
+
+
+def _replace_tree(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+
+
+def _copy_served(item: Bundle, folder: Path) -> None:
+    """The one precision that is served, and what says what it is."""
+    served = item.choose()
+    info = item.info.model_copy(update={"formats": {served: item.info.formats[served]}})
+    model = item.verified(served)
+    card = item.folder / bundle.CARD_FILE
+    files = [model, card] if card.is_file() else [model]
+    bundle.write(folder, info, {path.name: path for path in files})
+
+
+def _requirements() -> list[str]:
+    """Of the serving install, which has no TensorFlow."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return sorted(project["dependencies"])
+
+
+def _readme(bundles: list[Bundle], champion: str) -> str:
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((_TEMPLATES / "README.md.jinja").read_text("utf-8"))
+    return template.render(
+        bundles=bundles,
+        champion=champion,
+        gradio=version("gradio"),
+        python="{}.{}".format(*sys.version_info),
+    )
