@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from export import audit, parity
 from inference.bundle import BundleInfo
 
 _TEMPLATE = Path(__file__).with_name("MODEL_CARD.md.jinja")
@@ -28,4 +29,24 @@ def render(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(info=info, facts=facts, config=config, groups=groups.to_dict("records"))
+    return template.render(
+        info=info,
+        facts=facts,
+        config=config,
+        origin=_origin(info, config["settings"]["weights"]),
+        groups=groups.to_dict("records"),
+        known_identities=bool(len(groups)) and (groups["identities"] < groups["images"]).any(),
+        minimum=audit.MINIMUM,
+        max_lost=100 * parity.MAX_ACCURACY_LOST,
+        max_changed=100 * parity.MAX_CHANGED,
+    )
+
+
+def _origin(info: BundleInfo, asked: str) -> str:
+    """Where the weights came from, in words."""
+    if info.weights.source == "none":
+        return "random weights"
+    mark = f"`{info.weights.source}`, fingerprint `{info.weights.fingerprint[:16]}`"
+    if asked == "imagenet":
+        return f"weights pretrained on ImageNet ({mark})"
+    return f"pretrained weights in a local folder ({mark})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -51,6 +53,7 @@ def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) ->
     )
     _name_batch(model.graph)
     rewrite(model.graph)
+    _rename(model.graph)
     model.producer_name = "tf2onnx"
     finish(model, metadata)
     onnx.save(model, path)
@@ -91,3 +94,28 @@ def _named(classifier: keras.Model) -> Callable[[tf.Tensor], dict[str, tf.Tensor
 def _name_batch(graph: onnx.GraphProto) -> None:
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Names and order that depend on the graph alone: the converter counts what it did before."""
+    fixed = {value.name: value.name for value in (*graph.input, *graph.output)}
+    names, taken = {**fixed, "": ""}, Counter(fixed)
+
+    def renamed(name: str) -> str:
+        if name not in names:
+            plain = re.sub(r"__\d+|:\d+", "", name)
+            taken[plain] += 1
+            names[name] = plain if taken[plain] == 1 else f"{plain}.{taken[plain]}"
+        return names[name]
+
+    for number, node in enumerate(graph.node):
+        node.name = f"{number:03} {node.op_type}"
+        node.input[:] = [renamed(name) for name in node.input]
+        node.output[:] = [renamed(name) for name in node.output]
+    used = [tensor for tensor in graph.initializer if tensor.name in names]
+    for tensor in used:
+        tensor.name = names[tensor.name]
+    used.sort(key=lambda tensor: tensor.name)
+    del graph.initializer[:], graph.value_info[:]
+    graph.initializer.extend(used)
+    graph.name, graph.doc_string = "classifier", ""
