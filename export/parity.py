@@ -75,7 +75,7 @@ def attempt(settings: str, labels: np.ndarray, fp32_p: np.ndarray, int8_p: np.nd
         and MAX_CHANGED of the decisions at p_man >= 0.5. Answers that are no numbers fail.
     """
     fp32, int8 = fp32_p >= 0.5, int8_p >= 0.5
-    lost = float((fp32 == labels).mean() - (int8 == labels).mean())
+    lost = float((fp32 == labels).sum() - (int8 == labels).sum()) / len(labels)
     changed = float((fp32 != int8).mean())
     passed = lost <= MAX_ACCURACY_LOST and changed <= MAX_CHANGED
     return Attempt(

@@ -84,9 +84,8 @@ def _normalisation(
     node: onnx.NodeProto, attributes: dict[str, float], channels: int, graph: onnx.GraphProto
 ) -> list[onnx.NodeProto]:
     size = int(attributes["size"])
-    # As ONNX defines the window: floor((size - 1) / 2) channels before, ceil((size - 1) / 2) after.
     offsets = np.subtract.outer(np.arange(channels), np.arange(channels))
-    near = (offsets <= (size - 1) // 2) & (-offsets <= -(-(size - 1) // 2))
+    near = np.abs(offsets) <= size // 2  # onnxruntime takes odd sizes only
     weights = (near * (attributes.get("alpha", 1e-4) / size)).astype(np.float32)
     bias = np.full(channels, attributes.get("bias", 1.0), np.float32)
     x, y, name = node.input[0], node.output[0], node.name

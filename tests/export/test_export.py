@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from export import parity, quantize, winner
+from export import parity, quantize, speed, winner
 from export.convert import to_onnx
 from export.quantize import Quantizer, Recipe
 from inference import BundleError, Classifier, bundle, whole_image
@@ -159,6 +159,7 @@ def test_if_no_recipe_passes_fp32_is_served_and_said(
 
     monkeypatch.setattr(parity, "MAX_CHANGED", -1.0)
     monkeypatch.setattr(quantize, "RECIPES", quantize.RECIPES[:2])
+    monkeypatch.setattr(speed, "_fresh", lambda *_: {"cold_start_s": 1.0, "peak_mb": 1.0})
     [item] = export_run(small_run, tmp_path / "models", tmp_path / "cache", Limits())
     assert [attempt.passed for attempt in item.info.quantisation] == [False, False]
     found = bundle.find(tmp_path / "models")
@@ -194,7 +195,7 @@ def test_a_damaged_int8_model_is_refused_by_name(
 def test_an_older_schema_is_refused_with_the_way_out(copied: Path) -> None:
     path = copied / "vgg16" / "bundle.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 0}))
-    with pytest.raises(BundleError, match="schema version 0, .*make export"):
+    with pytest.raises(BundleError, match=r"schema version 0, .*make export"):
         bundle.find(copied)
 
 

@@ -1,0 +1,92 @@
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from export import space
+from inference import BundleError, bundle
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("space") / "clone"
+    (folder / ".git").mkdir(parents=True)
+    (folder / "README.md").write_text("as Hugging Face made it")
+    space.write(exported, folder)
+    return folder
+
+
+def test_the_folder_is_complete_and_small(folder: Path, exported: Path) -> None:
+    assert (folder / ".git").is_dir()
+    requirements = (folder / "requirements.txt").read_text()
+    assert "onnxruntime" in requirements and "gradio" in requirements
+    assert not {"tensorflow", "keras", "torch"} & set(requirements.replace(">", " ").split())
+    front = (folder / "README.md").read_text().split("---")[1]
+    settings = dict(line.split(": ", 1) for line in front.strip().splitlines())
+    assert settings["sdk"] == "gradio" and settings["app_file"] == "app.py"
+    found = bundle.find(folder / "models")
+    assert set(found.info.formats) == {bundle.find(exported).choose()}
+    assert found.verified(found.choose()).is_file()
+    assert not list(folder.rglob("saved_model")) and not list(folder.rglob("__pycache__"))
+
+
+def test_the_app_starts_and_answers(folder: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=folder,
+        env={"PORT": str(port), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with _answer(f"http://127.0.0.1:{port}/", process) as answer:
+            assert answer.status == 200
+            assert "x-frame-options" not in {name.lower() for name in answer.headers}
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answer(url: str, process: subprocess.Popen):
+    for _ in range(600):
+        try:
+            return urllib.request.urlopen(url, timeout=10)
+        except urllib.error.URLError:
+            assert process.poll() is None, "the app ended"
+            time.sleep(0.1)
+    raise AssertionError("the app did not answer")
+
+
+def test_a_space_is_written_again_over_itself(folder: Path, exported: Path) -> None:
+    (folder / "models" / "vgg16" / "left.over").touch()
+    space.write(exported, folder)
+    assert not (folder / "models" / "vgg16" / "left.over").exists()
+
+
+def test_other_folders_are_left_alone(exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "inference").mkdir()
+    (tmp_path / "inference" / "own.py").touch()
+    with pytest.raises(space.SpaceError, match="holds inference and is no Space"):
+        space.write(exported, tmp_path)
+    assert (tmp_path / "inference" / "own.py").exists()
+
+
+def test_a_damaged_model_does_not_go_into_a_space(exported: Path, tmp_path: Path) -> None:
+    import shutil
+
+    models = Path(shutil.copytree(exported, tmp_path / "models"))
+    name = json.loads((models / "index.json").read_text())["champion"]
+    (models / name / "model.int8.onnx").write_bytes(b"other")
+    with pytest.raises(BundleError, match="cut off"):
+        space.write(models, tmp_path / "space")
