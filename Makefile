@@ -1,6 +1,6 @@
 # Each target calls one command; `python -m <part> --help` tells more. Settings such as DATA=,
 # WEIGHTS=, SAMPLES= or RUN= may be given here or in the environment.
-.PHONY: setup tune export demo data test lint tensorboard bench bench-search clean
+.PHONY: setup tune export space demo data test lint tensorboard bench bench-search clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,9 @@ tune: setup
 
 export: setup
 	@$(BIN)/python -m export
+
+space: setup
+	@$(BIN)/python -m export space --to "$(or $(TO),artifacts/space)"
 
 demo: setup
 	@$(BIN)/python -m inference demo

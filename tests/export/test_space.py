@@ -59,7 +59,7 @@ def test_the_app_starts_and_answers(folder: Path) -> None:
 
 
 def _answer(url: str, process: subprocess.Popen):
-    for _ in range(600):
+    for _ in range(1200):
         try:
             return urllib.request.urlopen(url, timeout=10)
         except urllib.error.URLError:
