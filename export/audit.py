@@ -75,9 +75,9 @@ def audit(
 
 
 def largest_gaps(table: pd.DataFrame, number: int = 5) -> tuple[Gap, ...]:
-    """The features of `audit`'s table by which accuracy differs most."""
+    """The features of `audit`'s table by which accuracy differs most, if it does."""
     gaps = []
-    for feature, rows in table.groupby("feature", sort=False):
+    for feature, rows in table[table["gap"] > 0].groupby("feature", sort=False):
         worst, best = (
             rows.iloc[row] for row in (rows["accuracy"].argmin(), rows["accuracy"].argmax())
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import logging
 import re
 from collections import Counter
@@ -25,15 +23,17 @@ IR_VERSION = 10  # read by every onnxruntime since 1.18
 def to_saved_model(classifier: keras.Model, folder: Path) -> None:
     """Write a SavedModel whose `serve` signature is `image` uint8 [N, s, s, 3] -> `p_man`.
 
-    Args:
+    """Write a SavedModel whose `serve`, also its default signature, is `image` -> `p_man`.
+
+    `image` is uint8 RGB [N, s, s, 3], `p_man` float32 [N, 1].
         classifier: from a run's winners.
         folder: to write; must not exist.
     """
-    archive = keras.export.ExportArchive()
-    archive.track(classifier)
-    archive.add_endpoint("serve", _named(classifier), [_signature(classifier)])
-    with contextlib.redirect_stdout(io.StringIO()):
-        archive.write_out(str(folder))
+    # Not Keras's ExportArchive: it stores every weight twice.
+    module = tf.Module()
+    module.weights = [variable.value for variable in classifier.variables]
+    module.serve = tf.function(_named(classifier), input_signature=[_signature(classifier)])
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
 
 
 def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) -> None:
