@@ -21,13 +21,12 @@ IR_VERSION = 10  # read by every onnxruntime since 1.18
 
 
 def to_saved_model(classifier: keras.Model, folder: Path) -> None:
-    """Write a SavedModel whose `serve` signature is `image` uint8 [N, s, s, 3] -> `p_man`.
-
     """Write a SavedModel whose `serve`, also its default signature, is `image` -> `p_man`.
 
-    `image` is uint8 RGB [N, s, s, 3], `p_man` float32 [N, 1].
+    Args:
         classifier: from a run's winners.
-        folder: to write; must not exist.
+        folder: to write; must not exist. There `image` is uint8 RGB [N, s, s, 3] and `p_man`
+            float32 [N, 1].
     """
     # Not Keras's ExportArchive: it stores every weight twice.
     module = tf.Module()
