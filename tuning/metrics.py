@@ -111,7 +111,7 @@ def uncertainty_band(
     last = np.append(sorted_confidence[1:] < sorted_confidence[:-1], True)
     reached = np.flatnonzero((share_right >= target) & last)
     if not len(reached):
-        return Band(0.0, 1.0 + 1e-6, target, 0.0, 1.0)
+        return Band(0.0, 1.0, target, 0.0, 1.0)
     decided = reached[-1] + 1
     if decided == len(labels):
         return Band(0.5, 0.5, target, float(share_right[-1]), 0.0)

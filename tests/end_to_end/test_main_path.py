@@ -176,7 +176,17 @@ def test_serving_gives_the_accuracy_of_the_report(
     for path in test["path"]:
         (pictures / Path(path).name).symlink_to(path)
     out = tmp_path / "out.csv"
-    done = call(artifacts, "inference", "predict", str(pictures), "--aligned", "--csv", str(out))
+    done = call(
+        artifacts,
+        "inference",
+        "predict",
+        str(pictures),
+        "--aligned",
+        "--precision",
+        "fp32",
+        "--csv",
+        str(out),
+    )
     assert done.returncode == 0, done.stderr
     served = pd.read_csv(out)
     served["name"] = served["file"].map(lambda file: Path(file).name)
