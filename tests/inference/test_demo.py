@@ -79,7 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def wait_until_up(server: Server) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
             return urlopen(server.url, timeout=5).close()
@@ -254,7 +254,7 @@ def test_visitors_are_asked_for_the_login(tmp_path: Path, draw: Callable[..., Pa
 
 def test_a_user_without_a_password_is_wrong_usage(tmp_path: Path) -> None:
     process = start(tmp_path, tmp_path, free_port(), DEMO_USER="me")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=240)
     assert process.returncode == 2
     assert "give both or neither" in output
 
@@ -274,7 +274,7 @@ def test_eight_clients_at_once(server: Server, portray: Callable[..., Path]) -> 
 def test_a_port_in_use_is_one_line(server: Server, tmp_path: Path) -> None:
     port = int(server.url.rpartition(":")[2])
     process = start(add_models(tmp_path), tmp_path, port)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=240)
     assert process.returncode == 2
     assert str(port) in output
     assert "Traceback" not in output
@@ -282,7 +282,7 @@ def test_a_port_in_use_is_one_line(server: Server, tmp_path: Path) -> None:
 
 def test_without_models_it_says_what_to_run(tmp_path: Path) -> None:
     process = start(tmp_path / "nowhere", tmp_path, free_port())
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=240)
     assert process.returncode == 2
     assert "run `make export` first" in output
 
