@@ -62,7 +62,8 @@ def _refuse_foreign(folder: Path) -> None:
 
 def _written_before(folder: Path) -> bool:
     app = folder / "app.py"
-    return app.is_file() and app.read_bytes() == (_TEMPLATES / "app.py").read_bytes()
+    title = (_TEMPLATES / "app.py").read_text("utf-8").splitlines()[0]
+    return app.is_file() and app.read_text("utf-8", "replace").startswith(title)
 
 
 def _replace_tree(source: Path, target: Path) -> None:

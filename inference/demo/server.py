@@ -26,16 +26,23 @@ SECONDS_TO_SEND = 60
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
-    b"x-frame-options": b"SAMEORIGIN",
     b"permissions-policy": b"camera=(self), microphone=(), geolocation=()",
 }
+_NO_FRAMES = {b"x-frame-options": b"SAMEORIGIN"}
 _CSS = Path(__file__).with_name("demo.css")
 
 
-def serve(models: Path, host: str, port: int, login: tuple[str, str] | None = None) -> None:
-    """Serve the page until interrupted; `login` is the user and password to ask for.
+def serve(
+    models: Path,
+    host: str,
+    port: int,
+    login: tuple[str, str] | None = None,
+    embeddable: bool = False,
+) -> None:
+    """Serve the page until interrupted.
 
-    Raises BundleError without models or detector, OSError without the port.
+    `login` is the user and password to ask for; `embeddable` lets other sites show the page in a
+    frame. Raises BundleError without models or detector, OSError without the port.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     FaceFinder().loaded()
@@ -55,7 +62,7 @@ def serve(models: Path, host: str, port: int, login: tuple[str, str] | None = No
             footer_links=["api"],
             theme=_theme(),
             css_paths=_CSS,
-            app_kwargs={"middleware": [Middleware(Bounds)]},
+            app_kwargs={"middleware": [Middleware(Bounds, embeddable=embeddable)]},
             prevent_thread_lock=True,
         )
         print(f"Open http://{host}:{port} in a browser; Ctrl+C stops the server.", flush=True)
@@ -65,8 +72,9 @@ def serve(models: Path, host: str, port: int, login: tuple[str, str] | None = No
 class Bounds:
     """ASGI middleware: requests that are too large or too slow end; answers get safe headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, embeddable: bool = False) -> None:
         self._app = app
+        self._headers = _HEADERS if embeddable else _HEADERS | _NO_FRAMES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -76,7 +84,7 @@ class Bounds:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name.lower() for name, _ in message.get("headers", [])}
-                new = [header for header in _HEADERS.items() if header[0] not in there]
+                new = [header for header in self._headers.items() if header[0] not in there]
                 message["headers"] = [*message.get("headers", []), *new]
             await send(message)
 

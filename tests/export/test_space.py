@@ -52,7 +52,8 @@ def test_the_app_starts_and_answers(folder: Path) -> None:
     try:
         with _answer(f"http://127.0.0.1:{port}/", process) as answer:
             assert answer.status == 200
-            assert "x-frame-options" not in {name.lower() for name in answer.headers}
+            assert "X-Frame-Options" not in answer.headers
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
     finally:
         process.terminate()
         process.wait(30)
@@ -70,8 +71,11 @@ def _answer(url: str, process: subprocess.Popen):
 
 def test_a_space_is_written_again_over_itself(folder: Path, exported: Path) -> None:
     (folder / "models" / "vgg16" / "left.over").touch()
+    app = folder / "app.py"
+    app.write_text(app.read_text() + "# an earlier version's\n")
     space.write(exported, folder)
     assert not (folder / "models" / "vgg16" / "left.over").exists()
+    assert app.read_bytes() == (ROOT / "export" / "space_files" / "app.py").read_bytes()
 
 
 def test_other_folders_are_left_alone(exported: Path, tmp_path: Path) -> None:
