@@ -1,0 +1,161 @@
+"""The same small study by one process and by two workers, through `python -m tuning`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from tuning.bench.subject import machine, scratch
+from tuning.run_folder import RunFolder, Settings
+
+COUNTS = (1, 2)
+_NO_LIMIT = 10_000.0
+_LEAST = 0.1
+_OWN = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the study; the trunk cache was there before.
+
+    Attributes:
+        workers: processes.
+        seconds: of the whole command: start, trials, refit, evaluation, report.
+        trial_seconds: from the plan to the end of the last trial, the workers' start included.
+        trials: in the leaderboard, by fine-tuning depth.
+        completed: of them.
+    """
+
+    workers: int
+    seconds: float
+    trial_seconds: float
+    trials: dict[int, int]
+    completed: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Both sides: medians over the rounds, and one worker's seconds over two workers'."""
+
+    runs: list[Run]
+    seconds: dict[int, float]
+    trial_seconds: dict[int, float]
+    ratio: float
+    trial_ratio: float
+
+    @classmethod
+    def of(cls, runs: list[Run]) -> Measured:
+        """Take the medians."""
+        of = {count: [run for run in runs if run.workers == count] for count in COUNTS}
+        seconds = {count: median(run.seconds for run in those) for count, those in of.items()}
+        trials = {count: median(run.trial_seconds for run in those) for count, those in of.items()}
+        one, two = COUNTS
+        ratio, trial_ratio = seconds[one] / seconds[two], trials[one] / trials[two]
+        return cls(runs, seconds, trials, ratio, trial_ratio)
+
+
+def run(settings: Settings, artifacts: Path, rounds: int) -> Measured:
+    """Run the study with one worker and with two, in turn.
+
+    Args:
+        settings: of the study; its random search gives all runs the same first trials.
+        artifacts: folder in which a temporary one is made for all the runs.
+        rounds: of both; every second one begins with two workers.
+
+    Raises:
+        RuntimeError: a run failed, or its leaderboard lacks trials.
+    """
+    console = Console(stderr=True, highlight=False)
+    runs: list[Run] = []
+    with scratch(artifacts) as folder:
+        console.print("workers: a short run first, which fills the trunk cache for all others")
+        _tune(settings, folder, "warm", workers=1, budget=_LEAST)
+        for number in range(rounds):
+            for count in COUNTS[:: -1 if number % 2 else 1]:
+                name = f"round-{number}-workers-{count}"
+                seconds = _tune(settings, folder, name, count, _NO_LIMIT)
+                runs.append(_read(RunFolder(folder / "runs" / name), count, seconds))
+                console.print(f"workers: {count}, {seconds:.0f} s", soft_wrap=True)
+    _check(runs)
+    return Measured.of(runs)
+
+
+def _tune(settings: Settings, artifacts: Path, name: str, workers: int, budget: float) -> float:
+    environment = {key: value for key, value in os.environ.items() if key not in _OWN}
+    environment |= {
+        **settings.environment(),
+        "ARTIFACTS": str(artifacts),
+        "RUN": name,
+        "WORKERS": str(workers),
+        "BUDGET": str(budget),
+    }
+    command = [sys.executable, "-m", "tuning"]
+    started = time.perf_counter()
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    if ended.returncode:
+        last = (ended.stderr.strip() or "no message").splitlines()[-1]
+        raise RuntimeError(f"`make tune` with WORKERS={workers} failed: {last}")
+    return seconds
+
+
+def _read(run: RunFolder, workers: int, seconds: float) -> Run:
+    table = pd.read_csv(run.leaderboard)
+    planned = min(run.path.glob("studies/*/plan.json"), key=_written)
+    last = max(run.path.glob("studies/*/trial_*/record.json"), key=_written)
+    return Run(
+        workers, seconds, _written(last) - _written(planned),
+        dict(sorted(Counter(int(depth) for depth in table["depth"]).items())),
+        int((table["status"] == "completed").sum()),
+    )  # fmt: skip
+
+
+def _written(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _check(runs: Sequence[Run]) -> None:
+    wanted = runs[0].trials
+    for run in runs:
+        if run.trials != wanted or run.completed != sum(wanted.values()):
+            raise RuntimeError(
+                f"with {run.workers} workers the leaderboard has trials {run.trials} by depth, "
+                f"{run.completed} of them completed, not all of {wanted}"
+            )
+
+
+def content(settings: Settings, rounds: int, measured: Measured) -> dict[str, Any]:
+    """For JSON."""
+    return {**machine(), "settings": asdict(settings), "rounds": rounds, **asdict(measured)}
+
+
+def table(settings: Settings, rounds: int, measured: Measured) -> Table:
+    """One row a number of workers."""
+    rows = Table(
+        title=f"Workers on {os.cpu_count()} cores: {', '.join(settings.backbones)}, "
+        f"{settings.samples} images, {settings.size} px, preset {settings.preset}",
+        caption=f"medians of {rounds} rounds, trunk cache filled before; trials: from the plan to "
+        "the end of the last trial, the workers' start included",
+    )
+    for head in ("workers", "whole run s", "trials s", "trials completed"):
+        rows.add_column(head, justify="right")
+    for count in COUNTS:
+        completed = next(run.completed for run in measured.runs if run.workers == count)
+        rows.add_row(
+            str(count), f"{measured.seconds[count]:.1f}", f"{measured.trial_seconds[count]:.1f}",
+            str(completed),
+        )  # fmt: skip
+    rows.add_row("1 over 2", f"{measured.ratio:.2f} times", f"{measured.trial_ratio:.2f} times", "")
+    return rows
