@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-import base64
-import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import roc_curve
 
+from data import LABELS, label_conflicts
+from tuning import plots
 from tuning.backbones import BACKBONES
-from tuning.files import write_text
+from tuning.files import read_json, write_text
+from tuning.records import Records
 from tuning.run_folder import RunFolder
 
-_COLORS = dict(zip(BACKBONES, [f"C{number}" for number in range(len(BACKBONES))], strict=False))
+_MISTAKES = 24
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test image whose answer is not its label; the page shows it from the data set's own file.
+
+    Attributes:
+        uri: of that file.
+        name: the file's, or its row in the manifest where the name would tell who it is.
+        label: as annotated, "woman" or "man".
+        answer: of the model at p_man >= 0.5, likewise.
+        p_man: 0..1.
+        disputed: the label contradicts most others of the same person in the run's images.
+    """
+
+    uri: str
+    name: str
+    label: str
+    answer: str
+    p_man: float
+    disputed: bool
 
 
 def write(
@@ -28,30 +46,87 @@ def write(
     """Write a run's report and its table of results.
 
     Args:
-        run: whose folder gets it, and has the predictions.
+        run: whose folder gets it, and has manifest, predictions and trials.
         config: content of `config.json`.
-        metrics: content of `metrics.json`.
+        metrics: content of `metrics.json`; winners' costs are left out where it lacks them.
         leaderboard: one row a trial.
     """
     winners = metrics["winners"]
-    predictions = {name: pd.read_csv(run.predictions(name)) for name in winners}
+    tests = {name: _test_predictions(run, name) for name in winners}
     titles = {name: BACKBONES[name].title for name in winners}
     facts = {"config": config, "metrics": metrics, "winners": winners, "titles": titles}
     write_text(run.results, _render("results.md.jinja", **facts))
+    best = next(iter(winners))
     page = _render(
         "report.html.jinja",
         **facts,
+        best=winners[best],
+        labels=LABELS,
         leaderboard=leaderboard.to_dict("records"),
-        search_plots=[
-            _scatter(leaderboard, "depth", "Fine-tuning depth"),
-            _scatter(leaderboard, "learning_rate", "Learning rate", log=True),
-            _scatter(leaderboard, "head_units", "Head units"),
-        ],
-        curves=_learning_curves(winners),
-        test_plots=[_roc(predictions), _reliability(predictions)],
-        confusions={name: facts["test"]["confusion"] for name, facts in winners.items()},
+        cost_plots=plots.costs(winners),
+        test_plots=[plots.roc(winners, tests), plots.reliability(winners, tests)],
+        mistakes=mistakes(_manifest(run), tests[best]),
+        mistakes_shown=_MISTAKES,
+        curves=plots.learning_curves([_curves(run, facts) for facts in winners.values()]),
+        search_plots=plots.search(leaderboard),
     )
     write_text(run.report, page)
+
+
+def mistakes(manifest: pd.DataFrame, predictions: pd.DataFrame) -> list[Mistake]:
+    """The wrong answers, the most confident first.
+
+    Args:
+        manifest: of the run.
+        predictions: `row` of the manifest, `label` and `p_man`.
+    """
+    answer = (predictions["p_man"] >= 0.5).astype(int)
+    wrong = predictions.assign(answer=answer)[answer != predictions["label"]]
+    wrong = wrong.sort_values("p_man", key=lambda p: -(p - 0.5).abs(), kind="stable")
+    disputed = set(label_conflicts(manifest).index)
+    return [
+        Mistake(
+            uri=Path(manifest.at[row.row, "path"]).absolute().as_uri(),
+            name=_shown_name(manifest, row.row),
+            label=LABELS[row.label],
+            answer=LABELS[row.answer],
+            p_man=row.p_man,
+            disputed=row.row in disputed,
+        )
+        for row in wrong.itertuples()
+    ]
+
+
+def _shown_name(manifest: pd.DataFrame, row: int) -> str:
+    path, identity = Path(manifest.at[row, "path"]), manifest.at[row, "identity"]
+    who = "" if pd.isna(identity) else _letters(identity)
+    return f"row {row} of manifest.csv" if who and who in _letters(path.stem) else path.name
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text.casefold()))
+
+
+def _manifest(run: RunFolder) -> pd.DataFrame:
+    columns = ["path", "label", "identity"]
+    return pd.read_csv(run.manifest, usecols=columns, dtype={"path": "str", "identity": "str"})
+
+
+def _test_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:
+    table = pd.read_csv(run.predictions(backbone))
+    return table[table["split"] == "test"]
+
+
+def _curves(run: RunFolder, facts: dict[str, Any]) -> plots.Curves:
+    """Where no refit is on record, the winner's own training stands for it."""
+    folder = run.study(facts["backbone"])
+    refit = read_json(folder / "refit.json")
+    return plots.Curves(
+        facts["backbone"],
+        Records(folder).all(),
+        facts["hyperparameters"]["depth"],
+        refit["result"]["history"] if refit else facts["history"],
+    )
 
 
 def _render(template: str, **facts: Any) -> str:
@@ -63,84 +138,3 @@ def _render(template: str, **facts: Any) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template(template).render(**facts)
-
-
-def _scatter(
-    leaderboard: pd.DataFrame, column: str, title: str, log: bool = False
-) -> dict[str, str]:
-    figure, axes = _axes()
-    finished = leaderboard.dropna(subset=["val_accuracy"])
-    for name in finished["backbone"].unique():
-        rows = finished[finished["backbone"] == name]
-        axes.scatter(
-            rows[column], 100 * rows["val_accuracy"], label=_title(name), color=_COLORS[name],
-            alpha=0.8,
-        )  # fmt: skip
-    if log:
-        axes.set_xscale("log")
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel=title, ylabel="Validation accuracy, %")
-    axes.legend(fontsize=8)
-    return _embed(figure, f"Validation accuracy against {title.lower()}, one dot a trial")
-
-
-def _learning_curves(winners: dict[str, Any]) -> dict[str, str]:
-    figure, axes = _axes()
-    for name, facts in winners.items():
-        history = pd.DataFrame(facts["history"])
-        axes.plot(
-            history["epoch"], 100 * history["val_accuracy"], marker=".", label=_title(name),
-            color=_COLORS[name],
-        )  # fmt: skip
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="Epoch", ylabel="Validation accuracy, %")
-    axes.legend(fontsize=8)
-    return _embed(figure, "Learning curves of the winners")
-
-
-def _roc(predictions: dict[str, pd.DataFrame]) -> dict[str, str]:
-    figure, axes = _axes()
-    for name, table in predictions.items():
-        test = table[table["split"] == "test"]
-        false_positive, true_positive, _ = roc_curve(test["label"], test["p_man"])
-        axes.plot(false_positive, true_positive, label=_title(name), color=_COLORS[name])
-    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.7)
-    axes.set(
-        xlabel="Share of 'woman' labels answered man", ylabel="Share of 'man' labels answered man"
-    )
-    axes.legend(fontsize=8)
-    return _embed(figure, "ROC curves on test images")
-
-
-def _reliability(predictions: dict[str, pd.DataFrame]) -> dict[str, str]:
-    figure, axes = _axes()
-    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.7)
-    for name, table in predictions.items():
-        test = table[table["split"] == "test"]
-        share, confidence = calibration_curve(
-            test["label"], np.clip(test["p_man"], 0, 1), n_bins=10, strategy="quantile"
-        )
-        axes.plot(confidence, share, marker="o", label=_title(name), color=_COLORS[name])
-    axes.set(xlabel="Predicted p_man", ylabel="Share labelled man")
-    axes.legend(fontsize=8)
-    return _embed(figure, "Reliability on test images, in tenths of the predictions")
-
-
-def _axes() -> tuple[Figure, Any]:
-    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    return figure, axes
-
-
-def _embed(figure: Figure, caption: str) -> dict[str, str]:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return {"caption": caption, "source": f"data:image/png;base64,{data}"}
-
-
-def _title(name: str) -> str:
-    return BACKBONES[name].title

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from tuning.run_folder import RunFolder
 from tuning.trial import TrialResult
 
 _BATCH = 64
+_WARM_UP, _CALLS = 3, 15
 
 
 def assemble(
@@ -83,6 +85,8 @@ def finish(
     temperature = fit_temperature(labels[is_val], logits[is_val])
     p_man = sigmoid(logits / temperature)
     test = manifest.loc[rows[~is_val]]
+    classifier = assemble(model, result, statistics, weights_file, temperature)
+    _save(classifier, run, backbone)
     facts = {
         "backbone": backbone,
         "origin": origin,
@@ -100,13 +104,15 @@ def finish(
             "uncalibrated": evaluate(labels[~is_val], sigmoid(logits[~is_val])),
             "subgroups": subgroups(test, attributes(test), p_man[~is_val]),
         },
+        "latency_ms": latency_ms(classifier, images[:1]),
+        "parameters": classifier.count_params(),
+        "bytes": run.winner(backbone).stat().st_size,
         "history": result.history,
         "seconds": result.seconds,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     table = scored.assign(row=rows, p_man=p_man)[["row", "split", "label", "p_man"]]
     write_text(run.predictions(backbone), table.to_csv(index=False))
-    _save(assemble(model, result, statistics, weights_file, temperature), run, backbone)
     write_json(run.winner_facts(backbone), facts)
     return facts
 
@@ -131,6 +137,21 @@ def predict(
         if progress:
             progress(min(start + _BATCH, len(rows)), len(rows))
     return np.concatenate(parts).astype(np.float64)
+
+
+def latency_ms(classifier: keras.Model, image: np.ndarray) -> float:
+    """Median time of Keras for one image at a time, ms, warmed up.
+
+    Args:
+        classifier: a whole model.
+        image: uint8 [1, size, size, 3].
+    """
+    seconds = []
+    for _ in range(_WARM_UP + _CALLS):
+        started = time.perf_counter()
+        classifier.predict_on_batch(image)
+        seconds.append(time.perf_counter() - started)
+    return 1e3 * float(np.median(seconds[_WARM_UP:]))
 
 
 def logit(p_man: np.ndarray) -> np.ndarray:
