@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from tuning import distribution, presets, study, winner
 from tuning.backbones import Backbone
+from tuning.cache import VIEWS
 from tuning.files import read_json, write_json
 from tuning.model import TransferModel
+from tuning.presets import Cost
+from tuning.probe import Probe
 from tuning.records import Records, TrialRecord
 from tuning.run_folder import RunError
 from tuning.trial_runner import REFIT, Task, TrialRunner
 from tuning.weights import Weights
+
+_EVALUATION_START = 10.0  # seconds, to make and save the whole model
+_FLOAT32_COST = 3  # times a pass in bfloat16, generously: winners are evaluated in float32
 
 
 def search(
@@ -55,26 +64,35 @@ class _Search:
         self.task = task
         self.backbone = backbone
         self.weights = weights
-        self.deadline = None if seconds is None else time.monotonic() + seconds
+        self.settings, self.preset = task.settings, task.preset
+        self.deadline = math.inf if seconds is None else time.monotonic() + seconds
         self.folder = task.run.study(backbone.name)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.records = Records(self.folder)
 
     def run(self, on_trial: Callable[[], None]) -> dict[str, Any]:
         plan = self.run_trials(on_trial)
-        origin = self._refit(plan["epoch_seconds"])
+        origin = self._refit(_costs(plan))
         return self._finish(origin)
 
     def run_trials(self, on_trial: Callable[[], None]) -> dict[str, Any]:
         """The study, to its end; returns its plan."""
-        depths = [d for d in range(len(self.task.preset.trials)) if d <= self.backbone.max_depth]
-        self.runner = TrialRunner(self.task, self.backbone, self.weights, depths)
-        plan = self._plan()
+        with distribution.strategy():
+            model = TransferModel(
+                self.backbone, self.settings.size, self.weights, self.settings.precision
+            )
+        plan = self._plan(model)
+        self.deadline -= plan["evaluation_seconds"]
+        self.runner = TrialRunner(self.task, model, range(max(plan["depths"]) + 1))
         self.task.progress.planned(plan["depths"], self._expected(plan))
 
         def finished(record: TrialRecord) -> None:
             self.task.progress.trial_done(record, self.records.best())
             on_trial()
+
+        def out_of_time() -> bool:
+            depth = plan["depths"][min(len(self.records.all()), len(plan["depths"]) - 1)]
+            return self._time_left() < presets.trial_seconds(self.preset, _costs(plan), depth)
 
         chief = distribution.role() == "chief"
         watch = distribution.reporting(self.records, finished) if chief else nullcontext()
@@ -82,35 +100,46 @@ class _Search:
             study.search(
                 self.runner.run,
                 folder=self.folder,
-                algorithm=self.task.settings.algorithm,
+                algorithm=self.settings.algorithm,
                 depths=plan["depths"],
-                epochs=self.task.preset.epochs,
-                seed=self.task.settings.seed,
-                out_of_time=self._out_of_time,
+                epochs=self.preset.epochs,
+                seed=self.settings.seed,
+                out_of_time=out_of_time,
                 on_trial=finished,
             )
         on_trial()
         return plan
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self, model: TransferModel) -> dict[str, Any]:
         """The study's plan; a study that is taken up again keeps its own."""
         path = self.task.run.plan(self.backbone.name)
         kept = read_json(path)
         if kept:
             return kept
-        costs = self.runner.epoch_seconds()
-        depths = presets.plan(self.task.preset, costs, self._time_left())
-        content = {"depths": list(depths), "epoch_seconds": costs}
-        write_json(path, content)
-        return content
+        splits = self.task.store.manifest["split"]
+        train = np.flatnonzero(splits == "train")
+        probe = Probe(model, self.task.store.images[train], self.task.store.manifest["label"])
+        a_pass, held_out = probe.pass_seconds(), splits.isin(["val", "test"]).sum()
+        evaluation = _EVALUATION_START + _FLOAT32_COST * a_pass * held_out
+        trunk = a_pass * (len(VIEWS) * len(train) + (splits == "val").sum())
+        costs: list[Cost] = []
+        for depth in range(min(len(self.preset.trials), self.backbone.max_depth + 1)):
+            costs.append(probe.cost(depth, len(train)))
+            depths = presets.plan(self.preset, costs, self._time_left() - trunk - evaluation)
+            if max(depths) < depth:
+                break  # deeper ones cost more
+        plan = {"depths": depths, "costs": costs, "evaluation_seconds": evaluation}
+        write_json(path, plan)
+        return plan
 
     def _expected(self, plan: dict[str, Any]) -> list[float]:
-        preset, costs, depths = self.task.preset, plan["epoch_seconds"], plan["depths"]
-        refit = preset.refit_epochs * costs[max(depths)]
-        return [*(presets.trial_seconds(preset, costs, depth) for depth in depths), refit]
+        costs, depths = _costs(plan), plan["depths"]
+        refit = self.preset.refit_epochs * costs[max(depths)].epoch
+        trials = (presets.trial_seconds(self.preset, costs, depth) for depth in depths)
+        return [*trials, refit, plan["evaluation_seconds"]]
 
-    def _refit(self, epoch_seconds: list[float]) -> str:
-        """Train the best configuration longer; keep whichever is better on validation images."""
+    def _refit(self, costs: list[Cost]) -> str:
+        """Train the best trial on for longer; keep whichever is better on validation images."""
         done = read_json(self.folder / "refit.json")
         if done:
             return done["origin"]
@@ -120,7 +149,10 @@ class _Search:
                 f"no trial of {self.backbone.title} succeeded; see {self.task.run.leaderboard}"
             )
         depth = best.hyperparameters.depth
-        epochs = presets.refit_epochs(self.task.preset, epoch_seconds[depth], self._time_left())
+        epochs = presets.refit_epochs(self.preset, costs[depth], self._time_left())
+        if not epochs:
+            self.task.progress.say("  no time left for a refit: the best trial is the winner")
+            return "trial"
         result, tail = self.runner.run(best.hyperparameters, epochs, REFIT)
         origin = "refit" if self.records.keep_if_best(result, tail) else "trial"
         self.task.progress.refit_done(result, best)
@@ -130,7 +162,7 @@ class _Search:
     def _finish(self, origin: str) -> dict[str, Any]:
         result = self.records.best()
         assert result is not None
-        exact = TransferModel(self.backbone, self.task.settings.size, self.weights)
+        exact = TransferModel(self.backbone, self.settings.size, self.weights)
         return winner.finish(
             self.task.run,
             exact,
@@ -142,9 +174,9 @@ class _Search:
             self.task.progress.steps("validation and test images"),
         )
 
-    def _time_left(self) -> float | None:
-        return None if self.deadline is None else self.deadline - time.monotonic()
+    def _time_left(self) -> float:
+        return self.deadline - time.monotonic()
 
-    def _out_of_time(self) -> bool:
-        left = self._time_left()
-        return left is not None and left <= 0
+
+def _costs(plan: dict[str, Any]) -> list[Cost]:
+    return [Cost(*cost) for cost in plan["costs"]]

@@ -142,7 +142,7 @@ class TrunkCache:
                 depth: _Writer(self._data(missing[depth, view]), (len(images), *shapes[depth]))
                 for depth in depths
             }
-            forward = _compiled(model.trunk(depths))
+            forward = compiled(model.trunk(depths))
             for start in range(0, len(images), _BATCH):
                 batch = images.images[images.rows[start : start + _BATCH]]
                 outputs = forward(mirror(batch) if view == "mirrored" else batch)
@@ -249,7 +249,9 @@ class _Writer:
         return self._crc
 
 
-def _compiled(trunk: keras.Model) -> Callable[[np.ndarray], list[tf.Tensor]]:
+def compiled(trunk: keras.Model) -> Callable[[np.ndarray], list[tf.Tensor]]:
+    """A trunk's forward pass as one graph: uint8 [n, size, size, 3] -> activations, as a list."""
+
     @tf.function(reduce_retracing=True)
     def forward(batch: tf.Tensor) -> list[tf.Tensor]:
         return keras.tree.flatten(trunk(batch, training=False))

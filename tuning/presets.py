@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tuning.trial import HEAD_EPOCHS_FACTOR
 
-_LEAST_REFIT = 2  # times as long as a trial
+_LEAST_REFIT = 2  # times as long as a trial, which it goes on from
+
+
+class Cost(NamedTuple):
+    """What a training at one fine-tuning depth takes on this machine, seconds.
+
+    Attributes:
+        start: until its first step, while the graph is made.
+        epoch: of training.
+    """
+
+    start: float
+    epoch: float
 
 
 @dataclass(frozen=True)
@@ -18,7 +31,7 @@ class Preset:
         size: of the square input, pixels.
         trials: how many at fine-tuning depth 0, 1, 2, …
         epochs: of a trial, of the fine-tuned stages.
-        refit_epochs: of the winner's refit.
+        refit_epochs: of the winner's refit, which goes on from its trial.
         patience: epochs without improvement before a training stops.
         minutes: budget of the whole run, None for no limit.
     """
@@ -36,13 +49,13 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("quick", 96, (3, 1), 2, 5, 2, 15),
-        Preset("standard", 128, (4, 2, 2, 2, 1), 3, 10, 4, 80),
+        Preset("standard", 96, (4, 2, 2, 2, 1), 2, 16, 5, 57),
         Preset("full", 160, (12, 6, 4, 3, 3, 2), 6, 20, 6, None),
     )
 }
 
 
-def plan(preset: Preset, epoch_seconds: Sequence[float], seconds: float | None) -> tuple[int, ...]:
+def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ...]:
     """The fine-tuning depths of a study's trials, cheap ones first, as far as the time reaches.
 
     Where the preset's trials and a short refit at the deepest depth do not fit, second trials at a
@@ -50,38 +63,35 @@ def plan(preset: Preset, epoch_seconds: Sequence[float], seconds: float | None) 
 
     Args:
         preset: how many trials are wanted at each depth.
-        epoch_seconds: measured cost of an epoch at each depth.
-        seconds: for the study, None for no limit.
+        costs: measured, at each depth.
+        seconds: for the study's trials and refit, may be infinite.
     """
-    counts = list(preset.trials[: len(epoch_seconds)])
-    limit = float("inf") if seconds is None else seconds
-    while len(counts) > 1 and _cost(preset, epoch_seconds, counts) > limit:
+    counts = list(preset.trials[: len(costs)])
+    while len(counts) > 1 and _cost(preset, costs, counts) > seconds:
         repeated = [depth for depth in range(1, len(counts)) if counts[depth] > 1]
         if repeated:
             counts[repeated[-1]] -= 1
         else:
             counts.pop()
-    while counts[0] > 1 and _cost(preset, epoch_seconds, counts) > limit:
+    while counts[0] > 1 and _cost(preset, costs, counts) > seconds:
         counts[0] -= 1
     return tuple(depth for depth, count in enumerate(counts) for _ in range(count))
 
 
-def trial_seconds(preset: Preset, epoch_seconds: Sequence[float], depth: int) -> float:
+def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
     """What one trial at a depth is expected to take, its head's warm-up included."""
-    head = HEAD_EPOCHS_FACTOR if depth == 0 else 1
-    return preset.epochs * (epoch_seconds[depth] * head + (epoch_seconds[0] if depth else 0))
+    if depth == 0:
+        return costs[0].start + HEAD_EPOCHS_FACTOR * preset.epochs * costs[0].epoch
+    return costs[depth].start + preset.epochs * (costs[depth].epoch + costs[0].epoch)
 
 
-def refit_epochs(preset: Preset, epoch_seconds: float, seconds: float | None) -> int:
-    """Epochs of the winner's refit: the preset's, fewer where the time is short."""
-    if seconds is None:
-        return preset.refit_epochs
-    affordable = int(seconds / max(epoch_seconds, 1e-3))
-    return max(_LEAST_REFIT * preset.epochs, min(preset.refit_epochs, affordable))
+def refit_epochs(preset: Preset, cost: Cost, seconds: float) -> int:
+    """Epochs of the winner's refit: the preset's, fewer where the time is short, down to none."""
+    affordable = max(0.0, (seconds - cost.start) / max(cost.epoch, 1e-3))
+    return int(min(preset.refit_epochs, affordable))
 
 
-def _cost(preset: Preset, epoch_seconds: Sequence[float], counts: Sequence[int]) -> float:
-    trials = sum(
-        count * trial_seconds(preset, epoch_seconds, depth) for depth, count in enumerate(counts)
-    )
-    return trials + _LEAST_REFIT * preset.epochs * epoch_seconds[len(counts) - 1]
+def _cost(preset: Preset, costs: Sequence[Cost], counts: Sequence[int]) -> float:
+    trials = sum(count * trial_seconds(preset, costs, depth) for depth, count in enumerate(counts))
+    deepest = costs[len(counts) - 1]
+    return trials + deepest.start + _LEAST_REFIT * preset.epochs * deepest.epoch

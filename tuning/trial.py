@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import keras
 import numpy as np
 
-from tuning.examples import Batches, Examples
+from tuning.examples import Examples
 from tuning.model import HeadConfig, TransferModel
-from tuning.training import Phase, compile_tail, fit_head, fit_tail
+from tuning.training import Phase, fit_head, fit_tail
 from tuning.validation import OnEpoch, Validation
 
 BATCH = 32
@@ -18,7 +19,6 @@ HEAD_BATCH = 128
 HEAD_RATE = 1e-3  # of the warm-up, on standardised features
 HEAD_RATE_FACTOR = 10.0
 HEAD_EPOCHS_FACTOR = 3
-_PROBES = 6
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,11 @@ def run(
     epochs: int,
     patience: int,
     seed: int,
+    start: Path | None = None,
     rival: float | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[TrialResult, keras.Model]:
-    """Train one configuration, starting from the pretrained weights.
+    """Train one configuration: from the pretrained weights, or on from a trained tail's.
 
     Args:
         model: its layers are trained in place.
@@ -86,6 +87,7 @@ def run(
         epochs: of the fine-tuned stages; the head alone gets HEAD_EPOCHS_FACTOR times as many.
         patience: epochs without a better score before it stops.
         seed: of initial weights, order, views and dropout.
+        start: weights file of a trained tail to go on from; its head needs no warm-up then.
         rival: score to beat; the training stops when it no longer can.
         on_epoch: told of each epoch of the part that counts.
 
@@ -106,15 +108,17 @@ def run(
         phase = Phase(0, HEAD_BATCH, rate, head_epochs)
         fit_head(head, hp.dropout, statistics, train, val, phase, rng, watch)
 
+    if hp.depth and start is None:
+        train_head(HEAD_RATE, epochs, Validation(val.labels, epochs, patience))
+    tail = model.tail(hp.depth, head)
+    if start:
+        tail.load_weights(start)
     if hp.depth == 0:
         epochs *= HEAD_EPOCHS_FACTOR
-        validation = Validation(val.labels, epochs, patience, rival, on_epoch)
+    validation = Validation(val.labels, epochs, patience, rival, on_epoch)
+    if hp.depth == 0:
         train_head(HEAD_RATE_FACTOR * hp.learning_rate, epochs, validation)
-        tail = head
     else:
-        train_head(HEAD_RATE, epochs, Validation(val.labels, epochs, patience))
-        tail = model.tail(hp.depth, head)
-        validation = Validation(val.labels, epochs, patience, rival, on_epoch)
         phase = Phase(hp.depth, BATCH, hp.learning_rate, epochs)
         fit_tail(tail, train, val, phase, rng, validation)
     best = validation.best
@@ -129,22 +133,3 @@ def run(
         history=validation.history,
     )
     return result, tail
-
-
-def epoch_seconds(
-    model: TransferModel, depth: int, train: Examples, statistics: tuple[np.ndarray, np.ndarray]
-) -> float:
-    """Estimate what one epoch at a depth takes from a few steps, after one to compile.
-
-    The fastest step counts: what else the machine does for a moment must not decide the plan.
-    """
-    tail = model.tail(depth, model.head(HeadConfig(0, 0.0, *statistics)))
-    compile_tail(tail, 1e-9)
-    batches = Batches(train, depth, BATCH, np.random.default_rng(0))
-    tail.train_on_batch(*batches[0])
-    times = []
-    for index in range(min(_PROBES, len(batches))):
-        started = time.perf_counter()
-        tail.train_on_batch(*batches[index])
-        times.append(time.perf_counter() - started)
-    return min(times) * len(batches)

@@ -11,7 +11,6 @@ import numpy as np
 
 from data import ImageStore, class_weights
 from tuning import distribution, tensorboard, trial
-from tuning.backbones import Backbone
 from tuning.cache import VIEWS, ImageSet, PixelView, TrunkCache
 from tuning.examples import Examples
 from tuning.model import TransferModel, pooled_statistics
@@ -20,7 +19,6 @@ from tuning.progress import Progress
 from tuning.records import Records
 from tuning.run_folder import RunFolder, Settings
 from tuning.trial import Hyperparameters, TrialResult
-from tuning.weights import Weights
 
 REFIT = "refit"
 
@@ -44,25 +42,19 @@ class TrialRunner:
 
     Args:
         task: run, data, settings.
-        backbone: to train.
-        weights: its pretrained weights.
+        model: to train, with its pretrained weights.
         depths: fine-tuning depths that will be asked for.
 
     Attributes:
         statistics: mean and variance of the pooled features, float32 [C] each.
     """
 
-    def __init__(
-        self, task: Task, backbone: Backbone, weights: Weights, depths: Sequence[int]
-    ) -> None:
+    def __init__(self, task: Task, model: TransferModel, depths: Sequence[int]) -> None:
         self._task = task
-        self._backbone = backbone
+        self._model = model
+        self._backbone = model.backbone
         self._depths = depths
-        self._records = Records(task.run.study(backbone.name))
-        with distribution.strategy():
-            self._model = TransferModel(
-                backbone, task.settings.size, weights, task.settings.precision
-            )
+        self._records = Records(task.run.study(self._backbone.name))
         self._train, self._val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
         self.statistics = pooled_statistics(self._train.views[0][0])
 
@@ -74,9 +66,11 @@ class TrialRunner:
         Args:
             hyperparameters: what to train.
             epochs: of the fine-tuned stages.
-            name: of the training in logs; one named REFIT is never stopped for being behind.
+            name: of the training in logs; one named REFIT goes on from the best trial's weights
+                and is never stopped for being behind.
         """
-        best = None if name == REFIT else self._records.best()
+        best = self._records.best()
+        refit = name == REFIT
         log = tensorboard.logger(self._task.run.tensorboard / f"{self._backbone.name}-{name}")
         show = self._task.progress.epochs(name, hyperparameters)
 
@@ -94,16 +88,10 @@ class TrialRunner:
                 epochs=epochs,
                 patience=self._task.preset.patience,
                 seed=self._task.settings.seed,
-                rival=best.val_brier if best else None,
+                start=self._records.weights if refit else None,
+                rival=best.val_brier if best and not refit else None,
                 on_epoch=on_epoch,
             )
-
-    def epoch_seconds(self) -> list[float]:
-        """Measured cost of an epoch at each depth."""
-        return [
-            trial.epoch_seconds(self._model, depth, self._train, self.statistics)
-            for depth in self._depths
-        ]
 
     def _examples(self, split: str, views: tuple[str, ...]) -> Examples:
         manifest = self._task.store.manifest

@@ -1,3 +1,4 @@
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -7,21 +8,25 @@ from hypothesis import strategies as st
 from keras_tuner.errors import FatalError
 
 from tuning import oracles, presets, study
-from tuning.presets import PRESETS
+from tuning.presets import PRESETS, Cost
 from tuning.records import Records, TrialRecord
 from tuning.trial import Hyperparameters, TrialResult
 from tuning.validation import OBJECTIVE, hopeless
 
-seconds = st.lists(st.floats(0.01, 500), min_size=2, max_size=6).map(sorted)
+COSTS = st.builds(Cost, st.floats(0, 30), st.floats(0.01, 500))
 
 
-@given(seconds, st.floats(0, 20_000), st.sampled_from(sorted(PRESETS)))
+@given(
+    st.lists(COSTS, min_size=2, max_size=6).map(sorted),
+    st.floats(0, 20_000),
+    st.sampled_from(sorted(PRESETS)),
+)
 def test_the_plan_fits_its_time_cheap_depths_first(
-    costs: list[float], limit: float, name: str
+    costs: list[Cost], limit: float, name: str
 ) -> None:
     preset = PRESETS[name]
     depths = presets.plan(preset, costs, limit)
-    full = presets.plan(preset, costs, None)
+    full = presets.plan(preset, costs, math.inf)
     assert list(depths) == sorted(depths) != []
     assert not Counter(depths) - Counter(full)
     assert set(depths) == set(range(max(depths) + 1))
@@ -29,10 +34,12 @@ def test_the_plan_fits_its_time_cheap_depths_first(
     assert planned <= limit or len(depths) == 1
 
 
-@given(st.floats(0.01, 500), st.one_of(st.none(), st.floats(-10, 20_000)))
-def test_a_refit_is_never_shorter_than_a_trial(epoch: float, limit: float | None) -> None:
+@given(COSTS, st.floats(-10, 20_000) | st.just(math.inf))
+def test_a_refit_stays_in_its_time(cost: Cost, seconds: float) -> None:
     preset = PRESETS["standard"]
-    assert 2 * preset.epochs <= presets.refit_epochs(preset, epoch, limit) <= preset.refit_epochs
+    epochs = presets.refit_epochs(preset, cost, seconds)
+    assert 0 <= epochs <= preset.refit_epochs
+    assert not epochs or cost.start + epochs * cost.epoch <= seconds + 1e-6
 
 
 class Landscape:
