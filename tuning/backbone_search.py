@@ -20,6 +20,7 @@ from tuning.presets import Cost
 from tuning.probe import Probe
 from tuning.records import Records, TrialRecord
 from tuning.run_folder import RunError
+from tuning.trial import BATCH
 from tuning.trial_runner import REFIT, Task, TrialRunner
 from tuning.weights import Weights
 
@@ -116,9 +117,11 @@ class _Search:
         kept = read_json(path)
         if kept:
             return kept
-        splits = self.task.store.manifest["split"]
+        store = self.task.store
+        splits = store.manifest["split"]
         train = np.flatnonzero(splits == "train")
-        probe = Probe(model, self.task.store.images[train], self.task.store.manifest["label"])
+        rows = train[:BATCH]
+        probe = Probe(model, store.images[rows], store.manifest["label"].to_numpy()[rows])
         a_pass, held_out = probe.pass_seconds(), splits.isin(["val", "test"]).sum()
         evaluation = _EVALUATION_START + _FLOAT32_COST * a_pass * held_out
         trunk = a_pass * (len(VIEWS) * len(train) + (splits == "val").sum())

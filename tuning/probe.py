@@ -12,7 +12,6 @@ from tuning.cache import compiled
 from tuning.model import HeadConfig, TransferModel, pooled_statistics
 from tuning.presets import Cost
 from tuning.training import compile_tail
-from tuning.trial import BATCH
 
 _STEPS = 5
 
@@ -24,14 +23,14 @@ class Probe:
 
     Args:
         model: with its pretrained weights; it has them again after each measurement.
-        images: uint8 [N, size, size, 3]; the first batch is used.
+        images: uint8 [N, size, size, 3], a batch.
         labels: 0 or 1, [N].
     """
 
     def __init__(self, model: TransferModel, images: np.ndarray, labels: np.ndarray) -> None:
         self._model = model
-        self._images = np.array(images[:BATCH])
-        self._labels = np.asarray(labels[:BATCH], dtype=np.float32)[:, None]
+        self._images = images
+        self._labels = labels.astype(np.float32)[:, None]
 
     def pass_seconds(self) -> float:
         """Seconds an image takes through the frozen backbone."""
