@@ -127,7 +127,7 @@ def _study_curves(study: Curves, y: tuple[float, float], x: tuple[float, float])
     reached = f", their best epochs {min(tops):.1f} to {max(tops):.1f} %" if tops else ""
     return _plot(
         draw,
-        f"{title}: {trials}, and the refit of the best at depth {study.refit_depth}",
+        f"{title}: {trials}, refit at depth {study.refit_depth}",
         f"Learning curves of {title}: {trials}{reached}; refit at depth {study.refit_depth}, "
         f"its best epoch {_top(study.refit):.1f} %",
     )
@@ -166,9 +166,8 @@ def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
             else:
                 x = rows[column].map(values.index) + aside
             y = 100 * rows["val_accuracy"]
-            dot = {"color": _COLORS[name], "marker": _MARKERS[name]}
-            axes.scatter(x, y, alpha=0.85, linewidths=0, **dot)
-            best = [rows["val_brier"].to_numpy().argmin()]
+            axes.scatter(x, y, color=_COLORS[name], marker=_MARKERS[name], alpha=0.85, linewidths=0)
+            best = int(rows["val_brier"].to_numpy().argmin())
             axes.scatter(
                 x.iloc[best], y.iloc[best], s=90, facecolors="none", edgecolors=theme.ink,
                 linewidths=1.2,
@@ -328,7 +327,7 @@ def _plot(draw: _Draw, caption: str, alt: str) -> Plot:
 
 def _picture(draw: _Draw, theme: _Theme) -> str:
     ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    style = {
+    style: dict[Any, Any] = {
         **dict.fromkeys(ink, theme.ink), "axes.grid": True, "grid.color": theme.ink,
         "grid.alpha": 0.15, "axes.spines.top": False, "axes.spines.right": False,
         "axes.axisbelow": True, "font.size": 9,

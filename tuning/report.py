@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,24 +84,23 @@ def mistakes(manifest: pd.DataFrame, predictions: pd.DataFrame) -> list[Mistake]
     answer = (predictions["p_man"] >= 0.5).astype(int)
     wrong = predictions.assign(answer=answer)[answer != predictions["label"]]
     wrong = wrong.sort_values("p_man", key=lambda p: -(p - 0.5).abs(), kind="stable")
-    disputed = set(label_conflicts(manifest).index)
-    return [
-        Mistake(
-            uri=Path(manifest.at[row.row, "path"]).absolute().as_uri(),
-            name=_shown_name(manifest, row.row),
-            label=LABELS[row.label],
-            answer=LABELS[row.answer],
-            p_man=row.p_man,
-            disputed=row.row in disputed,
-        )
-        for row in wrong.itertuples()
-    ]
+    disputed = manifest.index.isin(label_conflicts(manifest).index)
+    known = manifest.assign(disputed=disputed)[["path", "identity", "disputed"]]
+    return [_mistake(row) for row in wrong.join(known, on="row").to_dict("records")]
 
 
-def _shown_name(manifest: pd.DataFrame, row: int) -> str:
-    path, identity = Path(manifest.at[row, "path"]), manifest.at[row, "identity"]
-    who = "" if pd.isna(identity) else _letters(identity)
-    return f"row {row} of manifest.csv" if who and who in _letters(path.stem) else path.name
+def _mistake(row: dict[Hashable, Any]) -> Mistake:
+    path = Path(row["path"]).absolute()
+    who = "" if pd.isna(row["identity"]) else _letters(row["identity"])
+    named = bool(who) and who in _letters(path.stem)
+    return Mistake(
+        uri=path.as_uri(),
+        name=f"row {row['row']} of manifest.csv" if named else path.name,
+        label=LABELS[row["label"]],
+        answer=LABELS[row["answer"]],
+        p_man=row["p_man"],
+        disputed=row["disputed"],
+    )
 
 
 def _letters(text: str) -> str:

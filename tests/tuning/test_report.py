@@ -1,0 +1,245 @@
+import base64
+import html
+import io
+import json
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tuning import plots, report, winner
+from tuning.files import write_json
+from tuning.metrics import evaluate, uncertainty_band
+from tuning.records import Records, TrialRecord
+from tuning.run_folder import RunFolder
+from tuning.trial import Hyperparameters, TrialResult
+
+WINNERS = ("googlenet", "vgg16")
+HOSTILE = 'x<img src=q onerror=alert(1)>&".png'
+# Test images: file, identity, label, p_man of GoogLeNet. Four of the answers are wrong.
+TEST_IMAGES = [
+    ("unsure.png", "7", 0, 0.55),
+    ("Ada_Lovelace_01.png", "Ada Lovelace", 0, 0.80),
+    (HOSTILE, "8", 1, 0.01),
+    ("slip.png", "9", 1, 0.10),
+    *[(f"right{i}.png", "9", 0, 0.05 + 0.01 * i) for i in range(20)],
+    *[(f"also{i}.png", "10", 1, 0.85 + 0.005 * i) for i in range(20)],
+]
+BY_CONFIDENCE = [HOSTILE, "slip.png", "row 1 of manifest.csv", "unsure.png"]
+COST = {"latency_ms": 12.5, "parameters": 6_200_000, "bytes": 25_300_000}
+
+
+class Tags(HTMLParser):
+    """The page's start tags with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def history(*accuracies: float) -> list[dict[str, float]]:
+    return [{"epoch": i + 1, "val_accuracy": value} for i, value in enumerate(accuracies)]
+
+
+def completed(trial: str, depth: int, *accuracies: float) -> TrialRecord:
+    values = {"depth": depth, "learning_rate": 3e-4, "head_units": 64, "dropout": 0.1}
+    result = TrialResult(
+        Hyperparameters(**values), accuracies[-1], 0.9, 0.1, 0.3, len(accuracies), 2.0,
+        history(*accuracies),
+    )  # fmt: skip
+    return TrialRecord(trial, values, result)
+
+
+def facts_of(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    figures = evaluate(table["label"].to_numpy(), table["p_man"].to_numpy())
+    return {
+        "backbone": name,
+        "hyperparameters": {
+            "depth": 1, "learning_rate": 3e-4, "head_units": 64, "dropout": 0.1,
+        },
+        "band": vars(uncertainty_band(table["label"].to_numpy(), table["p_man"].to_numpy())),
+        "test": {**figures, "uncalibrated": figures, "subgroups": []},
+        "history": history(0.7, 0.9),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A finished run of two backbones, three trials and a failed one each, on drawn images."""
+    root = tmp_path_factory.mktemp("report")
+    run = RunFolder(root / "run")
+    rng = np.random.default_rng(0)
+    rows = []
+    for name, identity, label, _ in TEST_IMAGES:
+        path = root / "images" / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
+        rows.append({"path": path, "label": label, "identity": identity, "split": "test"})
+    (run.path / "predictions").mkdir(parents=True)
+    pd.DataFrame(rows).to_csv(run.manifest, index=False)
+    for name in WINNERS:
+        table = pd.DataFrame(
+            [{"split": "test", "label": label, "p_man": p} for _, _, label, p in TEST_IMAGES]
+        )
+        table.to_csv(run.predictions(name), index_label="row")
+        records = Records(run.study(name))
+        for record in (
+            completed("0", 0, 0.5, 0.6),
+            completed("1", 1, 0.6, 0.8),
+            completed("2", 2, 0.7),
+            TrialRecord("3", completed("3", 1, 0.5).values, None, "loss <nan>"),
+        ):
+            records.write(record)
+        refit = {"origin": "refit", "result": {"history": history(0.7, 0.9)}}
+        write_json(run.study(name) / "refit.json", refit)
+    run.write_leaderboard()
+    return run
+
+
+def page_of(run: RunFolder, *costs: dict[str, float]) -> str:
+    """The report of the run, with these costs in the facts of the first winners."""
+    winners = {name: facts_of(name, pd.read_csv(run.predictions(name))) for name in WINNERS}
+    for facts, cost in zip(winners.values(), costs, strict=False):
+        facts.update(cost)
+    split = {"count": 44, "share_man": 0.5, "identities": 5}
+    config = {
+        "data": {"name": "Folder <b>", "synthetic": False},
+        "images": {"broken": [], "splits": dict.fromkeys(("train", "val", "test"), split)},
+        "settings": {"size": 64, "preset": "quick", "budget": None, "backbones": list(WINNERS)},
+        "weights": "imagenet",
+        "versions": {"keras": "3"},
+    }
+    metrics = {"run": "tiny", "notices": ["A notice."], "seconds": 60.0, "winners": winners}
+    report.write(run, config, json.loads(json.dumps(metrics)), pd.read_csv(run.leaderboard))
+    return run.report.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(run: RunFolder) -> str:
+    return page_of(run, COST)
+
+
+@pytest.fixture(scope="module")
+def tags(page: str) -> Tags:
+    return Tags(page)
+
+
+def test_every_trial_has_its_curve_and_failed_ones_are_counted(tags: Tags) -> None:
+    curves = [str(i["alt"]) for i in tags.all("img") if "Learning curves" in str(i["alt"])]
+    assert [alt.split(":")[0] for alt in curves] == [
+        "Learning curves of GoogLeNet", "Learning curves of VGG16",
+    ]  # fmt: skip
+    for alt in curves:
+        assert "3 trials (1 failed)" in alt
+        assert "60.0 to 80.0 %" in alt
+        assert "refit at depth 1, its best epoch 90.0 %" in alt
+
+
+def test_each_trial_changes_the_picture_of_the_curves() -> None:
+    trials = [completed(str(i), 1, 0.5, 0.6 + 0.05 * i) for i in range(3)]
+    shown = [trials, trials[:2], trials[1:], trials[::2]]
+    refit = history(0.55, 0.58, 0.9)
+    pictures = {
+        plots.learning_curves([plots.Curves("vgg16", part, 1, refit)])[0].light for part in shown
+    }
+    assert len(pictures) == len(shown)
+
+
+def test_mistakes_come_by_confidence_and_are_shown_from_the_data_set(
+    run: RunFolder, tags: Tags
+) -> None:
+    places = [tags.text.index(f"{name}label") for name in BY_CONFIDENCE]
+    assert places == sorted(places)
+    photos = [i for i in tags.all("img") if str(i["src"]).startswith("file:///")]
+    manifest = pd.read_csv(run.manifest)
+    assert [i["src"] for i in photos] == [
+        Path(manifest["path"][row]).as_uri() for row in (2, 3, 1, 0)
+    ]
+    assert {i["loading"] for i in photos} == {"lazy"}
+    assert photos[0]["alt"] == "Face labelled man, answered woman"
+    assert "4 of 44 test images" in tags.text
+
+
+def test_a_label_unlike_the_other_photos_of_a_person_is_marked(tags: Tags) -> None:
+    assert tags.text.count("other photos: woman") == 1
+    assert "Of the 4, 1 carries a label that contradicts" in tags.text
+
+
+def test_the_page_holds_no_photo(run: RunFolder, page: str) -> None:
+    embedded = re.findall(r"data:([^;]+);base64,([^\"]+)", page)
+    assert len(embedded) == 2 * (2 + 2 + 2 + 3)
+    for kind, content in embedded:
+        with Image.open(io.BytesIO(base64.b64decode(content))) as image:
+            assert (kind, image.size) == ("image/png", (792, 648))
+    for path in pd.read_csv(run.manifest)["path"]:
+        assert base64.b64encode(Path(path).read_bytes()[:48]).decode() not in page
+
+
+def test_nobody_is_named(tags: Tags) -> None:
+    words = tags.text + "".join(str(image["alt"]) for image in tags.all("img"))
+    assert "Ada" not in words
+    assert "Lovelace" not in words
+
+
+def test_names_and_notes_are_escaped(page: str, tags: Tags) -> None:
+    assert html.escape(HOSTILE, quote=False).split('"')[0] in page
+    assert not any("onerror" in attributes for _, attributes in tags.tags)
+    assert "failed: loss <nan>" in tags.text
+    assert "Folder <b>" in tags.text
+
+
+def test_costs_are_told_where_they_were_measured(tags: Tags) -> None:
+    assert "Accuracy and cost" in tags.text
+    assert "make export" in tags.text
+    alt = next(str(i["alt"]) for i in tags.all("img") if "against latency" in str(i["alt"]))
+    assert "GoogLeNet 90.9 % at 12 ms" in alt
+    assert "VGG16" not in alt
+    assert "not measured" in tags.text
+
+
+def test_an_older_run_without_costs_is_still_told(run: RunFolder) -> None:
+    page = page_of(run)
+    assert "Accuracy and cost" not in page
+    assert "Learning curves of VGG16" in page
+
+
+def test_the_page_can_be_read_by_everyone(tags: Tags) -> None:
+    assert tags.all("html") == [{"lang": "en"}]
+    assert all(image["alt"] for image in tags.all("img"))
+    assert all(header["scope"] in ("row", "col") for header in tags.all("th"))
+    assert {source["media"] for source in tags.all("source")} == {"(prefers-color-scheme: dark)"}
+    anchors = {str(link["href"]) for link in tags.all("a")}
+    assert anchors == {f"#{heading['id']}" for heading in tags.all("h2")}
+
+
+def test_latency_is_that_of_warm_calls() -> None:
+    class Slow(keras.Model):
+        calls = 0
+
+        def call(self, images: Any) -> Any:
+            self.calls += 1
+            time.sleep(0.01 if self.calls > 4 else 0.5)
+            return keras.ops.mean(images, axis=(1, 2, 3))
+
+    model = Slow()
+    model.compile(run_eagerly=True)
+    assert 10 <= winner.latency_ms(model, np.zeros((1, 4, 4, 3), np.uint8)) < 400
+    assert model.calls > 10
