@@ -90,9 +90,9 @@ def predict(
     """Find the faces in images and classify them, one row a face.
 
     Columns: file,face,left,top,right,bottom,detection_score,p_man,label,error; faces are numbered
-    from left to right. A picture without a face, or that cannot be read, gets one row with `error`
-    filled, and the others are still done. Without --csv, --jsonl and --table, a terminal gets a
-    table and a pipe gets CSV.
+    from left to right, from 0 (on marked copies from 1). A picture without a face, or that cannot
+    be read, gets one row with `error` filled, and the others are still done. Without --csv, --jsonl
+    and --table, a terminal gets a table and a pipe gets CSV.
     Exit status: 0 all files were read, 1 some were not, 2 wrong usage.
 
     Example: python -m inference predict photos/ --csv faces.csv --annotate marked/
@@ -117,7 +117,7 @@ def predict(
         finder = whole_image if aligned else FaceFinder(1, max_faces).loaded()
         classifier = Classifier.load(models, backbone, precision, threads, finder)
         tally = run(classifier, files, outputs, resume, annotate)
-    _say(f"{tally.files} files: {tally.faces} faces, {tally.unread} files could not be read")
+    _say(f"{tally.files} files: {tally.faces} faces, {tally.unread} could not be read")
     raise typer.Exit(1 if tally.unread else 0)
 
 

@@ -30,7 +30,7 @@ def test_one_row_a_face(models: Path, draw: Callable[..., Path], tmp_path: Path)
     out = tmp_path / "out.csv"
     result = predict(red, blue, "--aligned", "--models", models, "--csv", out)
     assert result.exit_code == 0, result.stderr
-    assert "2 files: 2 faces, 0 files could not be read" in result.stderr
+    assert "2 files: 2 faces, 0 could not be read" in result.stderr
     assert out.read_text().splitlines()[0] == HEADER
     first, second = rows_of(out)
     assert first == {
@@ -59,7 +59,7 @@ def test_unreadable_files_get_a_row_and_the_others_are_done(
     out = tmp_path / "out.csv"
     result = predict(folder, "--aligned", "--models", models, "--csv", out)
     assert result.exit_code == 1
-    assert "4 files: 2 faces, 2 files could not be read" in result.stderr
+    assert "4 files: 2 faces, 2 could not be read" in result.stderr
     rows = rows_of(out)
     assert [Path(row["file"]).name for row in rows] == [
         "red.png",

@@ -35,7 +35,7 @@ def test_a_row_a_face_from_left_to_right(models: Path, photos: Path, tmp_path: P
     out = tmp_path / "out.csv"
     result = predict(photos, "--models", models, "--csv", out)
     assert result.exit_code == 1
-    assert "3 files: 6 faces, 1 files could not be read" in result.stderr
+    assert "3 files: 6 faces, 1 could not be read" in result.stderr
     empty, *faces, broken = rows_of(out)
     assert (empty["error"], empty["face"]) == ("no face found", "")
     assert broken["error"]
