@@ -115,21 +115,18 @@ def batch(rows: Sequence[Row]) -> str:
 <h3>{faces} faces in {files} files</h3>
 <p><a class="download" download="faces.csv" href="{link}">Download the CSV</a></p>
 <div class="scroll" tabindex="0" role="region" aria-label="faces found">
-<table class="figures"><thead><tr><th>File</th><th>Face</th><th>Woman</th><th>Man</th>
-<th>Answer</th></tr></thead><tbody>{body}</tbody></table></div>{more}
+<table class="figures"><thead><tr><th>File</th><th>Face</th><th>P(man)</th><th>Answer</th></tr>
+</thead><tbody>{body}</tbody></table></div>{more}
 {_PERCEIVED}</div>"""
 
 
 def _batch_row(row: Row) -> str:
-    name = escape(str(row["file"]))
+    name = f'<td class="file">{escape(str(row["file"]))}</td>'
     p_man = row["p_man"]
     if not isinstance(p_man, float):
-        return f'<tr><td>{name}</td><td colspan="4">{escape(str(row["error"]))}</td></tr>'
+        return f'<tr>{name}<td colspan="3">{escape(str(row["error"]))}</td></tr>'
     number = int(row["face"] or 0) + 1
-    return (
-        f"<tr><td>{name}</td><td>{number}</td><td>{1 - p_man:.1%}</td><td>{p_man:.1%}</td>"
-        f"<td>{row['label']}</td></tr>"
-    )
+    return f"<tr>{name}<td>{number}</td><td>{p_man:.1%}</td><td>{row['label']}</td></tr>"
 
 
 def comparison(picture: Path, answers: Sequence[Answer]) -> str:
@@ -137,8 +134,8 @@ def comparison(picture: Path, answers: Sequence[Answer]) -> str:
     faces = answers[0].faces
     heads = "".join(f"<th>Face {face.face + 1}</th>" for face in faces)
     rows = "".join(
-        f"<tr><td>{escape(one.backbone)}, {one.precision}</td>{''.join(map(_cell, one.faces))}"
-        f"<td>{one.milliseconds['classify']:.1f}</td></tr>"
+        f"<tr><td>{escape(one.backbone)}<br><small>{one.precision}</small></td>"
+        f"{''.join(map(_cell, one.faces))}<td>{one.milliseconds['classify']:.1f}</td></tr>"
         for one in answers
     )
     return f"""<div class="answer" role="status">
@@ -146,12 +143,12 @@ def comparison(picture: Path, answers: Sequence[Answer]) -> str:
 <div class="scroll" tabindex="0" role="region" aria-label="answers of all models">
 <table class="figures"><thead><tr><th>Model</th>{heads}<th>ms</th></tr></thead>
 <tbody>{rows}</tbody></table></div>
-<p class="small">The captions in the picture are the first model's. ms: to classify all faces of
-the picture.</p>{_PERCEIVED}</div>"""
+<p class="small">The captions in the picture are the first model's. %: probability of man. ms: to
+classify all faces of the picture.</p>{_PERCEIVED}</div>"""
 
 
 def _cell(face: Face) -> str:
-    return f"<td>{face.label}<br><small>man {face.p_man:.1%}</small></td>"
+    return f"<td>{face.label}<br><small>{face.p_man:.1%}</small></td>"
 
 
 def models(bundles: Sequence[Bundle]) -> str:

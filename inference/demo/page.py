@@ -188,7 +188,7 @@ def _plot(bundles: list[Bundle]) -> None:
         ],
         x_lim=[0, float(figures["latency_ms"].max() * 1.15)],
         tooltip="all",
-        title="Test accuracy over time",
+        title="Test accuracy and speed",
         height=320,
         elem_id="plot",
     )
@@ -198,7 +198,9 @@ def _about_tab(bundles: list[Bundle]) -> None:
     gr.Markdown(_ABOUT.read_text(encoding="utf-8"))
     for bundle in bundles:
         with gr.Accordion(bundle.folder.name, open=False):
-            gr.Markdown(bundle.card or "This model was exported without a card.")
+            gr.Markdown(
+                bundle.card or "This model was exported without a card.", elem_classes="card"
+            )
 
 
 def _picture(tab: str, label: str) -> gr.Image:

@@ -414,7 +414,7 @@ def test_the_other_tabs_in_a_browser(
     page.open("Compare")
     page.upload("compare-picture", tmp_path / "group.jpg")
     page.shows("compare", "6 faces")
-    page.shows("compare", "vgg16, int8")
+    page.shows("compare", "vgg16\nint8")
     for tab, words in (("Compare", "93.0% to 97.0%"), ("About", "What it must not be used for")):
         page.open(tab)
         WebDriverWait(page.browser, 10).until(
