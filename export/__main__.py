@@ -77,7 +77,7 @@ def export(
             Limits(max_latency_ms, max_size_mb, limits_accuracy),
             target,
         )
-    except (DataError, RunError, ParityError, LimitsError) as error:
+    except (DataError, RunError, ParityError, LimitsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
 
@@ -101,7 +101,7 @@ def space(
 
     try:
         write(models, to)
-    except (SpaceError, BundleError) as error:
+    except (SpaceError, BundleError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     print(f"{to} is ready: `cd {to} && pip install -r requirements.txt && python app.py` tries it")

@@ -86,6 +86,17 @@ def test_other_folders_are_left_alone(exported: Path, tmp_path: Path) -> None:
     assert (tmp_path / "inference" / "own.py").exists()
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "export", "space", "--to", str(tmp_path / "file" / "space")]
+    done = subprocess.run(
+        [*command, "--models", str(exported)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and "file/space" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_damaged_model_does_not_go_into_a_space(exported: Path, tmp_path: Path) -> None:
     import shutil
 
