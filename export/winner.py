@@ -270,8 +270,8 @@ def _predictions(run: RunFolder, backbone: str) -> dict[str, pd.DataFrame]:
 
 
 def _band(val: pd.DataFrame, target: float) -> Band:
-    band = asdict(uncertainty_band(val["label"].to_numpy(), val["p_man"].to_numpy(), target))
-    return Band.model_validate(band | {"high": min(band["high"], 1.0)})
+    band = uncertainty_band(val["label"].to_numpy(), val["p_man"].to_numpy(), target)
+    return Band.model_validate(asdict(band))
 
 
 def _decided(test: pd.DataFrame, band: Band) -> dict[str, float | None]:
