@@ -57,14 +57,16 @@ class Curves:
     Attributes:
         backbone: its name.
         trials: in any order; failed ones have no curve.
-        refit_depth: fine-tuning depth of the refit.
-        refit: its history, a row an epoch.
+        bold: what is drawn bold, "refit", or "best trial" where there was no time for one.
+        bold_depth: its fine-tuning depth.
+        bold_history: a row an epoch.
     """
 
     backbone: str
     trials: list[TrialRecord]
-    refit_depth: int
-    refit: list[dict[str, float]]
+    bold: str
+    bold_depth: int
+    bold_history: list[dict[str, float]]
 
     @property
     def completed(self) -> list[tuple[int, list[dict[str, float]]]]:
@@ -99,7 +101,7 @@ def learning_curves(studies: Sequence[Curves]) -> list[Plot]:
     histories = [
         history
         for study in studies
-        for history in [study.refit, *(history for _, history in study.completed)]
+        for history in [study.bold_history, *(history for _, history in study.completed)]
     ]
     rows = pd.DataFrame([row for history in histories for row in history])
     low, high = 100 * rows["val_accuracy"].min(), 100 * rows["val_accuracy"].max()
@@ -112,13 +114,13 @@ def _study_curves(study: Curves, y: tuple[float, float], x: tuple[float, float])
     def draw(axes: Axes, theme: _Theme) -> list[Line2D]:
         for depth, history in study.completed:
             _curve(axes, history, color=theme.depth(depth), linewidth=1.3, alpha=0.85)
-        color = theme.depth(study.refit_depth)
-        _curve(axes, study.refit, color=color, linewidth=3.2, solid_capstyle="round")
-        depths = sorted({study.refit_depth, *(depth for depth, _ in study.completed)})
+        color = theme.depth(study.bold_depth)
+        _curve(axes, study.bold_history, color=color, linewidth=3.2, solid_capstyle="round")
+        depths = sorted({study.bold_depth, *(depth for depth, _ in study.completed)})
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="Epoch", ylabel="Validation accuracy, %", ylim=y, xlim=x)
         keys = [Line2D([], [], color=theme.depth(d), label=f"depth {d}") for d in depths]
-        return [*keys, Line2D([], [], color=color, linewidth=3.2, label="refit")]
+        return [*keys, Line2D([], [], color=color, linewidth=3.2, label=study.bold)]
 
     title = BACKBONES[study.backbone].title
     failed = len(study.trials) - len(study.completed)
@@ -127,9 +129,9 @@ def _study_curves(study: Curves, y: tuple[float, float], x: tuple[float, float])
     reached = f", their best epochs {min(tops):.1f} to {max(tops):.1f} %" if tops else ""
     return _plot(
         draw,
-        f"{title}: {trials}, refit at depth {study.refit_depth}",
-        f"Learning curves of {title}: {trials}{reached}; refit at depth {study.refit_depth}, "
-        f"its best epoch {_top(study.refit):.1f} %",
+        f"{title}: {trials}, {study.bold} at depth {study.bold_depth}",
+        f"Learning curves of {title}: {trials}{reached}; {study.bold} at depth {study.bold_depth}, "
+        f"its best epoch {_top(study.bold_history):.1f} %",
     )
 
 

@@ -118,12 +118,13 @@ def _test_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:
 
 
 def _curves(run: RunFolder, facts: dict[str, Any]) -> plots.Curves:
-    """Where no refit is on record, the winner's own training stands for it."""
+    """Without a refit on record the winner is the best trial."""
     folder = run.study(facts["backbone"])
     refit = read_json(folder / "refit.json")
     return plots.Curves(
         facts["backbone"],
         Records(folder).all(),
+        "refit" if refit else "best trial",
         facts["hyperparameters"]["depth"],
         refit["result"]["history"] if refit else facts["history"],
     )
