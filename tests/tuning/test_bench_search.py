@@ -2,19 +2,27 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from data.synthetic import generate
+from tuning.backbones import BACKBONES
 from tuning.bench import compare, parts, plain, workers
+from tuning.bench.__main__ import main
 from tuning.bench.compare import AtDepth, Compared
 from tuning.bench.subject import Subject, prepared
 from tuning.bench.timing import Stopwatch, TimedTrial
+from tuning.model import HeadConfig, TransferModel
+from tuning.oracles import search_space
+from tuning.records import hyperparameters_of
 from tuning.run_folder import Settings
 
 ROOT = Path(__file__).parents[2]
+CHOICES = ("DATA", "WEIGHTS", "SAMPLES", "BACKBONES", "SIZE", "PRECISION", "SEED", "RUN")
 
 
 def trial(
@@ -33,10 +41,10 @@ def test_figures_follow_from_the_trials() -> None:
         at(0, [(50, 0.8)], [(3, 0.8), (1, 0.7), (1, 0.85), (2, 0.6)]),
         at(1, [(60, 0.9)], [(9, 0.8), (6, 0.95)]),
     ]
-    item = Compared.of("vgg16", 10, depths)
+    item = Compared.of("vgg16", 1, 9, depths)
     assert [at.ratio for at in item.depths] == [50, 10]  # our first trial makes the graphs
     assert item.list_ratio == pytest.approx(110 / (10 + 3 + 9))
-    assert item.trunk_seconds_a_trial == pytest.approx(10 / 6)
+    assert item.trunk_seconds_a_trial == pytest.approx(9 / 6)
     assert item.best.accuracy == 0.9
     assert item.best.plain_seconds == item.best.plain_search_seconds == 110
     assert item.best.our_seconds == pytest.approx(10 + 7 + 15)
@@ -48,14 +56,16 @@ def test_figures_follow_from_the_trials() -> None:
 
 
 def test_a_best_accuracy_found_early_ends_the_clock_of_either_side() -> None:
-    best = compare.time_to_best(10, [at(0, [(50, 0.9)], [(3, 0.9)]), at(1, [(60, 0.8)], [(9, 1)])])
+    best = compare.time_to_best(
+        1, 9, [at(0, [(50, 0.9)], [(3, 0.9)]), at(1, [(60, 0.8)], [(9, 1)])]
+    )
     assert (best.plain_seconds, best.plain_search_seconds) == (50, 110)
     assert best.our_seconds == 13
     assert best.spent["trials at depth 1"] == 0
 
 
 def test_an_accuracy_that_is_not_reached_is_told() -> None:
-    best = compare.time_to_best(10, [at(0, [(50, 0.9)], [(3, 0.8), (1, 0.7)])])
+    best = compare.time_to_best(1, 9, [at(0, [(50, 0.9)], [(3, 0.8), (1, 0.7)])])
     assert (best.our_seconds, best.ratio, best.search_ratio) == (None, None, None)
     assert best.our_trials == 2
 
@@ -84,35 +94,32 @@ def test_a_stopwatch_counts_and_then_leaves_things_as_they_were() -> None:
     assert stopwatch.take() == {}
 
 
-def settings(**changed: Any) -> Settings:
-    return Settings(
-        **{
-            "data": "synthetic", "samples": 100, "balance": "natural", "drop_conflicts": False,
-            "backbones": ("googlenet",), "preset": "quick", "size": 64, "budget": None,
-            "weights": "none", "algorithm": "random", "seed": 0, "precision": "float32",
-        }
-        | changed
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(tmp_path_factory.mktemp("data") / "portraits", count=150)
 
 
 @pytest.fixture(scope="module")
-def subject(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with prepared(settings(), tmp_path_factory.mktemp("artifacts")) as ready:
+def subject(portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+    chosen = Settings(
+        data=str(portraits), samples=100, balance="natural", drop_conflicts=False,
+        backbones=("googlenet",), preset="quick", size=64, budget=None, weights="none",
+        algorithm="random", seed=0, precision="float32",
+    )  # fmt: skip
+    with prepared(chosen, tmp_path_factory.mktemp("artifacts")) as ready:
         yield ready
 
 
 def test_plain_keras_tuner_freezes_what_we_freeze(subject: Subject) -> None:
-    from tuning.model import HeadConfig, TransferModel
-
-    backbone = plain.BACKBONES["googlenet"]
+    backbone = BACKBONES["googlenet"]
     ours = TransferModel(backbone, 64, subject.weights["googlenet"])
-    statistics = plain.np.zeros(ours.features), plain.np.ones(ours.features)
+    statistics = np.zeros(ours.features), np.ones(ours.features)
     side = plain._Model(subject, "googlenet", statistics, 1)
     for depth in compare.DEPTHS:
-        space = plain.search_space(2)
+        space = search_space(2)
         space.values |= {"depth": depth}
         theirs = side.build(space)
-        hp = plain.hyperparameters_of(space.values)
+        hp = hyperparameters_of(space.values)
         tail = ours.tail(depth, ours.head(HeadConfig(hp.head_units, hp.dropout, *statistics)))
         count = sum(weight.shape.num_elements() for weight in theirs.trainable_weights)
         assert count == sum(weight.shape.num_elements() for weight in tail.trainable_weights)
@@ -120,7 +127,7 @@ def test_plain_keras_tuner_freezes_what_we_freeze(subject: Subject) -> None:
 
 def test_plain_keras_tuner_runs_the_list(subject: Subject, model_of: Callable[..., Any]) -> None:
     features = model_of("googlenet").features
-    statistics = plain.np.zeros(features), plain.np.ones(features)
+    statistics = np.zeros(features), np.ones(features)
     base = {"depth": 0, "learning_rate": 3e-4, "head_units": 64, "dropout": 0.3}
     configurations = [base, {**base, "head_units": 0}]
     timed = plain.search(subject, "googlenet", statistics, configurations, 1)
@@ -131,8 +138,7 @@ def test_plain_keras_tuner_runs_the_list(subject: Subject, model_of: Callable[..
 
 
 def bench(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    unset = ("DATA", "WEIGHTS", "SAMPLES", "BACKBONES", "SIZE", "PRECISION", "SEED", "RUN")
-    environment = {key: value for key, value in os.environ.items() if key not in unset}
+    environment = {key: value for key, value in os.environ.items() if key not in CHOICES}
     shared = (
         "--artifacts", str(artifacts), "--weights", "none", "--samples", "100",
         "--backbones", "googlenet", "--size", "64", "--precision", "float32",
@@ -143,8 +149,8 @@ def bench(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def result(artifacts: Path, name: str, *arguments: str) -> dict[str, Any]:
-    ended = bench(artifacts, name, *arguments)
+def result(portraits: Path, artifacts: Path, name: str, *arguments: str) -> dict[str, Any]:
+    ended = bench(artifacts, "--data", str(portraits), name, *arguments)
     assert ended.returncode == 0, ended.stderr
     path = artifacts / "bench" / f"{name}.json"
     assert f"written to {path}" in ended.stdout
@@ -153,8 +159,8 @@ def result(artifacts: Path, name: str, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_compare(tmp_path: Path) -> None:
-    content = result(tmp_path, "compare", "--epochs", "1")
+def test_compare(portraits: Path, tmp_path: Path) -> None:
+    content = result(portraits, tmp_path, "compare", "--epochs", "1")
     (measured,) = content["backbones"]
     assert [at["depth"] for at in measured["depths"]] == [0, 1, 2]
     for at in measured["depths"]:
@@ -167,8 +173,8 @@ def test_compare(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_parts(tmp_path: Path) -> None:
-    content = result(tmp_path, "parts", "--epochs", "1")
+def test_parts(portraits: Path, tmp_path: Path) -> None:
+    content = result(portraits, tmp_path, "parts", "--epochs", "1")
     (measured,) = content["backbones"]
     assert [cost["depth"] for cost in measured["costs"]] == [0, 1, 2]
     for cost in measured["costs"]:
@@ -183,8 +189,8 @@ def test_parts(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_workers(tmp_path: Path) -> None:
-    content = result(tmp_path, "workers", "--preset", "quick")
+def test_workers(portraits: Path, tmp_path: Path) -> None:
+    content = result(portraits, tmp_path, "workers", "--preset", "quick")
     assert [run["workers"] for run in content["runs"]] == [1, 2]
     assert all(run["trials"] == {"0": 3, "1": 1} for run in content["runs"])
     assert all(run["completed"] == 4 for run in content["runs"])
@@ -206,9 +212,19 @@ def test_a_leaderboard_that_lacks_trials_is_an_error() -> None:
     ],
 )
 def test_wrong_use_is_told_in_one_line(
-    arguments: tuple[str, ...], told: str, tmp_path: Path
+    arguments: tuple[str, ...],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ended = bench(tmp_path, *arguments)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(f"error: {told}")
-    assert ended.stderr.count("\n") == 1
+    for variable in CHOICES:
+        monkeypatch.delenv(variable, raising=False)
+    artifacts = ("--artifacts", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["tuning.bench", *artifacts, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"error: {told}")
+    assert errors.count("\n") == 1

@@ -60,8 +60,8 @@ class TimeToBest:
         accuracy: that one, 0..1.
         plain_seconds: until the end of the trial in which plain Keras Tuner finds it.
         plain_search_seconds: of its whole search.
-        our_seconds: until the end of our trial that reaches it, trunk pass counted; None: not in
-            the whole study.
+        our_seconds: until the end of our trial that reaches it, plan and trunk pass counted; None:
+            not in the whole study.
         our_trials: run until then, or all.
         ratio: `plain_seconds` over `our_seconds`, None where we do not reach it.
         search_ratio: `plain_search_seconds` over `our_seconds`, likewise.
@@ -97,15 +97,17 @@ class Compared:
     """One backbone.
 
     Attributes:
+        plan_seconds: of the probes by which our search plans its trials.
         trunk_seconds: of the one pass that serves all depths and trials, with making its model.
         trunk_seconds_a_trial: the same spread over our study.
         depths: trials at each depth.
         ten_ratio: ten trials at depth 0: ten times plain's median over our first ten and the pass.
-        list_ratio: the trials that both sides ran, the trunk pass counted on ours.
+        list_ratio: the trials that both sides ran, plan and trunk pass counted on ours.
         best: see `TimeToBest`.
     """
 
     backbone: str
+    plan_seconds: float
     trunk_seconds: float
     trunk_seconds_a_trial: float
     depths: list[AtDepth]
@@ -114,19 +116,20 @@ class Compared:
     best: TimeToBest
 
     @classmethod
-    def of(cls, backbone: str, trunk: float, depths: list[AtDepth]) -> Compared:
+    def of(cls, backbone: str, plan: float, trunk: float, depths: list[AtDepth]) -> Compared:
         """Derive the figures from the trials."""
         heads = next(at for at in depths if at.depth == 0)
         same = [(at.plain, at.ours[: len(at.plain)]) for at in depths]
         theirs = sum(_seconds(first) for first, _ in same)
         return cls(
             backbone,
+            plan,
             trunk,
             trunk / sum(len(at.ours) for at in depths),
             depths,
             TEN * heads.plain_seconds / (trunk + _seconds(heads.ours[:TEN])),
-            theirs / (trunk + sum(_seconds(second) for _, second in same)),
-            time_to_best(trunk, depths),
+            theirs / (plan + trunk + sum(_seconds(second) for _, second in same)),
+            time_to_best(plan, trunk, depths),
         )
 
     def targets(self) -> list[Target]:
@@ -165,17 +168,17 @@ def _compare(subject: Subject, name: str, epochs: int, plain_trials: int) -> Com
         theirs = plain.search(subject, name, ours.runner.statistics, configurations, epochs)
         say(f"  depth {depth}: plain Keras Tuner {_listed(theirs)}")
         depths.append(AtDepth.of(depth, theirs, mine))
-    return Compared.of(name, ours.trunk_seconds, depths)
+    return Compared.of(name, ours.plan_seconds(), ours.trunk_seconds, depths)
 
 
-def time_to_best(trunk: float, depths: Sequence[AtDepth]) -> TimeToBest:
+def time_to_best(plan: float, trunk: float, depths: Sequence[AtDepth]) -> TimeToBest:
     """Follow both searches, depth by depth, to the accuracy that plain Keras Tuner finds."""
     theirs = [trial for at in depths for trial in at.plain]
     accuracy = max(trial.accuracy for trial in theirs)
     plain_seconds = _seconds(_until(theirs, accuracy))
     mine = [trial for at in depths for trial in at.ours]
     needed = list(_until(mine, accuracy))
-    spent = {"trunk pass": trunk}
+    spent = {"plan": plan, "trunk pass": trunk}
     for at in depths:
         training = sum(trial.training for trial in needed if trial.values["depth"] == at.depth)
         spent[f"trials at depth {at.depth}"] = training
@@ -183,7 +186,7 @@ def time_to_best(trunk: float, depths: Sequence[AtDepth]) -> TimeToBest:
     search = _seconds(theirs)
     if needed[-1].accuracy < accuracy:
         return TimeToBest(accuracy, plain_seconds, search, None, len(needed), None, None, spent)
-    seconds = trunk + _seconds(needed)
+    seconds = plan + trunk + _seconds(needed)
     return TimeToBest(
         accuracy, plain_seconds, search, seconds, len(needed), plain_seconds / seconds,
         search / seconds, spent,
@@ -222,12 +225,12 @@ def table(subject: Subject, epochs: int, compared: Sequence[Compared]) -> Table:
     rows = Table(
         title=f"Plain Keras Tuner and ours: {images}, {subject.settings.size} px, {epochs} epochs, "
         f"both in {subject.settings.precision}",
-        caption="seconds: median of a trial, ours of a further one; accuracy: on validation "
-        "images, of the trial with the same hyperparameters, then the best of all at the depth",
+        caption=f"seconds: median of a trial (plain: {len(compared[0].depths[0].plain)} at each "
+        "depth), ours of a further one; accuracy: on validation images, of the trial with the same "
+        "hyperparameters, then our best of all at the depth",
     )
-    for head in ("backbone", "depth"):
-        rows.add_column(head)
-    for head in ("plain s", "ours s", "ratio", "plain accuracy", "ours", "ours best", "trials"):
+    rows.add_column("backbone", no_wrap=True)
+    for head in ("depth", "plain s", "ours s", "ratio", "plain accuracy", "ours", "ours best"):
         rows.add_column(head, justify="right")
     for item in compared:
         for at in item.depths:
@@ -236,7 +239,6 @@ def table(subject: Subject, epochs: int, compared: Sequence[Compared]) -> Table:
             rows.add_row(
                 item.backbone, str(at.depth), f"{at.plain_seconds:.1f}", f"{at.our_seconds:.2f}",
                 f"{at.ratio:.1f}", f"{theirs:.3f}", f"{mine:.3f}", f"{best:.3f}",
-                f"{len(at.plain)} + {len(at.ours)}",
             )  # fmt: skip
     return rows
 
@@ -247,7 +249,8 @@ def lines(item: Compared) -> Iterator[str]:
     trials = sum(len(at.ours) for at in item.depths)
     yield (
         f"{title}: trunk pass {item.trunk_seconds:.1f} s once, {item.trunk_seconds_a_trial:.1f} s "
-        f"for each of {trials} trials; the trials that both sides ran, trunk pass counted: "
+        f"for each of {trials} trials; plan {item.plan_seconds:.1f} s; the trials that both sides "
+        f"ran, plan and trunk pass counted: "
         f"{item.list_ratio:.1f} times as fast"
     )
     best = item.best

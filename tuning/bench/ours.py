@@ -7,18 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import keras
+import numpy as np
 
+from tuning import distribution
 from tuning.backbones import BACKBONES
 from tuning.bench.subject import Subject
 from tuning.bench.timing import Laps, TimedTrial
 from tuning.cache import TrunkCache
+from tuning.model import TransferModel
 from tuning.presets import PRESETS
+from tuning.probe import Probe
 from tuning.records import TrialRecord
 from tuning.run_folder import RunFolder
 from tuning.study import search
-from tuning.trial import Hyperparameters, TrialResult
-from tuning.trial_runner import REFIT, Task, TrialRunner
+from tuning.trial import BATCH
+from tuning.trial_runner import Task, TrialRunner
 
 _NEVER = 10**6
 _CACHE_BYTES = 100 * 10**9
@@ -39,31 +42,51 @@ class Ours:
     """
 
     def __init__(self, subject: Subject, name: str, depths: Sequence[int]) -> None:
+        settings = subject.settings
+        self._subject = subject
+        self._depths = depths
         self._run = RunFolder(subject.folder / "runs" / name)
-        cache = TrunkCache(subject.folder / "trunk", _CACHE_BYTES)
-        preset = replace(PRESETS[subject.settings.preset], patience=_NEVER)
-        task = Task(self._run, subject.settings, preset, subject.store, cache, subject.progress)
-        self._settings = subject.settings
         self._studies = 0
+        cache = TrunkCache(subject.folder / "cache" / "trunk", _CACHE_BYTES)
+        preset = replace(PRESETS[settings.preset], patience=_NEVER)
+        task = Task(self._run, settings, preset, subject.store, cache, subject.progress)
         started = time.perf_counter()
-        self.runner = TrialRunner(task, BACKBONES[name], subject.weights[name], depths)
+        with distribution.strategy():
+            self._model = TransferModel(
+                BACKBONES[name], settings.size, subject.weights[name], settings.precision
+            )
+        self.runner = TrialRunner(task, self._model, depths)
         self.trunk_seconds = time.perf_counter() - started
+
+    def plan_seconds(self) -> float:
+        """Seconds that the search probes the depths for, once, to plan its trials."""
+        store = self._subject.store
+        train = np.flatnonzero(store.manifest["split"] == "train")
+        rows = train[:BATCH]
+        started = time.perf_counter()
+        probe = Probe(self._model, store.images[rows], store.manifest["label"].to_numpy()[rows])
+        probe.pass_seconds()
+        for depth in self._depths:
+            probe.cost(depth, len(train))
+        return time.perf_counter() - started
 
     def study(
         self,
         depth: int,
         trials: int,
         epochs: int,
-        on_trial: Callable[[TimedTrial], object] = id,
+        on_trial: Callable[[TimedTrial], None] | None = None,
     ) -> list[TimedTrial]:
         """Run a new study of trials at one depth, to the last of their epochs.
 
         The first trial has the product's default hyperparameters, the others those that its
-        search algorithm chooses.
+        search algorithm chooses. None is stopped for being behind: the runner looks for the best
+        trial so far in the backbone's own study, which is empty.
 
         Raises:
             RuntimeError: a trial failed.
         """
+        settings = self._subject.settings
         self._studies += 1
         folder = self._run.path / "studies" / f"{self._studies}-depth-{depth}"
         folder.mkdir(parents=True)
@@ -72,21 +95,15 @@ class Ours:
 
         def finished(record: TrialRecord) -> None:
             timed.append(_timed(record, laps.lap()))
-            on_trial(timed[-1])
+            if on_trial:
+                on_trial(timed[-1])
 
         search(
-            self._whole, folder=folder, algorithm=self._settings.algorithm,
-            depths=(depth,) * trials, epochs=epochs, seed=self._settings.seed,
+            self.runner.run, folder=folder, algorithm=settings.algorithm,
+            depths=(depth,) * trials, epochs=epochs, seed=settings.seed,
             out_of_time=lambda: False, on_trial=finished,
         )  # fmt: skip
         return timed
-
-    def _whole(
-        self, hyperparameters: Hyperparameters, epochs: int, name: str
-    ) -> tuple[TrialResult, keras.Model]:
-        """All epochs, as the other side."""
-        del name  # one called a refit is never stopped for being behind
-        return self.runner.run(hyperparameters, epochs, REFIT)
 
 
 def _timed(record: TrialRecord, seconds: float) -> TimedTrial:

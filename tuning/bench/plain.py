@@ -63,7 +63,7 @@ def search(
     tuner.begin()
     tuner.search(
         _dataset(subject, "train"), validation_data=_dataset(subject, "val"), epochs=epochs,
-        class_weight=weights, verbose=0,
+        class_weight=weights, shuffle=False, verbose=0,
     )  # fmt: skip
     return tuner.timed
 

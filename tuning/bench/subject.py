@@ -30,7 +30,7 @@ class Subject:
         settings: what was chosen, as of a run.
         store: the decoded images; all sides read them.
         weights: of each backbone.
-        folder: empty at first, gone at the end; on the disk where runs have theirs.
+        folder: as the artifacts of a run with an empty trunk cache; gone at the end.
         artifacts: of real runs; data sets are found or drawn there.
         progress: what goes on, on standard error.
     """
@@ -71,14 +71,14 @@ def prepared(settings: Settings, artifacts: Path) -> Iterator[Subject]:
         DataError, WeightsError: with a line for the user.
     """
     progress = Progress(Console(stderr=True, highlight=False))
-    with scratch(artifacts) as folder:
+    with _scratch(artifacts) as folder:
         store = _store(settings, artifacts, folder, progress)
         settings, weights = _weights(settings, progress)
         yield Subject(settings, store, weights, folder, artifacts, progress)
 
 
 @contextmanager
-def scratch(artifacts: Path) -> Iterator[Path]:
+def _scratch(artifacts: Path) -> Iterator[Path]:
     """A folder on the disk where runs have theirs, gone at the end."""
     artifacts.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="bench-", dir=artifacts) as folder:

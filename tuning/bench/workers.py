@@ -14,15 +14,17 @@ from statistics import median
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
-from tuning.bench.subject import machine, scratch
+from tuning.backbones import BACKBONES
+from tuning.bench.ours import Ours
+from tuning.bench.subject import Subject, machine, prepared
+from tuning.presets import PRESETS
+from tuning.run import SYNTHETIC
 from tuning.run_folder import RunFolder, Settings
 
 COUNTS = (1, 2)
-_NO_LIMIT = 10_000.0
-_LEAST = 0.1
+_NO_LIMIT = "10000"  # minutes: both plans have all trials
 _OWN = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 
 
@@ -71,35 +73,40 @@ def run(settings: Settings, artifacts: Path, rounds: int) -> Measured:
 
     Args:
         settings: of the study; its random search gives all runs the same first trials.
-        artifacts: folder in which a temporary one is made for all the runs.
+        artifacts: of real runs; a temporary folder in it is that of the runs here.
         rounds: of both; every second one begins with two workers.
 
     Raises:
         RuntimeError: a run failed, or its leaderboard lacks trials.
     """
-    console = Console(stderr=True, highlight=False)
     runs: list[Run] = []
-    with scratch(artifacts) as folder:
-        console.print("workers: a short run first, which fills the trunk cache for all others")
-        _tune(settings, folder, "warm", workers=1, budget=_LEAST)
+    with prepared(settings, artifacts) as subject:
+        say = subject.progress.say
+        for name in settings.backbones:
+            say(f"workers: filling the trunk cache for all runs, {name}")
+            deepest = min(len(PRESETS[settings.preset].trials) - 1, BACKBONES[name].max_depth)
+            Ours(subject, name, range(deepest + 1))
         for number in range(rounds):
             for count in COUNTS[:: -1 if number % 2 else 1]:
-                name = f"round-{number}-workers-{count}"
-                seconds = _tune(settings, folder, name, count, _NO_LIMIT)
-                runs.append(_read(RunFolder(folder / "runs" / name), count, seconds))
-                console.print(f"workers: {count}, {seconds:.0f} s", soft_wrap=True)
+                run_name = f"round-{number}-workers-{count}"
+                seconds = _tune(subject, run_name, count)
+                runs.append(_read(RunFolder(subject.folder / "runs" / run_name), count, seconds))
+                say(f"workers: {count}, {seconds:.0f} s")
     _check(runs)
     return Measured.of(runs)
 
 
-def _tune(settings: Settings, artifacts: Path, name: str, workers: int, budget: float) -> float:
+def _tune(subject: Subject, name: str, workers: int) -> float:
+    drawn = subject.artifacts / "datasets" / SYNTHETIC
+    synthetic = subject.settings.data == SYNTHETIC
     environment = {key: value for key, value in os.environ.items() if key not in _OWN}
     environment |= {
-        **settings.environment(),
-        "ARTIFACTS": str(artifacts),
+        **subject.settings.environment(),
+        "DATA": str(drawn.resolve()) if synthetic else subject.settings.data,
+        "ARTIFACTS": str(subject.folder),
         "RUN": name,
         "WORKERS": str(workers),
-        "BUDGET": str(budget),
+        "BUDGET": _NO_LIMIT,
     }
     command = [sys.executable, "-m", "tuning"]
     started = time.perf_counter()
