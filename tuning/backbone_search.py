@@ -115,7 +115,7 @@ class _Search:
         """The study's plan; a study that is taken up again keeps its own."""
         path = self.task.run.plan(self.backbone.name)
         kept = read_json(path)
-        if kept:
+        if kept and kept.keys() >= {"depths", "costs", "evaluation_seconds"}:
             return kept
         store = self.task.store
         splits = store.manifest["split"]

@@ -32,10 +32,12 @@ class Progress:
         self._trials = 0
         self._expected = [0.0]
         self._bars: Bars | None = None
+        self._time_left: Callable[[], float | None] = lambda: None
 
-    def expect(self, backbones: list[str]) -> None:
-        """Tell the backbones to come, in order."""
+    def expect(self, backbones: list[str], time_left: Callable[[], float | None]) -> None:
+        """Tell the backbones to come, in order, and how many seconds of the budget are left."""
         self._backbones = backbones
+        self._time_left = time_left
 
     def say(self, text: str, style: str | None = None) -> None:
         """Print a line."""
@@ -146,10 +148,11 @@ class Progress:
         self._bars = None
 
     def _left(self) -> str:
-        """By the plan of this study, and as much again for each backbone to come."""
-        rest = sum(self._expected[self._trials :])
+        """By this study's plan, as much again for each backbone to come, within the budget."""
         later = len(self._backbones) - self._done - 1
-        minutes = (rest + later * sum(self._expected)) / 60
+        planned = sum(self._expected[self._trials :]) + later * sum(self._expected)
+        budget = self._time_left()
+        minutes = (planned if budget is None else min(planned, budget)) / 60
         return f"  about {minutes:.0f} min left" if minutes >= 1 else "  under a minute left"
 
 

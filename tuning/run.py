@@ -232,7 +232,7 @@ def _in_order(settings: Settings) -> list[str]:
 
 def _work(task: Task, weights: dict[str, Weights]) -> None:
     """A worker's share: the trials of each backbone, as soon as its plan is made."""
-    task.progress.expect(_in_order(task.settings))
+    task.progress.expect(_in_order(task.settings), lambda: None)
     for name in _in_order(task.settings):
         distribution.wait_for(task.run.plan(name), task.run.winner_facts(name))
         if not task.run.winner_facts(name).exists():
@@ -246,8 +246,8 @@ def _search_all(task: Task, weights: dict[str, Weights]) -> dict[str, dict[str, 
     Those that are cheap to run come first and leave what they don't use to the others.
     """
     names = _in_order(task.settings)
-    task.progress.expect(names)
     clock = _Clock(task.run, task.settings.budget)
+    task.progress.expect(names, clock.left)
     winners: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(names):
         left = clock.left()
