@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tuning.trial import HEAD_EPOCHS_FACTOR
 
-_LEAST_REFIT = 2  # times as long as a trial, which it goes on from
+_LEAST_REFIT = 1  # times as long as a trial, which it goes on from
 
 
 class Cost(NamedTuple):
