@@ -88,21 +88,21 @@ class Growth:
         by: "images", "epochs" or "trials".
         at: numbers of these.
         seconds: at each.
-        ratio: of seconds, to the first.
+        ratio: of seconds, to the first; None where that is 0.
     """
 
     part: str
     by: str
     at: list[int]
     seconds: list[float]
-    ratio: list[float]
+    ratio: list[float | None]
 
     @classmethod
     def of(cls, part: str, by: str, seconds: dict[int, float]) -> Growth:
         """From the seconds at each number."""
         values = list(seconds.values())
-        first = max(values[0], 1e-9)
-        return cls(part, by, list(seconds), values, [value / first for value in values])
+        ratio = [value / values[0] if values[0] else None for value in values]
+        return cls(part, by, list(seconds), values, ratio)
 
 
 @dataclass(frozen=True)
@@ -283,12 +283,14 @@ def _costs(subject: Subject, epochs: int, item: Measured) -> Table:
 
 
 def _growth(item: Measured) -> Table:
-    table = Table("part", "by", title=f"{item.backbone}: growth, seconds (ratio to the first)")
+    table = Table(title=f"{item.backbone}: growth, seconds (ratio to the first)")
+    for head in ("part", "by"):
+        table.add_column(head, no_wrap=True)
     for head in ("least", "middle", "most"):
         table.add_column(head, justify="right")
     for row in item.growth:
         cells = (
-            f"{at}: {seconds:.3f} ({ratio:.1f})"
+            f"{at}: {seconds:.3f}" + ("" if ratio is None else f" ({ratio:.1f})")
             for at, seconds, ratio in zip(row.at, row.seconds, row.ratio, strict=True)
         )
         table.add_row(row.part, row.by, *cells)

@@ -45,7 +45,10 @@ class TimedTrial:
 
 
 def further(trials: Sequence[T]) -> Sequence[T]:
-    """The trials after the first, which makes graphs that the others reuse; it, if it is alone."""
+    """The trials after the first, or it, if it is alone.
+
+    The first head of a process makes graphs that all heads use; every tail makes its own.
+    """
     return trials[1:] or trials
 
 

@@ -35,7 +35,7 @@ class Run:
     Attributes:
         workers: processes.
         seconds: of the whole command: start, trials, refit, evaluation, report.
-        trial_seconds: from the plan to the end of the last trial, the workers' start included.
+        trial_seconds: from the plan, made while the workers start, to the end of the last trial.
         trials: in the leaderboard, by fine-tuning depth.
         completed: of them.
     """
@@ -77,7 +77,7 @@ def run(settings: Settings, artifacts: Path, rounds: int) -> Measured:
         rounds: of both; every second one begins with two workers.
 
     Raises:
-        RuntimeError: a run failed, or its leaderboard lacks trials.
+        RuntimeError: a run failed, made its own trunk pass, or its leaderboard lacks trials.
     """
     runs: list[Run] = []
     with prepared(settings, artifacts) as subject:
@@ -86,12 +86,15 @@ def run(settings: Settings, artifacts: Path, rounds: int) -> Measured:
             say(f"workers: filling the trunk cache for all runs, {name}")
             deepest = min(len(PRESETS[settings.preset].trials) - 1, BACKBONES[name].max_depth)
             Ours(subject, name, range(deepest + 1))
+        filled = _cached(subject.folder)
         for number in range(rounds):
             for count in COUNTS[:: -1 if number % 2 else 1]:
                 run_name = f"round-{number}-workers-{count}"
                 seconds = _tune(subject, run_name, count)
                 runs.append(_read(RunFolder(subject.folder / "runs" / run_name), count, seconds))
                 say(f"workers: {count}, {seconds:.0f} s")
+        if _cached(subject.folder) != filled:
+            raise RuntimeError("the runs did not use the trunk cache that was filled for them")
     _check(runs)
     return Measured.of(runs)
 
@@ -116,6 +119,11 @@ def _tune(subject: Subject, name: str, workers: int) -> float:
         last = (ended.stderr.strip() or "no message").splitlines()[-1]
         raise RuntimeError(f"`make tune` with WORKERS={workers} failed: {last}")
     return seconds
+
+
+def _cached(artifacts: Path) -> dict[str, float]:
+    """The activations in the trunk cache, and when they were written."""
+    return {path.name: _written(path) for path in artifacts.glob("cache/trunk/*.npy")}
 
 
 def _read(run: RunFolder, workers: int, seconds: float) -> Run:
@@ -153,8 +161,8 @@ def table(settings: Settings, rounds: int, measured: Measured) -> Table:
     rows = Table(
         title=f"Workers on {os.cpu_count()} cores: {', '.join(settings.backbones)}, "
         f"{settings.samples} images, {settings.size} px, preset {settings.preset}",
-        caption=f"medians of {rounds} rounds, trunk cache filled before; trials: from the plan to "
-        "the end of the last trial, the workers' start included",
+        caption=f"medians over rounds ({rounds}), trunk cache filled before; trials: from the plan, "
+        "made while workers start, to the end of the last trial",
     )
     for head in ("workers", "whole run s", "trials s", "trials completed"):
         rows.add_column(head, justify="right")
