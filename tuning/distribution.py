@@ -8,6 +8,7 @@ name), `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT`. `local_workers` star
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import subprocess
@@ -35,10 +36,14 @@ def role() -> Role:
 
 
 def strategy() -> contextlib.AbstractContextManager[object]:
-    """The scope in which a trial builds and trains: all GPUs of this machine, if it has several."""
-    if len(tf.config.list_logical_devices("GPU")) > 1:
-        return tf.distribute.MirroredStrategy().scope()
-    return contextlib.nullcontext()
+    """The scope in which a trial builds and trains: all GPUs of this machine, if it has several.
+
+    Without a GPU, the processor counts as several devices if TensorFlow was told to divide it.
+    """
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) == 1:
+        return contextlib.nullcontext()
+    return _mirrored(tuple(device.name for device in devices)).scope()
 
 
 @contextlib.contextmanager
@@ -111,6 +116,12 @@ def wait_for(path: Path, other: Path) -> None:
     """Wait until one of two files is there."""
     while not path.exists() and not other.exists():
         time.sleep(_POLL)
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    """One for the process: a model can be trained only by the strategy that it was built in."""
+    return tf.distribute.MirroredStrategy(devices)
 
 
 class _Worker:
