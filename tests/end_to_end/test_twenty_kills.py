@@ -1,4 +1,4 @@
-"""Twenty kills at random moments; takes minutes, so it runs only when asked for: `-m slow`."""
+"""Twenty kills at random moments; takes many minutes, so it runs only when asked for: `-m slow`."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -14,44 +15,111 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 KILLS = 20
+BACKBONES = ("googlenet", "vgg16")
+TRIALS = 4  # of a backbone, by the quick preset
+PHASES = [*["trunk", *["trial"] * TRIALS, "refit", "finish"] * len(BACKBONES), "report"]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_twenty_kills_lose_no_finished_trial(tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if k not in ("DATA", "WEIGHTS", "RUN")}
-    environment |= {
-        "ARTIFACTS": str(tmp_path), "BACKBONES": "googlenet,vgg16", "SAMPLES": "200",
-        "SIZE": "64", "WEIGHTS": "none", "RUN": "killed",
-    }  # fmt: skip
-    run = tmp_path / "runs" / "killed"
+    run = KilledRun(tmp_path)
     chance = random.Random(0)
+    everywhere = range(len(PHASES))
+    targets = sorted([*everywhere, *chance.choices(everywhere, k=KILLS - len(PHASES))])
     known: dict[str, object] = {}
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tuning"], cwd=ROOT, env=environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        time.sleep(chance.uniform(2, 30))
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-        _, errors = process.communicate()
-        assert process.returncode in (0, -signal.SIGKILL), errors
-        now = finished_trials(run)
+    for target in targets:
+        run.kill_within(target, chance)
+        now = run.finished_trials()
         assert {name: now.get(name) for name in known} == known
         known = now
-    done = subprocess.run(
-        [sys.executable, "-m", "tuning"], cwd=ROOT, env=environment, check=False,
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    last = finished_trials(run)
+    print("killed during", dict(run.kills))
+    assert run.kills.total() == KILLS
+    assert {"trunk", "trial", "refit"} <= run.kills.keys()
+    run.start()
+    assert run.process.wait() == 0, run.output()
+    last = run.finished_trials()
     assert {name: last[name] for name in known} == known
-    assert len(pd.read_csv(run / "leaderboard.csv")) == len(last) == 8
+    table = pd.read_csv(run.folder / "leaderboard.csv")
+    assert len(table) == len(last) == TRIALS * len(BACKBONES)
+    assert (table["status"] == "completed").all()
+    assert (run.folder / "report.html").exists()
 
 
-def finished_trials(run: Path) -> dict[str, object]:
-    return {
-        str(path.relative_to(run)): json.loads(path.read_text())
-        for path in run.glob("studies/*/trial_*/record.json")
-    }
+class KilledRun:
+    """A run that is started and killed again and again.
+
+    How far it is, an index into `PHASES`, is read from its files, so that a kill comes when there
+    is something to break, on a fast machine and on a slow one.
+    """
+
+    def __init__(self, artifacts: Path) -> None:
+        self.folder = artifacts / "runs" / "killed"
+        self.kills: Counter[str] = Counter()
+        self._log = artifacts / "output.txt"
+        self._seconds = dict.fromkeys(PHASES, 0.5)
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if k not in ("DATA", "WEIGHTS", "RUN")},
+            "ARTIFACTS": str(artifacts), "BACKBONES": ",".join(BACKBONES), "SAMPLES": "200",
+            "SIZE": "64", "WEIGHTS": "none", "RUN": "killed", "PRESET": "quick", "BUDGET": "999",
+        }  # fmt: skip
+
+    def start(self) -> None:
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tuning"], cwd=ROOT, env=self._environment,
+                stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def kill_within(self, target: int, chance: random.Random) -> None:
+        """Let it come to a phase, or a later one, and kill it at a random moment of that.
+
+        The moment lies within what the phase took when it was last seen.
+        """
+        self.start()
+        phase, since, moment = -1, time.monotonic(), float("inf")
+        while time.monotonic() < moment:
+            if self.process.poll() is not None:
+                assert self.process.returncode == 0, self.output()
+                self.start()
+                phase, moment = -1, float("inf")
+            now = self._phase()
+            if now > phase:
+                if phase >= 0:
+                    self._seconds[PHASES[phase]] = time.monotonic() - since
+                phase, since = now, time.monotonic()
+                if phase >= target and moment == float("inf"):
+                    moment = since + chance.uniform(0, self._seconds[PHASES[phase]])
+            time.sleep(0.01)
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.kills[PHASES[max(phase, self._phase())]] += 1
+
+    def _phase(self) -> int:
+        """What it works on; -1 before it works on anything."""
+        done = sum(self._milestones(name) for name in BACKBONES)
+        output = self.output()
+        if done == len(PHASES) - 1:
+            return done if output.count("winner on test images") == len(BACKBONES) else -1
+        number = done // (len(PHASES) // len(BACKBONES)) + 1
+        return done if f"({number} of {len(BACKBONES)})" in output else -1
+
+    def _milestones(self, backbone: str) -> int:
+        """How many of a backbone's phases are over."""
+        study = self.folder / "studies" / backbone
+        over = (
+            any(study.glob("trial_*/trial.json")),
+            *(path.exists() for path in study.glob("trial_*/record.json")),
+            (study / "refit.json").exists(),
+            (self.folder / "winners" / f"{backbone}.json").exists(),
+        )
+        return sum(over)
+
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def finished_trials(self) -> dict[str, object]:
+        return {
+            str(path.relative_to(self.folder)): json.loads(path.read_text())
+            for path in self.folder.glob("studies/*/trial_*/record.json")
+        }

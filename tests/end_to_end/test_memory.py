@@ -1,0 +1,95 @@
+"""Memory does not grow with the data set; takes minutes, so it runs only when asked for."""
+
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+
+import psutil
+import pytest
+
+import data
+from data import ImageStore
+from data.synthetic import generate
+
+FEW, MANY = 2_000, 20_000
+PORTRAITS = 60
+SIZE = 64
+ROW = 3_000  # bytes of tables an image: the manifest, and copies while it is read
+NOISE = 50e6  # bytes by which two runs of the same differ
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's count of anonymous memory")
+def test_ten_times_the_images_need_the_same_memory(tmp_path: Path) -> None:
+    few, many = (listing(tmp_path / f"{count}", count) for count in (FEW, MANY))
+    for work in (decode, train):
+        less, more = peak(work, few), peak(work, many)
+        print(f"{work.__name__}: {FEW:,} images {less:,} bytes, {MANY:,} images {more:,} bytes")
+        assert more - less < ROW * (MANY - FEW) + NOISE
+
+
+def listing(folder: Path, count: int) -> Path:
+    """A table of `count` images that are links to a few portraits, three of each person."""
+    portraits = data.load(generate(folder.parent / "portraits", PORTRAITS)).manifest
+    rows = portraits.loc[[row % PORTRAITS for row in range(count)], ["path", "label"]]
+    rows["image"] = [f"{row:06}.jpg" for row in range(count)]
+    rows["person"] = [row // 3 for row in range(count)]
+    folder.mkdir()
+    for target, name in zip(rows["path"], rows["image"], strict=True):
+        (folder / name).symlink_to(target)
+    rows.drop(columns="path").to_csv(folder / "faces.csv", index=False)
+    return folder / "faces.csv"
+
+
+def peak(work: Callable[[Path], object], table: Path) -> int:
+    """The most anonymous memory, bytes, of a process that does `work`.
+
+    Pages of files that are mapped don't count: the system takes them back when it needs memory.
+    """
+    process = get_context("spawn").Process(target=work, args=(table,))
+    process.start()
+    watched, most = psutil.Process(process.pid), 0
+    while process.is_alive():
+        memory = watched.memory_info()
+        most = max(most, memory.rss - memory.shared)
+        time.sleep(0.005)
+    assert process.exitcode == 0
+    return most
+
+
+def decode(table: Path) -> ImageStore:
+    """From a data set to the image store; it stays for `train`."""
+    manifest = data.split(data.sample(data.load(table).manifest, None))
+    return data.build(manifest, SIZE, "stretch", table.parent / "store")
+
+
+def train(table: Path) -> None:
+    """Trunk pass and one trial of the head."""
+    from tuning import quiet
+
+    quiet.import_tensorflow()
+    from tuning import weights
+    from tuning.backbones import BACKBONES
+    from tuning.cache import TrunkCache
+    from tuning.model import TransferModel
+    from tuning.presets import Preset
+    from tuning.progress import Progress
+    from tuning.run_folder import RunFolder, Settings
+    from tuning.trial import Hyperparameters
+    from tuning.trial_runner import Task, TrialRunner
+
+    settings = Settings(
+        "", None, "natural", False, ("googlenet",), "tiny", SIZE, None, "none", "random", 0,
+        "float32",
+    )  # fmt: skip
+    task = Task(
+        RunFolder(table.parent / "run"), settings, Preset("tiny", SIZE, (1,), 1, 1, 9, None),
+        decode(table), TrunkCache(table.parent / "cache", 1 << 40), Progress(),
+    )  # fmt: skip
+    backbone = BACKBONES["googlenet"]
+    model = TransferModel(backbone, SIZE, weights.load(backbone, "none"))
+    runner = TrialRunner(task, model, [0])
+    runner.run(Hyperparameters(0, 5e-4, 64, 0.2), 1, "trial")

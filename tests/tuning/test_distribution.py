@@ -1,0 +1,137 @@
+"""Training on several devices: the processor, divided into two, stands for two GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data import ImageStore
+from tuning import metrics, quiet
+
+if TYPE_CHECKING:
+    from tuning.trial_runner import Task
+
+SIZE = 64
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a trial left: its figures, and what a model made of its checkpoint without strategy
+    answers for the validation images."""
+
+    losses: list[float]
+    val_brier: float
+    p_man: np.ndarray
+
+
+def test_two_devices_train_what_one_trains(tmp_path: Path) -> None:
+    """One batch an epoch, for Keras draws the order of several anew on more than one device."""
+    labels = faces(BATCH).manifest.query("split == 'val'")["label"].to_numpy()
+    one, two = (on_devices(count, trials, tmp_path / f"{count}", BATCH) for count in (1, 2))
+    for alone, mirrored in zip(one, two, strict=True):
+        np.testing.assert_allclose(mirrored.losses, alone.losses, rtol=1e-3)
+        np.testing.assert_allclose(mirrored.p_man, alone.p_man, atol=1e-3)
+        for trained in (alone, mirrored):
+            reloaded = metrics.brier(labels, trained.p_man)
+            assert reloaded == pytest.approx(trained.val_brier, abs=2e-3)
+
+
+def test_a_search_of_an_odd_number_of_images_on_two_devices(tmp_path: Path) -> None:
+    facts, statuses = on_devices(2, whole_search, tmp_path, BATCH + 3)
+    assert statuses == ["completed", "completed"]
+    assert facts["val"]["count"] == facts["test"]["count"] == 25
+    assert np.isfinite([row["loss"] for row in facts["history"]]).all()
+
+
+def on_devices(devices: int, work: Callable[..., Any], folder: Path, images: int) -> Any:
+    """Call `work` in a process of its own: TensorFlow divides the processor once, at its start."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, devices, folder, images).result()
+
+
+def trials(devices: int, folder: Path, images: int) -> list[Trained]:
+    """A trial at depth 0 and one at depth 1, after one that left the layers changed."""
+    task, start = prepared(devices, folder, images)
+    from tuning import distribution
+    from tuning.model import TransferModel
+    from tuning.trial import Hyperparameters
+    from tuning.trial_runner import TrialRunner
+    from tuning.winner import assemble, predict
+
+    with distribution.strategy():
+        model = TransferModel(googlenet(), SIZE, start)
+    exact = TransferModel(googlenet(), SIZE, start)
+    runner = TrialRunner(task, model, [0, 1])
+    rows = np.flatnonzero(task.store.manifest["split"] == "val")
+    checkpoint = str(folder / "tail.weights.h5")
+    left = []
+    for depth in (1, 0, 1):
+        result, tail = runner.run(Hyperparameters(depth, 1e-5, 8, 0.0), 2, f"depth-{depth}")
+        tail.save_weights(checkpoint)
+        whole = assemble(exact, result, runner.statistics, checkpoint)
+        losses = [row["loss"] for row in result.history]
+        left.append(Trained(losses, result.val_brier, predict(whole, task.store.images, rows)))
+    return left[1:]
+
+
+def whole_search(devices: int, folder: Path, images: int) -> tuple[dict[str, Any], list[str]]:
+    """A backbone's search to its winner; returns the winner's facts and how the trials ended."""
+    task, start = prepared(devices, folder, images)
+    from tuning.backbone_search import search
+    from tuning.records import Records
+
+    facts = search(task, googlenet(), start, None, task.run.write_leaderboard)
+    records = Records(task.run.study(googlenet().name)).all()
+    return facts, [f"{record.status} {record.note}".strip() for record in records]
+
+
+def prepared(devices: int, folder: Path, images: int) -> tuple[Task, Any]:
+    """TensorFlow on a divided processor, a search of two trials, and random weights."""
+    quiet.import_tensorflow()
+    import tensorflow as tf
+
+    (processor,) = tf.config.list_physical_devices("CPU")
+    part = tf.config.LogicalDeviceConfiguration()
+    tf.config.set_logical_device_configuration(processor, [part] * devices)
+    from tuning import distribution, weights
+    from tuning.cache import TrunkCache
+    from tuning.presets import Preset
+    from tuning.progress import Progress
+    from tuning.run_folder import RunFolder, Settings
+    from tuning.trial_runner import Task
+
+    with distribution.strategy():
+        assert tf.distribute.get_strategy().num_replicas_in_sync == devices
+    settings = Settings(
+        "", None, "natural", False, ("googlenet",), "tiny", SIZE, None, "none", "bayesian", 0,
+        "float32",
+    )  # fmt: skip
+    preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)
+    cache = TrunkCache(folder / "cache", 1 << 30)
+    task = Task(RunFolder(folder / "run"), settings, preset, faces(images), cache, Progress())
+    return task, weights.load(googlenet(), "none")
+
+
+def googlenet() -> Any:
+    from tuning.backbones import BACKBONES
+
+    return BACKBONES["googlenet"]
+
+
+def faces(train: int) -> ImageStore:
+    """Bright men and dark women in noise: `train` images to learn from, 25 each to test on."""
+    splits = ["train"] * train + ["val"] * 25 + ["test"] * 25
+    labels = np.arange(len(splits)) % 2
+    noise = np.random.default_rng(0).integers(0, 120, (len(splits), SIZE, SIZE, 3))
+    images = (noise + 100 * labels[:, None, None, None]).astype(np.uint8)
+    manifest = pd.DataFrame({"path": "", "label": labels, "identity": pd.NA, "split": splits})
+    return ImageStore(images, manifest, (), f"faces {train}", SIZE, "stretch")
