@@ -161,8 +161,8 @@ def table(settings: Settings, rounds: int, measured: Measured) -> Table:
     rows = Table(
         title=f"Workers on {os.cpu_count()} cores: {', '.join(settings.backbones)}, "
         f"{settings.samples} images, {settings.size} px, preset {settings.preset}",
-        caption=f"medians over rounds ({rounds}), trunk cache filled before; trials: from the plan, "
-        "made while workers start, to the end of the last trial",
+        caption=f"medians over rounds ({rounds}), trunk cache filled before; trials: from the "
+        "plan, made while workers start, to the end of the last trial",
     )
     for head in ("workers", "whole run s", "trials s", "trials completed"):
         rows.add_column(head, justify="right")
