@@ -128,8 +128,15 @@ def compare(
     epochs: Annotated[int, typer.Option(min=1, help="Of each trial, on both sides.")] = 5,
     plain_trials: Annotated[
         int,
-        typer.Option(min=1, max=3, help="Of plain Keras Tuner at each depth; they are slow."),
+        typer.Option(min=1, help="Of plain Keras Tuner at each depth, at most as many as ours."),
     ] = 1,
+    algorithm: Annotated[
+        Literal["bayesian", "random"],
+        typer.Option(
+            help="Of our search; bayesian, its default, thinks a while before each trial. Plain "
+            "Keras Tuner is handed the trials that ours chose."
+        ),
+    ] = "bayesian",
 ) -> None:
     """The same trials by plain Keras Tuner and by us, at depths 0, 1 and 2."""
     quiet.import_tensorflow()
@@ -137,7 +144,7 @@ def compare(
     from tuning.bench.subject import prepared
 
     choices: Choices = context.obj
-    settings = choices.settings(600, "resnet50,vgg16", 96, "quick", "bayesian")
+    settings = choices.settings(600, "resnet50,vgg16", 96, "quick", algorithm)
     with prepared(settings, choices.artifacts) as subject:
         compared = benchmark.run(subject, epochs, plain_trials)
         shown: list[Any] = [benchmark.table(subject, epochs, compared)]
