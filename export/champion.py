@@ -60,8 +60,11 @@ class Limits:
 
 
 def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Best first, by Brier score on the validation split; the faster one where they tie."""
-    return sorted(candidates, key=lambda candidate: (candidate.val_brier, candidate.latency_ms))
+    """Best first, by accuracy on the validation split, then by Brier score, then by latency."""
+    return sorted(
+        candidates,
+        key=lambda candidate: (-candidate.val_accuracy, candidate.val_brier, candidate.latency_ms),
+    )
 
 
 def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:

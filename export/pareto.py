@@ -39,7 +39,7 @@ def plot(
     for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         axis(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    axes.margins(0.2)
+    axes.margins(x=0.3, y=0.2)
     axes.set_xlabel("ms an image, one at a time")
     axes.set_ylabel("accuracy on validation images")
     axes.set_title("Exported models: blue ones are on the Pareto front of accuracy, speed and size")

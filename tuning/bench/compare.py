@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tuning.backbones import BACKBONES
 from tuning.bench import plain
-from tuning.bench.ours import Ours
+from tuning.bench.ours import Ours, equal_epochs
 from tuning.bench.subject import Subject
 from tuning.bench.timing import TimedTrial, further
 
@@ -150,7 +150,7 @@ def run(subject: Subject, epochs: int, plain_trials: int) -> list[Compared]:
 
     Args:
         subject: images and weights.
-        epochs: of each trial; a head alone gets more on our side, see `TimedTrial.epochs`.
+        epochs: of each trial, on both sides.
         plain_trials: of plain Keras Tuner at each depth, at most as many as ours.
     """
     return [_compare(subject, name, epochs, plain_trials) for name in subject.settings.backbones]
@@ -162,7 +162,8 @@ def _compare(subject: Subject, name: str, epochs: int, plain_trials: int) -> Com
     ours = Ours(subject, name, DEPTHS)
     depths = []
     for depth in DEPTHS:
-        mine = ours.study(depth, OUR_TRIALS[depth], epochs)
+        with equal_epochs():
+            mine = ours.study(depth, OUR_TRIALS[depth], epochs)
         say(f"  depth {depth}: ours {_listed(mine)}; now plain Keras Tuner")
         configurations = [trial.values for trial in mine[:plain_trials]]
         theirs = plain.search(subject, name, ours.runner.statistics, configurations, epochs)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tuning import distribution
+from tuning import trial as trial_module
 from tuning.backbones import BACKBONES
 from tuning.bench.subject import Subject
 from tuning.bench.timing import Laps, TimedTrial
@@ -25,6 +27,17 @@ from tuning.trial_runner import Task, TrialRunner
 
 _NEVER = 10**6
 _CACHE_BYTES = 100 * 10**9
+
+
+@contextmanager
+def equal_epochs() -> Iterator[None]:
+    """A head alone trains for a trial's epochs while the block runs, not for more as in a run."""
+    factor = trial_module.HEAD_EPOCHS_FACTOR
+    trial_module.HEAD_EPOCHS_FACTOR = 1
+    try:
+        yield
+    finally:
+        trial_module.HEAD_EPOCHS_FACTOR = factor
 
 
 class Ours:
