@@ -74,7 +74,7 @@ class KilledRun:
     def kill_within(self, target: int, chance: random.Random) -> None:
         """Let it come to a phase, or a later one, and kill it at a random moment of that.
 
-        The moment lies within what the phase took when it was last seen.
+        The moment lies within what the phase took when it was last seen, at its end at the latest.
         """
         self.start()
         phase, since, moment = -1, time.monotonic(), float("inf")
@@ -88,7 +88,9 @@ class KilledRun:
                 if phase >= 0:
                     self._seconds[PHASES[phase]] = time.monotonic() - since
                 phase, since = now, time.monotonic()
-                if phase >= target and moment == float("inf"):
+                if moment < float("inf"):
+                    break  # it was faster than last time
+                if phase >= target:
                     moment = since + chance.uniform(0, self._seconds[PHASES[phase]])
             time.sleep(0.01)
         self.process.send_signal(signal.SIGKILL)
