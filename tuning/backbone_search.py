@@ -85,6 +85,8 @@ class _Search:
         plan = self._plan(model)
         self.deadline -= plan["evaluation_seconds"]
         self.runner = TrialRunner(self.task, model, range(max(plan["depths"]) + 1))
+        # Workers wait for it: from here on the trunk cache is complete.
+        write_json(self.task.run.plan(self.backbone.name), plan)
         self.task.progress.planned(plan["depths"], self._expected(plan))
 
         def finished(record: TrialRecord) -> None:
@@ -113,8 +115,7 @@ class _Search:
 
     def _plan(self, model: TransferModel) -> dict[str, Any]:
         """The study's plan; a study that is taken up again keeps its own."""
-        path = self.task.run.plan(self.backbone.name)
-        kept = read_json(path)
+        kept = read_json(self.task.run.plan(self.backbone.name))
         if kept and kept.keys() >= {"depths", "costs", "evaluation_seconds"}:
             return kept
         store = self.task.store
@@ -127,13 +128,12 @@ class _Search:
         trunk = a_pass * (len(VIEWS) * len(train) + (splits == "val").sum())
         costs: list[Cost] = []
         for depth in range(min(len(self.preset.trials), self.backbone.max_depth + 1)):
-            costs.append(probe.cost(depth, len(train)))
+            with distribution.strategy():
+                costs.append(probe.cost(depth, len(train)))
             depths = presets.plan(self.preset, costs, self._time_left() - trunk - evaluation)
             if max(depths) < depth:
                 break  # deeper ones cost more
-        plan = {"depths": depths, "costs": costs, "evaluation_seconds": evaluation}
-        write_json(path, plan)
-        return plan
+        return {"depths": depths, "costs": costs, "evaluation_seconds": evaluation}
 
     def _expected(self, plan: dict[str, Any]) -> list[float]:
         costs, depths = _costs(plan), plan["depths"]

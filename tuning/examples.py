@@ -34,18 +34,25 @@ class Batches(keras.utils.PyDataset):
         depth: fine-tuning depth whose activations are wanted.
         batch: rows a batch.
         rng: for order and views; None keeps the order and takes the first view.
+        devices: that share each batch, to equal parts (Keras takes no others); the few examples
+            for which that leaves no place are others in the next epoch.
     """
 
     def __init__(
-        self, examples: Examples, depth: int, batch: int, rng: np.random.Generator | None = None
+        self,
+        examples: Examples,
+        depth: int,
+        batch: int,
+        rng: np.random.Generator | None = None,
+        devices: int = 1,
     ) -> None:
         super().__init__()
         views = examples.views[depth]
         self._views = views if rng else views[:1]
         self._examples = examples
-        self._batch = batch
+        self._batch = batch - batch % devices
         self._rng = rng
-        self._order = np.arange(len(examples))
+        self._order = np.arange(len(examples) - len(examples) % devices)
         self._view = np.zeros(len(examples), dtype=np.int64)
         self.on_epoch_end()
 
@@ -66,5 +73,5 @@ class Batches(keras.utils.PyDataset):
         """Draw a new order and new views."""
         if self._rng is None:
             return
-        self._order = self._rng.permutation(len(self._examples))
+        self._order = self._rng.permutation(len(self._examples))[: len(self._order)]
         self._view = self._rng.integers(len(self._views), size=len(self._examples))

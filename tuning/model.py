@@ -15,6 +15,7 @@ from tuning.weights import Weights
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "p_man"
+_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,13 @@ def pooled_statistics(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Channels that hardly vary get a tenth of the median deviation, so that noise in them is not
     blown up.
     """
-    features = np.asarray(features, dtype=np.float32)
-    deviation = features.std(axis=0)
+    count, width = features.shape
+    blocks = [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
+    mean, variance = np.zeros(width), np.zeros(width)
+    for block in blocks:  # Of a memory map of any length.
+        mean += features[block].sum(axis=0, dtype=np.float64) / count
+    for block in blocks:
+        variance += ((features[block] - mean) ** 2).sum(axis=0) / count
+    deviation = np.sqrt(variance)
     floor = max(0.1 * float(np.median(deviation)), 1e-4)
-    return features.mean(axis=0), np.maximum(deviation, floor) ** 2
+    return mean.astype(np.float32), (np.maximum(deviation, floor) ** 2).astype(np.float32)

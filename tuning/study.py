@@ -64,10 +64,15 @@ class Study(base_tuner.BaseTuner):
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
         """Train a trial's configuration and keep its tail if it is the best so far.
 
+        A trial that was killed after its record was written is not trained again.
+
         Raises:
             errors.FatalError: the disk failed; the trial is run again when the study goes on.
         """
         values = trial.hyperparameters.values
+        for record in self._records.all():
+            if record.trial == trial.trial_id and record.result and record.values == values:
+                return metrics_of(record.result)
         epochs = int(values.get("tuner/epochs", self._epochs))
         try:
             result, tail = self._run(hyperparameters_of(values), epochs, f"trial-{trial.trial_id}")

@@ -90,7 +90,8 @@ def fit_tail(
         rng: of order and views.
         validation: told of each epoch; says when to stop.
     """
-    batches = Batches(train, phase.depth, phase.batch, rng)
+    devices = tf.distribute.get_strategy().num_replicas_in_sync
+    batches = Batches(train, phase.depth, phase.batch, rng, devices)
     compile_tail(tail, phase.schedule(len(batches)))
     callback = _Watch(val, phase.depth, validation)
     tail.fit(batches, epochs=phase.epochs, verbose=0, callbacks=[callback])
@@ -100,7 +101,11 @@ def fit_tail(
 def predict_tail(tail: keras.Model, examples: Examples, depth: int) -> np.ndarray:
     """Logits of the plain view, float32 [N]."""
     batches = Batches(examples, depth, _PREDICT_BATCH)
-    parts = [tail.predict_on_batch(batches[index][0]) for index in range(len(batches))]
+    parts = []
+    for index in range(len(batches)):
+        rows = batches[index][0]
+        # On several devices Keras lets each answer the whole batch, and puts the answers together.
+        parts.append(tail.predict_on_batch(rows)[: len(rows)])
     return np.concatenate(parts)[:, 0]
 
 
@@ -147,7 +152,7 @@ def fit_head(
     batches = Batches(train, 0, phase.batch, rng)
     rates = phase.rates(len(batches))
     mean, deviation = statistics[0], np.sqrt(statistics[1])
-    held_out = (np.asarray(val.views[0][0], dtype=np.float32) - mean) / deviation
+    held_out = Batches(val, 0, _PREDICT_BATCH)
     weights = [tf.constant(weight) for weight in head.trainable_weights]
     first, second = ([tf.zeros_like(weight) for weight in weights] for _ in range(2))
     best, step = weights, 0
@@ -164,8 +169,11 @@ def fit_head(
             )  # fmt: skip
             losses.append(loss)
         batches.on_epoch_end()
-        logits = _logits(weights, held_out)[:, 0]
-        validation.epoch(logits.numpy(), float(np.mean(losses)))
+        parts = [
+            _logits(weights, (held_out[index][0] - mean) / deviation)
+            for index in range(len(held_out))
+        ]
+        validation.epoch(np.concatenate(parts)[:, 0], float(np.mean(losses)))
         if validation.improved:
             best = weights
         if validation.ended:
