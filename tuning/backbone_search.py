@@ -9,8 +9,6 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from tuning import distribution, presets, study, winner
 from tuning.backbones import Backbone
 from tuning.cache import VIEWS
@@ -20,8 +18,7 @@ from tuning.presets import Cost
 from tuning.probe import Probe
 from tuning.records import Records, TrialRecord
 from tuning.run_folder import RunError
-from tuning.trial import BATCH
-from tuning.trial_runner import REFIT, Task, TrialRunner
+from tuning.trial_runner import REFIT, Task, TrialRunner, search_model
 from tuning.weights import Weights
 
 _EVALUATION_START = 10.0  # seconds, to make and save the whole model
@@ -73,16 +70,14 @@ class _Search:
 
     def run(self, on_trial: Callable[[], None]) -> dict[str, Any]:
         plan = self.run_trials(on_trial)
-        origin = self._refit(_costs(plan))
+        origin = self._refit(plan["costs"])
         return self._finish(origin)
 
     def run_trials(self, on_trial: Callable[[], None]) -> dict[str, Any]:
         """The study, to its end; returns its plan."""
-        with distribution.strategy():
-            model = TransferModel(
-                self.backbone, self.settings.size, self.weights, self.settings.precision
-            )
+        model = search_model(self.settings, self.backbone, self.weights)
         plan = self._plan(model)
+        costs = plan["costs"]
         self.deadline -= plan["evaluation_seconds"]
         self.runner = TrialRunner(self.task, model, range(max(plan["depths"]) + 1))
         # Workers wait for it: from here on the trunk cache is complete.
@@ -95,7 +90,7 @@ class _Search:
 
         def out_of_time() -> bool:
             depth = plan["depths"][min(len(self.records.all()), len(plan["depths"]) - 1)]
-            return self._time_left() < presets.trial_seconds(self.preset, _costs(plan), depth)
+            return self._time_left() < presets.trial_seconds(self.preset, costs, depth)
 
         chief = distribution.role() == "chief"
         watch = distribution.reporting(self.records, finished) if chief else nullcontext()
@@ -117,26 +112,23 @@ class _Search:
         """The study's plan; a study that is taken up again keeps its own."""
         kept = read_json(self.task.run.plan(self.backbone.name))
         if kept and kept.keys() >= {"depths", "costs", "evaluation_seconds"}:
-            return kept
-        store = self.task.store
-        splits = store.manifest["split"]
-        train = np.flatnonzero(splits == "train")
-        rows = train[:BATCH]
-        probe = Probe(model, store.images[rows], store.manifest["label"].to_numpy()[rows])
-        a_pass, held_out = probe.pass_seconds(), splits.isin(["val", "test"]).sum()
-        evaluation = _EVALUATION_START + _FLOAT32_COST * a_pass * held_out
-        trunk = a_pass * (len(VIEWS) * len(train) + (splits == "val").sum())
+            return kept | {"costs": [Cost(*cost) for cost in kept["costs"]]}
+        images = self.task.store.manifest["split"].value_counts()
+        possible = range(min(len(self.preset.trials), self.backbone.max_depth + 1))
+        probe = Probe(model, self.task.store, possible)
+        held_out = images["val"] + images["test"]
+        evaluation = _EVALUATION_START + _FLOAT32_COST * probe.pass_seconds * held_out
+        trunk = probe.pass_seconds * (len(VIEWS) * images["train"] + images["val"])
         costs: list[Cost] = []
-        for depth in range(min(len(self.preset.trials), self.backbone.max_depth + 1)):
-            with distribution.strategy():
-                costs.append(probe.cost(depth, len(train)))
+        for depth in possible:
+            costs.append(probe.cost(depth, images["train"]))
             depths = presets.plan(self.preset, costs, self._time_left() - trunk - evaluation)
             if max(depths) < depth:
                 break  # deeper ones cost more
         return {"depths": depths, "costs": costs, "evaluation_seconds": evaluation}
 
     def _expected(self, plan: dict[str, Any]) -> list[float]:
-        costs, depths = _costs(plan), plan["depths"]
+        costs, depths = plan["costs"], plan["depths"]
         refit = self.preset.refit_epochs * costs[max(depths)].epoch
         trials = (presets.trial_seconds(self.preset, costs, depth) for depth in depths)
         return [*trials, refit, plan["evaluation_seconds"]]
@@ -179,7 +171,3 @@ class _Search:
 
     def _time_left(self) -> float:
         return self.deadline - time.monotonic()
-
-
-def _costs(plan: dict[str, Any]) -> list[Cost]:
-    return [Cost(*cost) for cost in plan["costs"]]

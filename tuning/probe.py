@@ -8,54 +8,53 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from data import ImageStore
+from tuning import distribution
 from tuning.cache import compiled
 from tuning.model import HeadConfig, TransferModel, pooled_statistics
 from tuning.presets import Cost
 from tuning.training import compile_tail
+from tuning.trial import BATCH
 
 _STEPS = 5
 
 
 class Probe:
-    """Times the passes and training steps of a backbone.
+    """Times the passes and training steps of a backbone on one batch of training images.
 
     The fastest of a few counts: what else the machine does for a moment must not decide the plan.
 
     Args:
         model: with its pretrained weights; it has them again after each measurement.
-        images: uint8 [N, size, size, 3], a batch.
-        labels: 0 or 1, [N].
+        store: the run's images.
+        depths: fine-tuning depths whose cost may be asked for, 0 among them.
+
+    Attributes:
+        pass_seconds: that an image takes through the frozen backbone.
     """
 
-    def __init__(self, model: TransferModel, images: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, model: TransferModel, store: ImageStore, depths: Sequence[int]) -> None:
+        rows = np.flatnonzero(store.manifest["split"] == "train")[:BATCH]
+        images, labels = store.images[rows], store.manifest["label"].to_numpy(np.float32)[rows]
+        frozen = [depth for depth in depths if depth < model.backbone.max_depth]
+        forward = compiled(model.trunk(frozen))
+        _, seconds = _first_and_fastest(lambda: forward(images)[0].numpy())
+        self.pass_seconds = seconds / len(images)
+        outputs = [tf.cast(output, tf.float32).numpy() for output in forward(images)]
+        self._inputs = {model.backbone.max_depth: images} | dict(zip(frozen, outputs, strict=True))
+        self._statistics = pooled_statistics(outputs[0])
+        self._labels = labels[:, None]
         self._model = model
-        self._images = images
-        self._labels = labels.astype(np.float32)[:, None]
-
-    def pass_seconds(self) -> float:
-        """Seconds an image takes through the frozen backbone."""
-        forward = compiled(self._model.trunk([0]))
-        _, seconds = _first_and_fastest(lambda: forward(self._images)[0].numpy())
-        return seconds / len(self._images)
 
     def cost(self, depth: int, examples: int) -> Cost:
         """Of training at a fine-tuning depth on so many examples."""
-        features, inputs = self._activations(sorted({0, depth}))
-        model = self._model
-        tail = model.tail(depth, model.head(HeadConfig(0, 0.0, *pooled_statistics(features))))
-        compile_tail(tail, 1e-9)
-        start, step = _first_and_fastest(lambda: tail.train_on_batch(inputs, self._labels))
+        model, inputs = self._model, self._inputs[depth]
+        with distribution.strategy():
+            tail = model.tail(depth, model.head(HeadConfig(0, 0.0, *self._statistics)))
+            compile_tail(tail, 1e-9)
+            start, step = _first_and_fastest(lambda: tail.train_on_batch(inputs, self._labels))
         model.restore()
-        return Cost(start, step * examples / len(self._images))
-
-    def _activations(self, depths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """The pooled features and what a tail at the last of `depths` takes."""
-        frozen = [depth for depth in depths if depth < self._model.backbone.max_depth]
-        outputs = [
-            tf.cast(output, tf.float32).numpy()
-            for output in compiled(self._model.trunk(frozen))(self._images)
-        ]
-        return outputs[0], outputs[-1] if frozen == list(depths) else self._images
+        return Cost(start, step * examples / len(inputs))
 
 
 def _first_and_fastest(call: Callable[[], object]) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from data import ImageStore, class_weights
 from tuning import distribution, tensorboard, trial
+from tuning.backbones import Backbone
 from tuning.cache import VIEWS, ImageSet, PixelView, TrunkCache
 from tuning.examples import Examples
 from tuning.model import TransferModel, pooled_statistics
@@ -19,6 +20,7 @@ from tuning.progress import Progress
 from tuning.records import Records
 from tuning.run_folder import RunFolder, Settings
 from tuning.trial import Hyperparameters, TrialResult
+from tuning.weights import Weights
 
 REFIT = "refit"
 
@@ -33,6 +35,12 @@ class Task:
     store: ImageStore
     cache: TrunkCache
     progress: Progress
+
+
+def search_model(settings: Settings, backbone: Backbone, weights: Weights) -> TransferModel:
+    """The model that a search trains, in its arithmetic, on all devices."""
+    with distribution.strategy():
+        return TransferModel(backbone, settings.size, weights, settings.precision)
 
 
 class TrialRunner:

@@ -8,22 +8,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from tuning import distribution
 from tuning import trial as trial_module
 from tuning.backbones import BACKBONES
 from tuning.bench.subject import Subject
 from tuning.bench.timing import Laps, TimedTrial
 from tuning.cache import TrunkCache
-from tuning.model import TransferModel
 from tuning.presets import PRESETS
 from tuning.probe import Probe
 from tuning.records import TrialRecord
 from tuning.run_folder import RunFolder
 from tuning.study import search
-from tuning.trial import BATCH
-from tuning.trial_runner import Task, TrialRunner
+from tuning.trial_runner import Task, TrialRunner, search_model
 
 _NEVER = 10**6
 _CACHE_BYTES = 100 * 10**9
@@ -64,23 +59,16 @@ class Ours:
         preset = replace(PRESETS[settings.preset], patience=_NEVER)
         task = Task(self._run, settings, preset, subject.store, cache, subject.progress)
         started = time.perf_counter()
-        with distribution.strategy():
-            self._model = TransferModel(
-                BACKBONES[name], settings.size, subject.weights[name], settings.precision
-            )
+        self._model = search_model(settings, BACKBONES[name], subject.weights[name])
         self.runner = TrialRunner(task, self._model, depths)
         self.trunk_seconds = time.perf_counter() - started
 
     def plan_seconds(self) -> float:
         """Seconds that the search probes the depths for, once, to plan its trials."""
-        store = self._subject.store
-        train = np.flatnonzero(store.manifest["split"] == "train")
-        rows = train[:BATCH]
         started = time.perf_counter()
-        probe = Probe(self._model, store.images[rows], store.manifest["label"].to_numpy()[rows])
-        probe.pass_seconds()
+        probe = Probe(self._model, self._subject.store, self._depths)
         for depth in self._depths:
-            probe.cost(depth, len(train))
+            probe.cost(depth, self._subject.images("train"))
         return time.perf_counter() - started
 
     def study(
