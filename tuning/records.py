@@ -64,9 +64,14 @@ class Records:
         paths = sorted(self.folder.glob(f"trial_*/{_RECORD}"))
         return [_record_of(content) for content in map(read_json, paths) if content]
 
+    def of(self, trial: str) -> TrialRecord | None:
+        """The record of one trial, None if there is none that can be read."""
+        content = read_json(self._path(trial))
+        return _record_of(content) if content else None
+
     def write(self, record: TrialRecord) -> None:
         """Keep a trial's record."""
-        write_json(self.folder / f"trial_{record.trial}" / _RECORD, asdict(record))
+        write_json(self._path(record.trial), asdict(record))
 
     def best(self) -> TrialResult | None:
         """The result whose weights are kept."""
@@ -85,6 +90,9 @@ class Records:
             partial.replace(self.weights)
             write_json(self.folder / _BEST, asdict(result))
         return True
+
+    def _path(self, trial: str) -> Path:
+        return self.folder / f"trial_{trial}" / _RECORD
 
 
 def hyperparameters_of(values: dict[str, Any]) -> Hyperparameters:

@@ -70,9 +70,9 @@ class Study(base_tuner.BaseTuner):
             errors.FatalError: the disk failed; the trial is run again when the study goes on.
         """
         values = trial.hyperparameters.values
-        for record in self._records.all():
-            if record.trial == trial.trial_id and record.result and record.values == values:
-                return metrics_of(record.result)
+        done = self._records.of(trial.trial_id)
+        if done and done.result and done.values == values:
+            return metrics_of(done.result)
         epochs = int(values.get("tuner/epochs", self._epochs))
         try:
             result, tail = self._run(hyperparameters_of(values), epochs, f"trial-{trial.trial_id}")
@@ -90,9 +90,9 @@ class Study(base_tuner.BaseTuner):
             lines = (trial.message or ended.message or "failed").strip().splitlines()
             values = dict(trial.hyperparameters.values)
             self._records.write(TrialRecord(trial.trial_id, values, None, lines[-1]))
-        for record in self._records.all():
-            if record.trial == trial.trial_id:
-                self._on_trial(record)
+        record = self._records.of(trial.trial_id)
+        if record:
+            self._on_trial(record)
 
     def save(self) -> None:
         """Write Keras Tuner's state; the file changes at once or not at all."""
