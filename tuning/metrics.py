@@ -47,10 +47,18 @@ def accuracy_interval(right: int, total: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def equal_bins(p_man: np.ndarray, count: int) -> np.ndarray:
+    """The number of each probability's bin, of `count` equally wide ones, int [N]."""
+    return np.minimum((p_man * count).astype(int), count - 1)
+
+
 def calibration_error(labels: np.ndarray, p_man: np.ndarray) -> float:
     """Expected calibration error over 15 equal bins of p_man (Guo et al., 2017)."""
-    bins = np.minimum((p_man * BINS).astype(int), BINS - 1)
-    gaps = pd.DataFrame({"gap": p_man - labels}).groupby(bins)["gap"].agg(["mean", "size"])
+    gaps = (
+        pd.DataFrame({"gap": p_man - labels})
+        .groupby(equal_bins(p_man, BINS))["gap"]
+        .agg(["mean", "size"])
+    )
     return float((gaps["mean"].abs() * gaps["size"]).sum() / len(labels))
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
@@ -19,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from sklearn.metrics import roc_curve
 
 from tuning.backbones import BACKBONES
-from tuning.metrics import accuracy_interval
+from tuning.metrics import accuracy_interval, equal_bins
 from tuning.records import TrialRecord
 
 # Middle tones, seen on white and on black and told apart by most colour-blind readers.
@@ -122,7 +121,7 @@ def _study_curves(study: Curves, y: tuple[float, float], x: tuple[float, float])
         keys = [Line2D([], [], color=theme.depth(d), label=f"depth {d}") for d in depths]
         return [*keys, Line2D([], [], color=color, linewidth=3.2, label=study.bold)]
 
-    title = BACKBONES[study.backbone].title
+    title = _title(study.backbone)
     failed = len(study.trials) - len(study.completed)
     trials = _count(len(study.completed), "trial") + (f" ({failed} failed)" if failed else "")
     tops = [_top(history) for _, history in study.completed]
@@ -309,8 +308,7 @@ def reliability(winners: dict[str, dict[str, Any]], tests: dict[str, pd.DataFram
 
 
 def _binned(table: pd.DataFrame) -> pd.DataFrame:
-    bins = np.minimum((table["p_man"] * _BINS).astype(int), _BINS - 1)
-    groups = table.groupby(bins)
+    groups = table.groupby(equal_bins(table["p_man"].to_numpy(), _BINS))
     binned = groups.agg(p_man=("p_man", "mean"), men=("label", "sum"), count=("label", "size"))
     binned = binned[binned["count"] >= _LEAST_IN_BIN].astype({"men": int, "count": int})
     intervals = [
