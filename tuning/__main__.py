@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -132,14 +132,17 @@ def tune(
     from keras_tuner.errors import FatalError
 
     from data import DataError
-    from tuning.backbones import BACKBONES, MAX_SIZE, MIN_SIZE
+    from tuning.backbones import MAX_SIZE, MIN_SIZE, names_in
     from tuning.cache import CacheError
     from tuning.presets import PRESETS
     from tuning.run import tune as tune_run
     from tuning.run_folder import RunError, Settings
     from tuning.weights import WeightsError
 
-    names = _names(backbones, tuple(BACKBONES))
+    try:
+        names = names_in(backbones)
+    except ValueError as error:
+        _fail(str(error), code=2)
     size = size or PRESETS[preset].size
     if not MIN_SIZE <= size <= MAX_SIZE:
         _fail(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
@@ -170,17 +173,7 @@ def _default_data(artifacts: Path) -> str:
     return str(celeba) if celeba.exists() else "synthetic"
 
 
-def _names(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
-    if names in ((), ("all",)):
-        return known
-    for name in names:
-        if name not in known:
-            _fail(f"BACKBONES={name}: must be one of {', '.join(known)}", code=2)
-    return names
-
-
-def _fail(message: str, code: int = 1) -> None:
+def _fail(message: str, code: int = 1) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     raise SystemExit(code)
 

@@ -113,3 +113,18 @@ BACKBONES: dict[str, Backbone] = {
 def bgr_to_rgb(kernel: np.ndarray) -> np.ndarray:
     """Turn a first convolution's kernel [height, width, 3, filters] from BGR input to RGB."""
     return np.ascontiguousarray(kernel[:, :, ::-1, :])
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The backbones of a comma-separated list, each once; all for "all" or an empty list.
+
+    Raises:
+        ValueError: one that is not known, with a line for the user.
+    """
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    if names in ((), ("all",)):
+        return tuple(BACKBONES)
+    for name in names:
+        if name not in BACKBONES:
+            raise ValueError(f"BACKBONES={name}: must be one of {', '.join(BACKBONES)}")
+    return names

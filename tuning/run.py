@@ -70,7 +70,7 @@ def tune(
     with contextlib.nullcontext() if role == "worker" else run.lock():
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
-        weights, settings_used = _pretrained(settings, dataset.synthetic, progress)
+        weights, settings_used = pretrained(settings, dataset.synthetic, progress)
         store = image_store(settings, dataset, artifacts, progress)
         _tell(store, progress)
         run.begin(settings, _facts(dataset, store, settings_used))
@@ -148,10 +148,17 @@ def _tell(store: ImageStore, progress: Progress) -> None:
         progress.say(f"and {more:,} more; all are in config.json", style="yellow")
 
 
-def _pretrained(
+def pretrained(
     settings: Settings, synthetic: bool, progress: Progress
 ) -> tuple[dict[str, Weights], str]:
-    """All weights before anything is computed, so that a missing file is told at once."""
+    """All weights before anything is computed, so that a missing file is told at once.
+
+    Returns:
+        those of each backbone, and their source; synthetic portraits may go without ImageNet's.
+
+    Raises:
+        WeightsError: with a line for the user.
+    """
     try:
         return _load_weights(settings, settings.weights), settings.weights
     except WeightsError as error:

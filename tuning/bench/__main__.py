@@ -34,13 +34,10 @@ class Choices:
         Raises:
             ValueError: with a line for the user.
         """
-        from tuning.backbones import BACKBONES, MAX_SIZE, MIN_SIZE
+        from tuning.backbones import MAX_SIZE, MIN_SIZE, names_in
         from tuning.run_folder import Settings
 
-        names = tuple(name.strip() for name in (self.backbones or backbones).lower().split(","))
-        for name in names:
-            if name not in BACKBONES:
-                raise ValueError(f"BACKBONES={name}: must be one of {', '.join(BACKBONES)}")
+        names = names_in(self.backbones or backbones)
         size = self.size or size
         if not MIN_SIZE <= size <= MAX_SIZE:
             raise ValueError(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")

@@ -14,12 +14,10 @@ from rich.console import Console
 
 from data import ImageStore
 from inference.bench import processor
-from tuning import weights as weight_sources
-from tuning.backbones import BACKBONES
 from tuning.progress import Progress
-from tuning.run import RANDOM_NOTICE, SYNTHETIC, image_store, open_dataset
+from tuning.run import SYNTHETIC, image_store, open_dataset, pretrained
 from tuning.run_folder import Settings
-from tuning.weights import Weights, WeightsError
+from tuning.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,8 @@ def prepared(settings: Settings, artifacts: Path) -> Iterator[Subject]:
     progress = Progress(Console(stderr=True, highlight=False))
     with _scratch(artifacts) as folder:
         store = _store(settings, artifacts, folder, progress)
-        settings, weights = _weights(settings, progress)
+        weights, source = pretrained(settings, settings.data == SYNTHETIC, progress)
+        settings = replace(settings, weights=source)
         yield Subject(settings, store, weights, folder, artifacts, progress)
 
 
@@ -93,23 +92,3 @@ def machine() -> dict[str, Any]:
 def _store(settings: Settings, artifacts: Path, folder: Path, progress: Progress) -> ImageStore:
     dataset = open_dataset(settings, artifacts, progress)
     return image_store(settings, dataset, folder, progress)
-
-
-def _weights(settings: Settings, progress: Progress) -> tuple[Settings, dict[str, Weights]]:
-    """As `make tune`: synthetic portraits may go without pretrained weights, real ones not."""
-    try:
-        return settings, _load(settings)
-    except WeightsError as error:
-        if settings.data != SYNTHETIC or settings.weights != "imagenet":
-            raise
-        progress.say(f"note: {error}", style="yellow")
-    progress.say(RANDOM_NOTICE, style="yellow")
-    settings = replace(settings, weights="none")
-    return settings, _load(settings)
-
-
-def _load(settings: Settings) -> dict[str, Weights]:
-    return {
-        name: weight_sources.load(BACKBONES[name], settings.weights, settings.seed)
-        for name in settings.backbones
-    }
