@@ -49,7 +49,7 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("quick", 96, (3, 1), 2, 5, 2, 15),
-        Preset("standard", 96, (4, 2, 2, 2, 1), 2, 16, 5, 57),
+        Preset("standard", 96, (4, 2, 2, 2, 1), 2, 16, 5, 58),
         Preset("full", 160, (12, 6, 4, 3, 3, 2), 6, 20, 6, None),
     )
 }

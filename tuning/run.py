@@ -68,6 +68,7 @@ def tune(
     run = RunFolder(artifacts / "runs" / (run_name or default_name(settings)))
     role = distribution.role()
     with contextlib.nullcontext() if role == "worker" else run.lock():
+        clock = _Clock(run, settings.budget)
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
         weights, settings_used = pretrained(settings, dataset.synthetic, progress)
@@ -87,7 +88,7 @@ def tune(
             _work(task, weights)
             return run
         with _workers(task, workers, artifacts, cache_gb):
-            winners = _search_all(task, weights)
+            winners = _search_all(task, weights, clock)
         _finish(task, winners)
     return run
 
@@ -247,13 +248,14 @@ def _work(task: Task, weights: dict[str, Weights]) -> None:
                 work(task, BACKBONES[name], weights[name])
 
 
-def _search_all(task: Task, weights: dict[str, Weights]) -> dict[str, dict[str, Any]]:
+def _search_all(
+    task: Task, weights: dict[str, Weights], clock: _Clock
+) -> dict[str, dict[str, Any]]:
     """Search each backbone in turn, with an equal share of the time that is left.
 
     Those that are cheap to run come first and leave what they don't use to the others.
     """
     names = _in_order(task.settings)
-    clock = _Clock(task.run, task.settings.budget)
     task.progress.expect(names, clock.left)
     winners: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(names):
