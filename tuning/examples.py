@@ -46,7 +46,8 @@ class Batches(keras.utils.PyDataset):
         rng: np.random.Generator | None = None,
         devices: int = 1,
     ) -> None:
-        super().__init__()
+        # With one, Keras leaves reading ahead to tf.data, whose autotuning stalls whole epochs.
+        super().__init__(workers=2)
         views = examples.views[depth]
         self._views = views if rng else views[:1]
         self._examples = examples

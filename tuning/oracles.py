@@ -15,6 +15,8 @@ from tuning.validation import OBJECTIVE
 
 ALGORITHMS = ("bayesian", "hyperband", "random")
 _INITIAL_POINTS = 4
+_POINTS = 2000  # that the Bayesian algorithm picks each trial from
+_FIT_RESTARTS = 3  # of its Gaussian process's fit
 _MANY = 10**6
 
 
@@ -126,8 +128,30 @@ class _Random(_Planned, oracles.RandomSearchOracle):
     pass
 
 
-class _Bayesian(_Planned, oracles.BayesianOptimizationOracle):
-    """Maximises its acquisition function at the planned depth only."""
+class _OneShot(oracles.BayesianOptimizationOracle):
+    """Takes the best of many random points, valued at once.
+
+    Keras Tuner descends from fifty points by numerical gradients, which lasts longer than a head
+    trains; in so few dimensions that finds nothing better.
+    """
+
+    def populate_space(self, _: str) -> dict[str, Any]:
+        done = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        if len(done) < self.num_initial_points:
+            return self._random_populate_space()
+        self.gpr.fit(*self._vectorize_trials())
+        low, high = self._get_hp_bounds().T
+        points = self._random_state.uniform(low, high, (_POINTS, len(low)))
+        mean, deviation = self.gpr.predict(points, return_std=True)
+        best = points[np.argmin(mean - self.beta * deviation)]
+        return {"status": "RUNNING", "values": self._vector_to_values(best)}
+
+    def _make_gpr(self) -> Any:
+        return super()._make_gpr().set_params(n_restarts_optimizer=_FIT_RESTARTS)
+
+
+class _Bayesian(_Planned, _OneShot):
+    """Values points at the planned depth only."""
 
     def _get_hp_bounds(self) -> np.ndarray:
         bounds = super()._get_hp_bounds().astype(np.float64)
