@@ -24,7 +24,7 @@ def search_space(max_depth: int) -> keras_tuner.HyperParameters:
     """The hyperparameters of a study, see `tuning.trial.Hyperparameters`."""
     space = keras_tuner.HyperParameters()
     space.Int("depth", 0, max_depth) if max_depth else space.Fixed("depth", 0)
-    space.Float("learning_rate", 5e-5, 2e-3, sampling="log", default=5e-4)
+    space.Float("learning_rate", 5e-5, 1e-3, sampling="log", default=5e-4)
     space.Choice("head_units", [0, 64, 128, 256, 512], ordered=True, default=256)
     space.Float("dropout", 0.1, 0.5, step=0.1, default=0.3)
     return space

@@ -19,6 +19,7 @@ HEAD_BATCH = 128
 HEAD_RATE = 1e-3  # of the warm-up, on standardised features
 HEAD_RATE_FACTOR = 10.0
 HEAD_EPOCHS_FACTOR = 3
+_RESTART_FACTOR = 0.5  # of the rate, for weights that are trained already
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def run(
         epochs: of the fine-tuned stages; the head alone gets HEAD_EPOCHS_FACTOR times as many.
         patience: epochs without a better score before it stops.
         seed: of initial weights, order, views and dropout.
-        start: weights file of a trained tail to go on from; its head needs no warm-up then.
+        start: weights file of a trained tail to go on from, at half the rate, with no warm-up of its
+            head.
         rival: score to beat; the training stops when it no longer can.
         on_epoch: told of each epoch of the part that counts.
 
@@ -119,7 +121,8 @@ def run(
     if hp.depth == 0:
         train_head(HEAD_RATE_FACTOR * hp.learning_rate, epochs, validation)
     else:
-        phase = Phase(hp.depth, BATCH, hp.learning_rate, epochs)
+        rate = hp.learning_rate * (_RESTART_FACTOR if start else 1.0)
+        phase = Phase(hp.depth, BATCH, rate, epochs)
         fit_tail(tail, train, val, phase, rng, validation)
     best = validation.best
     result = TrialResult(

@@ -75,7 +75,7 @@ class TrialRunner:
             hyperparameters: what to train.
             epochs: of the fine-tuned stages.
             name: of the training in logs; one named REFIT goes on from the best trial's weights
-                and is never stopped for being behind.
+                and is never stopped: it gains most at its end, when the rate has decayed.
         """
         best = self._records.best()
         refit = name == REFIT
@@ -94,7 +94,7 @@ class TrialRunner:
                 self._val,
                 self.statistics,
                 epochs=epochs,
-                patience=self._task.preset.patience,
+                patience=epochs if refit else self._task.preset.patience,
                 seed=self._task.settings.seed,
                 start=self._records.weights if refit else None,
                 rival=best.val_brier if best and not refit else None,
