@@ -76,7 +76,7 @@ def bench(
         typer.Option(
             envvar="SAMPLES",
             min=100,
-            help="Images: 70 % to train, 15 % to validate, the rest is not used. Left out: 600 for "
+            help="Images: 70 % to train, 15 % to validate, the rest is not used. Left out: 1,500 for "
             "compare, 400 for parts, 200 for workers.",
         ),
     ] = None,
@@ -141,7 +141,7 @@ def compare(
     from tuning.bench.subject import prepared
 
     choices: Choices = context.obj
-    settings = choices.settings(600, "resnet50,vgg16", 96, "quick", algorithm)
+    settings = choices.settings(1500, "resnet50,vgg16", 96, "quick", algorithm)
     with prepared(settings, choices.artifacts) as subject:
         compared = benchmark.run(subject, epochs, plain_trials)
         shown: list[Any] = [benchmark.table(subject, epochs, compared)]
