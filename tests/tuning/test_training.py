@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -57,6 +59,33 @@ def test_a_head_learns_what_can_be_learned(
     assert result.val_accuracy > 0.9
     answers = tail.predict(val.views[0][0].astype(np.float32), verbose=0)[:, 0] > 0
     assert (answers == (val.labels == 1)).mean() == pytest.approx(result.val_accuracy)
+
+
+def test_a_restart_goes_on_from_trained_weights_at_half_the_rate(
+    model_of: Callable[[str], TransferModel], tmp_path: Path
+) -> None:
+    model = model_of("googlenet")
+    pooled = separable(40, model.features)
+    shape = (40, *model.trunk([1]).outputs[0].shape[1:])
+    cut = np.random.default_rng(0).normal(size=shape).astype(np.float16)
+    examples = replace(pooled, views={**pooled.views, 1: [cut]})
+    statistics = pooled_statistics(pooled.views[0][0])
+
+    def train(rate: float, start: Path | None) -> keras.Model:
+        _, tail = trial.run(
+            model, Hyperparameters(1, rate, 8, 0.1), examples, examples, statistics,
+            epochs=1, patience=9, seed=0, start=start,
+        )  # fmt: skip
+        return tail
+
+    first = train(5e-4, None)
+    first.save_weights(tmp_path / "tail.weights.h5")
+    trained = first.get_weights()
+    again = train(1e-9, tmp_path / "tail.weights.h5")
+    for before, after in zip(trained, again.get_weights(), strict=True):
+        np.testing.assert_allclose(before, after, atol=1e-6)
+    rate = again.optimizer.get_config()["learning_rate"]["config"]["warmup_target"]
+    assert rate == pytest.approx(0.5e-9)
 
 
 def test_one_step_is_keras_adam_on_the_smoothed_loss(

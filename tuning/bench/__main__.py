@@ -76,8 +76,8 @@ def bench(
         typer.Option(
             envvar="SAMPLES",
             min=100,
-            help="Images: 70 % to train, 15 % to validate, the rest is not used. Left out: 1,500 for "
-            "compare, 400 for parts, 200 for workers.",
+            help="Images: 70 % to train, 15 % to validate, the rest is not used. Left out: 1,500 "
+            "for compare, 400 for parts, 200 for workers.",
         ),
     ] = None,
     backbones: Annotated[
