@@ -119,14 +119,14 @@ class _Search:
         held_out = images["val"] + images["test"]
         evaluation = _EVALUATION_START + _FLOAT32_COST * probe.pass_seconds * held_out
         trunk = probe.pass_seconds * (len(VIEWS) * images["train"] + images["val"])
-        left = self._time_left() - trunk - evaluation
+        reserved = trunk + evaluation
         costs = [probe.cost(0, images["train"])]
         for depth in possible[1:]:
-            as_cheap = presets.plan(self.preset, [*costs, costs[-1]], left)
-            if max(as_cheap) < depth:
-                break  # deeper ones cost more
+            at_best = [*costs, costs[-1]]  # deeper ones cost more
+            if max(presets.plan(self.preset, at_best, self._time_left() - reserved)) < depth:
+                break
             costs.append(probe.cost(depth, images["train"]))
-        depths = presets.plan(self.preset, costs, self._time_left() - trunk - evaluation)
+        depths = presets.plan(self.preset, costs, self._time_left() - reserved)
         return {"depths": depths, "costs": costs, "evaluation_seconds": evaluation}
 
     def _expected(self, plan: dict[str, Any]) -> list[float]:

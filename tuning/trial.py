@@ -88,8 +88,8 @@ def run(
         epochs: of the fine-tuned stages; the head alone gets HEAD_EPOCHS_FACTOR times as many.
         patience: epochs without a better score before it stops.
         seed: of initial weights, order, views and dropout.
-        start: weights file of a trained tail to go on from, at half the rate; its head needs no
-            warm-up.
+        start: weights file of a trained tail to go on from; its head needs no warm-up then, and
+            its stages go on at half the rate.
         rival: score to beat; the training stops when it no longer can.
         on_epoch: told of each epoch of the part that counts.
 
