@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ImageError,
         decode,
         decode_reduced,
+        framed,
         is_image_name,
         to_square,
     )
@@ -40,6 +41,7 @@ _HOMES = {
         "ImageError",
         "decode",
         "decode_reduced",
+        "framed",
         "is_image_name",
         "to_square",
     ),
@@ -69,6 +71,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "decode",
     "decode_reduced",
     "to_square",
+    "framed",
     "is_image_name",
     "Framing",
     "FRAMINGS",

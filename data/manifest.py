@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from data.images import Framing
+
 SPLITS = ("train", "val", "test")
 """The parts of a data set, as written in a manifest's `split`."""
 
@@ -31,7 +33,8 @@ class Dataset:
     ========= ======== ==================================================================
 
     `name` is the format in words, `notes` are one-line remarks on what loading left out or
-    assumed, `synthetic` says that the faces are drawn and measure the plumbing, not people.
+    assumed, `synthetic` says that the faces are drawn and measure the plumbing, not people,
+    `framing` is the part of its images that a classifier should see.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Dataset:
     manifest: pd.DataFrame
     synthetic: bool = False
     notes: tuple[str, ...] = ()
+    framing: Framing = "stretch"
 
 
 def make_manifest(

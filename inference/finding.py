@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
-from data import decode, decode_reduced, to_square
+from data import decode, decode_reduced, framed, to_square
 from inference.alignment import FRAME, align, scale_of
 from inference.bundle import Input
 from inference.detection import Detection, Detector
@@ -98,7 +98,8 @@ def _detector(threads: int | None) -> Detector:
 def _lack(faces: Sequence[Detection], wanted: Input) -> float:
     """Return by how much the smallest face should be larger to fill the model or the framing."""
     smallest = min((scale_of(face.landmarks) for face in faces), default=1.0)
-    return min(1.0, wanted.size / FRAME[0]) / max(smallest, 0.01)
+    left, _, right, _ = framed(FRAME, wanted.framing)
+    return min(1.0, wanted.size / (right - left)) / max(smallest, 0.01)
 
 
 def _region(image: Image.Image, factor: int, face: Detection, wanted: Input) -> Region | None:

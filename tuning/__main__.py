@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from data import Balance
+from data import Balance, Framing
 from tuning import quiet
 from tuning.precision import Precision, resolve
 
@@ -64,6 +64,15 @@ def tune(
             envvar="BALANCE", help="natural: classes as they are; equal: as many of each."
         ),
     ] = "natural",
+    framing: Annotated[
+        Framing | None,
+        typer.Option(
+            envvar="FRAMING",
+            help="What the classifier sees of an image: all of it (stretch), its central square "
+            "(crop), or the face of one aligned as CelebA's are (face). Left out: face for CelebA, "
+            "stretch for other data.",
+        ),
+    ] = None,
     drop_conflicts: Annotated[
         bool,
         typer.Option(
@@ -150,6 +159,7 @@ def tune(
         data=source if synthetic else str(Path(source).resolve()),
         samples=samples or None,
         balance=balance,
+        framing=framing,
         drop_conflicts=drop_conflicts,
         backbones=names,
         preset=preset,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import time
 from dataclasses import asdict
 from importlib.metadata import version
@@ -27,7 +28,6 @@ from tuning.run_folder import RunFolder, Settings
 from tuning.trial_runner import Task
 from tuning.weights import Weights, WeightsError
 
-FRAMING: data.Framing = "stretch"
 SYNTHETIC = "synthetic"
 SYNTHETIC_NOTICE = (
     "Synthetic portraits: these figures measure the plumbing, not how people's faces are "
@@ -114,6 +114,7 @@ def image_store(
     settings: Settings, dataset: Dataset, artifacts: Path, progress: Progress
 ) -> ImageStore:
     """Sample, split and decode the run's images."""
+    framing = settings.framing or dataset.framing
     manifest = dataset.manifest
     if settings.drop_conflicts:
         manifest = data.drop_conflicts(manifest)
@@ -121,7 +122,7 @@ def image_store(
     manifest = data.split(manifest, seed=settings.seed)
     with progress.bar("decoding images") as update:
         return data.build(
-            manifest, settings.size, FRAMING, artifacts / "cache" / "images", progress=update
+            manifest, settings.size, framing, artifacts / "cache" / "images", progress=update
         )
 
 
@@ -186,7 +187,7 @@ def _facts(dataset: Dataset, store: ImageStore, weights: str) -> dict[str, Any]:
             "fingerprint": store.fingerprint,
         },
         "images": {
-            "framing": FRAMING,
+            "framing": store.framing,
             "broken": [list(item) for item in store.broken],
             "notes": list(dataset.notes),
             "splits": {
@@ -251,21 +252,23 @@ def _work(task: Task, weights: dict[str, Weights]) -> None:
 def _search_all(
     task: Task, weights: dict[str, Weights], clock: _Clock
 ) -> dict[str, dict[str, Any]]:
-    """Search each backbone in turn, with an equal share of the time that is left.
+    """Search each backbone in turn, with a share of the time that is left.
 
-    Those that are cheap to run come first and leave what they don't use to the others.
+    A large one gets more, as its passes take longer, but not as much more: a small one trains
+    deeper. Those that are cheap to run come first and leave what they don't use to the others.
     """
     names = _in_order(task.settings)
     task.progress.expect(names, clock.left)
     winners: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(names):
         left = clock.left()
+        needs = [math.cbrt(BACKBONES[other].gmacs) for other in names[number:]]
         with task.progress.backbone(name, BACKBONES[name].title):
             winners[name] = search(
                 task,
                 BACKBONES[name],
                 weights[name],
-                None if left is None else left / (len(names) - number),
+                None if left is None else left * needs[0] / sum(needs),
                 task.run.write_leaderboard,
             )
         clock.save()

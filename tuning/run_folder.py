@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from data import Balance
+from data import Balance, Framing
 from tuning.files import read_json, write_json, write_text
 from tuning.records import Records, TrialRecord
 
@@ -32,6 +32,7 @@ class Settings:
         data: folder or table; "synthetic" for the built-in portraits.
         samples: images to use of it, None for all.
         balance: "natural" or "equal".
+        framing: part of each image that is used, of `data.FRAMINGS`; None for the data set's own.
         drop_conflicts: leave out images that contradict their identity's other labels.
         backbones: names, in the order they are searched.
         preset: of `tuning.presets.PRESETS`.
@@ -46,6 +47,7 @@ class Settings:
     data: str
     samples: int | None
     balance: Balance
+    framing: Framing | None
     drop_conflicts: bool
     backbones: tuple[str, ...]
     preset: str
@@ -62,6 +64,7 @@ class Settings:
             "DATA": self.data,
             "SAMPLES": str(self.samples or 0),
             "BALANCE": self.balance,
+            "FRAMING": self.framing or "",
             "DROP_CONFLICTS": str(int(self.drop_conflicts)),
             "BACKBONES": ",".join(self.backbones),
             "PRESET": self.preset,

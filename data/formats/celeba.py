@@ -65,7 +65,8 @@ def load(path: Path) -> Dataset:
         split=_column(root, _PARTITION, rows, _PARTS),
         attributes=chosen.drop(columns="Male"),
     )
-    return Dataset("CelebA", root, manifest, notes=_notes(root, len(table), len(files), len(rows)))
+    notes = _notes(root, len(table), len(files), len(rows))
+    return Dataset("CelebA", root, manifest, notes=notes, framing="face")
 
 
 def _notes(root: Path, in_table: int, in_folder: int, used: int) -> tuple[str, ...]:

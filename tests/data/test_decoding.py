@@ -14,6 +14,7 @@ from data import (
     ImageError,
     decode,
     decode_reduced,
+    framed,
     is_image_name,
     to_square,
 )
@@ -187,9 +188,25 @@ def test_square_shape_and_type(width: int, height: int, size: int, framing: Fram
 def test_framings() -> None:
     image = Image.new("RGB", (60, 20), "black")
     image.paste("red", (20, 0, 40, 20))
-    assert (to_square(image, 8, "crop") == RED).all()
+    assert (to_square(image, 8, "crop")[:, 1:-1] == RED).all()
     stretched = to_square(image, 9, "stretch")
     assert (stretched[:, 4] == RED).all() and (stretched[:, [0, 8]] == 0).all()
+
+
+def test_the_face_of_an_image_in_celebas_frame() -> None:
+    image = Image.new("RGB", (178, 218), "black")
+    image.paste("red", (23, 52, 155, 184))
+    assert (to_square(image, 64, "face")[2:-2, 2:-2] == RED).all()
+    left, top, right, bottom = framed(image.size, "face")
+    eyes, mouth = ((69, 111), (109, 111)), ((73, 152), (106, 152))
+    assert all(left < x < right and top < y < bottom for x, y in eyes + mouth)
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000), st.sampled_from(FRAMINGS))
+def test_what_is_framed_lies_in_the_image(width: int, height: int, framing: Framing) -> None:
+    left, top, right, bottom = framed((width, height), framing)
+    assert 0 <= left < right <= width and 0 <= top < bottom <= height
+    assert framing == "stretch" or right - left == pytest.approx(bottom - top)
 
 
 def test_shrinking_antialiases() -> None:

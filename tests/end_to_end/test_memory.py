@@ -82,7 +82,7 @@ def train(table: Path) -> None:
     from tuning.trial_runner import Task, TrialRunner
 
     settings = Settings(
-        "", None, "natural", False, ("googlenet",), "tiny", SIZE, None, "none", "random", 0,
+        "", None, "natural", None, False, ("googlenet",), "tiny", SIZE, None, "none", "random", 0,
         "float32",
     )  # fmt: skip
     task = Task(

@@ -102,7 +102,7 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def subject(portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
     chosen = Settings(
-        data=str(portraits), samples=100, balance="natural", drop_conflicts=False,
+        data=str(portraits), samples=100, balance="natural", framing=None, drop_conflicts=False,
         backbones=("googlenet",), preset="quick", size=64, budget=None, weights="none",
         algorithm="random", seed=0, precision="float32",
     )  # fmt: skip

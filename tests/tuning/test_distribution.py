@@ -112,7 +112,7 @@ def prepared(devices: int, folder: Path, images: int) -> tuple[Task, Any]:
     with distribution.strategy():
         assert tf.distribute.get_strategy().num_replicas_in_sync == devices
     settings = Settings(
-        "", None, "natural", False, ("googlenet",), "tiny", SIZE, None, "none", "bayesian", 0,
+        "", None, "natural", None, False, ("googlenet",), "tiny", SIZE, None, "none", "bayesian", 0,
         "float32",
     )  # fmt: skip
     preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)

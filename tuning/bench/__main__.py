@@ -45,6 +45,7 @@ class Choices:
             data=self._folder(self.data, "DATA", "synthetic"),
             samples=self.samples or samples,
             balance="natural",
+            framing=None,
             drop_conflicts=False,
             backbones=names,
             preset=preset,
