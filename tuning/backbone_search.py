@@ -89,8 +89,11 @@ class _Search:
             on_trial()
 
         def out_of_time() -> bool:
-            depth = plan["depths"][min(len(self.records.all()), len(plan["depths"]) - 1)]
-            return self._time_left() < presets.trial_seconds(self.preset, costs, depth)
+            done = self.records.all()
+            depths = plan["depths"][: len(done) + 1]
+            trial = presets.trial_seconds(self.preset, costs, depths[-1])
+            refit = presets.least_refit_seconds(self.preset, costs[max(depths)])
+            return self._time_left() < self._pace(costs) * (trial + refit)
 
         chief = distribution.role() == "chief"
         watch = distribution.reporting(self.records, finished) if chief else nullcontext()
@@ -120,14 +123,25 @@ class _Search:
         evaluation = _EVALUATION_START + _FLOAT32_COST * probe.pass_seconds * held_out
         trunk = probe.pass_seconds * (len(VIEWS) * images["train"] + images["val"])
         reserved = trunk + evaluation
-        costs = [probe.cost(0, images["train"])]
+        costs = [probe.cost(0, images["train"], images["val"])]
         for depth in possible[1:]:
             at_best = [*costs, costs[-1]]  # deeper ones cost more
             if max(presets.plan(self.preset, at_best, self._time_left() - reserved)) < depth:
                 break
-            costs.append(probe.cost(depth, images["train"]))
+            costs.append(probe.cost(depth, images["train"], images["val"]))
         depths = presets.plan(self.preset, costs, self._time_left() - reserved)
         return {"depths": depths, "costs": costs, "evaluation_seconds": evaluation}
+
+    def _pace(self, costs: list[Cost]) -> float:
+        """How many times as long as planned the fine-tuned trials took so far, at least 1."""
+        done = [record.result for record in self.records.all() if record.result]
+        tuned = [result for result in done if result.hyperparameters.depth]
+        planned = sum(
+            costs[result.hyperparameters.depth].start
+            + result.epochs * costs[result.hyperparameters.depth].epoch
+            for result in tuned
+        )
+        return max(1.0, sum(result.seconds for result in tuned) / planned) if planned else 1.0
 
     def _expected(self, plan: dict[str, Any]) -> list[float]:
         costs, depths = plan["costs"], plan["depths"]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tuning.trial import HEAD_EPOCHS_FACTOR
 
-_LEAST_REFIT = 1  # times as long as a trial, which it goes on from
+_LEAST_REFIT = 2  # times as many epochs as the trial that it goes on from
 
 
 class Cost(NamedTuple):
@@ -56,10 +56,12 @@ PRESETS: dict[str, Preset] = {
 
 
 def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ...]:
-    """The fine-tuning depths of a study's trials, cheap ones first, as far as the time reaches.
+    """The fine-tuning depths of a study's trials, in order, as far as the time reaches.
 
-    Where the preset's trials and a short refit at the deepest depth do not fit, second trials at a
-    depth go first, the deepest ones first, then the deepest depth itself. One trial always remains.
+    Cheap depths come first, but every depth once before any of them twice: if the time runs out
+    early, second trials are what is lost. Where the preset's trials and a short refit at the
+    deepest depth do not fit, second trials at a depth go first, the deepest ones first, then the
+    deepest depth itself. One trial always remains.
 
     Args:
         preset: how many trials are wanted at each depth.
@@ -75,7 +77,9 @@ def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ..
             counts.pop()
     while counts[0] > 1 and _cost(preset, costs, counts) > seconds:
         counts[0] -= 1
-    return tuple(depth for depth, count in enumerate(counts) for _ in range(count))
+    heads = (0,) * counts[0]
+    again = (depth for depth, count in enumerate(counts) if depth for _ in range(count - 1))
+    return (*heads, *range(1, len(counts)), *again)
 
 
 def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
@@ -83,6 +87,11 @@ def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
     if depth == 0:
         return costs[0].start + HEAD_EPOCHS_FACTOR * preset.epochs * costs[0].epoch
     return costs[depth].start + preset.epochs * (costs[depth].epoch + costs[0].epoch)
+
+
+def least_refit_seconds(preset: Preset, cost: Cost) -> float:
+    """What the shortest refit that is planned for takes at a depth of this cost."""
+    return cost.start + _LEAST_REFIT * preset.epochs * cost.epoch
 
 
 def refit_epochs(preset: Preset, cost: Cost, seconds: float) -> int:
@@ -93,5 +102,4 @@ def refit_epochs(preset: Preset, cost: Cost, seconds: float) -> int:
 
 def _cost(preset: Preset, costs: Sequence[Cost], counts: Sequence[int]) -> float:
     trials = sum(count * trial_seconds(preset, costs, depth) for depth, count in enumerate(counts))
-    deepest = costs[len(counts) - 1]
-    return trials + deepest.start + _LEAST_REFIT * preset.epochs * deepest.epoch
+    return trials + least_refit_seconds(preset, costs[len(counts) - 1])

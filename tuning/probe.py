@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from statistics import median
 
 import numpy as np
 import tensorflow as tf
@@ -17,12 +18,13 @@ from tuning.training import compile_tail
 from tuning.trial import BATCH
 
 _STEPS = 5
+_FORWARD_SHARE = 1 / 3  # of a training step: what a batch takes that is only scored
 
 
 class Probe:
     """Times the passes and training steps of a backbone on one batch of training images.
 
-    The fastest of a few counts: what else the machine does for a moment must not decide the plan.
+    The median of a few counts: what else the machine does for a moment must not decide the plan.
 
     Args:
         model: with its pretrained weights; it has them again after each measurement.
@@ -38,7 +40,7 @@ class Probe:
         images, labels = store.images[rows], store.manifest["label"].to_numpy(np.float32)[rows]
         frozen = [depth for depth in depths if depth < model.backbone.max_depth]
         forward = compiled(model.trunk(frozen))
-        _, seconds = _first_and_fastest(lambda: forward(images)[0].numpy())
+        _, seconds = _first_and_median(lambda: forward(images)[0].numpy())
         self.pass_seconds = seconds / len(images)
         outputs = [tf.cast(output, tf.float32).numpy() for output in forward(images)]
         self._inputs = {model.backbone.max_depth: images} | dict(zip(frozen, outputs, strict=True))
@@ -46,22 +48,22 @@ class Probe:
         self._labels = labels[:, None]
         self._model = model
 
-    def cost(self, depth: int, examples: int) -> Cost:
-        """Of training at a fine-tuning depth on so many examples."""
+    def cost(self, depth: int, train: int, val: int) -> Cost:
+        """Of training at a fine-tuning depth on `train` images, scored on `val` each epoch."""
         model, inputs = self._model, self._inputs[depth]
         with distribution.strategy():
             tail = model.tail(depth, model.head(HeadConfig(0, 0.0, *self._statistics)))
             compile_tail(tail, 1e-9)
-            start, step = _first_and_fastest(lambda: tail.train_on_batch(inputs, self._labels))
+            start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._labels))
         model.restore()
-        return Cost(start, step * examples / len(inputs))
+        return Cost(start, step * (train + _FORWARD_SHARE * val) / len(inputs))
 
 
-def _first_and_fastest(call: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of the first call, which makes the graph, and of the fastest further one."""
+def _first_and_median(call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the first call, which makes the graph, and the median of the further ones."""
     times = []
     for _ in range(1 + _STEPS):
         started = time.perf_counter()
         call()
         times.append(time.perf_counter() - started)
-    return times[0], min(times[1:])
+    return times[0], median(times[1:])

@@ -88,8 +88,8 @@ def run(
         epochs: of the fine-tuned stages; the head alone gets HEAD_EPOCHS_FACTOR times as many.
         patience: epochs without a better score before it stops.
         seed: of initial weights, order, views and dropout.
-        start: weights file of a trained tail to go on from; its head needs no warm-up then, and
-            its stages go on at half the rate.
+        start: weights file of a trained tail to go on from: at half the rate, without a warm-up
+            of the head, and to the end, as it gains most when the rate has decayed.
         rival: score to beat; the training stops when it no longer can.
         on_epoch: told of each epoch of the part that counts.
 
@@ -113,17 +113,18 @@ def run(
     if hp.depth and start is None:
         train_head(HEAD_RATE, epochs, Validation(val.labels, epochs, patience))
     tail = model.tail(hp.depth, head)
-    if start:
-        tail.load_weights(start)
     if hp.depth == 0:
         epochs *= HEAD_EPOCHS_FACTOR
+    rate = hp.learning_rate
+    if start:
+        tail.load_weights(start)
+        rate *= _RESTART_FACTOR
+        patience, rival = epochs, None
     validation = Validation(val.labels, epochs, patience, rival, on_epoch)
     if hp.depth == 0:
-        train_head(HEAD_RATE_FACTOR * hp.learning_rate, epochs, validation)
+        train_head(HEAD_RATE_FACTOR * rate, epochs, validation)
     else:
-        rate = hp.learning_rate * (_RESTART_FACTOR if start else 1.0)
-        phase = Phase(hp.depth, BATCH, rate, epochs)
-        fit_tail(tail, train, val, phase, rng, validation)
+        fit_tail(tail, train, val, Phase(hp.depth, BATCH, rate, epochs), rng, validation)
     best = validation.best
     result = TrialResult(
         hp,

@@ -74,11 +74,9 @@ class TrialRunner:
         Args:
             hyperparameters: what to train.
             epochs: of the fine-tuned stages.
-            name: of the training in logs; one named REFIT goes on from the best trial's weights
-                and is never stopped: it gains most at its end, when the rate has decayed.
+            name: of the training in logs; one named REFIT goes on from the best trial's weights.
         """
         best = self._records.best()
-        refit = name == REFIT
         log = tensorboard.logger(self._task.run.tensorboard / f"{self._backbone.name}-{name}")
         show = self._task.progress.epochs(name, hyperparameters)
 
@@ -94,10 +92,10 @@ class TrialRunner:
                 self._val,
                 self.statistics,
                 epochs=epochs,
-                patience=epochs if refit else self._task.preset.patience,
+                patience=self._task.preset.patience,
                 seed=self._task.settings.seed,
-                start=self._records.weights if refit else None,
-                rival=best.val_brier if best and not refit else None,
+                start=self._records.weights if name == REFIT else None,
+                rival=best.val_brier if best else None,
                 on_epoch=on_epoch,
             )
 

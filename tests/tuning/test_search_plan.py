@@ -27,10 +27,13 @@ def test_the_plan_fits_its_time_cheap_depths_first(
     preset = PRESETS[name]
     depths = presets.plan(preset, costs, limit)
     full = presets.plan(preset, costs, math.inf)
-    assert list(depths) == sorted(depths) != []
+    heads, deepest = depths.count(0), max(depths)
+    assert depths[: heads + deepest] == (*[0] * heads, *range(1, deepest + 1))
+    assert list(depths[heads + deepest :]) == sorted(depths[heads + deepest :])
     assert not Counter(depths) - Counter(full)
     assert set(depths) == set(range(max(depths) + 1))
     planned = sum(presets.trial_seconds(preset, costs, depth) for depth in depths)
+    planned += presets.least_refit_seconds(preset, costs[deepest])
     assert planned <= limit or len(depths) == 1
 
 

@@ -68,7 +68,7 @@ class Ours:
         started = time.perf_counter()
         probe = Probe(self._model, self._subject.store, self._depths)
         for depth in self._depths:
-            probe.cost(depth, self._subject.images("train"))
+            probe.cost(depth, self._subject.images("train"), self._subject.images("val"))
         return time.perf_counter() - started
 
     def study(
