@@ -92,7 +92,7 @@ class _Search:
             done = self.records.all()
             depths = plan["depths"][: len(done) + 1]
             trial = presets.trial_seconds(self.preset, costs, depths[-1])
-            refit = presets.least_refit_seconds(self.preset, costs[max(depths)])
+            refit = presets.refit_seconds(costs[max(depths)], self.preset.epochs)
             return self._time_left() < self._pace(costs) * (trial + refit)
 
         chief = distribution.role() == "chief"

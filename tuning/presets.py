@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from tuning.trial import HEAD_EPOCHS_FACTOR
 
-_LEAST_REFIT = 2  # times as many epochs as the trial that it goes on from
-
 
 class Cost(NamedTuple):
     """What a training at one fine-tuning depth takes on this machine, seconds.
@@ -49,7 +47,7 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("quick", 96, (3, 1), 2, 5, 2, 15),
-        Preset("standard", 96, (4, 2, 2, 2, 1), 2, 16, 5, 58),
+        Preset("standard", 96, (8, 2, 2, 2, 1), 2, 16, 5, 58),
         Preset("full", 160, (12, 6, 4, 3, 3, 2), 6, 20, 6, None),
     )
 }
@@ -58,28 +56,35 @@ PRESETS: dict[str, Preset] = {
 def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ...]:
     """The fine-tuning depths of a study's trials, in order, as far as the time reaches.
 
-    Cheap depths come first, but every depth once before any of them twice: if the time runs out
-    early, second trials are what is lost. Where the preset's trials and a short refit at the
-    deepest depth do not fit, second trials at a depth go first, the deepest ones first, then the
-    deepest depth itself. One trial always remains.
+    Depth is what pays most, so one trial at each comes first, cheap depths before deeper ones, as
+    deep as leaves time for a short refit. Then a refit of the preset's length pays more than second
+    trials at a depth: they are planned where it fits as well. One trial always remains.
 
     Args:
         preset: how many trials are wanted at each depth.
         costs: measured, at each depth.
         seconds: for the study's trials and refit, may be infinite.
     """
-    counts = list(preset.trials[: len(costs)])
-    while len(counts) > 1 and _cost(preset, costs, counts) > seconds:
-        repeated = [depth for depth in range(1, len(counts)) if counts[depth] > 1]
-        if repeated:
-            counts[repeated[-1]] -= 1
-        else:
-            counts.pop()
-    while counts[0] > 1 and _cost(preset, costs, counts) > seconds:
+    wanted = preset.trials[: len(costs)]
+
+    def fits(counts: Sequence[int], refit_epochs: int) -> bool:
+        trials = (count * trial_seconds(preset, costs, depth) for depth, count in enumerate(counts))
+        refit = refit_seconds(costs[len(counts) - 1], refit_epochs)
+        return sum(trials) + refit <= seconds
+
+    counts = [wanted[0], *[1] * (len(wanted) - 1)]
+    while len(counts) > 1 and not fits(counts, preset.epochs):
+        counts.pop()
+    while counts[0] > 1 and not fits(counts, preset.epochs):
         counts[0] -= 1
-    heads = (0,) * counts[0]
-    again = (depth for depth, count in enumerate(counts) if depth for _ in range(count - 1))
-    return (*heads, *range(1, len(counts)), *again)
+    plan = [*[0] * counts[0], *range(1, len(counts))]
+    for depth in range(1, len(counts)):
+        for _ in range(wanted[depth] - 1):
+            counts[depth] += 1
+            if not fits(counts, preset.refit_epochs):
+                return tuple(plan)
+            plan.append(depth)
+    return tuple(plan)
 
 
 def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
@@ -89,17 +94,12 @@ def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
     return costs[depth].start + preset.epochs * (costs[depth].epoch + costs[0].epoch)
 
 
-def least_refit_seconds(preset: Preset, cost: Cost) -> float:
-    """What the shortest refit that is planned for takes at a depth of this cost."""
-    return cost.start + _LEAST_REFIT * preset.epochs * cost.epoch
+def refit_seconds(cost: Cost, epochs: int) -> float:
+    """What a refit of so many epochs takes at a depth of this cost."""
+    return cost.start + epochs * cost.epoch
 
 
 def refit_epochs(preset: Preset, cost: Cost, seconds: float) -> int:
     """Epochs of the winner's refit: the preset's, fewer where the time is short, down to none."""
     affordable = max(0.0, (seconds - cost.start) / max(cost.epoch, 1e-3))
     return int(min(preset.refit_epochs, affordable))
-
-
-def _cost(preset: Preset, costs: Sequence[Cost], counts: Sequence[int]) -> float:
-    trials = sum(count * trial_seconds(preset, costs, depth) for depth, count in enumerate(counts))
-    return trials + least_refit_seconds(preset, costs[len(counts) - 1])
