@@ -92,8 +92,9 @@ class _Search:
             done = self.records.all()
             depths = plan["depths"][: len(done) + 1]
             trial = presets.trial_seconds(self.preset, costs, depths[-1])
-            refit = presets.refit_seconds(costs[max(depths)], self.preset.epochs)
-            return self._time_left() < self._pace(costs) * (trial + refit)
+            refit = presets.training_seconds(costs[max(depths)], self.preset.epochs)
+            pace = presets.pace(costs, [record.result for record in done if record.result])
+            return self._time_left() < pace * (trial + refit)
 
         chief = distribution.role() == "chief"
         watch = distribution.reporting(self.records, finished) if chief else nullcontext()
@@ -131,17 +132,6 @@ class _Search:
             costs.append(probe.cost(depth, images["train"], images["val"]))
         depths = presets.plan(self.preset, costs, self._time_left() - reserved)
         return {"depths": depths, "costs": costs, "evaluation_seconds": evaluation}
-
-    def _pace(self, costs: list[Cost]) -> float:
-        """How many times as long as planned the fine-tuned trials took so far, at least 1."""
-        done = [record.result for record in self.records.all() if record.result]
-        tuned = [result for result in done if result.hyperparameters.depth]
-        planned = sum(
-            costs[result.hyperparameters.depth].start
-            + result.epochs * costs[result.hyperparameters.depth].epoch
-            for result in tuned
-        )
-        return max(1.0, sum(result.seconds for result in tuned) / planned) if planned else 1.0
 
     def _expected(self, plan: dict[str, Any]) -> list[float]:
         costs, depths = plan["costs"], plan["depths"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tuning.trial import HEAD_EPOCHS_FACTOR
+from tuning.trial import HEAD_EPOCHS_FACTOR, TrialResult
 
 
 class Cost(NamedTuple):
@@ -69,7 +69,7 @@ def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ..
 
     def fits(counts: Sequence[int], refit_epochs: int) -> bool:
         trials = (count * trial_seconds(preset, costs, depth) for depth, count in enumerate(counts))
-        refit = refit_seconds(costs[len(counts) - 1], refit_epochs)
+        refit = training_seconds(costs[len(counts) - 1], refit_epochs)
         return sum(trials) + refit <= seconds
 
     counts = [wanted[0], *[1] * (len(wanted) - 1)]
@@ -94,9 +94,18 @@ def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
     return costs[depth].start + preset.epochs * (costs[depth].epoch + costs[0].epoch)
 
 
-def refit_seconds(cost: Cost, epochs: int) -> float:
-    """What a refit of so many epochs takes at a depth of this cost."""
+def training_seconds(cost: Cost, epochs: int) -> float:
+    """What a training of so many epochs takes at a depth of this cost, as a refit is one."""
     return cost.start + epochs * cost.epoch
+
+
+def pace(costs: Sequence[Cost], results: Sequence[TrialResult]) -> float:
+    """How many times as long as planned the fine-tuned trials took; at least 1, 1 without any."""
+    tuned = [result for result in results if result.hyperparameters.depth]
+    planned = sum(
+        training_seconds(costs[result.hyperparameters.depth], result.epochs) for result in tuned
+    )
+    return max(1.0, sum(result.seconds for result in tuned) / planned) if planned else 1.0
 
 
 def refit_epochs(preset: Preset, cost: Cost, seconds: float) -> int:

@@ -142,7 +142,8 @@ def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progr
 
 def _tell(store: ImageStore, progress: Progress) -> None:
     counts = store.manifest["split"].value_counts()
-    progress.say("images: " + ", ".join(f"{split} {counts[split]:,}" for split in data.SPLITS))
+    splits = ", ".join(f"{split} {counts[split]:,}" for split in data.SPLITS)
+    progress.say(f"images: {splits}; framing {store.framing}")
     for path, reason in store.broken[:_BROKEN_SHOWN]:
         progress.say(f"left out, unreadable: {path}: {reason}", style="yellow")
     if len(store.broken) > _BROKEN_SHOWN:

@@ -87,9 +87,9 @@ class Study(base_tuner.BaseTuner):
         super().on_trial_end(trial)
         ended = self.oracle.get_trial(trial.trial_id)
         if ended.status == "FAILED":
-            lines = (trial.message or ended.message or "failed").strip().splitlines()
+            reason = reason_of(trial.message or ended.message or "")
             values = dict(trial.hyperparameters.values)
-            self._records.write(TrialRecord(trial.trial_id, values, None, lines[-1]))
+            self._records.write(TrialRecord(trial.trial_id, values, None, reason))
         record = self._records.of(trial.trial_id)
         if record:
             self._on_trial(record)
@@ -137,6 +137,12 @@ def search(
         warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
         study.search(verbose=0)
     return records.all()
+
+
+def reason_of(trace: str) -> str:
+    """The exception's own line of a traceback; what follows in a long message is left out."""
+    lines = trace.rpartition("Traceback (most recent call last):")[2].splitlines()
+    return next((line for line in lines if line and not line[0].isspace()), "failed")
 
 
 def metrics_of(result: TrialResult) -> dict[str, float]:

@@ -1,4 +1,5 @@
 import math
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def test_the_plan_fits_its_time_cheap_depths_first(
     assert not Counter(depths) - Counter(full)
     assert set(depths) == set(range(max(depths) + 1))
     planned = sum(presets.trial_seconds(preset, costs, depth) for depth in depths)
-    planned += presets.refit_seconds(costs[deepest], preset.epochs)
+    planned += presets.training_seconds(costs[deepest], preset.epochs)
     assert planned <= limit or len(depths) == 1
 
 
@@ -43,6 +44,18 @@ def test_a_refit_stays_in_its_time(cost: Cost, seconds: float) -> None:
     epochs = presets.refit_epochs(preset, cost, seconds)
     assert 0 <= epochs <= preset.refit_epochs
     assert not epochs or cost.start + epochs * cost.epoch <= seconds + 1e-6
+
+
+def test_the_pace_is_what_fine_tuned_trials_took_over_their_plan() -> None:
+    costs = [Cost(1, 1), Cost(5, 10)]
+
+    def result(depth: int, epochs: int, seconds: float) -> TrialResult:
+        hp = Hyperparameters(depth, 5e-4, 0, 0.1)
+        return TrialResult(hp, 0.8, 0.9, 0.1, 0.3, epochs, seconds)
+
+    assert presets.pace(costs, [result(0, 6, 900)]) == 1
+    assert presets.pace(costs, [result(1, 2, 20)]) == 1
+    assert presets.pace(costs, [result(0, 6, 1), result(1, 2, 30), result(1, 1, 30)]) == 1.5
 
 
 class Landscape:
@@ -67,6 +80,21 @@ class _Tail:
 
     def save_weights(self, path: Path) -> None:
         path.write_bytes(self.content)
+
+
+def _fails_in_turn() -> None:
+    try:
+        raise ValueError("a shape")
+    except ValueError as error:
+        raise RuntimeError("Graph execution error:\n\nDetected at node\n  in a layer") from error
+
+
+def test_a_failure_is_told_by_the_last_exceptions_own_line() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        _fails_in_turn()
+    trace = "".join(traceback.format_exception(caught.value))
+    assert study.reason_of(trace) == "RuntimeError: Graph execution error:"
+    assert study.reason_of("") == "failed"
 
 
 @pytest.mark.parametrize("algorithm", ["bayesian", "random"])

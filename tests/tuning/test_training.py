@@ -10,7 +10,7 @@ from tuning import trial
 from tuning.examples import Batches, Examples
 from tuning.model import HeadConfig, TransferModel, pooled_statistics
 from tuning.training import Phase, fit_head
-from tuning.trial import Hyperparameters
+from tuning.trial import HEAD_EPOCHS_FACTOR, Hyperparameters, TrialResult
 from tuning.validation import DivergedError, Validation
 
 RNG = np.random.default_rng(0)
@@ -86,6 +86,26 @@ def test_a_restart_goes_on_from_trained_weights_at_half_the_rate(
         np.testing.assert_allclose(before, after, atol=1e-6)
     rate = again.optimizer.get_config()["learning_rate"]["config"]["warmup_target"]
     assert rate == pytest.approx(0.5e-9)
+
+
+def test_a_restart_runs_to_its_end(
+    model_of: Callable[[str], TransferModel], tmp_path: Path
+) -> None:
+    model = model_of("googlenet")
+    examples = separable(40, model.features)
+    statistics = pooled_statistics(examples.views[0][0])
+
+    def train(start: Path | None) -> tuple[TrialResult, keras.Model]:
+        return trial.run(
+            model, Hyperparameters(0, 1e-9, 8, 0.1), examples, examples, statistics,
+            epochs=2, patience=1, seed=0, start=start, rival=0.0,
+        )  # fmt: skip
+
+    result, head = train(None)
+    assert result.epochs < 2 * HEAD_EPOCHS_FACTOR
+    head.save_weights(tmp_path / "head.weights.h5")
+    result, _ = train(tmp_path / "head.weights.h5")
+    assert result.epochs == 2 * HEAD_EPOCHS_FACTOR
 
 
 def test_one_step_is_keras_adam_on_the_smoothed_loss(
