@@ -90,8 +90,8 @@ def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ..
 def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
     """What one trial at a depth is expected to take, its head's warm-up included."""
     if depth == 0:
-        return costs[0].start + HEAD_EPOCHS_FACTOR * preset.epochs * costs[0].epoch
-    return costs[depth].start + preset.epochs * (costs[depth].epoch + costs[0].epoch)
+        return training_seconds(costs[0], HEAD_EPOCHS_FACTOR * preset.epochs)
+    return training_seconds(costs[depth], preset.epochs) + preset.epochs * costs[0].epoch
 
 
 def training_seconds(cost: Cost, epochs: int) -> float:
