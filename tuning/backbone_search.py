@@ -92,7 +92,7 @@ class _Search:
             done = self.records.all()
             depths = plan["depths"][: len(done) + 1]
             trial = presets.trial_seconds(self.preset, costs, depths[-1])
-            refit = presets.training_seconds(costs[max(depths)], self.preset.epochs)
+            refit = presets.least_refit_seconds(costs[max(depths)])
             pace = presets.pace(costs, [record.result for record in done if record.result])
             return self._time_left() < pace * (trial + refit)
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from tuning.trial import HEAD_EPOCHS_FACTOR, TrialResult
 
+_LEAST_REFIT = 1  # epochs, on top of the trial's: depth pays more
+
 
 class Cost(NamedTuple):
     """What a training at one fine-tuning depth takes on this machine, seconds.
@@ -73,9 +75,9 @@ def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ..
         return sum(trials) + refit <= seconds
 
     counts = [wanted[0], *[1] * (len(wanted) - 1)]
-    while len(counts) > 1 and not fits(counts, preset.epochs):
+    while len(counts) > 1 and not fits(counts, _LEAST_REFIT):
         counts.pop()
-    while counts[0] > 1 and not fits(counts, preset.epochs):
+    while counts[0] > 1 and not fits(counts, _LEAST_REFIT):
         counts[0] -= 1
     plan = [*[0] * counts[0], *range(1, len(counts))]
     for depth in range(1, len(counts)):
@@ -97,6 +99,11 @@ def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
 def training_seconds(cost: Cost, epochs: int) -> float:
     """What a training of so many epochs takes at a depth of this cost, as a refit is one."""
     return cost.start + epochs * cost.epoch
+
+
+def least_refit_seconds(cost: Cost) -> float:
+    """What the shortest refit that a plan reserves time for takes at a depth of this cost."""
+    return training_seconds(cost, _LEAST_REFIT)
 
 
 def pace(costs: Sequence[Cost], results: Sequence[TrialResult]) -> float:

@@ -34,7 +34,7 @@ def test_the_plan_fits_its_time_cheap_depths_first(
     assert not Counter(depths) - Counter(full)
     assert set(depths) == set(range(max(depths) + 1))
     planned = sum(presets.trial_seconds(preset, costs, depth) for depth in depths)
-    planned += presets.training_seconds(costs[deepest], preset.epochs)
+    planned += presets.least_refit_seconds(costs[deepest])
     assert planned <= limit or len(depths) == 1
 
 
