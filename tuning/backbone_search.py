@@ -22,7 +22,7 @@ from tuning.trial_runner import REFIT, Task, TrialRunner, search_model
 from tuning.weights import Weights
 
 _EVALUATION_START = 10.0  # seconds, to make and save the whole model
-_FLOAT32_COST = 3  # times a pass in bfloat16, generously: winners are evaluated in float32
+_FLOAT32_COST = 3  # times a pass in bfloat16, generously
 
 
 def search(
@@ -121,7 +121,8 @@ class _Search:
         possible = range(min(len(self.preset.trials), self.backbone.max_depth + 1))
         probe = Probe(model, self.task.store, possible)
         held_out = images["val"] + images["test"]
-        evaluation = _EVALUATION_START + _FLOAT32_COST * probe.pass_seconds * held_out
+        factor = 1 if self.settings.precision == "float32" else _FLOAT32_COST
+        evaluation = _EVALUATION_START + factor * probe.pass_seconds * held_out
         trunk = probe.pass_seconds * (len(VIEWS) * images["train"] + images["val"])
         reserved = trunk + evaluation
         costs = [probe.cost(0, images["train"], images["val"])]
