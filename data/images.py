@@ -99,14 +99,16 @@ def _decoded(
 def to_square(image: Image.Image, size: int, framing: Framing = "stretch") -> np.ndarray:
     """The RGB `image` as uint8 [size, size, 3] in 0..255.
 
-    The filter is Pillow's bicubic, which antialiases when it shrinks; at the edge of what the
-    framing keeps (see `framed`) it reaches a little beyond.
+    The filter is Pillow's bicubic, which antialiases when it shrinks. It sees what `framed` keeps;
+    around a `face`, whose box lies between pixels, a little more.
 
     Raises:
         ValueError: the image is not RGB (see `decode`), or the framing is unknown.
     """
     if image.mode != "RGB":
         raise ValueError(f"to_square takes an RGB image, not mode {image.mode!r}: decode it first")
+    if framing == "crop":
+        image, framing = image.crop(_central_square(image.size)), "stretch"
     box = framed(image.size, framing)
     return np.array(image.resize((size, size), Image.Resampling.BICUBIC, box))
 
@@ -127,9 +129,11 @@ def framed(size: tuple[int, int], framing: Framing) -> tuple[float, float, float
     if framing == "stretch":
         return 0, 0, width, height
     if framing == "crop":
-        return _square(size, min(size), height / 2)
+        return _central_square(size)
     if framing == "face":
-        return _square(size, _FACE_SIDE * min(size), _FACE_MIDDLE * height)
+        side = _FACE_SIDE * min(size)
+        left, top = (width - side) / 2, _FACE_MIDDLE * height - side / 2
+        return left, top, left + side, top + side
     raise ValueError(f"framing={framing!r}: choose one of {', '.join(FRAMINGS)}")
 
 
@@ -198,8 +202,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
 
 
-def _square(size: tuple[int, int], side: float, middle: float) -> tuple[float, float, float, float]:
-    left, top = (size[0] - side) / 2, middle - side / 2
+def _central_square(size: tuple[int, int]) -> tuple[int, int, int, int]:
+    width, height = size
+    side = min(size)
+    left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
 
 
