@@ -79,14 +79,14 @@ def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ..
         counts.pop()
     while counts[0] > 1 and not fits(counts, _LEAST_REFIT):
         counts[0] -= 1
-    plan = [*[0] * counts[0], *range(1, len(counts))]
+    depths = [*[0] * counts[0], *range(1, len(counts))]
     for depth in range(1, len(counts)):
         for _ in range(wanted[depth] - 1):
             counts[depth] += 1
             if not fits(counts, preset.refit_epochs):
-                return tuple(plan)
-            plan.append(depth)
-    return tuple(plan)
+                return tuple(depths)
+            depths.append(depth)
+    return tuple(depths)
 
 
 def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
