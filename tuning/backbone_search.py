@@ -93,7 +93,7 @@ class _Search:
             depths = plan["depths"][: len(done) + 1]
             trial = presets.trial_seconds(self.preset, costs, depths[-1])
             refit = presets.least_refit_seconds(costs[max(depths)])
-            pace = presets.pace(costs, [record.result for record in done if record.result])
+            pace = presets.pace(self.preset, costs, [one.result for one in done if one.result])
             return self._time_left() < pace * (trial + refit)
 
         chief = distribution.role() == "chief"
@@ -136,7 +136,7 @@ class _Search:
 
     def _expected(self, plan: dict[str, Any]) -> list[float]:
         costs, depths = plan["costs"], plan["depths"]
-        refit = self.preset.refit_epochs * costs[max(depths)].epoch
+        refit = presets.training_seconds(costs[max(depths)], self.preset.refit_epochs)
         trials = (presets.trial_seconds(self.preset, costs, depth) for depth in depths)
         return [*trials, refit, plan["evaluation_seconds"]]
 

@@ -24,7 +24,7 @@ def search_space(max_depth: int) -> keras_tuner.HyperParameters:
     """The hyperparameters of a study, see `tuning.trial.Hyperparameters`."""
     space = keras_tuner.HyperParameters()
     space.Int("depth", 0, max_depth) if max_depth else space.Fixed("depth", 0)
-    space.Float("learning_rate", 5e-5, 1e-3, sampling="log", default=5e-4)
+    space.Float("learning_rate", 5e-5, 1e-3, sampling="log", default=2e-4)
     space.Choice("head_units", [0, 64, 128, 256, 512], ordered=True, default=256)
     space.Float("dropout", 0.1, 0.5, step=0.1, default=0.3)
     return space
@@ -101,8 +101,9 @@ class _Timed(keras_tuner.Oracle):
 class _Planned(_Timed):
     """Mixin: the n-th trial has the plan's n-th depth.
 
-    The first trial at a depth starts from known ground: the defaults at depths 0 and 1, the best
-    configuration so far below that. The others are the algorithm's own.
+    The first trial at a depth starts from known ground: the defaults at depth 0, then the best
+    configuration so far, of a head alone with the default rate, as its own says nothing about
+    stages. The others are the algorithm's own.
     """
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
@@ -118,10 +119,12 @@ class _Planned(_Timed):
         return self.depths[min(len(self.trials), len(self.depths) - 1)]
 
     def _known_ground(self, depth: int) -> dict[str, Any]:
+        defaults = {hp.name: hp.default for hp in self.hyperparameters.space}
         best = self.get_best_trials(1)
-        if depth > 1 and best:
-            return best[0].hyperparameters.values
-        return {hp.name: hp.default for hp in self.hyperparameters.space}
+        if not (depth and best):
+            return defaults
+        known = best[0].hyperparameters.values
+        return known if known["depth"] else {**known, "learning_rate": defaults["learning_rate"]}
 
 
 class _Random(_Planned, oracles.RandomSearchOracle):

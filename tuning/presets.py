@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tuning.trial import HEAD_EPOCHS_FACTOR, TrialResult
 
-_LEAST_REFIT = 1  # epochs, on top of the trial's: depth pays more
+_LEAST_REFIT = 2  # epochs, on top of the trial's: depth pays more
 
 
 class Cost(NamedTuple):
@@ -49,7 +49,7 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("quick", 96, (3, 1), 2, 5, 2, 15),
-        Preset("standard", 96, (8, 2, 2, 2, 1), 2, 16, 5, 58),
+        Preset("standard", 96, (8, 2, 2, 2, 1), 1, 16, 5, 58),
         Preset("full", 160, (12, 6, 4, 3, 3, 2), 6, 20, 6, None),
     )
 }
@@ -90,10 +90,8 @@ def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ..
 
 
 def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
-    """What one trial at a depth is expected to take, its head's warm-up included."""
-    if depth == 0:
-        return training_seconds(costs[0], HEAD_EPOCHS_FACTOR * preset.epochs)
-    return training_seconds(costs[depth], preset.epochs) + preset.epochs * costs[0].epoch
+    """What one trial at a depth is expected to take: its head's training, then its stages'."""
+    return _trial_seconds(preset, costs, depth, preset.epochs)
 
 
 def training_seconds(cost: Cost, epochs: int) -> float:
@@ -106,11 +104,12 @@ def least_refit_seconds(cost: Cost) -> float:
     return training_seconds(cost, _LEAST_REFIT)
 
 
-def pace(costs: Sequence[Cost], results: Sequence[TrialResult]) -> float:
+def pace(preset: Preset, costs: Sequence[Cost], results: Sequence[TrialResult]) -> float:
     """How many times as long as planned the fine-tuned trials took; at least 1, 1 without any."""
     tuned = [result for result in results if result.hyperparameters.depth]
     planned = sum(
-        training_seconds(costs[result.hyperparameters.depth], result.epochs) for result in tuned
+        _trial_seconds(preset, costs, result.hyperparameters.depth, result.epochs)
+        for result in tuned
     )
     return max(1.0, sum(result.seconds for result in tuned) / planned) if planned else 1.0
 
@@ -119,3 +118,8 @@ def refit_epochs(preset: Preset, cost: Cost, seconds: float) -> int:
     """Epochs of the winner's refit: the preset's, fewer where the time is short, down to none."""
     affordable = max(0.0, (seconds - cost.start) / max(cost.epoch, 1e-3))
     return int(min(preset.refit_epochs, affordable))
+
+
+def _trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int, epochs: int) -> float:
+    head = training_seconds(costs[0], HEAD_EPOCHS_FACTOR * preset.epochs)
+    return head + (training_seconds(costs[depth], epochs) if depth else 0.0)

@@ -38,7 +38,7 @@ LABEL_NOTICE = (
     "not a person's gender."
 )
 _BROKEN_SHOWN = 3
-_SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations
+_SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations and weights
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy", "pandas", "pillow")
 
 
@@ -255,16 +255,17 @@ def _search_all(
 ) -> dict[str, dict[str, Any]]:
     """Search each backbone in turn, with a share of the time that is left.
 
-    A large one gets more, about as much as its passes over the images take longer, so that all
-    have as long to train. Those that are cheap to run come first and leave what they don't use to
-    the others.
+    A large one gets more: a pass takes longer with its operations, a step behind the last cuts
+    with its weights. Those that are cheap to run come first and leave what they don't use to the
+    others.
     """
     names = _in_order(task.settings)
     task.progress.expect(names, clock.left)
+    sizes = {name: BACKBONES[name].gmacs * weights[name].count for name in names}
     winners: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(names):
         left = clock.left()
-        needs = [BACKBONES[other].gmacs ** _SHARE_GROWTH for other in names[number:]]
+        needs = [sizes[other] ** _SHARE_GROWTH for other in names[number:]]
         with task.progress.backbone(name, BACKBONES[name].title):
             winners[name] = search(
                 task,

@@ -18,8 +18,7 @@ BATCH = 32
 HEAD_BATCH = 128
 HEAD_RATE = 1e-3  # of the warm-up, on standardised features
 HEAD_RATE_FACTOR = 10.0
-HEAD_EPOCHS_FACTOR = 3
-_RESTART_FACTOR = 0.5  # of the rate, for weights that are trained already
+HEAD_EPOCHS_FACTOR = 6
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,12 @@ def run(
         train: activations to learn from.
         val: activations to stop and score on; the first view is used.
         statistics: mean and variance of the pooled features, float32 [C] each.
-        epochs: of the fine-tuned stages; the head alone gets HEAD_EPOCHS_FACTOR times as many.
+        epochs: of the fine-tuned stages; the head alone, at depth 0 or before them, gets
+            HEAD_EPOCHS_FACTOR times as many.
         patience: epochs without a better score before it stops.
         seed: of initial weights, order, views and dropout.
-        start: weights file of a trained tail to go on from: at half the rate, without a warm-up
-            of the head, and to the end, as it gains most when the rate has decayed.
+        start: weights file of a trained tail to go on from: without a warm-up of the head, and to
+            the end, as it gains most when the rate has decayed.
         rival: score to beat; the training stops when it no longer can.
         on_epoch: told of each epoch of the part that counts.
 
@@ -110,21 +110,22 @@ def run(
         phase = Phase(0, HEAD_BATCH, rate, head_epochs)
         fit_head(head, hp.dropout, statistics, train, val, phase, rng, watch)
 
+    head_epochs = HEAD_EPOCHS_FACTOR * epochs
     if hp.depth and start is None:
-        train_head(HEAD_RATE, epochs, Validation(val.labels, epochs, patience))
+        train_head(HEAD_RATE, head_epochs, Validation(val.labels, head_epochs, patience))
     tail = model.tail(hp.depth, head)
     if hp.depth == 0:
-        epochs *= HEAD_EPOCHS_FACTOR
-    rate = hp.learning_rate
+        epochs = head_epochs
     if start:
         tail.load_weights(start)
-        rate *= _RESTART_FACTOR
         patience, rival = epochs, None
     validation = Validation(val.labels, epochs, patience, rival, on_epoch)
     if hp.depth == 0:
-        train_head(HEAD_RATE_FACTOR * rate, epochs, validation)
+        train_head(HEAD_RATE_FACTOR * hp.learning_rate, epochs, validation)
     else:
-        fit_tail(tail, train, val, Phase(hp.depth, BATCH, rate, epochs), rng, validation)
+        fit_tail(
+            tail, train, val, Phase(hp.depth, BATCH, hp.learning_rate, epochs), rng, validation
+        )
     best = validation.best
     result = TrialResult(
         hp,

@@ -36,6 +36,11 @@ class Weights:
     layers: Arrays
     fingerprint: str
 
+    @property
+    def count(self) -> int:
+        """How many numbers they are."""
+        return sum(array.size for arrays in self.layers.values() for array in arrays)
+
 
 def load(backbone: Backbone, source: str, seed: int = 0) -> Weights:
     """Get the weights of a backbone.

@@ -1,6 +1,7 @@
 import math
 import traceback
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,15 +48,18 @@ def test_a_refit_stays_in_its_time(cost: Cost, seconds: float) -> None:
 
 
 def test_the_pace_is_what_fine_tuned_trials_took_over_their_plan() -> None:
+    preset = PRESETS["standard"]
+    head = presets.trial_seconds(preset, [Cost(1, 1)], 0)
     costs = [Cost(1, 1), Cost(5, 10)]
 
     def result(depth: int, epochs: int, seconds: float) -> TrialResult:
         hp = Hyperparameters(depth, 5e-4, 0, 0.1)
         return TrialResult(hp, 0.8, 0.9, 0.1, 0.3, epochs, seconds)
 
-    assert presets.pace(costs, [result(0, 6, 900)]) == 1
-    assert presets.pace(costs, [result(1, 2, 20)]) == 1
-    assert presets.pace(costs, [result(0, 6, 1), result(1, 2, 30), result(1, 1, 30)]) == 1.5
+    slow = [result(0, 6, 1), result(1, 2, 2 * (head + 25)), result(1, 1, 2 * (head + 15))]
+    assert presets.pace(preset, costs, [result(0, 6, 900)]) == 1
+    assert presets.pace(preset, costs, [result(1, 2, 20)]) == 1
+    assert presets.pace(preset, costs, slow) == 2
 
 
 class Landscape:
@@ -68,10 +72,13 @@ class Landscape:
         self, hyperparameters: Hyperparameters, epochs: int, name: str
     ) -> tuple[TrialResult, object]:
         self.seen.append(hyperparameters)
-        if hyperparameters.depth == 2:
-            raise RuntimeError("out of memory")
-        brier = 0.2 - 0.05 * hyperparameters.depth
+        brier = self.brier(hyperparameters)
         return TrialResult(hyperparameters, 0.8, 0.9, brier, 0.3, epochs, 0.1), _Tail()
+
+    def brier(self, hp: Hyperparameters) -> float:
+        if hp.depth == 2:
+            raise RuntimeError("out of memory")
+        return 0.2 - 0.05 * hp.depth
 
 
 class _Tail:
@@ -109,6 +116,21 @@ def test_trials_follow_the_plan_and_failures_are_recorded(algorithm: str, tmp_pa
     assert best is not None
     assert best.hyperparameters.depth == 1
     assert len({record.hyperparameters for record in records}) == len(records)
+
+
+def test_the_first_trial_at_a_depth_takes_over_what_was_found_so_far(tmp_path: Path) -> None:
+    class Valley(Landscape):
+        def brier(self, hp: Hyperparameters) -> float:
+            return 0.2 - 0.05 * hp.depth + abs(hp.head_units - 64) / 1e4 - hp.learning_rate
+
+    valley = Valley()
+    run(valley, tmp_path / "s", "random", (0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2))
+    heads, stages, deeper = valley.seen[:6], valley.seen[6:10], valley.seen[10]
+    default = heads[0].learning_rate
+    assert stages[0] == replace(min(heads, key=valley.brier), depth=1, learning_rate=default)
+    assert stages[0].head_units != heads[0].head_units
+    assert deeper == replace(min(stages, key=valley.brier), depth=2)
+    assert deeper != replace(stages[0], depth=2)
 
 
 def test_hyperband_picks_among_the_planned_depths(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_head_learns_what_can_be_learned(
     assert (answers == (val.labels == 1)).mean() == pytest.approx(result.val_accuracy)
 
 
-def test_a_restart_goes_on_from_trained_weights_at_half_the_rate(
+def test_a_restart_goes_on_from_trained_weights(
     model_of: Callable[[str], TransferModel], tmp_path: Path
 ) -> None:
     model = model_of("googlenet")
@@ -84,8 +84,6 @@ def test_a_restart_goes_on_from_trained_weights_at_half_the_rate(
     again = train(1e-9, tmp_path / "tail.weights.h5")
     for before, after in zip(trained, again.get_weights(), strict=True):
         np.testing.assert_allclose(before, after, atol=1e-6)
-    rate = again.optimizer.get_config()["learning_rate"]["config"]["warmup_target"]
-    assert rate == pytest.approx(0.5e-9)
 
 
 def test_a_restart_runs_to_its_end(
