@@ -89,9 +89,19 @@ def plan(preset: Preset, costs: Sequence[Cost], seconds: float) -> tuple[int, ..
     return tuple(depths)
 
 
-def trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int) -> float:
-    """What one trial at a depth is expected to take: its head's training, then its stages'."""
-    return _trial_seconds(preset, costs, depth, preset.epochs)
+def trial_seconds(
+    preset: Preset, costs: Sequence[Cost], depth: int, epochs: int | None = None
+) -> float:
+    """What one trial at a depth is expected to take: its head's training, then its stages'.
+
+    Args:
+        preset: epochs of a trial.
+        costs: measured, at each depth.
+        depth: of the trial.
+        epochs: of its stages, where it stopped before the preset's.
+    """
+    head = training_seconds(costs[0], HEAD_EPOCHS_FACTOR * preset.epochs)
+    return head + (training_seconds(costs[depth], epochs or preset.epochs) if depth else 0.0)
 
 
 def training_seconds(cost: Cost, epochs: int) -> float:
@@ -108,7 +118,7 @@ def pace(preset: Preset, costs: Sequence[Cost], results: Sequence[TrialResult]) 
     """How many times as long as planned the fine-tuned trials took; at least 1, 1 without any."""
     tuned = [result for result in results if result.hyperparameters.depth]
     planned = sum(
-        _trial_seconds(preset, costs, result.hyperparameters.depth, result.epochs)
+        trial_seconds(preset, costs, result.hyperparameters.depth, result.epochs)
         for result in tuned
     )
     return max(1.0, sum(result.seconds for result in tuned) / planned) if planned else 1.0
@@ -118,8 +128,3 @@ def refit_epochs(preset: Preset, cost: Cost, seconds: float) -> int:
     """Epochs of the winner's refit: the preset's, fewer where the time is short, down to none."""
     affordable = max(0.0, (seconds - cost.start) / max(cost.epoch, 1e-3))
     return int(min(preset.refit_epochs, affordable))
-
-
-def _trial_seconds(preset: Preset, costs: Sequence[Cost], depth: int, epochs: int) -> float:
-    head = training_seconds(costs[0], HEAD_EPOCHS_FACTOR * preset.epochs)
-    return head + (training_seconds(costs[depth], epochs) if depth else 0.0)
