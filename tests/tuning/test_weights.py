@@ -105,3 +105,4 @@ def test_weights_of_another_backbone_are_refused(tmp_path: Path) -> None:
 def test_random_weights_follow_the_seed() -> None:
     first, again, other = (weights.load(GOOGLENET, "none", seed) for seed in (1, 1, 2))
     assert first.fingerprint == again.fingerprint != other.fingerprint
+    assert first.count == 5_973_552  # of the paper's seven million; the classifier has the rest
