@@ -16,6 +16,7 @@ from tuning.backbones import BACKBONES
 from tuning.files import read_json, write_text
 from tuning.records import Records
 from tuning.run_folder import RunFolder
+from tuning.trial import HEAD_EPOCHS_FACTOR
 
 _MISTAKES = 24
 
@@ -63,6 +64,7 @@ def write(
         **facts,
         best=winners[best],
         labels=LABELS,
+        head_epochs_factor=HEAD_EPOCHS_FACTOR,
         leaderboard=leaderboard.to_dict("records"),
         cost_plots=plots.costs(winners),
         test_plots=[plots.roc(winners, tests), plots.reliability(winners, tests)],
