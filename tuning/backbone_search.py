@@ -70,6 +70,7 @@ class _Search:
 
     def run(self, on_trial: Callable[[], None]) -> dict[str, Any]:
         plan = self.run_trials(on_trial)
+        self._tell_left_out(len(plan["depths"]))
         origin = self._refit(plan["costs"])
         return self._finish(origin)
 
@@ -139,6 +140,12 @@ class _Search:
         refit = presets.training_seconds(costs[max(depths)], self.preset.refit_epochs)
         trials = (presets.trial_seconds(self.preset, costs, depth) for depth in depths)
         return [*trials, refit, plan["evaluation_seconds"]]
+
+    def _tell_left_out(self, planned: int) -> None:
+        left_out = planned - len(self.records.all())
+        # Hyperband takes depths of the plan, not its number of trials.
+        if left_out > 0 and self.settings.algorithm != "hyperband":
+            self.task.progress.trials_left_out(left_out, planned)
 
     def _refit(self, costs: list[Cost]) -> str:
         """Train the best trial on for longer; keep whichever is better on validation images."""

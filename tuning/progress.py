@@ -67,6 +67,10 @@ class Progress:
         best_so_far = f"best {best.val_brier:.4f}" if best else ""
         self.say(f"{title}  {figures(record.result)}  {best_so_far}{self._left()}")
 
+    def trials_left_out(self, count: int, planned: int) -> None:
+        """The time was too short for the last trials of the plan."""
+        self.say(f"  left out, so that time remains for the refit: {count} of {planned} trials")
+
     def refit_done(self, result: TrialResult, best: TrialResult) -> None:
         """The winner was trained again, longer."""
         kept = "kept" if result.val_brier < best.val_brier else "the trial's weights are kept"

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from small_search import SIZE, faces, small_task
 
-from data import ImageStore
 from tuning import metrics, quiet
 
 if TYPE_CHECKING:
     from tuning.trial_runner import Task
 
-SIZE = 64
 BATCH = 32
 
 
@@ -103,35 +101,13 @@ def prepared(devices: int, folder: Path, images: int) -> tuple[Task, Any]:
     part = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(processor, [part] * devices)
     from tuning import distribution, weights
-    from tuning.cache import TrunkCache
-    from tuning.presets import Preset
-    from tuning.progress import Progress
-    from tuning.run_folder import RunFolder, Settings
-    from tuning.trial_runner import Task
 
     with distribution.strategy():
         assert tf.distribute.get_strategy().num_replicas_in_sync == devices
-    settings = Settings(
-        "", None, "natural", None, False, ("googlenet",), "tiny", SIZE, None, "none", "bayesian", 0,
-        "float32",
-    )  # fmt: skip
-    preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)
-    cache = TrunkCache(folder / "cache", 1 << 30)
-    task = Task(RunFolder(folder / "run"), settings, preset, faces(images), cache, Progress())
-    return task, weights.load(googlenet(), "none")
+    return small_task(folder, images), weights.load(googlenet(), "none")
 
 
 def googlenet() -> Any:
     from tuning.backbones import BACKBONES
 
     return BACKBONES["googlenet"]
-
-
-def faces(train: int) -> ImageStore:
-    """Bright men and dark women in noise: `train` images to learn from, 25 each to test on."""
-    splits = ["train"] * train + ["val"] * 25 + ["test"] * 25
-    labels = np.arange(len(splits)) % 2
-    noise = np.random.default_rng(0).integers(0, 120, (len(splits), SIZE, SIZE, 3))
-    images = (noise + 100 * labels[:, None, None, None]).astype(np.uint8)
-    manifest = pd.DataFrame({"path": "", "label": labels, "identity": pd.NA, "split": splits})
-    return ImageStore(images, manifest, (), f"faces {train}", SIZE, "stretch")

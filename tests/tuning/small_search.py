@@ -1,0 +1,45 @@
+"""A search so small that a test can run it: GoogLeNet at 64 px on faces in noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from data import ImageStore
+
+if TYPE_CHECKING:
+    from tuning.trial_runner import Task
+
+SIZE = 64
+
+
+def small_task(folder: Path, images: int, console: Console | None = None) -> Task:
+    """A search of two trials, on `images` images; TensorFlow is imported here and not before."""
+    from tuning.cache import TrunkCache
+    from tuning.presets import Preset
+    from tuning.progress import Progress
+    from tuning.run_folder import RunFolder, Settings
+    from tuning.trial_runner import Task
+
+    settings = Settings(
+        "", None, "natural", None, False, ("googlenet",), "tiny", SIZE, None, "none", "bayesian", 0,
+        "float32",
+    )  # fmt: skip
+    preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)
+    cache = TrunkCache(folder / "cache", 1 << 30)
+    progress = Progress(console)
+    return Task(RunFolder(folder / "run"), settings, preset, faces(images), cache, progress)
+
+
+def faces(train: int) -> ImageStore:
+    """Bright men and dark women in noise: `train` images to learn from, 25 each to test on."""
+    splits = ["train"] * train + ["val"] * 25 + ["test"] * 25
+    labels = np.arange(len(splits)) % 2
+    noise = np.random.default_rng(0).integers(0, 120, (len(splits), SIZE, SIZE, 3))
+    images = (noise + 100 * labels[:, None, None, None]).astype(np.uint8)
+    manifest = pd.DataFrame({"path": "", "label": labels, "identity": pd.NA, "split": splits})
+    return ImageStore(images, manifest, (), f"faces {train}", SIZE, "stretch")

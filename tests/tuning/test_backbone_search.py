@@ -1,0 +1,30 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from small_search import small_task
+
+from tuning import presets, weights
+from tuning.backbone_search import search
+from tuning.backbones import BACKBONES
+from tuning.records import Records
+
+GOOGLENET = BACKBONES["googlenet"]
+
+
+def test_a_trial_that_would_eat_the_refit_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presets, "pace", lambda *_: 1e6)
+    console = Console(file=io.StringIO(), width=200)
+    task = small_task(tmp_path, 32, console)
+    start = weights.load(GOOGLENET, "none")
+    facts = search(task, GOOGLENET, start, 600.0, lambda: None)
+    records = Records(task.run.study("googlenet")).all()
+    assert [record.hyperparameters.depth for record in records] == [0]
+    assert facts["hyperparameters"]["depth"] == 0
+    text = console.file.getvalue()
+    assert "plan: 2 trials" in text
+    assert "left out, so that time remains for the refit: 1 of 2 trials" in text
+    assert "refit     depth 0" in text
