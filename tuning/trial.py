@@ -105,14 +105,14 @@ def run(
     model.restore()
     hp = hyperparameters
     head = model.head(HeadConfig(hp.head_units, hp.dropout, *statistics))
+    head_epochs = HEAD_EPOCHS_FACTOR * epochs
 
-    def train_head(rate: float, head_epochs: int, watch: Validation) -> None:
+    def train_head(rate: float, watch: Validation) -> None:
         phase = Phase(0, HEAD_BATCH, rate, head_epochs)
         fit_head(head, hp.dropout, statistics, train, val, phase, rng, watch)
 
-    head_epochs = HEAD_EPOCHS_FACTOR * epochs
     if hp.depth and start is None:
-        train_head(HEAD_RATE, head_epochs, Validation(val.labels, head_epochs, patience))
+        train_head(HEAD_RATE, Validation(val.labels, head_epochs, patience))
     tail = model.tail(hp.depth, head)
     if hp.depth == 0:
         epochs = head_epochs
@@ -121,7 +121,7 @@ def run(
         patience, rival = epochs, None
     validation = Validation(val.labels, epochs, patience, rival, on_epoch)
     if hp.depth == 0:
-        train_head(HEAD_RATE_FACTOR * hp.learning_rate, epochs, validation)
+        train_head(HEAD_RATE_FACTOR * hp.learning_rate, validation)
     else:
         fit_tail(
             tail, train, val, Phase(hp.depth, BATCH, hp.learning_rate, epochs), rng, validation
