@@ -10,11 +10,11 @@ from rich.console import Console
 
 import data
 from data import ImageStore
+from data.atomic import read_json
 from export import comparison, pareto, winner
 from export.champion import Candidate, Limits, choose, rank
 from export.winner import Exported, Source
 from inference import bundle
-from tuning.files import read_json
 from tuning.run_folder import RunError, RunFolder
 
 

@@ -8,8 +8,7 @@ their SHA-256. The export writes bundles; serving reads them and refuses what wa
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -17,6 +16,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from data import Framing
+from data.atomic import replacing_folder, write_text
 
 SCHEMA_VERSION: Literal[1] = 1
 INFO_FILE = "bundle.json"
@@ -275,7 +275,7 @@ def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
     `files` maps a name in the bundle (`model.onnx`, `MODEL_CARD.md`, …) to the file or folder
     to copy there. Raises BundleError if a format in `info` is not among them as described.
     """
-    with _replacing(folder) as new:
+    with replacing_folder(folder) as new:
         for name, source in files.items():
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, new / name)
@@ -283,24 +283,6 @@ def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
         for name in info.formats:
             Bundle(new, info).verified(name)
     return Bundle(folder, info)
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """Yield a fresh folder beside `folder` that takes its place if the block ends well."""
-    new, old = (folder.with_name(f".{folder.name}.{part}") for part in ("new", "old"))
-    for leftover in (new, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    new.mkdir(parents=True)
-    try:
-        yield new
-    except BaseException:
-        shutil.rmtree(new)
-        raise
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def read(folder: Path) -> Bundle:
@@ -314,9 +296,7 @@ def read(folder: Path) -> Bundle:
 def write_index(models: Path, champion: str, bundles: Sequence[str]) -> None:
     """Write `index.json` in one step; `bundles` are folder names in rank order."""
     index = Index(champion=champion, bundles=tuple(bundles))
-    new = models / f".{INDEX_FILE}.new"
-    new.write_text(index.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    new.replace(models / INDEX_FILE)
+    write_text(models / INDEX_FILE, index.model_dump_json(indent=2) + "\n")
 
 
 def read_index(models: Path) -> Index:

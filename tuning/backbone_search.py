@@ -9,10 +9,10 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
+from data.atomic import read_json, write_json
 from tuning import distribution, presets, study, winner
 from tuning.backbones import Backbone
 from tuning.cache import VIEWS
-from tuning.files import read_json, write_json
 from tuning.model import TransferModel
 from tuning.presets import Cost
 from tuning.probe import Probe

@@ -10,7 +10,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner import oracles
 
-from tuning.files import write_json
+from data.atomic import write_json
 from tuning.validation import OBJECTIVE
 
 ALGORITHMS = ("bayesian", "hyperband", "random")

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from filelock import FileLock
 
-from tuning.files import read_json, write_json
+from data.atomic import read_json, replacing, write_json
 from tuning.trial import Hyperparameters, TrialResult
 
 BEST_WEIGHTS = "best.weights.h5"
@@ -84,10 +84,9 @@ class Records:
             best = self.best()
             if best and best.val_brier <= result.val_brier:
                 return False
-            partial = self.folder / f"partial.{BEST_WEIGHTS}"
-            tail.save_weights(partial)
-            (self.folder / _BEST).unlink(missing_ok=True)
-            partial.replace(self.weights)
+            with replacing(self.weights) as new:
+                tail.save_weights(new)
+                (self.folder / _BEST).unlink(missing_ok=True)
             write_json(self.folder / _BEST, asdict(result))
         return True
 

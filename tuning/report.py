@@ -11,9 +11,9 @@ import jinja2
 import pandas as pd
 
 from data import LABELS, label_conflicts
+from data.atomic import read_json, write_text
 from tuning import plots
 from tuning.backbones import BACKBONES
-from tuning.files import read_json, write_text
 from tuning.records import Records
 from tuning.run_folder import RunFolder
 from tuning.trial import HEAD_EPOCHS_FACTOR

@@ -15,12 +15,12 @@ import pandas as pd
 
 import data
 from data import Dataset, ImageStore
+from data.atomic import read_json, write_json, write_text
 from tuning import distribution, report
 from tuning import weights as weight_sources
 from tuning.backbone_search import search, work
 from tuning.backbones import BACKBONES
 from tuning.cache import TrunkCache
-from tuning.files import read_json, write_json, write_text
 from tuning.presets import PRESETS
 from tuning.progress import Progress
 from tuning.run_folder import RunFolder, Settings

@@ -10,7 +10,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from data import Balance, Framing
-from tuning.files import read_json, write_json, write_text
+from data.atomic import read_json, write_json, write_text
 from tuning.records import Records, TrialRecord
 
 FORMAT = 1

@@ -15,8 +15,8 @@ from keras_tuner import errors
 from keras_tuner.engine import base_tuner
 from sklearn.exceptions import ConvergenceWarning
 
+from data.atomic import read_json, write_json
 from tuning import oracles
-from tuning.files import read_json, write_json
 from tuning.records import Records, TrialRecord, hyperparameters_of
 from tuning.trial import Hyperparameters, TrialResult
 

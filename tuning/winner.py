@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from data import attributes
-from tuning.files import write_json, write_text
+from data.atomic import replacing, write_json, write_text
 from tuning.metrics import evaluate, fit_temperature, sigmoid, subgroups, uncertainty_band
 from tuning.model import HeadConfig, TransferModel
 from tuning.records import BEST_WEIGHTS
@@ -162,7 +162,5 @@ def logit(p_man: np.ndarray) -> np.ndarray:
 
 def _save(classifier: keras.Model, run: RunFolder, backbone: str) -> None:
     path = run.winner(backbone)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"partial.{path.name}")
-    classifier.save(partial)
-    partial.replace(path)
+    with replacing(path) as new:
+        classifier.save(new)

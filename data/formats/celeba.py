@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.formats.listing import holds_images, images_in, subfolders
+from data.listing import holds_images, images_in, subfolders
 from data.manifest import DataError, Dataset, make_manifest
 
 WANTED = "CelebA (list_attr_celeba.csv or .txt with img_align_celeba/)"

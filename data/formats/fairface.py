@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from data.formats import demographics
-from data.formats.listing import existing, subfolders
 from data.labels import parse_labels
+from data.listing import existing, subfolders
 from data.manifest import DataError, Dataset, make_manifest
 
 WANTED = "FairFace (fairface_label_train.csv, fairface_label_val.csv)"

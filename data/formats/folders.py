@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.formats.listing import images_under, subfolders
 from data.labels import parse_label
+from data.listing import images_under, subfolders
 from data.manifest import Dataset, make_manifest
 
 WANTED = (

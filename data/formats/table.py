@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.formats.listing import existing
 from data.labels import parse_label, parse_labels
+from data.listing import existing
 from data.manifest import DataError, Dataset, make_manifest
 
 WANTED = "a CSV or parquet table with an image and a label column"

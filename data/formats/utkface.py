@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.formats import demographics
-from data.formats.listing import images_in, images_under, subfolders
+from data.listing import images_in, images_under, subfolders
 from data.manifest import Dataset, make_manifest
 
 WANTED = "UTKFace ([age]_[gender]_[race]_[date].jpg)"

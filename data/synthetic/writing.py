@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.formats.listing import images_in
 from data.formats.synthetic import MARKER
+from data.listing import images_in
 from data.manifest import DataError
 from data.synthetic.people import attributes, person, shot
 from data.synthetic.portrait import draw

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from data.atomic import write_json
 from tuning import plots, report, winner
-from tuning.files import write_json
 from tuning.metrics import evaluate, uncertainty_band
 from tuning.records import Records, TrialRecord
 from tuning.run_folder import RunFolder

@@ -193,7 +193,7 @@ def workers(
 def _end(choices: Choices, name: str, shown: Any, content: dict[str, Any]) -> None:
     from rich.console import Console
 
-    from tuning.files import write_json
+    from data.atomic import write_json
 
     path = choices.artifacts / "bench" / f"{name}.json"
     write_json(path, content)
