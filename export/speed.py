@@ -19,9 +19,9 @@ import numpy as np
 import psutil
 
 from export.parity import Predict, keras_predict, onnx_predict, saved_model_predict
-from inference.bench import interleaved, processor
 from inference.bundle import Speed, Timing
-from inference.session import default_threads
+from inference.machine import default_threads, processor
+from inference.timing import interleaved
 
 ROUNDS = 15
 BATCH = 16

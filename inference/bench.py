@@ -1,13 +1,10 @@
 """Time the exported models side by side, so that the figures compare."""
 
-import platform
-import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
-from typing import TypeVar, get_args
+from typing import get_args
 
 import numpy as np
 import onnxruntime as ort
@@ -15,7 +12,8 @@ from rich.table import Table
 
 from inference.bundle import Bundle, Precision, find, read_index
 from inference.classifier import Classifier
-from inference.session import default_threads
+from inference.machine import default_threads, processor
+from inference.timing import interleaved
 
 AT_EXPORT = "at export"
 
@@ -62,23 +60,7 @@ class Report:
         return table
 
 
-_Key = TypeVar("_Key", bound=Hashable)
 _Run = tuple[str, Precision, str]  # backbone, precision, runtime
-
-
-def interleaved(runs: Mapping[_Key, Callable[[], object]], rounds: int) -> dict[_Key, float]:
-    """Return the median seconds of each run; every round calls all of them once, in turn.
-
-    What slows the machine for a while then slows all of them alike. One untimed round first.
-    """
-    seconds: dict[_Key, list[float]] = {name: [] for name in runs}
-    for turn in range(rounds + 1):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: median(times) for name, times in seconds.items()}
 
 
 def bench(
@@ -148,13 +130,3 @@ def _call(run: Callable[[np.ndarray], object], bundle: Bundle, images: int) -> C
     size = bundle.info.input.size
     pixels = np.random.default_rng(0).integers(0, 256, (images, size, size, 3), np.uint8)
     return lambda: run(pixels)
-
-
-def processor() -> str:
-    """Return the processor's name as far as the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

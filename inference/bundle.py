@@ -11,11 +11,20 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+import numpy as np
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from data import Framing
+from data import Framing, decode
 from data.atomic import replacing_folder, write_text
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -23,6 +32,8 @@ INFO_FILE = "bundle.json"
 CARD_FILE = "MODEL_CARD.md"
 INDEX_FILE = "index.json"
 
+_LARGEST_CHECKS = 50_000_000  # bytes
+_LARGEST_JSON = 10_000_000  # bytes
 _EXPORT_AGAIN = "write it again with `make export`"
 
 Label = Literal["woman", "man", "uncertain"]
@@ -105,6 +116,18 @@ class Format(_Facts):
         return cls(file=path.name, sha256=digest(path), bytes=_bytes(path), **measured)
 
 
+class Checks(_Facts):
+    """Drawn images, no photos, with what each form gave for them at export.
+
+    A form that gives anything else where it is served is not the model that was exported, whatever
+    its SHA-256 says: see `inference.self_check`.
+    """
+
+    file: _Name = Field(description="PNG, the images below each other; see `Bundle.check_images`")
+    sha256: str
+    expected: dict[Precision, tuple[_Share, ...]] = Field(description="p_man of each image")
+
+
 class Attempt(_Facts):
     """One way to make INT8, and what it lost against fp32 on the validation split."""
 
@@ -153,7 +176,9 @@ class BundleInfo(_Facts):
 
     schema_version: Literal[1] = 1
     backbone: _Name
-    labels: tuple[str, str] = ("woman", "man")
+    labels: tuple[str, str] = Field(
+        default=("woman", "man"), description="the graph's output is the probability of the second"
+    )
     input: Input
     output: str = "p_man"
     temperature: float = Field(default=1.0, gt=0, description="already inside the graph")
@@ -175,6 +200,14 @@ class BundleInfo(_Facts):
     )
     speed: Speed | None = None
     audit: tuple[Gap, ...] = Field(default=(), description="the largest gaps; all: audit.csv")
+    checks: Checks | None = Field(default=None, description="missing in bundles made before them")
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_known(cls, labels: tuple[str, str]) -> tuple[str, str]:
+        if set(labels) != {"woman", "man"}:
+            raise ValueError(f"{', '.join(labels)}: this program serves woman and man")
+        return labels
 
     @model_validator(mode="after")
     def _band_holds_threshold(self) -> Self:
@@ -189,6 +222,11 @@ class Index(_Facts):
     schema_version: Literal[1] = 1
     champion: _Name
     bundles: tuple[_Name, ...]
+
+    @property
+    def ranked(self) -> tuple[str, ...]:
+        """The champion, then the others in rank order."""
+        return (self.champion, *(name for name in self.bundles if name != self.champion))
 
     @model_validator(mode="after")
     def _champion_is_listed(self) -> Self:
@@ -206,23 +244,70 @@ class Bundle:
 
     @property
     def card(self) -> str | None:
-        """The model card in Markdown, if the bundle has one."""
-        path = self.folder / CARD_FILE
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        """The model card in Markdown, if the bundle has one that can be read."""
+        try:
+            return (self.folder / CARD_FILE).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
 
     def choose(self, precision: Precision | None = None) -> Precision:
         """Return the precision to serve: the one asked for, else INT8 if it passed, else fp32.
 
-        Raises BundleError if the bundle does not have it.
+        Which of them is served when none is asked for, `inference.self_check` decides on each
+        machine anew. Raises BundleError if the bundle does not have it, or it failed its check at
+        export.
         """
+        there = self.precisions()
+        wanted = precision or next(iter(there), "fp32")
+        if wanted in there:
+            return wanted
+        if wanted in self.info.formats:
+            raise BundleError(
+                f"{self.folder}: {wanted} failed its check at export and is not served"
+            )
+        names = ", ".join(self.info.formats) or "none"
+        raise BundleError(f"{self.folder} has no {wanted} model (there: {names})")
+
+    def precisions(self) -> tuple[Precision, ...]:
+        """Return the precisions that may be served, INT8 first."""
         formats = self.info.formats
-        if precision is None:
-            int8 = formats.get("int8")
-            precision = "int8" if int8 and int8.passed else "fp32"
-        if precision not in formats:
-            there = ", ".join(formats) or "none"
-            raise BundleError(f"{self.folder} has no {precision} model (there: {there})")
-        return precision
+        return tuple(p for p in get_args(Precision) if p in formats and formats[p].passed)
+
+    def content(self, name: Precision) -> bytes:
+        """Return an ONNX file's bytes, the same ones that were checked against its SHA-256.
+
+        Raises BundleError that names the file if it is missing, cut off or changed.
+        """
+        form = self.info.formats[name]
+        return self._checked_bytes(form.file, form.sha256, form.bytes)
+
+    def check_images(self) -> np.ndarray:
+        """Return the drawn images of `info.checks`, uint8 RGB [N, size, size, 3].
+
+        Raises BundleError if there are none, or they are not those of the export.
+        """
+        checks, size = self.info.checks, self.info.input.size
+        if checks is None:
+            raise BundleError(f"{self.folder} has no check images: {_EXPORT_AGAIN}")
+        try:
+            strip = decode(self._checked_bytes(checks.file, checks.sha256))
+            return np.asarray(strip).reshape(-1, size, size, 3)
+        except ValueError:  # ImageError is one
+            raise BundleError(
+                f"{self.folder / checks.file} does not hold images of {size} pixels: "
+                f"{_EXPORT_AGAIN}"
+            ) from None
+
+    def _checked_bytes(self, file: str, sha256: str, size: int | None = None) -> bytes:
+        path = self.folder / file
+        _refuse_other_size(path, size)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"{path} cannot be read: {error.strerror}") from None
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise _changed(path)
+        return content
 
     def verified(self, name: FormatName) -> Path:
         """Return the path of a format after checking it against its SHA-256.
@@ -231,15 +316,27 @@ class Bundle:
         """
         form = self.info.formats[name]
         path = self.folder / form.file
-        if not path.exists():
-            raise BundleError(f"{path} is missing: {_EXPORT_AGAIN}")
-        if (size := _bytes(path)) < form.bytes:
-            raise BundleError(f"{path} is cut off ({size} of {form.bytes} bytes): {_EXPORT_AGAIN}")
+        _refuse_other_size(path, form.bytes)
         if digest(path) != form.sha256:
-            raise BundleError(
-                f"{path} is not the file that was exported (its SHA-256 differs): {_EXPORT_AGAIN}"
-            )
+            raise _changed(path)
         return path
+
+
+def _refuse_other_size(path: Path, expected: int | None) -> None:
+    """Refuse a file before it is read, for there is no end to how large it may be."""
+    if not path.exists():
+        raise BundleError(f"{path} is missing: {_EXPORT_AGAIN}")
+    size = _bytes(path)
+    if expected is not None and size < expected:
+        raise BundleError(f"{path} is cut off ({size} of {expected} bytes): {_EXPORT_AGAIN}")
+    if size > (_LARGEST_CHECKS if expected is None else expected):
+        raise _changed(path)
+
+
+def _changed(path: Path) -> BundleError:
+    return BundleError(
+        f"{path} is not the file that was exported (its SHA-256 differs): {_EXPORT_AGAIN}"
+    )
 
 
 def label_of(p_man: float, info: BundleInfo) -> Label:
@@ -280,8 +377,11 @@ def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, new / name)
         (new / INFO_FILE).write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        written = Bundle(new, info)
         for name in info.formats:
-            Bundle(new, info).verified(name)
+            written.verified(name)
+        if info.checks:
+            written.check_images()
     return Bundle(folder, info)
 
 
@@ -323,10 +423,12 @@ _Record = TypeVar("_Record", BundleInfo, Index)
 
 def _read_json(path: Path, model: type[_Record]) -> _Record:
     try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise ValueError
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{path} is missing: {_EXPORT_AGAIN}") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise BundleError(f"{path} cannot be read as JSON: {_EXPORT_AGAIN}") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
@@ -350,7 +452,7 @@ def _validated(model: type[_Record], content: Any, path: Path) -> _Record:
 # left out, and so is `created`, which would change its bytes from export to export.
 _FLAT = ("input", "band")
 _JSON = ("labels", "hyperparameters", "data", "weights", "versions", "metrics")
-_OUTSIDE = {"created", "formats", "quantisation", "speed", "audit"}
+_OUTSIDE = {"created", "formats", "quantisation", "speed", "audit", "checks"}
 
 
 def to_metadata(info: BundleInfo) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """From pictures to faces with a probability and a label."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +8,21 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from inference.bundle import BundleInfo, Label, Precision, find, from_metadata, label_of
+from inference.bundle import (
+    BundleError,
+    BundleInfo,
+    Label,
+    Precision,
+    find,
+    from_metadata,
+    label_of,
+    read_index,
+)
 from inference.finding import FaceFinder, Finder, Found, Region, Source
-from inference.session import open_session, warm_up
+from inference.self_check import open_served
+from inference.session import classify, open_session, warm_up
 
+_log = logging.getLogger(__name__)
 _CHUNK = 32  # images a run: larger batches are no faster on a CPU and need more memory
 
 
@@ -56,15 +68,25 @@ class Classifier:
     ) -> "Classifier":
         """Load an exported model after checking its SHA-256.
 
-        `backbone` left out is the champion; `precision` left out is INT8 where that passed its
-        check at export, else fp32; `threads` left out is the number of physical cores; `finder`
+        `backbone` left out is the champion, or the next in rank that can be used; `precision` left
+        out is INT8 where it decides as at export and is the faster one on this machine, else fp32
+        (see `inference.self_check`); `threads` left out is the number of physical cores; `finder`
         left out finds and aligns the faces, `whole_image` takes pictures that are aligned faces.
         Raises BundleError if the model is not there, or is not what was exported.
         """
-        bundle = find(Path(models), backbone)
-        precision = bundle.choose(precision)
-        session = open_session(bundle.verified(precision), threads)
-        return cls._warm(bundle.info, precision, session, finder or FaceFinder(threads))
+        folder = Path(models)
+        names = (backbone,) if backbone else read_index(folder).ranked
+        for name in names:
+            try:
+                bundle = find(folder, name)
+                served = open_served(bundle, precision, threads)
+            except BundleError as error:
+                if name == names[-1]:
+                    raise
+                _log.warning("%s; the model next in rank is used", error)
+            else:
+                break
+        return cls(bundle.info, served.precision, served.session, finder or FaceFinder(threads))
 
     @classmethod
     def from_onnx(
@@ -73,18 +95,8 @@ class Classifier:
         """Load an exported ONNX file without its bundle, by the metadata inside it."""
         session = open_session(Path(path), threads)
         info = from_metadata(session.get_modelmeta().custom_metadata_map, Path(path))
-        return cls._warm(info, None, session, finder or FaceFinder(threads))
-
-    @classmethod
-    def _warm(
-        cls,
-        info: BundleInfo,
-        precision: Precision | None,
-        session: ort.InferenceSession,
-        finder: Finder,
-    ) -> "Classifier":
         warm_up(session, info)
-        return cls(info, precision, session, finder)
+        return cls(info, None, session, finder or FaceFinder(threads))
 
     def predict(self, image: Source | str) -> list[Face]:
         """Classify the faces in one picture (a path, encoded bytes or a PIL image).
@@ -112,10 +124,12 @@ class Classifier:
         ]
 
     def classify(self, batch: np.ndarray) -> np.ndarray:
-        """Return p_man, float32 [N] in 0..1, for uint8 RGB images [N, size, size, 3]."""
-        name, output = self.info.input.name, self.info.output
+        """Return p_man, float32 [N] in 0..1, for uint8 RGB images [N, size, size, 3].
+
+        Raises BundleError if the model answers anything but a probability.
+        """
         chunks = (batch[start : start + _CHUNK] for start in range(0, len(batch), _CHUNK))
-        runs = [self.session.run([output], {name: chunk})[0].reshape(-1) for chunk in chunks]
+        runs = [classify(self.session, self.info, chunk) for chunk in chunks]
         return np.concatenate(runs) if runs else np.empty(0, np.float32)
 
     def _stacked(self, regions: Sequence[Region]) -> np.ndarray:
