@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from PIL import Image
 from data import Framing, decode, to_square
 from data.synthetic import generate
 
+FILE = "checks.png"
 COUNT = 32
 _DRAWN = 120
 _SEED = 12
 
 
+@cache
 def draw(size: int, framing: Framing) -> np.ndarray:
     """Portraits of drawn people, uint8 RGB [120, size, size, 3]; the same ones each time."""
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ from data import ImageStore
 from data.atomic import read_json
 from export import comparison, pareto, winner
 from export.champion import Candidate, Limits, choose, rank
+from export.progress import Steps
 from export.winner import Exported, Source
 from inference import bundle
 from tuning.run_folder import RunError, RunFolder
@@ -68,17 +69,7 @@ def _images(run: RunFolder, config: dict[str, Any], cache: Path) -> ImageStore:
 
 def _export(source: Source, facts: dict[str, Any], models: Path, console: Console) -> Exported:
     name = facts["backbone"]
-    with console.status(name) as status:
-        item = winner.export(
-            source, facts, models / name, lambda step: status.update(f"{name}: {step}")
-        )
-    for attempt in item.info.quantisation:
-        console.print(
-            f"{name}: INT8 by {attempt.settings} {'passed' if attempt.passed else 'failed'}: "
-            f"{100 * attempt.accuracy_lost:+.2f} points of accuracy lost, "
-            f"{attempt.changed_decisions:.2%} of decisions changed",
-            soft_wrap=True,
-        )
-    if item.candidate.precision == "fp32":
-        console.print(f"{name}: no INT8 recipe passed, fp32 is served", style="yellow")
+    steps = Steps(console, name)
+    item = winner.export(source, facts, models / name, steps)
+    steps.done()
     return item

@@ -68,13 +68,13 @@ def attempt(settings: str, labels: np.ndarray, fp32_p: np.ndarray, int8_p: np.nd
         settings: how it was quantised.
         labels: 0 or 1, [N].
         fp32_p: p_man of the model that it was made from, float [N].
-        int8_p: its own, likewise.
+        int8_p: its own, of all N images or as many as `until_refuted` looked at, float [n].
 
     Returns:
         what it lost, and whether that is little enough: at most MAX_ACCURACY_LOST of accuracy
         and MAX_CHANGED of the decisions at p_man >= 0.5. Answers that are no numbers fail.
     """
-    fp32, int8 = fp32_p >= 0.5, int8_p >= 0.5
+    labels, fp32, int8 = labels[: len(int8_p)], fp32_p[: len(int8_p)] >= 0.5, int8_p >= 0.5
     lost = float((fp32 == labels).sum() - (int8 == labels).sum()) / len(labels)
     changed = float((fp32 != int8).mean())
     passed = lost <= MAX_ACCURACY_LOST and changed <= MAX_CHANGED
@@ -87,16 +87,55 @@ def attempt(settings: str, labels: np.ndarray, fp32_p: np.ndarray, int8_p: np.nd
     )
 
 
-def in_batches(predict: Predict, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def in_batches(
+    predict: Predict,
+    images: np.ndarray,
+    rows: np.ndarray,
+    advance: Callable[[int], None] = lambda _: None,
+) -> np.ndarray:
     """p_man of some images, float [n].
 
     Args:
         predict: uint8 [n, s, s, 3] -> float32 [n, 1].
         images: uint8 [N, s, s, 3].
         rows: int [n], which of them.
+        advance: called with the number of images done since the last call.
     """
-    starts = range(0, len(rows), BATCH)
-    return np.concatenate([predict(images[rows[s : s + BATCH]]) for s in starts])[:, 0]
+    parts = []
+    for start in range(0, len(rows), BATCH):
+        batch = images[rows[start : start + BATCH]]
+        parts.append(predict(batch)[:, 0])
+        advance(len(batch))
+    return np.concatenate(parts)
+
+
+def until_refuted(
+    predict: Predict,
+    images: np.ndarray,
+    rows: np.ndarray,
+    fp32_p: np.ndarray,
+    advance: Callable[[int], None] = lambda _: None,
+) -> np.ndarray:
+    """p_man of some images like `in_batches`, but no further than `attempt` needs to refuse it.
+
+    Args:
+        predict: of the INT8 model.
+        images: uint8 [N, s, s, 3].
+        rows: int [n], which of them.
+        fp32_p: p_man of the model that it was made from, float [n].
+        advance: called with the number of images done since the last call.
+
+    Returns:
+        float [m], m = n unless more than MAX_CHANGED of the n decisions changed before.
+    """
+    parts, changed = [], 0
+    for start in range(0, len(rows), BATCH):
+        part = slice(start, start + BATCH)
+        parts.append(in_batches(predict, images, rows[part], advance))
+        changed += int(((parts[-1] >= 0.5) != (fp32_p[part] >= 0.5)).sum())
+        if changed > MAX_CHANGED * len(rows):
+            break
+    return np.concatenate(parts)
 
 
 def onnx_predict(path: Path, threads: int | None = None) -> Predict:

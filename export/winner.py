@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
 import pandas as pd
 
 from data import ImageStore
-from export import audit, card, convert, parity, quantize, speed
+from export import audit, card, check_images, convert, parity, quantize, speed
 from export.champion import Candidate
 from export.parity import Predict
+from export.progress import Advance, Steps
 from inference import bundle
-from inference.bundle import Attempt, Band, BundleInfo, Format, FormatName, Precision, Speed
+from inference.bundle import (
+    Attempt,
+    Band,
+    BundleInfo,
+    Checks,
+    Format,
+    FormatName,
+    Precision,
+    Speed,
+)
 from tuning.metrics import brier, uncertainty_band
 from tuning.run_folder import RunError, RunFolder
 
 _PACKAGES = ("keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow")
+_TITLES = {"keras": "Keras", "saved_model": "SavedModel", "fp32": "ONNX", "int8": "INT8"}
+_SPLITS = {"val": "validation", "test": "test"}
 _FILES: dict[FormatName, str] = {
     "fp32": "model.onnx",
     "int8": "model.int8.onnx",
@@ -54,9 +65,9 @@ class Source:
         """0 or 1, [n]."""
         return self.store.manifest["label"].to_numpy()[self.rows(split)]
 
-    def answers(self, predict: Predict, split: str) -> np.ndarray:
-        """p_man of a split, float [n]."""
-        return parity.in_batches(predict, self.store.images, self.rows(split))
+    def answers(self, predict: Predict, split: str, advance: Advance) -> np.ndarray:
+        """p_man of a split, float [n]; `advance` is called with the images done."""
+        return parity.in_batches(predict, self.store.images, self.rows(split), advance)
 
     def calibration_rows(self) -> np.ndarray:
         """Training images to quantise by, int [n]; the same ones each time."""
@@ -72,23 +83,21 @@ class Exported:
     info: BundleInfo
 
 
-def export(
-    source: Source, facts: dict[str, Any], folder: Path, tell: Callable[[str], None]
-) -> Exported:
+def export(source: Source, facts: dict[str, Any], folder: Path, steps: Steps) -> Exported:
     """Write the bundle of a winner.
 
     Args:
         source: of the run.
         facts: the winner's.
         folder: of the bundle, replaced when all is done.
-        tell: called with what is being done.
+        steps: shows what is being done.
 
     Raises:
         ParityError: an exported model does not answer as Keras does.
         RunError: the run's folder lacks a file.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        return _Export(source, facts, Path(scratch), tell).write(folder)
+        return _Export(source, facts, Path(scratch), steps).write(folder)
 
 
 class _Export:
@@ -98,16 +107,14 @@ class _Export:
         source: of the run.
         facts: the winner's.
         scratch: folder for what is made.
-        tell: called with what is being done.
+        steps: shows what is being done.
     """
 
-    def __init__(
-        self, source: Source, facts: dict[str, Any], scratch: Path, tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, source: Source, facts: dict[str, Any], scratch: Path, steps: Steps) -> None:
         self.source = source
         self.facts = facts
         self.scratch = scratch
-        self.tell = tell
+        self.steps = steps
         self.info = _info(source, facts)
         self.paths = {form: scratch / file for form, file in _FILES.items()}
         self.forms: dict[str, Predict] = {}
@@ -128,23 +135,25 @@ class _Export:
                 "quantisation": attempts,
                 "speed": timed,
                 "audit": audit.largest_gaps(groups),
+                "checks": self._checks(),
             }
         )
         card_file, audit_file = self.scratch / bundle.CARD_FILE, self.scratch / audit.AUDIT_FILE
         groups.to_csv(audit_file, index=False)
         card_file.write_text(card.render(info, self.facts, self.source.config, groups), "utf-8")
-        files = [card_file, audit_file, *(self.paths[form] for form in info.formats)]
+        files = [card_file, audit_file, self.scratch / check_images.FILE]
+        files += [self.paths[form] for form in info.formats]
         bundle.write(folder, info, {path.name: path for path in files})
         return Exported(self._candidate(info, served), info)
 
     def _convert(self) -> None:
-        self.tell("converting")
         winner = self.source.run.winner(self.info.backbone)
         if not winner.is_file():
             raise RunError(f"{winner} is missing: run `make tune` again with the same RUN")
-        classifier = keras.models.load_model(winner)
-        convert.to_onnx(classifier, bundle.to_metadata(self.info), self.paths["fp32"])
-        convert.to_saved_model(classifier, self.paths["saved_model"])
+        with self.steps.step("converting to ONNX and SavedModel"):
+            classifier = keras.models.load_model(winner)
+            convert.to_onnx(classifier, bundle.to_metadata(self.info), self.paths["fp32"])
+            convert.to_saved_model(classifier, self.paths["saved_model"])
         self.forms = {
             "keras": lambda batch: classifier.predict(batch, verbose=0),
             "saved_model": parity.saved_model_predict(self.paths["saved_model"]),
@@ -152,49 +161,80 @@ class _Export:
         }
 
     def _check(self) -> None:
-        for form, predict in self.forms.items():
-            self.tell(f"test images through {form}")
-            self.test[form] = self.source.answers(predict, "test")
+        for form in self.forms:
+            self.test[form] = self._answers(form, "test")
             if form != "keras":
                 name = f"{self.info.backbone} as {form}"
                 parity.compare(self.test["keras"], self.test[form], name)
-        self.tell("validation images through fp32")
-        self.val["fp32"] = self.source.answers(self.forms["fp32"], "val")
+        self.val["fp32"] = self._answers("fp32", "val")
+
+    def _answers(self, form: str, split: str) -> np.ndarray:
+        rows = len(self.source.rows(split))
+        with self.steps.step(f"{rows} {_SPLITS[split]} images through {_TITLES[form]}", rows) as up:
+            return self.source.answers(self.forms[form], split, up)
 
     def _quantise(self) -> tuple[Attempt, ...]:
         """Try recipe after recipe until one passes; INT8 is among the forms only then."""
         attempts: list[Attempt] = []
-        quantizer = quantize.Quantizer(
-            self.paths["fp32"],
-            self.source.store.images,
-            self.source.calibration_rows(),
-            self.scratch,
-        )
+        with self.steps.step("preparing for INT8"):
+            quantizer = quantize.Quantizer(
+                self.paths["fp32"],
+                self.source.store.images,
+                self.source.calibration_rows(),
+                self.scratch,
+            )
         for recipe in quantize.RECIPES:
-            self.tell(f"quantising, {recipe}")
-            quantizer.quantize(recipe, self.paths["int8"])
-            predict = parity.onnx_predict(self.paths["int8"])
-            answers = self.source.answers(predict, "val")
-            labels = self.source.labels("val")
-            attempts.append(parity.attempt(str(recipe), labels, self.val["fp32"], answers))
+            attempts.append(self._try(recipe, quantizer))
+            self.steps.say(_outcome(attempts[-1]))
             if attempts[-1].passed:
-                self.forms["int8"], self.val["int8"] = predict, answers
-                self.test["int8"] = self.source.answers(predict, "test")
+                self.test["int8"] = self._answers("int8", "test")
                 break
+        else:
+            self.steps.say("no INT8 recipe passed, fp32 is served", "yellow")
         return tuple(attempts)
 
+    def _try(self, recipe: quantize.Recipe, quantizer: quantize.Quantizer) -> Attempt:
+        """Judge a recipe by the validation images; a model that passes is one of the forms."""
+        with self.steps.step(f"INT8 by {recipe}"):
+            quantizer.quantize(recipe, self.paths["int8"])
+        predict = parity.onnx_predict(self.paths["int8"])
+        rows, labels, fp32_p = self.source.rows("val"), self.source.labels("val"), self.val["fp32"]
+        with self.steps.step(f"{len(rows)} validation images through it", len(rows)) as up:
+            images = self.source.store.images
+            answers = parity.until_refuted(predict, images, rows, fp32_p, up)
+        attempt = parity.attempt(str(recipe), labels, fp32_p, answers)
+        if attempt.passed:
+            self.forms["int8"], self.val["int8"] = predict, answers
+        return attempt
+
     def _time(self) -> Speed:
-        self.tell("measuring speed")
         paths: dict[str, Path] = {"keras": self.source.run.winner(self.info.backbone)}
         paths |= {str(form): path for form, path in self.paths.items()}
         images = self.source.store.images[self.source.rows("test")[: speed.BATCH]]
-        return speed.measure(self.forms, paths, images)
+        with self.steps.step("measuring speed"):
+            return speed.measure(self.forms, paths, images)
+
+    def _checks(self) -> Checks:
+        """Write the check images, and what the exported forms give for them."""
+        path = self.scratch / check_images.FILE
+        with self.steps.step("drawing check images"):
+            drawn = check_images.draw(self.info.input.size, self.info.input.framing)
+            everything = np.arange(len(drawn))
+            p_man = parity.in_batches(self.forms["fp32"], drawn, everything)
+            chosen = check_images.most_telling(drawn, p_man)
+            check_images.save(chosen, path)
+        expected = {
+            form: self.forms[form](chosen)[:, 0].tolist()
+            for form in get_args(Precision)
+            if form in self.forms
+        }
+        return Checks(file=path.name, sha256=bundle.digest(path), expected=expected)
 
     def _audit(self, served: Precision) -> pd.DataFrame:
-        self.tell("auditing")
         store, rows = self.source.store, self.source.rows("test")
         answers = self.test[served] >= self.info.threshold
-        return audit.audit(store.manifest, store.images, rows, answers)
+        with self.steps.step("auditing"):
+            return audit.audit(store.manifest, store.images, rows, answers)
 
     def _formats(self, timed: Speed) -> dict[FormatName, Format]:
         labels = self.source.labels("test")
@@ -219,6 +259,14 @@ class _Export:
             latency_ms=info.formats[served].latency_ms or 0.0,
             size_mb=info.formats[served].bytes / 1e6,
         )
+
+
+def _outcome(attempt: Attempt) -> str:
+    return (
+        f"INT8 by {attempt.settings} {'passed' if attempt.passed else 'failed'}: "
+        f"{100 * attempt.accuracy_lost:+.2f} points of accuracy lost, "
+        f"{attempt.changed_decisions:.2%} of {attempt.images} decisions changed"
+    )
 
 
 def _info(source: Source, facts: dict[str, Any]) -> BundleInfo:

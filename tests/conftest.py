@@ -1,4 +1,5 @@
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import settings
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
+# What models proved on this machine is remembered for each run of the tests alone.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="face-classifier-tests-")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 

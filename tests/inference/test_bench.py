@@ -66,7 +66,8 @@ def test_photos_are_timed_by_part_and_scored(
 
 
 def test_a_folder_without_photos_is_told(models: Path, tmp_path: Path) -> None:
-    arguments = ["bench", "--models", str(models), "--photos", str(tmp_path / "workshop")]
+    (tmp_path / "empty").mkdir()
+    arguments = ["bench", "--models", str(models), "--photos", str(tmp_path / "empty")]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert "no photos in" in result.stderr

@@ -165,7 +165,7 @@ def test_an_index_stays_inside_its_folder(models: Path, name: str) -> None:
 
 def test_a_failed_write_leaves_the_old_bundle(models: Path, tmp_path: Path) -> None:
     old = bundle.find(models)
-    other = save_onnx(tmp_path / "model.onnx", make_info(run="other"))
+    other = save_onnx(tmp_path / "model.onnx", make_info(run="other"), slow=True)
     with pytest.raises(BundleError, match=r"model\.onnx is not the file"):
         bundle.write(models / "resnet50", old.info, {"model.onnx": other})
     assert bundle.find(models).verified("fp32")
