@@ -92,7 +92,8 @@ def space(
     """Write a folder that can be pushed to a Hugging Face Space as it is.
 
     It holds the demo, its sources, requirements without TensorFlow, and each model in the
-    precision that is served. DIR may be a fresh clone of the Space, or one written before.
+    precisions that may be served, of which it takes the one that is faster there. DIR may be a
+    fresh clone of the Space, or one written before.
 
     Example: `python -m export space --to my-space`, then `git push` from there.
     """

@@ -9,13 +9,17 @@ import jinja2
 import pandas as pd
 
 from export import audit, parity
-from inference.bundle import BundleInfo
+from inference.bundle import BundleInfo, Precision
 
 _TEMPLATE = Path(__file__).with_name("MODEL_CARD.md.jinja")
 
 
 def render(
-    info: BundleInfo, facts: dict[str, Any], config: dict[str, Any], groups: pd.DataFrame
+    info: BundleInfo,
+    facts: dict[str, Any],
+    config: dict[str, Any],
+    groups: pd.DataFrame,
+    served: Precision,
 ) -> str:
     """Markdown for a bundle.
 
@@ -23,7 +27,8 @@ def render(
         info: the bundle's facts, with its formats.
         facts: the winner's, from the run.
         config: the run's `config.json`.
-        groups: the table of `export.audit.audit`.
+        groups: the table of `export.audit.audit`, on the form that is served.
+        served: that form.
     """
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -34,6 +39,7 @@ def render(
         facts=facts,
         config=config,
         origin=_origin(info, config["settings"]["weights"]),
+        served=served,
         groups=groups.to_dict("records"),
         known_identities=bool(len(groups)) and (groups["identities"] < groups["images"]).any(),
         minimum=audit.MINIMUM,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from data import ImageStore
 from data.atomic import read_json
 from export import comparison, pareto, winner
 from export.champion import Candidate, Limits, choose, rank
+from export.parity import ParityError
 from export.progress import Steps
 from export.winner import Exported, Source
 from inference import bundle
@@ -39,17 +41,26 @@ def export_run(
         what was exported, best first.
 
     Raises:
-        RunError: the run is not finished or not readable.
-        ParityError: an exported model does not answer as Keras does.
+        RunError: the run is not finished or not readable, or `models` holds somebody's files.
+        ParityError: an exported model does not answer as Keras does; the others are there.
         LimitsError: no model is within the limits (the bundles are there, without a champion).
     """
     metrics, config = read_json(run.metrics), read_json(run.config)
     if not metrics or not config:
         raise RunError(f"{run.path} holds no finished run: run `make tune` first")
+    _refuse_foreign(models, metrics["winners"])
     console = Console(highlight=False)
     console.print(f"Run {run.name} to {models}", style="bold", soft_wrap=True)
     source = Source(run, config, _images(run, config, cache), target_accuracy)
-    exported = [_export(source, facts, models, console) for facts in metrics["winners"].values()]
+    exported, failures = [], []
+    for facts in metrics["winners"].values():
+        try:
+            exported.append(_export(source, facts, models, console))
+        except ParityError as error:
+            console.print(f"  {error}", style="red", soft_wrap=True)
+            failures.append(error)
+    if not exported:
+        raise failures[0]
     ranked = rank([item.candidate for item in exported])
     exported.sort(key=lambda item: ranked.index(item.candidate))
     champion: Candidate | None = None
@@ -59,7 +70,22 @@ def export_run(
     finally:
         pareto.plot(ranked, champion, limits, models / pareto.PLOT_FILE)
         comparison.report(exported, champion, models, console)
+    if failures:
+        raise failures[0]
     return exported
+
+
+def _refuse_foreign(models: Path, names: Iterable[str]) -> None:
+    """Overwrite nothing but what an export wrote, and say so before the work is done."""
+    written_before = any(models.glob(f"*/{bundle.INFO_FILE}"))
+    files = (bundle.INDEX_FILE, comparison.COMPARISON_FILE, pareto.PLOT_FILE)
+    foreign = [models / file for file in files if (models / file).exists() and not written_before]
+    foreign += [models / name for name in names if not bundle.may_be_replaced(models / name)]
+    if foreign:
+        raise RunError(
+            f"{foreign[0]} was not written by an export and is not replaced: move it away, or give "
+            "MODELS=<another folder>"
+        )
 
 
 def _images(run: RunFolder, config: dict[str, Any], cache: Path) -> ImageStore:

@@ -72,13 +72,13 @@ def _replace_tree(source: Path, target: Path) -> None:
 
 
 def _copy_served(item: Bundle, folder: Path) -> None:
-    """The one precision that is served, and what says what it is."""
-    served = item.choose()
-    info = item.info.model_copy(update={"formats": {served: item.info.formats[served]}})
-    model = item.verified(served)
-    card = item.folder / bundle.CARD_FILE
-    files = [model, card] if card.is_file() else [model]
-    bundle.write(folder, info, {path.name: path for path in files})
+    """The precisions that may be served, of which the Space takes the one that is best there."""
+    formats = {form: item.info.formats[form] for form in item.precisions()}
+    info = item.info.model_copy(update={"formats": dict(formats)})
+    files = [item.verified(form) for form in formats]
+    files += [item.folder / bundle.CARD_FILE]
+    files += [item.folder / info.checks.file] if info.checks else []
+    bundle.write(folder, info, {path.name: path for path in files if path.is_file()})
 
 
 def _requirements() -> list[str]:

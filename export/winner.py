@@ -17,7 +17,7 @@ from export import audit, card, check_images, convert, parity, quantize, speed
 from export.champion import Candidate
 from export.parity import Predict
 from export.progress import Advance, Steps
-from inference import bundle
+from inference import bundle, self_check
 from inference.bundle import (
     Attempt,
     Band,
@@ -126,8 +126,8 @@ class _Export:
         self._convert()
         self._check()
         attempts = self._quantise()
-        served: Precision = "int8" if "int8" in self.forms else "fp32"
         timed = self._time()
+        served = self._served(timed)
         groups = self._audit(served)
         info = self.info.model_copy(
             update={
@@ -140,7 +140,8 @@ class _Export:
         )
         card_file, audit_file = self.scratch / bundle.CARD_FILE, self.scratch / audit.AUDIT_FILE
         groups.to_csv(audit_file, index=False)
-        card_file.write_text(card.render(info, self.facts, self.source.config, groups), "utf-8")
+        text = card.render(info, self.facts, self.source.config, groups, served)
+        card_file.write_text(text, "utf-8")
         files = [card_file, audit_file, self.scratch / check_images.FILE]
         files += [self.paths[form] for form in info.formats]
         bundle.write(folder, info, {path.name: path for path in files})
@@ -213,6 +214,13 @@ class _Export:
         images = self.source.store.images[self.source.rows("test")[: speed.BATCH]]
         with self.steps.step("measuring speed"):
             return speed.measure(self.forms, paths, images)
+
+    def _served(self, timed: Speed) -> Precision:
+        """The form that this machine serves."""
+        if "int8" not in self.forms:
+            return "fp32"
+        timings = timed.timings
+        return self_check.faster(timings["int8"].latency_ms, timings["fp32"].latency_ms)
 
     def _checks(self) -> Checks:
         """Write the check images, and what the exported forms give for them."""

@@ -370,8 +370,11 @@ def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
     """Put a complete bundle at `folder`, or leave what was there.
 
     `files` maps a name in the bundle (`model.onnx`, `MODEL_CARD.md`, …) to the file or folder
-    to copy there. Raises BundleError if a format in `info` is not among them as described.
+    to copy there. Raises BundleError if a format in `info` is not among them as described, or
+    `folder` holds anything but a bundle.
     """
+    if not may_be_replaced(folder):
+        raise BundleError(f"{folder} holds files that are no bundle: they are not replaced")
     with replacing_folder(folder) as new:
         for name, source in files.items():
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
@@ -383,6 +386,13 @@ def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
         if info.checks:
             written.check_images()
     return Bundle(folder, info)
+
+
+def may_be_replaced(folder: Path) -> bool:
+    """Whether a bundle can be put at `folder` without a loss: it is one, is empty or not there."""
+    if not folder.exists():
+        return True
+    return folder.is_dir() and ((folder / INFO_FILE).is_file() or not any(folder.iterdir()))
 
 
 def read(folder: Path) -> Bundle:

@@ -60,9 +60,9 @@ def open_served(bundle: Bundle, precision: Precision | None, threads: int | None
     if precision:
         return _opened(bundle, bundle.choose(precision), threads)
     forms, key = _candidates(bundle), _speed_key(bundle, threads)
-    faster = _recall(key)
-    if faster in forms:
-        forms = (faster, *(form for form in forms if form != faster))
+    known = _recall(key)
+    if known in forms:
+        forms = (known, *(form for form in forms if form != known))
         return next(_opening(bundle, forms, threads))
     served = list(_opening(bundle, forms, threads))
     if len(served) == 1:
@@ -141,8 +141,13 @@ def _faster(bundle: Bundle, served: Sequence[Served]) -> Served:
     image = np.zeros((1, size, size, 3), np.uint8)
     runs = {one.precision: partial(classify, one.session, bundle.info, image) for one in served}
     seconds = interleaved(runs, _ROUNDS)
-    chosen: Precision = "int8" if seconds["int8"] <= MARGIN * seconds["fp32"] else "fp32"
+    chosen = faster(seconds["int8"], seconds["fp32"])
     return next(one for one in served if one.precision == chosen)
+
+
+def faster(int8: float, fp32: float) -> Precision:
+    """Return the form to serve if both are correct, by the time that each takes."""
+    return "int8" if int8 <= MARGIN * fp32 else "fp32"
 
 
 def _speed_key(bundle: Bundle, threads: int | None) -> str:

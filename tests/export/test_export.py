@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -14,10 +15,12 @@ import pytest
 from PIL import Image
 
 from export import parity, quantize, speed, winner
+from export.champion import Limits
 from export.convert import to_onnx
+from export.exporter import export_run
 from export.quantize import Quantizer, Recipe
-from inference import BundleError, Classifier, bundle, whole_image
-from tuning.run_folder import RunFolder
+from inference import BundleError, Classifier, bundle, self_check, whole_image
+from tuning.run_folder import RunError, RunFolder
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +48,8 @@ def test_the_comparison_and_the_plot_lie_beside_the_bundles(exported: Path) -> N
     table = pd.read_csv(exported / "comparison.csv")
     assert table["champion"].tolist() == [True]
     assert table["pareto_front"].tolist() == [True]
-    assert table["served"].tolist() == ["int8"]
+    latency = table["int8_latency_ms"][0] / table["fp32_latency_ms"][0]
+    assert table["served"].tolist() == ["int8" if latency <= self_check.MARGIN else "fp32"]
     with Image.open(exported / "pareto.png") as plot:
         assert plot.width > 500
 
@@ -73,7 +77,8 @@ def test_the_card_comes_from_the_files_of_the_run(exported: Path, small_run: Run
         "not a person's gender",
         f"{100 * facts['test']['accuracy']:.2f} %",
         "| Eyeglasses: yes | 40 |",
-        "ONNX INT8 (served)",
+        "| ONNX INT8",
+        " (served) |",
         "| minmax |",
     ):
         assert words in card
@@ -191,7 +196,8 @@ def test_a_damaged_int8_model_is_refused_by_name(
 ) -> None:
     damage(copied / "vgg16" / "model.int8.onnx")
     with pytest.raises(BundleError, match=r"vgg16/model\.int8\.onnx .*make export"):
-        Classifier.load(copied, finder=whole_image)
+        Classifier.load(copied, precision="int8", finder=whole_image)
+    assert Classifier.load(copied, finder=whole_image).precision == "fp32"
 
 
 def test_an_older_schema_is_refused_with_the_way_out(copied: Path) -> None:
@@ -221,3 +227,42 @@ def test_a_share_that_makes_no_sense_is_refused(setting: str, tmp_path: Path) ->
     )
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {name}=")
+
+
+@pytest.mark.parametrize("name", ["index.json", "comparison.csv", "pareto.png", "vgg16/notes.txt"])
+def test_nothing_is_overwritten_that_no_export_wrote(
+    small_run: RunFolder, tmp_path: Path, name: str
+) -> None:
+    foreign = tmp_path / "mine" / name
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("years of work")
+    with pytest.raises(RunError, match=r"was not written by an export .*MODELS="):
+        export_run(small_run, tmp_path / "mine", tmp_path / "cache", Limits())
+    assert foreign.read_text() == "years of work"
+    assert [path for path in (tmp_path / "mine").rglob("*") if path.is_file()] == [foreign]
+
+
+def test_a_model_that_differs_does_not_stop_the_others(
+    small_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(Path(shutil.copytree(small_run.path, tmp_path / "run")))
+    winners = json.loads(run.metrics.read_text())["winners"]
+    for path in (run.winner("vgg16"), run.predictions("vgg16")):
+        shutil.copyfile(path, path.with_name(path.name.replace("vgg16", "vgg19")))
+    second = winners["vgg16"] | {"backbone": "vgg19"}
+    run.metrics.write_text(json.dumps({"winners": winners | {"vgg19": second}}))
+    convert = winner.convert.to_onnx
+
+    def to_onnx(classifier: keras.Model, metadata: dict, path: Path) -> None:
+        if "vgg16" in metadata["backbone"]:
+            weights = classifier.layers[-1].get_weights()
+            classifier.layers[-1].set_weights([0 * weights[0], weights[1]])
+            convert(classifier, metadata, path)
+            classifier.layers[-1].set_weights(weights)
+        else:
+            convert(classifier, metadata, path)
+
+    monkeypatch.setattr(winner.convert, "to_onnx", to_onnx)
+    with pytest.raises(parity.ParityError, match="vgg16 as fp32 differs"):
+        export_run(run, tmp_path / "models", tmp_path / "cache", Limits())
+    assert bundle.find(tmp_path / "models").info.backbone == "vgg19"

@@ -33,8 +33,9 @@ def test_the_folder_is_complete_and_small(folder: Path, exported: Path) -> None:
     settings = dict(line.split(": ", 1) for line in front.strip().splitlines())
     assert settings["sdk"] == "gradio" and settings["app_file"] == "app.py"
     found = bundle.find(folder / "models")
-    assert set(found.info.formats) == {bundle.find(exported).choose()}
-    assert found.verified(found.choose()).is_file()
+    assert set(found.info.formats) == {"fp32", "int8"}
+    assert found.verified("fp32").is_file() and found.verified("int8").is_file()
+    assert len(found.check_images()) == 32
     assert not list(folder.rglob("saved_model")) and not list(folder.rglob("__pycache__"))
 
 

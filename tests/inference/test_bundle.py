@@ -172,6 +172,15 @@ def test_a_failed_write_leaves_the_old_bundle(models: Path, tmp_path: Path) -> N
     test_no_hidden_leftovers(models)
 
 
+def test_a_folder_of_somebody_is_not_replaced(models: Path, tmp_path: Path) -> None:
+    (models / "mine").mkdir()
+    (models / "mine" / "thesis.tex").write_text("years of work")
+    info = make_info("mine")
+    with pytest.raises(BundleError, match="mine holds files that are no bundle"):
+        bundle.write(models / "mine", info, {})
+    assert (models / "mine" / "thesis.tex").read_text() == "years of work"
+
+
 def test_a_written_bundle_replaces_the_old_one(models: Path, tmp_path: Path) -> None:
     info = make_info("resnet50", run="second")
     file = save_onnx(tmp_path / "model.onnx", info)
