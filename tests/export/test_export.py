@@ -207,6 +207,18 @@ def test_an_older_schema_is_refused_with_the_way_out(copied: Path) -> None:
         bundle.find(copied)
 
 
+@pytest.mark.parametrize("change", ["p_man", "row"])
+def test_a_record_that_does_not_hold_is_not_trusted(
+    small_run: RunFolder, tmp_path: Path, change: str
+) -> None:
+    run = RunFolder(Path(shutil.copytree(small_run.path, tmp_path / "run")))
+    table = pd.read_csv(run.predictions("vgg16"))
+    table[change] = table[change].to_numpy()[::-1]
+    table.to_csv(run.predictions("vgg16"), index=False)
+    [item] = export_run(run, tmp_path / "models", tmp_path / "cache", Limits())
+    assert item.info.formats["fp32"].accuracy == 1.0  # by Keras anew: else parity had failed
+
+
 def test_a_run_without_predictions_is_refused(small_run: RunFolder, tmp_path: Path) -> None:
     folder = RunFolder(Path(shutil.copytree(small_run.path, tmp_path / "run")))
     folder.predictions("vgg16").unlink()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.champion import Candidate, Limits, LimitsError, choose, pareto_front, rank
-from export.parity import ParityError, attempt, compare
+from export.parity import BATCH, ParityError, attempt, compare, until_refuted
 
 FIGURES = st.tuples(st.floats(0.5, 1), st.floats(1, 100), st.floats(1, 200))
 
@@ -82,3 +82,22 @@ def test_answers_that_are_no_numbers_fail() -> None:
 def test_a_changed_decision_fails_parity_however_small() -> None:
     with pytest.raises(ParityError, match="1 of 2 decisions changed"):
         compare(np.array([0.49999, 0.9]), np.array([0.50001, 0.9]), "vgg16 as fp32")
+
+
+@given(st.sets(st.integers(0, 999), max_size=60))
+def test_the_verdict_is_the_same_as_after_all_images(wrong: set[int]) -> None:
+    int8_p = SURE.copy()
+    int8_p[list(wrong)] = 1 - int8_p[list(wrong)]
+    seen: list[int] = []
+    images = np.arange(1000)  # an image is its number here
+    answers = until_refuted(
+        lambda batch: int8_p[batch][:, None], images, images, SURE, advance=seen.append
+    )
+    assert sum(seen) == len(answers)
+    assert answers.tolist() == int8_p[: len(answers)].tolist()
+    tried = attempt("minmax", LABELS, SURE, answers)
+    assert tried.images == len(answers)
+    assert tried.passed == attempt("minmax", LABELS, SURE, int8_p).passed
+    too_many = sorted(wrong)[10] if len(wrong) > 10 else None
+    if too_many is not None:
+        assert len(answers) <= too_many + BATCH
