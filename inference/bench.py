@@ -1,21 +1,23 @@
 """Time the exported models side by side, so that the figures compare."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import onnxruntime as ort
 from rich.table import Table
 
-from inference.bundle import Bundle, Precision, find, read_index
+from inference.bundle import Bundle, BundleError, Precision, find, read_index
 from inference.classifier import Classifier
 from inference.machine import default_threads, processor
 from inference.timing import interleaved
 
 AT_EXPORT = "at export"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,20 +72,25 @@ def bench(
 
     OpenVINO runs the same files beside onnxruntime if it is installed.
 
-    `backbone` left out measures all. Raises BundleError if there are none or one is damaged.
+    `backbone` left out measures all; a form that cannot be served here is left out with a warning.
+    Raises BundleError if there are none.
     """
     names = [backbone] if backbone else read_index(models).bundles
     bundles = {name: find(models, name) for name in names}
     runs: dict[_Run, Callable[[np.ndarray], object]] = {}
     for name, bundle in bundles.items():
-        for precision in get_args(Precision):
-            if precision not in bundle.info.formats:
+        for precision in bundle.precisions():
+            try:
+                classifier = Classifier.load(models, name, precision, threads)
+            except BundleError as error:
+                _log.warning("left out: %s", error)
                 continue
-            classifier = Classifier.load(models, name, precision, threads)
             runs[name, precision, "onnxruntime"] = classifier.classify
             if find_spec("openvino"):
                 path = bundle.verified(precision)
                 runs[name, precision, "openvino"] = _openvino(path, threads or default_threads())
+    if not runs:
+        raise BundleError(f"no model in {models} can be served here")
     latency, slow = (
         interleaved({key: _call(run, bundles[key[0]], n) for key, run in runs.items()}, rounds)
         for n in (1, batch)

@@ -6,7 +6,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from inference.__main__ import app
-from inference.bench import interleaved
+from inference.timing import interleaved
 
 
 def test_rounds_are_interleaved_and_the_first_is_not_timed() -> None:
@@ -33,6 +33,20 @@ def test_every_model_and_precision_is_measured(models: Path, tmp_path: Path) -> 
     ]
     assert all(row["latency_ms"] > 0 and row["throughput"] > 0 for row in rows)
     assert "resnet50" in result.stdout
+
+
+def test_a_damaged_form_is_left_out(models: Path, tmp_path: Path) -> None:
+    (models / "resnet50" / "model.int8.onnx").write_bytes(b"broken")
+    out = tmp_path / "bench.json"
+    arguments = ["bench", "--models", models, "--rounds", 1, "--json", out]
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(out.read_text())["rows"]
+    assert [(row["backbone"], row["precision"]) for row in rows] == [
+        ("resnet50", "fp32"),
+        ("vgg16", "int8"),
+        ("vgg16", "fp32"),
+    ]
 
 
 def test_without_models_it_says_what_to_run(tmp_path: Path) -> None:
