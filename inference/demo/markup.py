@@ -13,7 +13,7 @@ from data import decode_reduced
 from inference.annotation import annotate
 from inference.bundle import Band, Bundle
 from inference.classifier import Face
-from inference.demo.answers import Answer, facts
+from inference.demo.answers import Answer, Models, facts
 from inference.outputs import FIELDS, Row
 
 _SHOWN = 100  # rows of a batch; all are in the CSV
@@ -24,18 +24,24 @@ _PERCEIVED = (
 )
 
 
-def header(bundles: Sequence[Bundle]) -> str:
-    """Return the title, with a warning if models learned from drawn faces."""
-    drawn = [bundle.folder.name for bundle in bundles if bundle.info.synthetic]
-    banner = (
-        f'<p class="banner" role="note"><b>Trained on drawn faces:</b> {", ".join(drawn)}. '
-        "This shows that the program works; on photos of people the answers mean nothing.</p>"
-        if drawn
-        else ""
-    )
+def header(models: Models) -> str:
+    """Return the title, with a warning if models learned from drawn faces or are left out."""
+    drawn = [bundle.folder.name for bundle in models.bundles if bundle.info.synthetic]
+    banners = []
+    if drawn:
+        banners.append(
+            f"<b>Trained on drawn faces:</b> {', '.join(drawn)}. This shows that the program "
+            "works; on photos of people the answers mean nothing."
+        )
+    if models.left_out:
+        banners.append(
+            f"<b>Damaged and left out:</b> {', '.join(models.left_out)}. The first model here is "
+            f"{models.names[0]}; the server's log says more."
+        )
+    notes = "".join(f'<p class="banner" role="note">{banner}</p>' for banner in banners)
     return f"""<header><h1>Face classifier</h1>
 <p>Would annotators have labelled these faces woman or man, and how sure is the model?</p>
-{banner}</header>"""
+{notes}</header>"""
 
 
 def empty(text: str) -> str:
