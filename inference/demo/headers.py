@@ -12,7 +12,7 @@ _HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"permissions-policy": b"camera=(self), microphone=(), geolocation=()",
 }
-_SCRIPT = re.compile(rb"<script\b[^>]*>(.+?)</script>", re.DOTALL | re.IGNORECASE)
+_SCRIPT = re.compile(rb"<script\b[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 
 # Gradio sets styles inline; its plots (Vega) and its HTML component compile their templates.
 _RULES = {
@@ -44,6 +44,7 @@ def inline_scripts(html: bytes) -> list[str]:
     return [
         base64.b64encode(hashlib.sha256(script).digest()).decode()
         for script in _SCRIPT.findall(html)
+        if script
     ]
 
 
