@@ -80,6 +80,8 @@ class CheckedBlocks(gr.Blocks):
             return self._uploads.one(sent)
         if isinstance(block, gr.File):
             return self._uploads.many(sent)
+        if isinstance(block, gr.Dataset) and sent not in range(len(block.samples or [])):
+            raise RefusedError("there is no such example")
         if not isinstance(sent, _PLAIN):
             raise RefusedError("a text or a number was expected here")
         return sent

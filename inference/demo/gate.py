@@ -20,10 +20,10 @@ _READ = re.compile(
     r"/|/(config|logout|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?)/?"
     r"|/(assets|static|svelte)/.+"
     rf"|{_API}/(info|openapi\.json|theme\.css|app_id|user|login_check|startup-events)/?"
-    rf"|{_API}/(heartbeat/[^/]+|queue/(data|status)|upload_progress|call/[^/]+/[^/]+|file=.+)"
+    rf"|{_API}/(heartbeat/[\w.-]+|queue/(data|status)|upload_progress|call/[\w.-]+/[\w.-]+|file=.+)"
 )
 _WRITTEN = re.compile(
-    rf"/login/?|{_API}/(upload|queue/join|cancel|reset|(call|call/v2|run|api)/[^/]+)/?"
+    rf"/login/?|{_API}/(upload|queue/join|cancel|reset|(call|call/v2|run|api)/[\w.-]+)/?"
 )
 _NAMES = {"GET": _READ, "HEAD": _READ, "POST": _WRITTEN}
 
