@@ -1,13 +1,16 @@
 """Gradio's blocks and queue, in which all that visitors send is checked before a handler runs."""
 
 import asyncio
+import re
 from typing import Any, Literal
+from weakref import WeakSet
 
 import fastapi
 import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, Queue
+from gradio.server_messages import EventMessage, ProcessCompletedMessage
 
 from inference.demo.answers import RefusedError, told
 from inference.demo.log import note_failure
@@ -19,6 +22,7 @@ WAITING = 32
 WAITING_OF_ONE = 16
 """Requests of one client that may wait or run; of batches there may be one."""
 
+_SESSION = re.compile(r"[\w-]{1,100}", re.ASCII)
 _PLAIN = (str, int, float, type(None))
 _FAILED = "The server cannot do this: something in it failed, and its log says where."
 
@@ -93,6 +97,7 @@ class FairQueue(Queue):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._admission = asyncio.Lock()
+        self._answered: WeakSet[Event] = WeakSet()
 
     async def push(
         self, body: PredictBodyInternal, request: fastapi.Request, username: str | None
@@ -101,6 +106,8 @@ class FairQueue(Queue):
         function = self.blocks.fns.get(-1 if body.fn_index is None else body.fn_index)
         if not function:
             return False, "There is no such function.", "error"
+        if not _SESSION.fullmatch(body.session_hash or "none"):
+            return False, "A session's name is made of letters and digits.", "error"
         async with self._admission:
             own = [
                 event
@@ -117,11 +124,21 @@ class FairQueue(Queue):
                 return False, "One batch at a time: let the one before finish first.", "error"
             return await super().push(body, request, username)
 
+    def send_message(self, event: Event, event_message: EventMessage) -> None:
+        """Send a message; after the answer the client may ask anew at once."""
+        if isinstance(event_message, ProcessCompletedMessage):
+            self._answered.add(event)
+        super().send_message(event, event_message)
+
+    def compute_analytics_summary(self, records: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Count nothing: Gradio's dashboard is not served."""
+        return {}
+
     def _unfinished(self) -> list[Event]:
-        waiting = [
-            event for one in self.event_queue_per_concurrency_id.values() for event in one.queue
-        ]
-        return waiting + [event for job in self.active_jobs for event in job or ()]
+        queues = self.event_queue_per_concurrency_id.values()
+        waiting = [event for queue in queues for event in queue.queue]
+        running = [event for job in self.active_jobs for event in job or ()]
+        return [event for event in waiting + running if event not in self._answered]
 
 
 def _address(request: fastapi.Request) -> str:
