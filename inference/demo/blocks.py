@@ -41,6 +41,7 @@ class CheckedBlocks(gr.Blocks):
     def __init__(self, uploads: Uploads, **settings: Any) -> None:
         super().__init__(**settings)
         self._uploads = uploads
+        self.space_id = None  # on a Space, the page would fetch that site's header and fonts
 
     def with_queue(self) -> "CheckedBlocks":
         """Let every call wait its turn; none can go round the queue, and no client can fill it."""

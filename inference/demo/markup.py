@@ -135,8 +135,8 @@ def _batch_row(row: Row) -> str:
     return f"<tr>{name}<td>{number}</td><td>{p_man:.1%}</td><td>{row['label']}</td></tr>"
 
 
-def comparison(picture: Path, answers: Sequence[Answer]) -> str:
-    """Return every model's answer for each face of a picture."""
+def comparison(picture: Path, answers: Sequence[Answer], models: Models) -> str:
+    """Return every model's answer for each face of a picture, and which models gave none."""
     faces = answers[0].faces
     heads = "".join(f"<th>Face {face.face + 1}</th>" for face in faces)
     rows = "".join(
@@ -144,13 +144,16 @@ def comparison(picture: Path, answers: Sequence[Answer]) -> str:
         f"{''.join(map(_cell, one.faces))}<td>{one.milliseconds['classify']:.1f}</td></tr>"
         for one in answers
     )
+    given = {one.backbone for one in answers}
+    silent = [one.folder.name for one in models.bundles if one.info.backbone not in given]
+    missing = f"<p>Damaged and left out: {', '.join(silent)}.</p>" if silent else ""
     return f"""<div class="answer" role="status">
 <h3>{_count(faces)}</h3>{marked(picture, faces)}
 <div class="scroll" tabindex="0" role="region" aria-label="answers of all models">
 <table class="figures"><thead><tr><th>Model</th>{heads}<th>ms</th></tr></thead>
 <tbody>{rows}</tbody></table></div>
 <p class="small">The captions in the picture are the first model's. %: probability of man. ms: to
-classify all faces of the picture.</p>{_PERCEIVED}</div>"""
+classify all faces of the picture.</p>{missing}{_PERCEIVED}</div>"""
 
 
 def _cell(face: Face) -> str:

@@ -127,7 +127,7 @@ def _compare_tab(models: Models, examples: list[str]) -> None:
     def show(picture: Upload | None) -> str:
         if picture is None:
             return markup.empty(_START)
-        return markup.comparison(picture.path, answers.compare(picture.path, models))
+        return markup.comparison(picture.path, answers.compare(picture.path, models), models)
 
     def compare(picture: Upload | None) -> list[dict[str, Any]]:
         """Ask all exported models about one picture: a list of answers as of /classify."""

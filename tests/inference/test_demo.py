@@ -263,6 +263,8 @@ def browser() -> Iterator[webdriver.Chrome]:
             "disable-component-update",
             "disable-sync",
             "no-first-run",
+            "use-fake-ui-for-media-stream",
+            "use-fake-device-for-media-stream",
             "window-size=1280,900",
             f"user-data-dir={profile}",
         ):
@@ -348,6 +350,35 @@ def test_photos_in_a_browser(
     page.upload("photo-picture", text)
     page.shows("photo", "The picture cannot be used")
     assert str(tmp_path) not in page.browser.page_source
+    page.no_errors()
+
+
+@pytest.mark.browser
+def test_an_example_and_the_plot_in_a_browser(page: Page) -> None:
+    """What Gradio itself loads, under the content security policy."""
+    page.browser.find_element(By.CSS_SELECTOR, ".gallery-item").click()
+    page.shows("photo", "5 faces")
+    page.open("Compare")
+    WebDriverWait(page.browser, 20).until(
+        lambda browser: browser.find_elements(By.CSS_SELECTOR, "#plot canvas, #plot svg.marks")
+    )
+    page.no_errors()
+
+
+@pytest.mark.browser
+def test_a_picture_is_taken_in_a_browser(page: Page) -> None:
+    """The browser has a camera that shows a test picture."""
+
+    def press(button: str) -> None:
+        WebDriverWait(page.browser, 20).until(
+            lambda browser: browser.find_elements(By.XPATH, button)
+        )[0].click()
+
+    place = "//*[@id='photo-picture']//button"
+    press(f"{place}[contains(@aria-label, 'camera')]")
+    press(f"{place}[contains(., 'Access Webcam')]")
+    press(f"{place}[@aria-label='capture photo']")
+    page.shows("photo", "No face found")
     page.no_errors()
 
 

@@ -630,7 +630,10 @@ def test_another_damaged_model_leaves_the_comparison(
     damage(models, "vgg16", "model.int8.onnx", b"damaged")
     found = Models.read(models)
     assert found.names == ["resnet50", "vgg16"], "it is loaded when it is first asked for"
-    assert [answer.backbone for answer in compare(draw("a.png", "red"), found)] == ["resnet50"]
+    picture = draw("a.png", "red")
+    answers = compare(picture, found)
+    assert [answer.backbone for answer in answers] == ["resnet50"]
+    assert "left out: vgg16" in markup.comparison(picture, answers, found)
     assert "vgg16" in capsys.readouterr().err
 
 
