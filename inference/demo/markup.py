@@ -178,8 +178,8 @@ def models(bundles: Sequence[Bundle]) -> str:
     ]
     html = pd.DataFrame(rows).to_html(index=False, border=0, classes="figures")
     return f"""<div class="scroll" tabindex="0" role="region" aria-label="models">{html}</div>
-<p class="small">The first is the champion. Speed as measured when the model was exported: one
-face at a time, and 16 together.</p>"""
+<p class="small">The first answers where none is chosen. Speed as measured when the model was
+exported: one face at a time, and 16 together.</p>"""
 
 
 def _number(value: float | None, form: str) -> str:

@@ -107,7 +107,8 @@ async def _sweeping(uploads: Uploads, app: FastAPI) -> AsyncIterator[None]:  # n
     async def sweep() -> None:
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_SWEEPS)
-            await asyncio.to_thread(uploads.sweep)
+            with suppress(OSError):  # a folder that goes while it is read: next time
+                await asyncio.to_thread(uploads.sweep)
 
     task = asyncio.create_task(sweep())
     yield
@@ -166,7 +167,8 @@ def _server(app: FastAPI, proxies: str | None) -> uvicorn.Server:
 
 def _welcome(host: str, port: int, hosts: Hosts) -> str:
     if not hosts.everywhere:
-        return f"Open http://{host}:{port} in a browser; Ctrl+C stops the server."
+        name = f"[{hosts.address}]" if ":" in hosts.address else host
+        return f"Open http://{name}:{port} in a browser; Ctrl+C stops the server."
     names = ", ".join(sorted(hosts.named)) or "none yet"
     return (
         f"Open http://localhost:{port} in a browser, from other machines this one's IP address; "
