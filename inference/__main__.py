@@ -125,7 +125,9 @@ def predict(
 def demo(
     models: Models = _MODELS,
     host: Annotated[
-        str, typer.Option(envvar="HOST", help="Address to listen on; 0.0.0.0 is everyone.")
+        # Not HOST: conda and some shells set that by themselves, to the machine's kind or name.
+        str,
+        typer.Option(envvar="DEMO_HOST", help="Address to listen on; 0.0.0.0 is everyone."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535)] = 7860,
     user: Annotated[
@@ -140,6 +142,16 @@ def demo(
             show_default=False,
         ),
     ] = None,
+    allowed_hosts: Annotated[
+        str,
+        typer.Option(
+            envvar="ALLOWED_HOSTS",
+            metavar="NAMES",
+            help="Names, besides localhost and addresses, by which visitors reach the page, with "
+            "commas between: faces.example.org,*.lan",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Open a web page for photos, many files at once, and all models side by side.
 
@@ -151,7 +163,8 @@ def demo(
     with _user_errors():
         from inference.demo.server import serve
 
-        serve(models, host, port, (user, password) if user and password else None)
+        login = (user, password) if user and password else None
+        serve(models, host, port, login, allowed_hosts.split(","))
 
 
 @app.command()

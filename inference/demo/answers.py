@@ -1,15 +1,15 @@
 """What the page and its API answer, free of Gradio."""
 
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from data import Framing, ImageError
 from inference.bundle import Bundle, BundleError, Precision, read, read_index
 from inference.classifier import Classifier, Face
+from inference.demo.log import note
 from inference.finding import Found
 from inference.outputs import Row
 from inference.predict import Outcome, outcomes
@@ -41,29 +41,46 @@ class Answer:
 
 @dataclass(frozen=True)
 class Models:
-    """The exported models, the champion first; each is loaded when it is first asked for."""
+    """The exported models, the champion first, or the next in rank that can be used.
+
+    The first is loaded at once, each other one when it is first asked for. `left_out` are the
+    names of those that cannot be used, in rank order.
+    """
 
     folder: Path
     bundles: list[Bundle]
+    left_out: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, folder: Path) -> "Models":
-        """Read the bundles; one that is damaged is reported and passed over.
+        """Read the bundles; those that are damaged are reported and passed over.
 
         Raises BundleError if none can be used.
         """
         index = read_index(folder)
-        bundles = []
-        for name in sorted(index.bundles, key=lambda name: name != index.champion):
+        ranked = sorted(index.bundles, key=lambda name: name != index.champion)
+        models = cls(folder, [])
+        for name in ranked:
             try:
-                bundles.append(read(folder / name))
+                models._add(name)
             except BundleError as error:
-                print(f"passed over: {error}", file=sys.stderr)
-        if not bundles:
+                models.left_out.append(name)
+                note(f"passed over: {error}")
+        if not models.bundles:
             raise BundleError(
-                f"none of the models in {folder} can be read: run `make export` again"
+                f"none of the models in {folder} can be used: run `make export` again"
             )
-        return cls(folder, bundles)
+        if models.names[0] != index.champion:
+            note(f"the champion {index.champion} is replaced by {models.names[0]}, next in rank")
+        return models
+
+    def _add(self, name: str) -> None:
+        """Add a model; the one that answers when none is chosen must be seen to work."""
+        bundle = read(self.folder / name)
+        precision = bundle.choose()
+        if not self.bundles:
+            _load(self.folder, name, precision)
+        self.bundles.append(bundle)
 
     @property
     def names(self) -> list[str]:
@@ -88,6 +105,21 @@ class Models:
         if precision not in bundle.info.formats or precision not in PRECISIONS:
             raise RefusedError("this model was not exported in that precision")
         return _load(self.folder, name, cast(Precision, precision))
+
+    def usable(self) -> list[Classifier]:
+        """Load all models but those that turn out to be damaged, which are reported.
+
+        Raises BundleError if all are.
+        """
+        loaded = []
+        for name in self.names:
+            try:
+                loaded.append(self.load(name))
+            except BundleError as error:
+                note(f"passed over: {error}")
+        if not loaded:
+            raise BundleError(f"none of the models in {self.folder} can be used any more")
+        return loaded
 
 
 _loaded: dict[tuple[Path, str, Precision], Classifier] = {}
@@ -120,11 +152,12 @@ def _answered(classifier: Classifier, found: Found) -> Answer:
 def compare(picture: Path, models: Models) -> list[Answer]:
     """Ask every model, in the precision that it is served in, about one picture.
 
-    Raises data.ImageError if it cannot be read, BundleError if a model is damaged.
+    A model that turns out to be damaged is reported and passed over.
+    Raises data.ImageError if the picture cannot be read, BundleError if no model can be used.
     """
     found: dict[tuple[int, Framing], Found] = {}
     answers = []
-    for classifier in map(models.load, models.names):
+    for classifier in models.usable():
         wanted = classifier.info.input
         key = (wanted.size, wanted.framing)
         if key not in found:
@@ -177,7 +210,7 @@ def facts(bundle: Bundle) -> dict[str, Any]:
 def told(error: ImageError | BundleError | RefusedError) -> str:
     """What the visitor is told; a model's trouble (with its path) goes to the server's log."""
     if isinstance(error, BundleError):
-        print(error, file=sys.stderr)
+        note(str(error))
         return "This model cannot be used; the server's log says why."
     if isinstance(error, RefusedError):
         return f"{str(error)[0].upper()}{str(error)[1:]}."

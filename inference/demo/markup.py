@@ -13,7 +13,7 @@ from data import decode_reduced
 from inference.annotation import annotate
 from inference.bundle import Band, Bundle
 from inference.classifier import Face
-from inference.demo.answers import Answer, facts
+from inference.demo.answers import Answer, Models, facts
 from inference.outputs import FIELDS, Row
 
 _SHOWN = 100  # rows of a batch; all are in the CSV
@@ -24,18 +24,24 @@ _PERCEIVED = (
 )
 
 
-def header(bundles: Sequence[Bundle]) -> str:
-    """Return the title, with a warning if models learned from drawn faces."""
-    drawn = [bundle.folder.name for bundle in bundles if bundle.info.synthetic]
-    banner = (
-        f'<p class="banner" role="note"><b>Trained on drawn faces:</b> {", ".join(drawn)}. '
-        "This shows that the program works; on photos of people the answers mean nothing.</p>"
-        if drawn
-        else ""
-    )
+def header(models: Models) -> str:
+    """Return the title, with a warning if models learned from drawn faces or are left out."""
+    drawn = [bundle.folder.name for bundle in models.bundles if bundle.info.synthetic]
+    banners = []
+    if drawn:
+        banners.append(
+            f"<b>Trained on drawn faces:</b> {', '.join(drawn)}. This shows that the program "
+            "works; on photos of people the answers mean nothing."
+        )
+    if models.left_out:
+        banners.append(
+            f"<b>Damaged and left out:</b> {', '.join(models.left_out)}. The first model here is "
+            f"{models.names[0]}; the server's log says more."
+        )
+    notes = "".join(f'<p class="banner" role="note">{banner}</p>' for banner in banners)
     return f"""<header><h1>Face classifier</h1>
 <p>Would annotators have labelled these faces woman or man, and how sure is the model?</p>
-{banner}</header>"""
+{notes}</header>"""
 
 
 def empty(text: str) -> str:
@@ -129,8 +135,8 @@ def _batch_row(row: Row) -> str:
     return f"<tr>{name}<td>{number}</td><td>{p_man:.1%}</td><td>{row['label']}</td></tr>"
 
 
-def comparison(picture: Path, answers: Sequence[Answer]) -> str:
-    """Return every model's answer for each face of a picture."""
+def comparison(picture: Path, answers: Sequence[Answer], models: Models) -> str:
+    """Return every model's answer for each face of a picture, and which models gave none."""
     faces = answers[0].faces
     heads = "".join(f"<th>Face {face.face + 1}</th>" for face in faces)
     rows = "".join(
@@ -138,13 +144,16 @@ def comparison(picture: Path, answers: Sequence[Answer]) -> str:
         f"{''.join(map(_cell, one.faces))}<td>{one.milliseconds['classify']:.1f}</td></tr>"
         for one in answers
     )
+    given = {one.backbone for one in answers}
+    silent = [one.folder.name for one in models.bundles if one.info.backbone not in given]
+    missing = f"<p>Damaged and left out: {', '.join(silent)}.</p>" if silent else ""
     return f"""<div class="answer" role="status">
 <h3>{_count(faces)}</h3>{marked(picture, faces)}
 <div class="scroll" tabindex="0" role="region" aria-label="answers of all models">
 <table class="figures"><thead><tr><th>Model</th>{heads}<th>ms</th></tr></thead>
 <tbody>{rows}</tbody></table></div>
 <p class="small">The captions in the picture are the first model's. %: probability of man. ms: to
-classify all faces of the picture.</p>{_PERCEIVED}</div>"""
+classify all faces of the picture.</p>{missing}{_PERCEIVED}</div>"""
 
 
 def _cell(face: Face) -> str:
@@ -169,8 +178,8 @@ def models(bundles: Sequence[Bundle]) -> str:
     ]
     html = pd.DataFrame(rows).to_html(index=False, border=0, classes="figures")
     return f"""<div class="scroll" tabindex="0" role="region" aria-label="models">{html}</div>
-<p class="small">The first is the champion. Speed as measured when the model was exported: one
-face at a time, and 16 together.</p>"""
+<p class="small">The first answers where none is chosen. Speed as measured when the model was
+exported: one face at a time, and 16 together.</p>"""
 
 
 def _number(value: float | None, form: str) -> str:

@@ -14,35 +14,31 @@ from data import ImageError
 from inference.bundle import Bundle, BundleError
 from inference.demo import answers, markup
 from inference.demo.answers import Models, RefusedError
+from inference.demo.blocks import CheckedBlocks
 from inference.demo.examples import draw_examples
-
-QUEUE = 32
-"""Requests that may wait; more are refused at once."""
-
-SECONDS_KEPT = 300
-"""Uploads older than this are deleted."""
+from inference.demo.uploads import SECONDS_BETWEEN_SWEEPS, SECONDS_KEPT, Upload, Uploads
 
 _ONE_MODEL = "model"  # events of this group run one at a time: a run uses all cores already
 _REFUSALS = (ImageError, BundleError, RefusedError)
 _START = "Upload, paste or take a picture to see the answer."
 _ABOUT = Path(__file__).with_name("about.md")
 
-Upload = dict[str, Any] | None
 
-
-def build(folder: Path, examples: Path) -> gr.Blocks:
+def build(folder: Path, examples: Path, uploads: Uploads) -> gr.Blocks:
     """Make the page for the bundles in `folder`. Raises BundleError if none can be used.
 
-    `examples` is a folder for the example pictures, which are drawn.
+    `examples` is a folder for the example pictures, which are drawn; what visitors send lies in
+    `uploads`.
     """
     models = Models.read(folder)
     pictures = draw_examples(examples)
-    with gr.Blocks(
+    with CheckedBlocks(
+        uploads,
         title="Face classifier",
         analytics_enabled=False,
-        delete_cache=(SECONDS_KEPT, SECONDS_KEPT),
+        delete_cache=(SECONDS_BETWEEN_SWEEPS, SECONDS_KEPT),
     ) as page:
-        gr.HTML(markup.header(models.bundles))
+        gr.HTML(markup.header(models))
         with gr.Tab("Photo"):
             _photo_tab(models, pictures)
         with gr.Tab("Batch"):
@@ -51,25 +47,25 @@ def build(folder: Path, examples: Path) -> gr.Blocks:
             _compare_tab(models, pictures)
         with gr.Tab("About"):
             _about_tab(models.bundles)
-    return page.queue(max_size=QUEUE)
+    return page.with_queue()
 
 
 def _photo_tab(models: Models, examples: list[str]) -> None:
-    def show(picture: Upload, backbone: str, precision: str) -> str:
+    def show(picture: Upload | None, backbone: str, precision: str) -> str:
         if picture is None:
             return markup.empty(_START)
         classifier = models.load(backbone, precision)
-        answer = answers.classify(_path(picture), classifier)
-        return markup.answer(_path(picture), answer, classifier.info.band)
+        answer = answers.classify(picture.path, classifier)
+        return markup.answer(picture.path, answer, classifier.info.band)
 
-    def classify(picture: Upload, backbone: str, precision: str) -> dict[str, Any]:
+    def classify(picture: Upload | None, backbone: str, precision: str) -> dict[str, Any]:
         """Find the faces in a picture and classify them with one model.
 
         Returns backbone, precision, milliseconds by part, and faces from left to right: box in
         pixels, detection_score, p_man (calibrated probability of the label "man") and label
         (woman, man or uncertain).
         """
-        return asdict(answers.classify(_path(picture), models.load(backbone, precision)))
+        return asdict(answers.classify(_sent(picture), models.load(backbone, precision)))
 
     with gr.Row(equal_height=False):
         with gr.Column():
@@ -84,11 +80,11 @@ def _photo_tab(models: Models, examples: list[str]) -> None:
 
 
 def _batch_tab(models: Models) -> None:
-    def named(files: list[dict[str, Any]] | None) -> list[tuple[str, Path]]:
-        return [(file.get("orig_name") or "picture", Path(file["path"])) for file in files or []]
+    def named(files: list[Upload]) -> list[tuple[str, Path]]:
+        return [(file.name, file.path) for file in files]
 
     def show(
-        files: list[dict[str, Any]] | None,
+        files: list[Upload],
         backbone: str,
         precision: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio asks for it
@@ -100,9 +96,7 @@ def _batch_tab(models: Models) -> None:
 
         return markup.batch(answers.classify_batch(named(files), classifier, advance))
 
-    def classify_batch(
-        files: list[dict[str, Any]] | None, backbone: str, precision: str
-    ) -> list[dict[str, Any]]:
+    def classify_batch(files: list[Upload], backbone: str, precision: str) -> list[dict[str, Any]]:
         """Find and classify the faces in many pictures: one row a face.
 
         The rows have the columns of `python -m inference predict`; a picture without a face, or
@@ -130,14 +124,14 @@ def _batch_tab(models: Models) -> None:
 
 
 def _compare_tab(models: Models, examples: list[str]) -> None:
-    def show(picture: Upload) -> str:
+    def show(picture: Upload | None) -> str:
         if picture is None:
             return markup.empty(_START)
-        return markup.comparison(_path(picture), answers.compare(_path(picture), models))
+        return markup.comparison(picture.path, answers.compare(picture.path, models), models)
 
-    def compare(picture: Upload) -> list[dict[str, Any]]:
+    def compare(picture: Upload | None) -> list[dict[str, Any]]:
         """Ask all exported models about one picture: a list of answers as of /classify."""
-        return [asdict(answer) for answer in answers.compare(_path(picture), models)]
+        return [asdict(answer) for answer in answers.compare(_sent(picture), models)]
 
     with gr.Row(equal_height=False):
         with gr.Column():
@@ -258,7 +252,7 @@ def _on(
             return markup.failure(answers.told(error))
 
     # preprocess=False: Pillow reads the upload in `data.decode`, which takes what people have and
-    # says what is wrong with the rest; Gradio still checks that the file is an upload.
+    # says what is wrong with the rest. `CheckedBlocks` checks that it is an upload.
     gr.on(
         triggers,
         shown,
@@ -293,8 +287,7 @@ def _serve(function: Callable[..., Any], inputs: list[Any]) -> None:
     )
 
 
-def _path(picture: Upload) -> Path:
-    path = (picture or {}).get("path")
-    if not path:
+def _sent(picture: Upload | None) -> Path:
+    if picture is None:
         raise RefusedError("no picture was sent")
-    return Path(path)
+    return picture.path

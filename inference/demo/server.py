@@ -1,35 +1,36 @@
-"""Serving the page within bounds: who may reach it, how much they may send, what is left behind."""
+"""Serving the page: to whom, within which bounds, and what is left behind."""
 
 import asyncio
 import os
 import signal
+import socket
 import sys
-import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+import uvicorn
+from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from inference.demo.bounds import MAX_UPLOAD, Bounds
+from inference.demo.connections import BoundedProtocol
+from inference.demo.gate import Gate
+from inference.demo.headers import SafeHeaders
+from inference.demo.hosts import Hosts
+from inference.demo.logins import Login
 from inference.demo.page import build
+from inference.demo.quiet import Quiet
+from inference.demo.temporary import own_folder
+from inference.demo.uploads import SECONDS_BETWEEN_SWEEPS, Uploads
 from inference.finding import FaceFinder
 
-MAX_UPLOAD = 20_000_000
-"""Bytes of a picture at most."""
-
-MAX_BODY = 500_000_000
-"""Bytes of one request at most: a batch of pictures comes in one."""
-
-SECONDS_TO_SEND = 60
-"""A request whose next part takes longer than this is dropped."""
-
-_HEADERS = {
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-    b"permissions-policy": b"camera=(self), microphone=(), geolocation=()",
-}
-_NO_FRAMES = {b"x-frame-options": b"SAMEORIGIN"}
 _CSS = Path(__file__).with_name("demo.css")
+_SECONDS_TO_END = 2  # for answers under way when the server is stopped
+_CONNECTIONS = 500
 
 
 def serve(
@@ -37,82 +38,142 @@ def serve(
     host: str,
     port: int,
     login: tuple[str, str] | None = None,
-    embeddable: bool = False,
+    allowed_hosts: Iterable[str] = (),
+    framed_by: Iterable[str] = (),
+    proxies: str | None = None,
 ) -> None:
-    """Serve the page until interrupted.
+    """Serve the page until it is interrupted, and leave no picture behind.
 
-    `login` is the user and password to ask for; `embeddable` lets other sites show the page in a
-    frame. Raises BundleError without models or detector, OSError without the port.
+    Args:
+        models: folder that the export wrote.
+        host: address to listen on.
+        port: port to listen on.
+        login: user and password to ask for.
+        allowed_hosts: names, besides this machine's own, by which visitors reach the page.
+        framed_by: origins whose pages may show this one in a frame.
+        proxies: networks of proxies before the server, e.g. "10.0.0.0/8,172.16.0.0/12", whose word
+            counts for who the client is. Left out: what FORWARDED_ALLOW_IPS says, else 127.0.0.1.
+
+    Raises:
+        BundleError: there is no model that can be used, or no detector.
+        OSError: the server cannot listen there.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _stop_on(signal.SIGTERM, lambda *_: sys.exit(0))
+    _stop_on(_SIGHUP, lambda *_: sys.exit(0))
     FaceFinder().loaded()
-    with tempfile.TemporaryDirectory(prefix="face-demo-") as temporary:
-        uploads, examples = Path(temporary, "uploads"), Path(temporary, "examples")
-        os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # nothing is left when the server stops
+    hosts = Hosts.of(host, allowed_hosts)
+    with _listening(host, port) as listener, own_folder() as temporary:
+        uploads, examples = Uploads(temporary / "uploads"), temporary / "examples"
+        os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
         examples.mkdir()
-        page = build(models, examples)
-        page.launch(
-            server_name=host,
-            server_port=port,
-            share=False,
-            quiet=True,
-            run_history=False,
-            auth=login,
-            max_file_size=MAX_UPLOAD,
-            footer_links=["api"],
-            theme=_theme(),
-            css_paths=_CSS,
-            app_kwargs={"middleware": [Middleware(Bounds, embeddable=embeddable)]},
-            prevent_thread_lock=True,
+        page = build(models, examples, uploads)
+        uploads.keep_what_is_there()
+        headers = Middleware(SafeHeaders, framed_by=" ".join(["'self'", *framed_by]))
+        bounds = [headers, Middleware(Quiet), Middleware(Bounds), Middleware(Gate, hosts, uploads)]
+        app = FastAPI(middleware=bounds, lifespan=partial(_sweeping, uploads), openapi_url=None)
+        _mount(app, page, login)
+        print(_welcome(host, port, hosts), flush=True)
+        with suppress(KeyboardInterrupt):
+            _server(app, proxies).run([listener])
+
+
+_SIGHUP = getattr(signal, "SIGHUP", None)  # not on Windows
+
+
+def _stop_on(number: int | None, stop: Any) -> None:
+    """Stop on a signal, unless whoever started the server had it ignored, as nohup does."""
+    if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, stop)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family, *_, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
+        listener = socket.create_server(
+            address[:2], family=family, backlog=_CONNECTIONS, dualstack_ipv6=both
         )
-        print(f"Open http://{host}:{port} in a browser; Ctrl+C stops the server.", flush=True)
-        page.block_thread()
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
+    with listener:
+        yield listener
 
 
-class Bounds:
-    """ASGI middleware: requests that are too large or too slow end; answers get safe headers."""
+@asynccontextmanager
+async def _sweeping(uploads: Uploads, app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(SECONDS_BETWEEN_SWEEPS)
+            with suppress(OSError):  # a folder that goes while it is read: next time
+                await asyncio.to_thread(uploads.sweep)
 
-    def __init__(self, app: ASGIApp, embeddable: bool = False) -> None:
-        self._app = app
-        self._headers = _HEADERS if embeddable else _HEADERS | _NO_FRAMES
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                there = {name.lower() for name, _ in message.get("headers", [])}
-                new = [header for header in self._headers.items() if header[0] not in there]
-                message["headers"] = [*message.get("headers", []), *new]
-            await send(message)
-
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > MAX_BODY:
-            await guarded({"type": "http.response.start", "status": 413, "headers": []})
-            return await guarded({"type": "http.response.body", "body": b"too large\n"})
-        return await self._app(scope, _bounded(receive), guarded)
+    task = asyncio.create_task(sweep())
+    yield
+    task.cancel()
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Receive a request's body; one that is too large or too slow counts as broken off."""
-    received, complete = 0, False
+def _mount(app: FastAPI, page: gr.Blocks, login: tuple[str, str] | None) -> None:
+    gr.mount_gradio_app(
+        app,
+        page,
+        "/",
+        auth=Login(*login).check if login else None,
+        max_file_size=MAX_UPLOAD,
+        footer_links=["api"],
+        theme=_theme(),
+        css_paths=_CSS,
+        show_error=False,
+        run_history=False,
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        enable_monitoring=False,
+    )
 
-    async def next_part() -> Message:
-        nonlocal received, complete
-        if complete:  # what comes after the body is the end of the connection: no limit on that
-            return await receive()
-        try:
-            async with asyncio.timeout(SECONDS_TO_SEND):
-                message = await receive()
-        except TimeoutError:
-            return {"type": "http.disconnect"}
-        received += len(message.get("body", b""))
-        complete = not message.get("more_body", False)
-        return message if received <= MAX_BODY else {"type": "http.disconnect"}
 
-    return next_part
+class _Server(uvicorn.Server):
+    """Uvicorn, which also ends in good order when its terminal is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        _stop_on(_SIGHUP, self._end)
+        with super().capture_signals():
+            yield
+
+    def _end(self, *_: object) -> None:
+        self.should_exit = True
+
+
+def _server(app: FastAPI, proxies: str | None) -> uvicorn.Server:
+    class Protocol(BoundedProtocol):
+        waiting_of_one = None if proxies else BoundedProtocol.waiting_of_one
+
+    config = uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=proxies,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_SECONDS_TO_END,
+    )
+    return _Server(config)
+
+
+def _welcome(host: str, port: int, hosts: Hosts) -> str:
+    if not hosts.everywhere:
+        name = f"[{hosts.address}]" if ":" in hosts.address else host
+        return f"Open http://{name}:{port} in a browser; Ctrl+C stops the server."
+    names = ", ".join(sorted(hosts.named)) or "none yet"
+    return (
+        f"Open http://localhost:{port} in a browser, from other machines this one's IP address; "
+        f"by name only those in ALLOWED_HOSTS ({names}). Ctrl+C stops the server."
+    )
 
 
 def _theme() -> gr.Theme:

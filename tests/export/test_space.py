@@ -1,3 +1,4 @@
+import http.client
 import json
 import socket
 import subprocess
@@ -46,7 +47,13 @@ def test_the_app_starts_and_answers(folder: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "app.py"],
         cwd=folder,
-        env={"PORT": str(port), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        env={
+            "PORT": str(port),
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "SPACE_HOST": "me-faces.hf.space",
+            "SPACE_ID": "me/faces",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -55,6 +62,17 @@ def test_the_app_starts_and_answers(folder: Path) -> None:
             assert answer.status == 200
             assert "X-Frame-Options" not in answer.headers
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            policy = answer.headers["Content-Security-Policy"]
+            assert "frame-ancestors 'self' https://huggingface.co" in policy
+        for name, status in {"me-faces.hf.space": 200, "evil.hf.space": 403}.items():
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            origin = {"Host": name, "Origin": f"https://{name}", "X-Forwarded-Proto": "https"}
+            connection.request("GET", "/config", headers=origin)
+            answer = connection.getresponse()
+            assert answer.status == status
+            config = answer.read().decode()
+            assert status != 200 or json.loads(config)["root"] == "https://me-faces.hf.space"
+            connection.close()
     finally:
         process.terminate()
         process.wait(30)

@@ -1,22 +1,18 @@
 import json
-import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
-import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
+from demo_server import Server, free_port, start, wait_until_up
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -30,34 +26,8 @@ from inference import Classifier
 from inference.demo.answers import RefusedError, classify_batch
 from inference.outputs import HEADER
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-
-
-@dataclass(frozen=True)
-class Server:
-    process: subprocess.Popen
-    url: str
-    temp: Path
-
-
-def start(models: Path, temp: Path, port: int, **more: str) -> subprocess.Popen:
-    settings = {"PORT": str(port), "MODELS": str(models), "TMPDIR": str(temp)} | more
-    return subprocess.Popen(
-        [sys.executable, "-m", "inference", "demo"],
-        cwd=ROOT,
-        env=os.environ | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +46,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert process.returncode == 0
     left = [path for path in temp.rglob("*") if path.is_file()]
     assert not left, "uploads, or the session file of onnxruntime's telemetry"
-
-
-def wait_until_up(server: Server) -> None:
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and server.process.poll() is None:
-        try:
-            return urlopen(server.url, timeout=5).close()
-        except URLError:
-            time.sleep(0.2)
-    pytest.fail("the demo did not start")
 
 
 @pytest.fixture(scope="module")
@@ -303,6 +263,8 @@ def browser() -> Iterator[webdriver.Chrome]:
             "disable-component-update",
             "disable-sync",
             "no-first-run",
+            "use-fake-ui-for-media-stream",
+            "use-fake-device-for-media-stream",
             "window-size=1280,900",
             f"user-data-dir={profile}",
         ):
@@ -388,6 +350,35 @@ def test_photos_in_a_browser(
     page.upload("photo-picture", text)
     page.shows("photo", "The picture cannot be used")
     assert str(tmp_path) not in page.browser.page_source
+    page.no_errors()
+
+
+@pytest.mark.browser
+def test_an_example_and_the_plot_in_a_browser(page: Page) -> None:
+    """What Gradio itself loads, under the content security policy."""
+    page.browser.find_element(By.CSS_SELECTOR, ".gallery-item").click()
+    page.shows("photo", "5 faces")
+    page.open("Compare")
+    WebDriverWait(page.browser, 20).until(
+        lambda browser: browser.find_elements(By.CSS_SELECTOR, "#plot canvas, #plot svg.marks")
+    )
+    page.no_errors()
+
+
+@pytest.mark.browser
+def test_a_picture_is_taken_in_a_browser(page: Page) -> None:
+    """The browser has a camera that shows a test picture."""
+
+    def press(button: str) -> None:
+        WebDriverWait(page.browser, 20).until(
+            lambda browser: browser.find_elements(By.XPATH, button)
+        )[0].click()
+
+    place = "//*[@id='photo-picture']//button"
+    press(f"{place}[contains(@aria-label, 'camera')]")
+    press(f"{place}[contains(., 'Access Webcam')]")
+    press(f"{place}[@aria-label='capture photo']")
+    page.shows("photo", "No face found")
     page.no_errors()
 
 

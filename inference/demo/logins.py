@@ -1,0 +1,68 @@
+"""Who may see the page: one name and password, and no quick guessing of them."""
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from contextvars import ContextVar
+
+from inference.demo.log import note
+
+SECONDS_OF_DELAY = (1.0, 30.0)
+"""What the first failed login takes, and the longest: each doubles the one before."""
+
+_SECONDS_REMEMBERED = 3600
+_CLIENTS_REMEMBERED = 1000
+
+client_address: ContextVar[str] = ContextVar("client_address", default="")
+"""The address of the client whose request is being served."""
+
+
+class Login:
+    """A name and a password; `check` is Gradio's `auth`. Failures are slowed and logged.
+
+    The attempts of one client wait for each other: many at once are no faster.
+    """
+
+    def __init__(self, user: str, password: str) -> None:
+        self._expected = (user.encode(), password.encode())
+        self._clients: OrderedDict[str, _Client] = OrderedDict()
+
+    async def check(self, user: str, password: str) -> bool:
+        """Whether they are right, after the delay that earlier failures brought."""
+        address = client_address.get()
+        client = self._client(address)
+        async with client.turn:
+            given = (user.encode(errors="replace"), password.encode(errors="replace"))
+            matches = [
+                secrets.compare_digest(*pair) for pair in zip(given, self._expected, strict=True)
+            ]
+            if all(matches):
+                self._clients.pop(address, None)
+                return True
+            note(f"login failed from {address}, user {user[:40]!r}")
+            await asyncio.sleep(client.next_delay())
+            return False
+
+    def _client(self, address: str) -> "_Client":
+        client = self._clients.pop(address, None) or _Client()
+        self._clients[address] = client
+        if len(self._clients) > _CLIENTS_REMEMBERED:
+            self._clients.popitem(last=False)
+        return client
+
+
+class _Client:
+    """One address's attempts."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self._failures = 0
+        self._last = 0.0
+
+    def next_delay(self) -> float:
+        now = time.monotonic()
+        self._failures = 1 if now - self._last > _SECONDS_REMEMBERED else self._failures + 1
+        self._last = now
+        first, longest = SECONDS_OF_DELAY
+        return min(longest, first * 2 ** min(self._failures - 1, 10))

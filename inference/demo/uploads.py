@@ -1,0 +1,122 @@
+"""Visitors' pictures: which files a request may name, and when what was sent is deleted."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.demo.answers import RefusedError
+
+SECONDS_KEPT = 300
+"""Uploads older than this are deleted."""
+
+SECONDS_BETWEEN_SWEEPS = 30
+
+_SECONDS_UNLISTED = SECONDS_KEPT + 2 * SECONDS_BETWEEN_SWEEPS  # Gradio has its turn first
+_REFUSAL = "this is no picture that was uploaded here in the last minutes: upload it again"
+_SLACK = 2  # seconds by which the file system's clock may differ from this machine's
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture that a visitor sent: `path` is resolved, `name` is what the visitor calls it."""
+
+    path: Path
+    name: str
+
+
+class Uploads:
+    """The folder that Gradio puts uploads into.
+
+    >>> import tempfile
+    >>> uploads = Uploads(Path(tempfile.mkdtemp()))
+    >>> uploads.find("/etc/passwd")
+    Traceback (most recent call last):
+    inference.demo.answers.RefusedError: this is no picture that was uploaded here in the last ...
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._kept: set[Path] = set()
+        self._begun: list[float] = []
+
+    def find(self, path: str) -> Path:
+        """Return the resolved path of an upload.
+
+        Raises RefusedError in the same words wherever else `path` leads; what lies outside the
+        folder is not looked at, so that not even the time taken tells whether it exists.
+        """
+        if Path(os.path.normpath(path)).is_relative_to(self.folder):
+            file = _file_at(path)
+            if file and file.is_relative_to(self.folder):
+                return file
+        raise RefusedError(_REFUSAL)
+
+    def one(self, sent: Any) -> Upload | None:
+        """Turn what a visitor sent for a picture into an upload.
+
+        Raises RefusedError for all but a file of this folder: no URLs, no base64, no other paths.
+        """
+        if sent is None:
+            return None
+        path = sent.get("path") if isinstance(sent, dict) else None
+        if not isinstance(path, str):
+            raise RefusedError(_REFUSAL)
+        name = sent.get("orig_name")
+        return Upload(self.find(path), name if name and isinstance(name, str) else "picture")
+
+    def many(self, sent: Any) -> list[Upload]:
+        """Turn what a visitor sent for many pictures into uploads. Raises RefusedError."""
+        if not isinstance(sent, list | None):
+            raise RefusedError(_REFUSAL)
+        return [upload for upload in map(self.one, sent or []) if upload]
+
+    def keep_what_is_there(self) -> None:
+        """Never delete the files that are there now: the page's own."""
+        self._kept = {path for path in self.folder.rglob("*") if path.is_file()}
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Hold what is being written while a request that uploads runs, and not after it."""
+        began = time.time()
+        self._begun.append(began)
+        try:
+            yield
+        finally:
+            self._begun.remove(began)
+
+    def sweep(self) -> None:
+        """Delete what requests left half written, and uploads that Gradio should have deleted.
+
+        Half written is what lies in no folder of its own. It is left over if no request that runs
+        now can have written it: it was last changed before the first of them began.
+        """
+        now = time.time()
+        first = min(self._begun, default=now)
+        for path in [*self.folder.rglob("*")]:
+            if path in self._kept:
+                continue
+            half_written = path.parent == self.folder and not path.is_dir()
+            before = first - _SLACK if half_written else now - _SECONDS_UNLISTED
+            _delete_if_older(path, before)
+
+
+def _file_at(path: str) -> Path | None:
+    try:
+        resolved = Path(path).resolve(strict=True)
+        return resolved if resolved.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # nothing there, a loop of links, a null character
+        return None
+
+
+def _delete_if_older(path: Path, before: float) -> None:
+    with suppress(OSError):  # gone already, or a folder that is not empty
+        if path.lstat().st_mtime > before:
+            return
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
