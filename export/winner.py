@@ -17,7 +17,7 @@ from export import audit, card, check_images, convert, parity, quantize, speed
 from export.champion import Candidate
 from export.parity import Predict
 from export.progress import Advance, Steps
-from inference import bundle, self_check
+from inference import bundle
 from inference.bundle import (
     Attempt,
     Band,
@@ -236,7 +236,7 @@ class _Export:
         if "int8" not in self.forms:
             return "fp32"
         timings = timed.timings
-        return self_check.faster(timings["int8"].latency_ms, timings["fp32"].latency_ms)
+        return bundle.faster(timings["int8"].latency_ms, timings["fp32"].latency_ms)
 
     def _checks(self) -> Checks:
         """Write the check images, and what the exported forms give for them."""

@@ -32,6 +32,9 @@ INFO_FILE = "bundle.json"
 CARD_FILE = "MODEL_CARD.md"
 INDEX_FILE = "index.json"
 
+MARGIN = 0.9
+"""INT8 is served if it takes at most this part of fp32's time: fp32 is the exact one."""
+
 _LARGEST_CHECKS = 50_000_000  # bytes
 _LARGEST_JSON = 10_000_000  # bytes
 _EXPORT_AGAIN = "write it again with `make export`"
@@ -251,14 +254,14 @@ class Bundle:
             return None
 
     def choose(self, precision: Precision | None = None) -> Precision:
-        """Return the precision to serve: the one asked for, else INT8 if it passed, else fp32.
+        """Return the precision asked for, else the one that was the faster at export.
 
         Which of them is served when none is asked for, `inference.self_check` decides on each
         machine anew. Raises BundleError if the bundle does not have it, or it failed its check at
         export.
         """
         there = self.precisions()
-        wanted = precision or next(iter(there), "fp32")
+        wanted = precision or self._faster_at_export()
         if wanted in there:
             return wanted
         if wanted in self.info.formats:
@@ -272,6 +275,13 @@ class Bundle:
         """Return the precisions that may be served, INT8 first."""
         formats = self.info.formats
         return tuple(p for p in get_args(Precision) if p in formats and formats[p].passed)
+
+    def _faster_at_export(self) -> Precision:
+        there, formats = self.precisions(), self.info.formats
+        if len(there) < 2:
+            return next(iter(there), "fp32")
+        int8, fp32 = formats["int8"].latency_ms, formats["fp32"].latency_ms
+        return faster(int8, fp32) if int8 and fp32 else "int8"
 
     def content(self, name: Precision) -> bytes:
         """Return an ONNX file's bytes, the same ones that were checked against its SHA-256.
@@ -337,6 +347,11 @@ def _changed(path: Path) -> BundleError:
     return BundleError(
         f"{path} is not the file that was exported (its SHA-256 differs): {_EXPORT_AGAIN}"
     )
+
+
+def faster(int8: float, fp32: float) -> Precision:
+    """Return the precision to serve if both are correct, by the time that each takes."""
+    return "int8" if int8 <= MARGIN * fp32 else "fp32"
 
 
 def label_of(p_man: float, info: BundleInfo) -> Label:

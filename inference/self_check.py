@@ -21,7 +21,7 @@ import onnxruntime as ort
 import platformdirs
 
 from data.atomic import read_json, write_json
-from inference.bundle import Bundle, BundleError, Precision
+from inference.bundle import Bundle, BundleError, Precision, faster
 from inference.machine import default_threads, processor
 from inference.session import classify, open_session, warm_up
 from inference.timing import interleaved
@@ -29,9 +29,6 @@ from inference.timing import interleaved
 TOLERANCE: dict[Precision, float] = {"fp32": 0.001, "int8": 0.03}
 """Of p_man on a check image. Between processors fp32 differs by the order of its sums, INT8 by a
 rounding here and there; where sums saturate, most images are off by 0.04 to 0.4."""
-
-MARGIN = 0.9
-"""INT8 is served if it takes at most this part of fp32's time: fp32 is the exact one."""
 
 _SECONDS = 0.15  # for the check images, the most telling ones first
 _CHUNK = 4  # of them at least
@@ -140,14 +137,10 @@ def _faster(bundle: Bundle, served: Sequence[Served]) -> Served:
     size = bundle.info.input.size
     image = np.zeros((1, size, size, 3), np.uint8)
     runs = {one.precision: partial(classify, one.session, bundle.info, image) for one in served}
-    seconds = interleaved(runs, _ROUNDS)
+    # The shortest time of each: what else the machine does now must not be remembered.
+    seconds = interleaved(runs, _ROUNDS, min)
     chosen = faster(seconds["int8"], seconds["fp32"])
     return next(one for one in served if one.precision == chosen)
-
-
-def faster(int8: float, fp32: float) -> Precision:
-    """Return the form to serve if both are correct, by the time that each takes."""
-    return "int8" if int8 <= MARGIN * fp32 else "fp32"
 
 
 def _speed_key(bundle: Bundle, threads: int | None) -> str:

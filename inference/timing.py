@@ -1,16 +1,21 @@
 """Times that compare: what is timed runs in turn."""
 
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from statistics import median
 from typing import TypeVar
 
 _Key = TypeVar("_Key", bound=Hashable)
 
 
-def interleaved(runs: Mapping[_Key, Callable[[], object]], rounds: int) -> dict[_Key, float]:
-    """Return the median seconds of each run; every round calls all of them once, in turn.
+def interleaved(
+    runs: Mapping[_Key, Callable[[], object]],
+    rounds: int,
+    of: Callable[[Sequence[float]], float] = median,
+) -> dict[_Key, float]:
+    """Return the median seconds (or another figure `of` them) of each run.
 
+    Every round calls all of them once, in turn.
     What slows the machine for a while then slows all of them alike. One untimed round first.
     """
     seconds: dict[_Key, list[float]] = {name: [] for name in runs}
@@ -20,4 +25,4 @@ def interleaved(runs: Mapping[_Key, Callable[[], object]], rounds: int) -> dict[
             run()
             if turn:
                 seconds[name].append(time.perf_counter() - start)
-    return {name: median(times) for name, times in seconds.items()}
+    return {name: of(times) for name, times in seconds.items()}

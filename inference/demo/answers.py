@@ -22,7 +22,7 @@ SECONDS = 300
 
 AS_CHECKED = "as checked"
 PRECISIONS = (AS_CHECKED, "int8", "fp32")
-"""Precisions to choose; the first is int8 for models whose int8 passed its check at export."""
+"""Precisions to choose; the first is the faster one of those that are correct on this machine."""
 
 
 class RefusedError(ValueError):
@@ -77,9 +77,9 @@ class Models:
     def _add(self, name: str) -> None:
         """Add a model; the one that answers when none is chosen must be seen to work."""
         bundle = read(self.folder / name)
-        precision = bundle.choose()
+        bundle.choose()
         if not self.bundles:
-            _load(self.folder, name, precision)
+            _load(self.folder, name, None)
         self.bundles.append(bundle)
 
     @property
@@ -101,7 +101,7 @@ class Models:
         """
         bundle = self.bundle(name)
         if precision == AS_CHECKED:
-            return _load(self.folder, name, bundle.choose())
+            return _load(self.folder, name, None)
         if precision not in bundle.info.formats or precision not in PRECISIONS:
             raise RefusedError("this model was not exported in that precision")
         return _load(self.folder, name, cast(Precision, precision))
@@ -122,10 +122,10 @@ class Models:
         return loaded
 
 
-_loaded: dict[tuple[Path, str, Precision], Classifier] = {}
+_loaded: dict[tuple[Path, str, Precision | None], Classifier] = {}
 
 
-def _load(folder: Path, name: str, precision: Precision) -> Classifier:
+def _load(folder: Path, name: str, precision: Precision | None) -> Classifier:
     key = (folder, name, precision)
     if key not in _loaded:
         _loaded[key] = Classifier.load(folder, name, precision)

@@ -218,7 +218,7 @@ def _choices(models: Models, tab: str) -> tuple[gr.Radio, gr.Radio]:
         precision = gr.Radio(
             list(answers.PRECISIONS),
             value=answers.AS_CHECKED,
-            label="Precision (as checked: int8 if it decided as fp32 does when it was exported)",
+            label="Precision (as checked: the faster one of those that are correct here)",
             elem_id=f"{tab}-precision",
         )
     return backbone, precision

@@ -19,7 +19,7 @@ from export.champion import Limits
 from export.convert import to_onnx
 from export.exporter import export_run
 from export.quantize import Quantizer, Recipe
-from inference import BundleError, Classifier, bundle, self_check, whole_image
+from inference import BundleError, Classifier, bundle, whole_image
 from tuning.run_folder import RunError, RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_the_comparison_and_the_plot_lie_beside_the_bundles(exported: Path) -> N
     assert table["champion"].tolist() == [True]
     assert table["pareto_front"].tolist() == [True]
     latency = table["int8_latency_ms"][0] / table["fp32_latency_ms"][0]
-    assert table["served"].tolist() == ["int8" if latency <= self_check.MARGIN else "fp32"]
+    assert table["served"].tolist() == ["int8" if latency <= bundle.MARGIN else "fp32"]
     with Image.open(exported / "pareto.png") as plot:
         assert plot.width > 500
 
