@@ -1,18 +1,21 @@
 """A table of one's own, CSV or parquet: a column of image paths and a column of labels.
 
 Columns are known by name, in any case: see `_ROLES`. Relative paths start at the table's
-folder. A 0/1 label means 0 woman, 1 man. Every other column that holds only true/false, 0/1
-or -1/1 is kept as an attribute.
+folder. A 0/1 label means 0 woman, 1 man, unless `LABELS` says otherwise. Every other column that
+holds only true/false, 0/1 or -1/1 is kept as an attribute.
 """
 
 import csv
+import os
 from pathlib import Path
 
 import pandas as pd
 
-from data.labels import parse_label, parse_labels
-from data.listing import existing
-from data.manifest import DataError, Dataset, make_manifest
+from data.formats.booleans import booleans
+from data.formats.unused import unused
+from data.labels import Reading, read_labels
+from data.listing import Listing, existing, find_images
+from data.manifest import PATHS, DataError, Dataset, make_manifest
 
 WANTED = "a CSV or parquet table with an image and a label column"
 
@@ -43,16 +46,15 @@ _SPLITS = {
     "testing": "test",
     "2": "test",
 }
-_BOOLEANS = {"true", "false", "0", "1", "-1"}
 _SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, _: Reading) -> bool:
     """Whether `path` is a table, or a folder with exactly one."""
     return _find(path) is not None
 
 
-def load(path: Path) -> Dataset:
+def load(path: Path, reading: Reading) -> Dataset:
     """Read the table; rows without a label or whose image is absent are left out and noted.
 
     Raises:
@@ -68,28 +70,61 @@ def load(path: Path) -> Dataset:
         if columns[role] is None:
             raise _no_column(place, table, role)
     named = table.rename(columns={column: role for role, column in columns.items() if column})
-    labelled = named.dropna(subset=["path", "label"])
-    paths = _absolute(labelled["path"], place.parent)
+    whole = named.dropna(subset=["path", "label"])
+    paths = _absolute(whole["path"], place.parent)
     present = paths.isin(existing(paths))
     if len(paths) and not present.any():
         raise DataError(f"{place}: none of its {len(paths):,} images is there: {paths.iloc[0]}")
-    rows = labelled[present]
-    notes = (
-        (len(named) - len(labelled), "{:,} rows of the table have no path or no label"),
-        (len(labelled) - len(rows), "{:,} rows of the table have no image here"),
+    rows = whole[present].assign(path=paths[present])
+    missing = (
+        (len(named) - len(whole), "{:,} rows of the table have no path or no label"),
+        (len(whole) - len(rows), "{:,} rows of the table have no image here"),
+    )
+    notes = [text.format(count) for count, text in missing if count]
+    label = rows["label"].rename(columns["label"])
+    read = read_labels(label, str(place), reading, whole["label"])
+    attributes, on_attributes = _attributes(whole)
+    manifest = _manifest(rows.assign(label=read.labels), attributes, place)
+    extra = unused(
+        place.parent, _listing(path, rows["path"]), rows["path"], "have no row in the table"
     )
     return Dataset(
         f"{place.suffix[1:].upper()} table",
         place.parent,
-        make_manifest(
-            paths[present].tolist(),
-            parse_labels(rows["label"].rename(columns["label"]), str(place)),
-            identity=_identity(rows),
-            split=_split(rows, place),
-            attributes=_attributes(rows),
-        ),
-        notes=tuple(text.format(count) for count, text in notes if count),
+        manifest,
+        notes=(*notes, *read.notes, *on_attributes, *extra),
     )
+
+
+def _manifest(rows: pd.DataFrame, attributes: pd.DataFrame, place: Path) -> pd.DataFrame:
+    """The manifest of the rows that have a label."""
+    rows = rows[rows["label"].notna()]
+    return make_manifest(
+        rows["path"].tolist(),
+        rows["label"],
+        identity=_identity(rows),
+        split=_split(rows, place),
+        attributes=attributes.loc[rows.index],
+    )
+
+
+def _attributes(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    return booleans(table.drop(columns=["path", "label", "identity", "split"], errors="ignore"))
+
+
+def _listing(path: Path, images: pd.Series) -> Listing:
+    """What lies in the data set: in the folder that was named, or else where its images are."""
+    if path.is_dir():
+        return find_images(path)
+    folders = sorted({os.path.dirname(image) for image in images})  # noqa: PTH120 - for speed
+    whole = Listing()
+    for folder in folders:
+        if not any(folder.startswith(f"{other}{os.sep}") for other in folders):
+            found = find_images(Path(folder))
+            whole.images.extend(found.images)
+            whole.other_kinds.update(found.other_kinds)
+            whole.unopened.extend(found.unopened)
+    return whole
 
 
 def _find(path: Path) -> Path | None:
@@ -134,7 +169,9 @@ def _no_column(place: Path, table: pd.DataFrame, role: str) -> DataError:
 
 
 def _absolute(paths: pd.Series, folder: Path) -> pd.Series:
-    return paths.map(lambda path: str(folder / str(path).strip())).astype("str")
+    return pd.Series(
+        [str(folder / str(path).strip()) for path in paths], index=paths.index, dtype=PATHS
+    )
 
 
 def _identity(rows: pd.DataFrame) -> pd.Series | None:
@@ -157,20 +194,3 @@ def _split(rows: pd.DataFrame, place: Path) -> pd.Series | None:
     if unknown:
         raise DataError(f"{place}: split holds {unknown[0]!r}; use train, val and test")
     return words.map(_SPLITS)
-
-
-def _attributes(rows: pd.DataFrame) -> pd.DataFrame:
-    others = rows.drop(columns=["path", "label", "identity", "split"], errors="ignore")
-    return pd.DataFrame(
-        {
-            str(name): others[name].map(parse_label) == 1
-            for name in others
-            if _is_boolean(others[name])
-        },
-        index=rows.index,
-    )
-
-
-def _is_boolean(values: pd.Series) -> bool:
-    words = {str(value).strip().lower().removesuffix(".0") for value in values.unique()}
-    return bool(words) and words <= _BOOLEANS
