@@ -13,6 +13,7 @@ from data.formats import celeba, fairface, folders, synthetic, table, utkface
 from data.formats.names import agreeing
 from data.labels import Reading, reading_of
 from data.manifest import DataError, Dataset, checked
+from data.splits import SplitBy, parts_checked, parts_dropped
 
 
 class Format(Protocol):
@@ -44,12 +45,13 @@ OWN: Sequence[WordedFormat] = (folders, table)
 """In the order in which they are tried, after the published ones: the most telling names first."""
 
 
-def load(path: str | Path, labels: str = "") -> Dataset:
+def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Dataset:
     """Recognise the data set at `path` (a folder or a table) and read its manifest.
 
     Args:
         path: of the data set.
         labels: what its words for the labels mean, as in ``0=man,1=woman``; see `data.labels`.
+        split: `given` keeps the data set's own parts where they are whole, `identity` drops them.
 
     Raises:
         DataError: nothing is there, no format fits, no image is labelled, only one class is, or
@@ -57,9 +59,10 @@ def load(path: str | Path, labels: str = "") -> Dataset:
     """
     place = Path(path).expanduser().absolute()
     try:
-        return checked(_load(place, reading_of(labels)))
+        dataset = checked(_load(place, reading_of(labels)))
     except OSError as error:
         raise DataError(f"{place}: can't be read: {error.strerror or error}") from error
+    return parts_dropped(dataset) if split == "identity" else parts_checked(dataset)
 
 
 def _load(place: Path, reading: Reading) -> Dataset:
