@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from data.copies import Copies, find_copies
     from data.distinct import Distinct, without_copies
     from data.formats import load
-    from data.hashes import hash_files
+    from data.hashes import cache_file, hash_files
     from data.image_store import ImageStore, build
     from data.images import (
         FRAMINGS,
@@ -39,7 +39,7 @@ _HOMES = {
     "data.copies": ("Copies", "find_copies"),
     "data.distinct": ("Distinct", "without_copies"),
     "data.formats": ("load",),
-    "data.hashes": ("hash_files",),
+    "data.hashes": ("cache_file", "hash_files"),
     "data.image_store": ("ImageStore", "build"),
     "data.images": (
         "FRAMINGS",
@@ -71,6 +71,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "sample",
     "Balance",
     "BALANCES",
+    "cache_file",
     "hash_files",
     "find_copies",
     "Copies",

@@ -29,7 +29,8 @@ class Copies:
 
     Attributes:
         content: int64 [N], the same number where the bytes are the same.
-        near: int64 [M, 2], pairs of rows with the same picture in other bytes.
+        near: int64 [M, 2], pairs of rows with the same picture in other bytes; of rows with the
+            same bytes the first stands for all.
     """
 
     content: np.ndarray
@@ -43,7 +44,7 @@ def find_copies(hashes: Hashes) -> Copies:
     unreadable = np.flatnonzero(~hashes.readable)
     content[unreadable] = len(content) + unreadable
     _, first = np.unique(content, return_index=True)
-    rows = first[hashes.comparable[first]]
+    rows = np.sort(first[hashes.comparable[first]])
     return Copies(content, rows[near_pairs(hashes.looks[rows])])
 
 

@@ -45,9 +45,9 @@ def without_copies(manifest: pd.DataFrame, copies: Copies) -> Distinct:
     in_order = content[rank.sort_values(kind="stable").index]
     repeated = in_order.duplicated().reindex(manifest.index)
     kept = ~(both | repeated)
-    row_of = np.where(kept, kept.cumsum() - 1, -1)
-    near = row_of[copies.near]
-    near = near[(near >= 0).all(axis=1)]
+    row_of = pd.Series(np.arange(kept.sum()), index=content[kept])  # by content
+    near = row_of.reindex(content.to_numpy()[copies.near].ravel()).to_numpy().reshape(-1, 2)
+    near = near[~np.isnan(near).any(axis=1)].astype(np.int64)
     rest = manifest[kept].reset_index(drop=True)
     notes = (
         *_on_copies(manifest, content, repeated & ~both),

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from data.atomic import replacing
 from data.images import ImageError, decode_reduced
+from data.locks import alone
 from data.processors import usable
 
 Progress = Callable[[int, int], None]
@@ -61,6 +63,11 @@ _ENTRY = np.dtype(
 )
 
 
+def cache_file(folder: Path, root: Path) -> Path:
+    """Where the hashes of a data set's files are kept, in a folder for those of all."""
+    return folder / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.npz"
+
+
 def hash_files(
     paths: list[str], cache: Path | None = None, progress: Progress | None = None
 ) -> Hashes:
@@ -69,30 +76,40 @@ def hash_files(
     Args:
         paths: of the files; broken or missing ones are no error.
         cache: `.npz` file that is read and then has all of them; an entry holds as long as the
-            file's length and time stay. Of two processes that write it the last one counts.
+            file's length and time stay. Of two processes that want it one waits for the other.
         progress: called for each file that is hashed.
 
     Raises:
         ImportError: ImageHash is missing.
     """
-    known = _read(cache)
     states = [_state(path) for path in paths]
-    entries = np.zeros(len(paths), _ENTRY)
-    missing = []
+    entries, missing = _look_up(paths, states, _read(cache))
+    if missing:
+        with alone(cache) if cache else nullcontext():
+            known = _read(cache)
+            entries, missing = _look_up(paths, states, known)
+            for done, (row, hashed) in enumerate(_hash_all(paths, missing), 1):
+                entries[row] = (_FORMAT, states[row], *hashed)
+                if progress:
+                    progress(done, len(missing))
+            if cache:
+                _write(cache, known, paths, entries)
+    names = ("content", "looks", "readable", "comparable")
+    return Hashes(*(entries[name] for name in names))
+
+
+def _look_up(
+    paths: list[str], states: list[tuple[int, int]], known: dict[bytes, np.void]
+) -> tuple[np.ndarray, list[int]]:
+    """What is known, an entry a path, and the rows of which nothing is known."""
+    entries, missing = np.zeros(len(paths), _ENTRY), []
     for row, (path, state) in enumerate(zip(paths, states, strict=True)):
         entry = known.get(os.fsencode(path))
         if entry is not None and tuple(entry["state"]) == state and entry["format"] == _FORMAT:
             entries[row] = entry
         else:
             missing.append(row)
-    for done, (row, hashed) in enumerate(_hash_all(paths, missing), 1):
-        entries[row] = (_FORMAT, states[row], *hashed)
-        if progress:
-            progress(done, len(missing))
-    if cache and missing:
-        _write(cache, known, paths, entries)
-    names = ("content", "looks", "readable", "comparable")
-    return Hashes(*(entries[name] for name in names))
+    return entries, missing
 
 
 def _hash_all(paths: list[str], rows: list[int]) -> Iterator[tuple[int, _Hashed]]:
