@@ -16,7 +16,7 @@ import pandas as pd
 import data
 from data import Dataset, Distinct, ImageStore
 from data.atomic import read_json, write_json
-from tuning import distribution, report
+from tuning import distribution, loopback, report
 from tuning import weights as weight_sources
 from tuning.backbone_search import search, work
 from tuning.backbones import BACKBONES
@@ -64,6 +64,7 @@ def tune(
     Raises:
         DataError, WeightsError, CacheError, RunError: with a line for the user.
     """
+    loopback.keep_direct()
     progress = Progress()
     run = RunFolder(artifacts / "runs" / (run_name or default_name(settings)))
     role = distribution.role()
