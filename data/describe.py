@@ -16,7 +16,7 @@ from rich.table import Table
 
 from data.conflicts import label_conflicts
 from data.copies import Copies, find_copies
-from data.distinct import across_parts
+from data.distinct import across_parts, disagreeing
 from data.hashes import Progress, hash_files
 from data.images import ImageError, decode
 from data.labels import LABELS
@@ -47,6 +47,7 @@ class Description:
     unreadable: tuple[tuple[str, str], ...]  # path and reason
     duplicates: tuple[tuple[str, ...], ...]  # groups of paths with the same bytes
     duplicates_disagreeing: int  # groups whose images have different labels
+    contradictions: tuple[tuple[tuple[str, str], ...], ...]  # these groups: path and label
     duplicates_across_parts: int  # groups whose images lie in several official parts
     near_duplicates: tuple[tuple[str, str], ...]  # paths of one picture, resized or saved anew
     near_duplicates_disagreeing: int  # pairs with different labels
@@ -87,7 +88,6 @@ def describe(
         if progress:
             progress(len(files), len(some))
     copies = find_copies(hash_files(some["path"].tolist(), cache, comparing))
-    conflicts = label_conflicts(manifest)
     return Description(
         format=dataset.name,
         root=str(dataset.root),
@@ -103,15 +103,14 @@ def describe(
         sizes=dict(Counter(file.size for file in files if file.size).most_common()),
         unreadable=tuple((file.path, file.error) for file in files if file.error),
         **_on_copies(some, copies),
-        conflicts=tuple(
-            zip(
-                conflicts["path"],
-                conflicts["label"].map(dict(enumerate(LABELS))),
-                conflicts["identity"],
-                strict=True,
-            )
-        ),
+        conflicts=_conflicts(manifest),
     )
+
+
+def _conflicts(manifest: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
+    rows = label_conflicts(manifest)
+    labels = rows["label"].map(dict(enumerate(LABELS)))
+    return tuple(zip(rows["path"], labels, rows["identity"], strict=True))
 
 
 def _on_copies(manifest: pd.DataFrame, copies: Copies) -> dict[str, Any]:
@@ -119,11 +118,16 @@ def _on_copies(manifest: pd.DataFrame, copies: Copies) -> dict[str, Any]:
     content = pd.Series(copies.content, index=manifest.index)
     repeated = manifest[content.duplicated(keep=False)]
     groups = repeated.groupby(content, sort=False)
+    contradictory = repeated[disagreeing(repeated, content)]
     labels = manifest["label"].to_numpy()[copies.near]
     paths = manifest["path"].to_numpy()[copies.near]
     return {
         "duplicates": tuple(tuple(paths) for _, paths in groups["path"]),
-        "duplicates_disagreeing": int((groups["label"].nunique() > 1).sum()),
+        "duplicates_disagreeing": int(content[contradictory.index].nunique()),
+        "contradictions": tuple(
+            tuple(zip(rows["path"], rows["label"].map(dict(enumerate(LABELS))), strict=True))
+            for _, rows in contradictory.groupby(content, sort=False)
+        ),
         "duplicates_across_parts": int((groups["split"].nunique() > 1).sum()),
         "near_duplicates": tuple((first, second) for first, second in paths),
         "near_duplicates_disagreeing": int((labels[:, 0] != labels[:, 1]).sum()),
@@ -146,6 +150,8 @@ def show(facts: Description, console: Console) -> None:
         table.add_row(name, escape(text))
     console.print(table)
     _show_some(console, "Unreadable", [f"{path}: {why}" for path, why in facts.unreadable])
+    both = [_with_labels(group) for group in facts.contradictions]
+    _show_some(console, "Identical files with both labels", both)
     _show_some(console, "Identical files", [_some_of(group) for group in facts.duplicates])
     _show_some(console, "Alike", [_some_of(pair) for pair in facts.near_duplicates])
     conflicts = [f"{path}: {label}, unlike most of {who}" for path, label, who in facts.conflicts]
@@ -226,6 +232,12 @@ def _show_some(console: Console, title: str, lines: list[str]) -> None:
 def _some_of(group: tuple[str, ...]) -> str:
     more = len(group) - _SHOWN_OF_GROUP
     return " = ".join(group[:_SHOWN_OF_GROUP]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _with_labels(group: tuple[tuple[str, str], ...]) -> str:
+    first = {label: path for path, label in reversed(group)}
+    rest = f" and {len(group) - 2:,} more" if len(group) > 2 else ""
+    return " = ".join(f"{first[label]} ({label})" for label in reversed(LABELS)) + rest
 
 
 def _choose(manifest: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:

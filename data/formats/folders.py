@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.formats.unused import by_folder, unused
+from data.formats.unused import by_folder, unread_tables, unused
 from data.labels import Reading, in_words, taken_for, word_of
 from data.listing import Listing, find_images, subfolders
 from data.manifest import DataError, Dataset, make_manifest
@@ -62,6 +62,7 @@ def load(path: Path, reading: Reading) -> Dataset:
         make_manifest(paths, pd.Series(labels, dtype="int8"), split=pd.Series(parts, dtype="str")),
         notes=(
             *taken_for(words, reading, "folders"),
+            *unread_tables(path),
             *unused(path, listing, paths, "are left out, in no folder of a class"),
         ),
     )

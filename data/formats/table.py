@@ -50,8 +50,8 @@ _SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
 def recognises(path: Path, _: Reading) -> bool:
-    """Whether `path` is a table, or a folder with exactly one."""
-    return _find(path) is not None
+    """Whether `path` is a table, or a folder with one."""
+    return bool(_tables(path))
 
 
 def load(path: Path, reading: Reading) -> Dataset:
@@ -61,15 +61,13 @@ def load(path: Path, reading: Reading) -> Dataset:
         DataError: the table can't be read, has no path or label column (its columns are
             listed), holds values that are no labels, or none of its images is there.
     """
-    place = _find(path)
-    if place is None:
-        raise DataError(f"{path}: no table there")
+    place, *others = _tables(path)
+    if others:
+        names = ", ".join(table.name for table in (place, *others))
+        raise DataError(f"{path}: holds several tables, {names}: name one, DATA={place}")
     table = _read(place)
-    columns = {role: _column(table, role) for role in _ROLES}
-    for role in ("path", "label"):
-        if columns[role] is None:
-            raise _no_column(place, table, role)
-    named = table.rename(columns={column: role for role, column in columns.items() if column})
+    columns = _columns(place, table)
+    named = table.rename(columns={column: role for role, column in columns.items()})
     whole = named.dropna(subset=["path", "label"])
     paths = _absolute(whole["path"], place.parent)
     present = paths.isin(existing(paths))
@@ -127,11 +125,9 @@ def _listing(path: Path, images: pd.Series) -> Listing:
     return whole
 
 
-def _find(path: Path) -> Path | None:
-    if path.is_file():
-        return path if path.suffix.lower() in _SUFFIXES else None
-    tables = [place for place in path.iterdir() if place.suffix.lower() in _SUFFIXES]
-    return tables[0] if len(tables) == 1 and tables[0].is_file() else None
+def _tables(path: Path) -> list[Path]:
+    places = [path] if path.is_file() else path.iterdir()
+    return sorted(p for p in places if p.suffix.lower() in _SUFFIXES and p.is_file())
 
 
 def _read(place: Path) -> pd.DataFrame:
@@ -156,16 +152,21 @@ def _separator(place: Path) -> str:
         return ","
 
 
-def _column(table: pd.DataFrame, role: str) -> str | None:
-    """The table's column for a role, the first of the role's names that it has."""
+def _columns(place: Path, table: pd.DataFrame) -> dict[str, str]:
+    """The table's column for each role that it has, the first of the role's names."""
     by_name = {str(column).strip().lower(): column for column in reversed(table.columns)}
-    return next((by_name[name] for name in _ROLES[role] if name in by_name), None)
-
-
-def _no_column(place: Path, table: pd.DataFrame, role: str) -> DataError:
-    columns = ", ".join(map(str, table.columns)) or "none"
-    names = ", ".join(_ROLES[role])
-    return DataError(f"{place}: no {role} column ({names}); its columns: {columns}")
+    found = {
+        role: by_name[name]
+        for role, names in _ROLES.items()
+        for name in reversed(names)
+        if name in by_name
+    }
+    missing = next((role for role in ("path", "label") if role not in found), None)
+    if missing:
+        columns = ", ".join(map(str, table.columns)) or "none"
+        names = ", ".join(_ROLES[missing])
+        raise DataError(f"{place}: no {missing} column ({names}); its columns: {columns}")
+    return found
 
 
 def _absolute(paths: pd.Series, folder: Path) -> pd.Series:

@@ -9,6 +9,7 @@ from data.labels import in_words
 from data.listing import Listing
 
 _SHOWN = 5
+_TABLES = (".csv", ".tsv", ".parquet")
 _HEIF = ("heic", "heif", "hif")
 
 
@@ -39,6 +40,14 @@ def unused_images(listing: Listing, used: Iterable[str]) -> list[str]:
 
     there = set(map(place, used))
     return [path for path in extra if place(path) not in there]
+
+
+def unread_tables(root: Path) -> list[str]:
+    """A remark on tables beside images whose labels are told by files' or folders' names."""
+    names = sorted(place.name for place in root.iterdir() if place.suffix.lower() in _TABLES)
+    if not names:
+        return []
+    return [f"{', '.join(names)}: not read, for names tell the labels; DATA={root / names[0]} does"]
 
 
 def by_folder(root: Path, images: Iterable[str]) -> Counter[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.formats import demographics
-from data.formats.unused import unused
+from data.formats.unused import unread_tables, unused
 from data.listing import find_images, images_in, subfolders
 from data.manifest import Dataset, make_manifest
 
@@ -47,7 +47,7 @@ def load(path: Path) -> Dataset:
             demographics.age_band(frame["age"]), frame["race"].map(dict(enumerate(_ORIGINS)))
         ),
     )
-    notes = (*_tables(path), *unused(path, listing, fields, "have no complete UTKFace name"))
+    notes = (*unread_tables(path), *unused(path, listing, fields, "have no complete UTKFace name"))
     return Dataset("UTKFace", path, manifest, notes=notes)
 
 
@@ -55,14 +55,3 @@ def label_in(name: str) -> int | None:
     """The label in a file's name if it is one of UTKFace's."""
     match = _NAME.fullmatch(name)
     return 1 - int(match[2]) if match else None
-
-
-def _tables(path: Path) -> list[str]:
-    """A remark on a table that lies there too."""
-    names = sorted(place.name for place in path.iterdir() if place.suffix in (".csv", ".parquet"))
-    if not names:
-        return []
-    return [
-        f"{', '.join(names)}: not read, for the file names tell the labels; "
-        f"DATA={path}/{names[0]} reads it"
-    ]

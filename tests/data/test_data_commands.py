@@ -41,6 +41,8 @@ def test_describe_counts(classes: Path) -> None:
     ]
     assert facts.duplicates == ((str(classes / "man/a.png"), str(classes / "woman/a.png")),)
     assert facts.duplicates_disagreeing == 1
+    man, woman = facts.duplicates[0]
+    assert facts.contradictions == (((man, "man"), (woman, "woman")),)
     assert facts.split == {} and facts.identities == 0
     assert done == [(i, 4) for i in range(1, 5)]
 
@@ -65,6 +67,8 @@ def test_describe_command(classes: Path) -> None:
     assert shown.exit_code == 0
     for text in ("folder per class", "woman 2 (50.0%)", "12x16 (2)", "c.png: not an image"):
         assert text in shown.stdout
+    man, woman = classes / "man" / "a.png", classes / "woman" / "a.png"
+    assert f"{man} (man) = {woman} (woman)" in shown.stdout
     measured = CliRunner().invoke(
         app, ["describe", "--json", "--limit", "1"], env={"DATA": str(classes)}
     )

@@ -318,6 +318,16 @@ def test_what_numbers_are_taken_for_is_said_and_can_be_turned(
     assert f"LABELS takes {low} for man, {high} for woman" in notes
 
 
+def test_tables_that_are_not_read_are_told(tmp_path: Path, picture: Picture) -> None:
+    table_of(tmp_path, picture, "sex", {"a.jpg": "f", "b.jpg": "m"})
+    shutil.copy(tmp_path / "faces.csv", tmp_path / "older.csv")
+    with pytest.raises(DataError, match=r"several tables, faces\.csv, older\.csv: name one"):
+        load(tmp_path)
+    for name in ("man", "woman"):
+        picture(tmp_path / name / "x.png")
+    assert "faces.csv, older.csv: not read" in read(tmp_path)[1]
+
+
 def test_words_need_no_remark(tmp_path: Path, picture: Picture) -> None:
     assert read(table_of(tmp_path, picture, "sex", {"a.jpg": "f", "b.jpg": "m"}))[1] == ""
 
