@@ -18,6 +18,7 @@ import numpy as np
 from data.atomic import replacing
 from data.images import ImageError, decode_reduced
 from data.locks import alone
+from data.manifest import DataError
 from data.processors import usable
 
 Progress = Callable[[int, int], None]
@@ -80,7 +81,7 @@ def hash_files(
         progress: called for each file that is hashed.
 
     Raises:
-        ImportError: ImageHash is missing.
+        DataError: ImageHash is missing, as where only the serving part is installed.
     """
     states = [_state(path) for path in paths]
     entries, missing = _look_up(paths, states, _read(cache))
@@ -113,8 +114,12 @@ def _look_up(
 
 
 def _hash_all(paths: list[str], rows: list[int]) -> Iterator[tuple[int, _Hashed]]:
-    import imagehash  # noqa: F401 - here, not in the threads: it takes a second
-
+    try:
+        import imagehash  # noqa: F401 - here, not in the threads: it takes a second
+    except ImportError as error:
+        raise DataError(
+            "finding copies of images needs ImageHash: pip install ImageHash"
+        ) from error
     with ThreadPoolExecutor(usable()) as pool:
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]

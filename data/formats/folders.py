@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.formats.unused import by_folder, unread_tables, unused
-from data.labels import Reading, in_words, taken_for, word_of
+from data.labels import Reading, has_undefined, in_words, taken_for, word_of
 from data.listing import Listing, find_images, subfolders
 from data.manifest import DataError, Dataset, make_manifest
 
@@ -69,19 +69,22 @@ def load(path: Path, reading: Reading) -> Dataset:
 
 
 def _class_folders(path: Path, reading: Reading) -> dict[Path, tuple[int, str | None]]:
-    """Label and part of each class folder."""
+    """Label and part of each class folder; 0 beside -1 is undefined, as in a table."""
     parents: list[tuple[Path, str | None]] = [(path, None)]
     parents += [
         (folder, _PARTS[folder.name.lower()])
         for folder in subfolders(path)
         if folder.name.lower() in _PARTS
     ]
-    return {
+    classes = {
         folder: (label, part)
         for parent, part in parents
         for folder in subfolders(parent)
         if (label := reading.label(folder.name)) is not None
     }
+    if reading.chosen or not has_undefined([folder.name for folder in classes]):
+        return classes
+    return {folder: facts for folder, facts in classes.items() if folder.name != "0"}
 
 
 def _folders(listing: Listing) -> set[str]:

@@ -1,4 +1,5 @@
 import os
+import sys
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from data import find_copies, hash_files, split, without_copies
+from data import DataError, find_copies, hash_files, split, without_copies
 from data.copies import NEAR_BITS, near_pairs
 from data.manifest import make_manifest
 from data.synthetic import generate
@@ -110,6 +111,14 @@ def test_hashes_are_kept_until_a_file_changes(portraits: list[Path], tmp_path: P
         cache.write_bytes(damage)
         hashed(paths)
         assert len(done) == 4
+
+
+def test_without_the_library_the_error_names_it(
+    portraits: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    with pytest.raises(DataError, match="pip install ImageHash"):
+        hash_files([str(portraits[0])])
 
 
 def rows(paths: list[str], labels: list[int], parts: list[str] | None = None) -> pd.DataFrame:

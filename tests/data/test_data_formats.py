@@ -393,6 +393,14 @@ def test_more_in_other_folders_than_in_classes_is_an_error(
     assert "24 images are left out, in no folder of a class: in 0 (3), 1 (3)" in notes
 
 
+def test_a_folder_0_beside_minus_one_is_undefined(tmp_path: Path, picture: Picture) -> None:
+    for folder in ("-1", "0", "1"):
+        picture(tmp_path / folder / f"{folder}.png")
+    found, notes = read(tmp_path)
+    assert found == {"-1.png": 0, "1.png": 1}
+    assert "in no folder of a class: in 0 (1)" in notes
+
+
 def test_classes_of_any_name_are_read_as_told(tmp_path: Path, picture: Picture) -> None:
     for folder in ("Damen", "Herren", "Hunde"):
         picture(tmp_path / folder / f"{folder}.png")
