@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -414,8 +415,8 @@ def test_nothing_that_is_not_used_goes_unmentioned(
 ) -> None:
     for place in ("man/a.png", "woman/b.png", "child/c.png", "d.png"):
         picture(tmp_path / place)
-    for name in ("IMG_1.HEIC", "IMG_2.heic", "raw.DNG"):
-        (tmp_path / "man" / name).write_bytes(b"phone")
+    for name in ("IMG_1.NEF", "IMG_2.nef", "raw.DNG"):
+        (tmp_path / "man" / name).write_bytes(b"camera")
     closed = tmp_path / "man" / "closed"
     closed.mkdir()
     scandir = os.scandir
@@ -428,9 +429,15 @@ def test_nothing_that_is_not_used_goes_unmentioned(
     monkeypatch.setattr(os, "scandir", refuse)
     notes = read(tmp_path)[1]
     assert "2 images are left out, in no folder of a class: in child (1), . (1)" in notes
-    assert "3 pictures of kinds that are not read: heic (2), dng (1)" in notes
-    assert "pip install pillow-heif" in notes
+    assert "3 pictures of kinds that are not read: nef (2), dng (1): convert them" in notes
     assert f"1 folders cannot be opened: {closed}: Permission denied" in notes
+
+
+def test_the_package_that_reads_a_phones_pictures_is_named(tmp_path: Path) -> None:
+    listing = Listing(other_kinds=Counter(heic=2, dng=1))
+    (note,) = unused.unused(tmp_path, listing, [], "have no row")
+    assert "heic (2), dng (1)" in note
+    assert "pip install pillow-heif reads heic" in note and "convert the others" in note
 
 
 def test_links_are_followed_once_and_never_into_another_class(
