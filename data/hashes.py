@@ -41,9 +41,9 @@ class Hashes:
     Attributes:
         content: uint8 [N, 32], SHA-256 of the bytes.
         looks: uint8 [N, 32], the bits of the pHash.
-        readable: bool [N], whether there is content.
-        comparable: bool [N], whether there is a pHash that says something: not of a broken image,
-            nor of an even surface, whose bits are noise.
+        readable: bool [N], whether it is an image; broken ones count as such, not as copies.
+        comparable: bool [N], whether its pHash says something: not that of an even surface, whose
+            bits are noise.
     """
 
     content: np.ndarray
@@ -136,7 +136,7 @@ def _hash(path: str) -> _Hashed:
     try:
         image, _ = decode_reduced(data, _PIXELS)
     except ImageError:
-        return content, nothing, True, False
+        return content, nothing, False, False
     import imagehash
 
     bits = imagehash.phash(image, _SIDE).hash

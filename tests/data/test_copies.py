@@ -67,11 +67,12 @@ def test_the_same_bytes_are_one_content_and_unreadable_files_are_none(tmp_path: 
     first = saved(Image.new("RGB", (9, 9), "red"), tmp_path / "a.png")
     for name in ("b.png", "c.png"):
         (tmp_path / name).write_bytes(Path(first).read_bytes())
-    (tmp_path / "text.jpg").write_text("text")
-    names = ("a.png", "b.png", "c.png", "no.png", "text.jpg", "gone.png")
+    for name in ("text.jpg", "text2.jpg"):
+        (tmp_path / name).write_text("text")
+    names = ("a.png", "b.png", "c.png", "no.png", "text.jpg", "text2.jpg", "gone.png")
     copies = find_copies(hash_files([str(tmp_path / name) for name in names]))
     assert len(set(copies.content[:3])) == 1
-    assert len(set(copies.content[2:])) == 4
+    assert len(set(copies.content[2:])) == 5
 
 
 @settings(max_examples=30)
