@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from data.conflicts import drop_conflicts, label_conflicts
+    from data.copies import Copies, find_copies
+    from data.distinct import Distinct, without_copies
     from data.formats import load
+    from data.hashes import cache_file, hash_files
     from data.image_store import ImageStore, build
     from data.images import (
         FRAMINGS,
@@ -27,13 +30,16 @@ if TYPE_CHECKING:
         to_square,
     )
     from data.labels import LABELS
-    from data.manifest import SPLITS, DataError, Dataset, attributes
+    from data.manifest import SPLITS, DataError, Dataset, attributes, read_manifest
     from data.sampling import BALANCES, Balance, sample
-    from data.splits import class_weights, split
+    from data.splits import SplitBy, class_weights, split
 
 _HOMES = {
     "data.conflicts": ("drop_conflicts", "label_conflicts"),
+    "data.copies": ("Copies", "find_copies"),
+    "data.distinct": ("Distinct", "without_copies"),
     "data.formats": ("load",),
+    "data.hashes": ("cache_file", "hash_files"),
     "data.image_store": ("ImageStore", "build"),
     "data.images": (
         "FRAMINGS",
@@ -46,9 +52,9 @@ _HOMES = {
         "to_square",
     ),
     "data.labels": ("LABELS",),
-    "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes"),
+    "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes", "read_manifest"),
     "data.sampling": ("BALANCES", "Balance", "sample"),
-    "data.splits": ("class_weights", "split"),
+    "data.splits": ("SplitBy", "class_weights", "split"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -61,10 +67,18 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "attributes",
     "label_conflicts",
     "drop_conflicts",
+    "read_manifest",
     "sample",
     "Balance",
     "BALANCES",
+    "cache_file",
+    "hash_files",
+    "find_copies",
+    "Copies",
+    "without_copies",
+    "Distinct",
     "split",
+    "SplitBy",
     "class_weights",
     "build",
     "ImageStore",

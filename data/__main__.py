@@ -4,10 +4,16 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+
+from data.milestones import milestones
+from data.terminal import print_any_name
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 app = typer.Typer(
     help="Face image data sets: look at one, fetch CelebA, or draw a synthetic one.",
@@ -19,12 +25,33 @@ _errors = Console(stderr=True)
 _KNOWN = "CelebA, synthetic portraits, FairFace, UTKFace, a folder per class, a CSV or parquet file"
 
 
+@app.callback()
+def start() -> None:
+    """Face image data sets: look at one, fetch CelebA, or draw a synthetic one."""
+    print_any_name()
+
+
 @app.command()
 def describe(
     path: Annotated[Path, typer.Argument(envvar="DATA", help=f"The data set: {_KNOWN}.")],
     limit: Annotated[
         int | None, typer.Option(min=1, help="Open only so many images, chosen at random.")
     ] = None,
+    labels: Annotated[
+        str,
+        typer.Option(
+            envvar="LABELS",
+            help="Which label each word of a table or folder means, as in 0=man,1=woman.",
+        ),
+    ] = "",
+    split: Annotated[
+        Literal["given", "identity"],
+        typer.Option(envvar="SPLIT", help="identity: do not use the data set's own parts."),
+    ] = "given",
+    artifacts: Annotated[
+        Path,
+        typer.Option(envvar="ARTIFACTS", help="Where hashes of images are kept, if it is there."),
+    ] = Path("artifacts"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as JSON, long lists included.")
     ] = False,
@@ -32,14 +59,18 @@ def describe(
     """Recognise a data set and say what is in it and what is wrong with it.
 
     Prints the format, counts and balance, image sizes, identities, official splits, unreadable
-    files, exact duplicates, and labels that contradict those of the same person's other images.
+    files, copies of images, and labels that contradict those of the same person's other images.
     """
     from data.describe import describe as measure
     from data.describe import show
     from data.formats import load
+    from data.hashes import cache_file
 
-    with _plain_errors(), _progress("Opening images") as progress:
-        facts = measure(load(path), limit, progress=progress)
+    with _plain_errors(), _progress("Opening images", "Looking for copies") as (opening, comparing):
+        dataset = load(path, labels, split)
+        hashes = cache_file(artifacts / "cache" / "hashes", dataset.root)
+        cache = hashes if artifacts.is_dir() else None
+        facts = measure(dataset, limit, progress=opening, comparing=comparing, cache=cache)
     if as_json:
         print(json.dumps(facts.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -61,7 +92,7 @@ def fetch(
 
     with _plain_errors():
         dataset = get(to)
-    _errors.print(f"{dataset.name}: {len(dataset.manifest):,} images in {to}")
+    typer.echo(f"{dataset.name}: {len(dataset.manifest):,} images in {to}", err=True)
 
 
 @app.command()
@@ -75,9 +106,9 @@ def synthesize(
     """Draw synthetic portraits in CelebA's layout. They measure the plumbing, not people."""
     from data.synthetic import generate
 
-    with _plain_errors(), _progress("Drawing portraits") as progress:
+    with _plain_errors(), _progress("Drawing portraits") as (progress,):
         generate(to, count, seed, progress)
-    _errors.print(f"{count:,} portraits in {to}")
+    typer.echo(f"{count:,} portraits in {to}", err=True)
 
 
 @contextmanager
@@ -93,13 +124,23 @@ def _plain_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, as a function of the number done and the number of all."""
+def _progress(*titles: str) -> Iterator[list[Callable[[int, int], None]]]:
+    """Bars on stderr, or lines where it is no terminal.
+
+    Each is a function of the number done and the number of all.
+    """
     from rich.progress import Progress
 
-    with Progress(console=_errors, transient=True, disable=not _errors.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    if not _errors.is_terminal:
+        yield [milestones(title, lambda line: typer.echo(line, err=True)) for title in titles]
+        return
+    with Progress(console=_errors, transient=True) as bars:
+        yield [_updater(bars, title) for title in titles]
+
+
+def _updater(bars: "Progress", title: str) -> Callable[[int, int], None]:
+    task = bars.add_task(title, total=None, visible=False)
+    return lambda done, total: bars.update(task, completed=done, total=total, visible=done < total)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """What a data set holds, measured by opening its files."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -16,12 +15,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.conflicts import label_conflicts
+from data.copies import Copies, find_copies
+from data.distinct import across_parts, disagreeing
+from data.hashes import Progress, hash_files
 from data.images import ImageError, decode
 from data.labels import LABELS
 from data.manifest import SPLITS, Dataset
+from data.processors import usable
 
 _BATCH = 256
 _SHOWN = 5
+_SHOWN_OF_GROUP = 3
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,11 @@ class Description:
     unreadable: tuple[tuple[str, str], ...]  # path and reason
     duplicates: tuple[tuple[str, ...], ...]  # groups of paths with the same bytes
     duplicates_disagreeing: int  # groups whose images have different labels
+    contradictions: tuple[tuple[tuple[str, str], ...], ...]  # these groups: path and label
+    duplicates_across_parts: int  # groups whose images lie in several official parts
+    near_duplicates: tuple[tuple[str, str], ...]  # paths of one picture, resized or saved anew
+    near_duplicates_disagreeing: int  # pairs with different labels
+    near_duplicates_across_parts: int  # pairs in two official parts
     conflicts: tuple[tuple[str, str, str], ...]  # path, label, identity
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,7 +62,6 @@ class Description:
 @dataclass(frozen=True)
 class _File:
     path: str
-    digest: str = ""
     size: str = ""
     error: str = ""
 
@@ -62,22 +70,24 @@ def describe(
     dataset: Dataset,
     limit: int | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
+    comparing: Progress | None = None,
+    cache: Path | None = None,
 ) -> Description:
-    """Open the images (`limit` random ones, if given) and count.
+    """Open the images (`limit` random ones, if given), compare them with each other, and count.
 
-    `progress(done, total)` is called for each image. Memory holds one line a file, no pixels.
+    `progress(done, total)` is called for each image that is opened, `comparing` for each that is
+    hashed; `cache` is where hashes are kept, see `data.hashes`. Memory holds one line a file, no
+    pixels.
     """
     manifest = dataset.manifest
-    paths = _choose(manifest["path"], limit, seed)
+    some = _choose(manifest, limit, seed)
     files = []
-    for file in _open_all(paths):
+    for file in _open_all(some["path"].tolist()):
         files.append(file)
         if progress:
-            progress(len(files), len(paths))
-    duplicates = _duplicates(files)
-    label_of = dict(zip(manifest["path"], manifest["label"], strict=True))
-    conflicts = label_conflicts(manifest)
+            progress(len(files), len(some))
+    copies = find_copies(hash_files(some["path"].tolist(), cache, comparing))
     return Description(
         format=dataset.name,
         root=str(dataset.root),
@@ -87,26 +97,47 @@ def describe(
         labels=_by_label(manifest),
         identities=int(manifest["identity"].nunique()),
         images_without_identity=int(manifest["identity"].isna().sum()),
-        split={
-            part: _by_label(rows)
-            for part in SPLITS
-            if len(rows := manifest[(manifest["split"] == part).fillna(False)])
-        },
+        split=_by_part(manifest),
         attributes=manifest.shape[1] - 4,
         opened=len(files),
         sizes=dict(Counter(file.size for file in files if file.size).most_common()),
         unreadable=tuple((file.path, file.error) for file in files if file.error),
-        duplicates=duplicates,
-        duplicates_disagreeing=sum(len({label_of[p] for p in group}) > 1 for group in duplicates),
-        conflicts=tuple(
-            zip(
-                conflicts["path"],
-                conflicts["label"].map(dict(enumerate(LABELS))),
-                conflicts["identity"],
-                strict=True,
-            )
-        ),
+        **_on_copies(some, copies),
+        conflicts=_conflicts(manifest),
     )
+
+
+def _conflicts(manifest: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
+    rows = label_conflicts(manifest)
+    labels = rows["label"].map(dict(enumerate(LABELS)))
+    return tuple(zip(rows["path"], labels, rows["identity"], strict=True))
+
+
+def _on_copies(manifest: pd.DataFrame, copies: Copies) -> dict[str, Any]:
+    """The fields of a description that are on copies."""
+    content = pd.Series(copies.content, index=manifest.index)
+    repeated = manifest[content.duplicated(keep=False)]
+    groups = repeated.groupby(content, sort=False)
+    contradictory = repeated[disagreeing(repeated, content)]
+    labels = manifest["label"].to_numpy()[copies.near]
+    paths = manifest["path"].to_numpy()[copies.near]
+    return {
+        "duplicates": tuple(tuple(paths) for _, paths in groups["path"]),
+        "duplicates_disagreeing": int(content[contradictory.index].nunique()),
+        "contradictions": tuple(
+            tuple(zip(rows["path"], rows["label"].map(dict(enumerate(LABELS))), strict=True))
+            for _, rows in contradictory.groupby(content, sort=False)
+        ),
+        "duplicates_across_parts": int((groups["split"].nunique() > 1).sum()),
+        "near_duplicates": tuple((first, second) for first, second in paths),
+        "near_duplicates_disagreeing": int((labels[:, 0] != labels[:, 1]).sum()),
+        "near_duplicates_across_parts": across_parts(manifest, copies.near),
+    }
+
+
+def _by_part(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
+    parts = {part: manifest[(manifest["split"] == part).fillna(False)] for part in SPLITS}
+    return {part: _by_label(rows) for part, rows in parts.items() if len(rows)}
 
 
 def show(facts: Description, console: Console) -> None:
@@ -119,7 +150,10 @@ def show(facts: Description, console: Console) -> None:
         table.add_row(name, escape(text))
     console.print(table)
     _show_some(console, "Unreadable", [f"{path}: {why}" for path, why in facts.unreadable])
-    _show_some(console, "Identical files", [" = ".join(group) for group in facts.duplicates])
+    both = [_with_labels(group) for group in facts.contradictions]
+    _show_some(console, "Identical files with both labels", both)
+    _show_some(console, "Identical files", [_some_of(group) for group in facts.duplicates])
+    _show_some(console, "Alike", [_some_of(pair) for pair in facts.near_duplicates])
     conflicts = [f"{path}: {label}, unlike most of {who}" for path, label, who in facts.conflicts]
     _show_some(console, "Labels against the identity's majority", conflicts)
 
@@ -138,10 +172,31 @@ def _lines(facts: Description) -> Iterator[tuple[str, str]]:
     partly = "" if facts.opened == facts.images else f" (of {facts.opened:,} images opened)"
     yield "sizes", _sizes(facts.sizes) + partly
     yield "unreadable", f"{len(facts.unreadable):,}{partly}"
-    copies = sum(len(group) - 1 for group in facts.duplicates)
-    disagreeing = facts.duplicates_disagreeing
-    yield "duplicates", f"{copies:,}, {disagreeing:,} groups with different labels{partly}"
+    yield "duplicates", _duplicates(facts) + partly
+    yield "look-alikes", _alike(facts) + partly
     yield "conflicts", f"{len(facts.conflicts):,} labels against the majority of their identity"
+
+
+def _duplicates(facts: Description) -> str:
+    copies = sum(len(group) - 1 for group in facts.duplicates)
+    if not copies:
+        return "0"
+    return (
+        f"{copies:,} copies, byte for byte, of {len(facts.duplicates):,} images; of these "
+        f"{facts.duplicates_disagreeing:,} with both labels, "
+        f"{facts.duplicates_across_parts:,} in several parts"
+    )
+
+
+def _alike(facts: Description) -> str:
+    pairs = len(facts.near_duplicates)
+    if not pairs:
+        return "0"
+    return (
+        f"{pairs:,} pairs of one picture, resized or compressed anew; of these "
+        f"{facts.near_duplicates_disagreeing:,} with both labels, "
+        f"{facts.near_duplicates_across_parts:,} in two parts"
+    )
 
 
 def _identities(facts: Description) -> str:
@@ -174,11 +229,22 @@ def _show_some(console: Console, title: str, lines: list[str]) -> None:
         console.print(f"  … and {len(lines) - _SHOWN:,} more (all of them with --json)")
 
 
-def _choose(paths: pd.Series, limit: int | None, seed: int) -> list[str]:
-    if limit is None or limit >= len(paths):
-        return list(paths)
-    rows = np.random.default_rng(seed).choice(len(paths), limit, replace=False)
-    return list(paths.iloc[np.sort(rows)])
+def _some_of(group: tuple[str, ...]) -> str:
+    more = len(group) - _SHOWN_OF_GROUP
+    return " = ".join(group[:_SHOWN_OF_GROUP]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _with_labels(group: tuple[tuple[str, str], ...]) -> str:
+    first = {label: path for path, label in reversed(group)}
+    rest = f" and {len(group) - 2:,} more" if len(group) > 2 else ""
+    return " = ".join(f"{first[label]} ({label})" for label in reversed(LABELS)) + rest
+
+
+def _choose(manifest: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:
+    if limit is None or limit >= len(manifest):
+        return manifest
+    rows = np.random.default_rng(seed).choice(len(manifest), limit, replace=False)
+    return manifest.iloc[np.sort(rows)].reset_index(drop=True)
 
 
 def _by_label(manifest: pd.DataFrame) -> dict[str, int]:
@@ -187,25 +253,14 @@ def _by_label(manifest: pd.DataFrame) -> dict[str, int]:
 
 
 def _open_all(paths: list[str]) -> Iterator[_File]:
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(usable()) as pool:
         for start in range(0, len(paths), _BATCH):
             yield from pool.map(_look, paths[start : start + _BATCH])
 
 
 def _look(path: str) -> _File:
     try:
-        content = Path(path).read_bytes()
-        width, height = decode(content).size
+        width, height = decode(Path(path)).size
     except ImageError as error:
         return _File(path, error=str(error))
-    except OSError as error:
-        return _File(path, error=f"can't be read: {error.strerror}")
-    return _File(path, hashlib.sha256(content).hexdigest(), f"{width}x{height}")
-
-
-def _duplicates(files: list[_File]) -> tuple[tuple[str, ...], ...]:
-    groups: dict[str, list[str]] = {}
-    for file in files:
-        if file.digest:
-            groups.setdefault(file.digest, []).append(file.path)
-    return tuple(tuple(paths) for paths in groups.values() if len(paths) > 1)
+    return _File(path, f"{width}x{height}")

@@ -2,13 +2,12 @@
 
 A store is a folder named by its fingerprint with `images.npy` (uint8 [N, size, size, 3]) and
 `store.json`, which is written last and so says that the array is complete. Images stream
-through: memory does not grow with N.
+through: memory does not grow with N. Of several processes or machines that want the same store,
+one makes it and the others wait, see `data.locks`.
 """
 
 import hashlib
-import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +17,11 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
+from data.atomic import read_json, remove_leftovers, replacing, write_json
 from data.images import Framing, ImageError, decode, to_square
+from data.locks import alone
 from data.manifest import DataError, require_both_classes
+from data.processors import usable
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
@@ -27,7 +29,7 @@ Progress = Callable[[int, int], None]
 _VERSION = 1  # Raise it when `decode` or `to_square` give other pixels.
 _MOST_BROKEN = 0.05
 _BATCH = 256
-_LEFTOVER_SECONDS = 3600
+_IDLE_SECONDS = 600  # A file that is being written grows all the time.
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,10 @@ def build(
     place = folder / mark[:16]
     broken = _complete(place, len(paths), size)
     if broken is None:
-        broken = _write(place, paths, size, framing, workers, progress)
+        with alone(place):
+            broken = _complete(place, len(paths), size)
+            if broken is None:
+                broken = _write(place, paths, size, framing, workers, progress)
     _refuse_if_too_many(broken, paths)
     readable = np.setdiff1d(np.arange(len(paths)), list(broken))
     kept = manifest.iloc[readable].reset_index(drop=True)
@@ -100,7 +105,7 @@ def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
 def _complete(place: Path, count: int, size: int) -> dict[int, str] | None:
     """Broken rows and why, of a store that is whole; None if it is absent or damaged."""
     try:
-        facts = json.loads((place / "store.json").read_text(encoding="utf-8"))
+        facts = read_json(place / "store.json")
         broken = {int(row): str(reason) for row, reason in facts["broken"].items()}
         images = np.load(place / "images.npy", mmap_mode="r")  # Fails on a file cut short.
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
@@ -117,28 +122,20 @@ def _write(
     workers: int | None,
     progress: Progress | None,
 ) -> dict[int, str]:
-    place.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(place)
+    remove_leftovers(place, _IDLE_SECONDS)
     broken: dict[int, str] = {}
-    unfinished = place / f"images.{os.getpid()}.tmp"
-    try:
-        with unfinished.open("wb") as file:
-            _write_header(file, len(paths), size)
-            for row, square in enumerate(_squares(paths, size, framing, workers)):
-                if isinstance(square, ImageError):
-                    broken[row] = str(square)
-                else:
-                    file.write(square.data)
-                if progress:
-                    progress(row + 1, len(paths))
-            file.seek(0)
-            _write_header(file, len(paths) - len(broken), size)
-        unfinished.replace(place / "images.npy")
-    finally:
-        unfinished.unlink(missing_ok=True)
-    facts = place / f"store.{os.getpid()}.tmp"
-    facts.write_text(json.dumps({"broken": broken}), encoding="utf-8")
-    facts.replace(place / "store.json")
+    with replacing(place / "images.npy") as unfinished, unfinished.open("wb") as file:
+        _write_header(file, len(paths), size)
+        for row, square in enumerate(_squares(paths, size, framing, workers)):
+            if isinstance(square, ImageError):
+                broken[row] = str(square)
+            else:
+                file.write(square.data)
+            if progress:
+                progress(row + 1, len(paths))
+        file.seek(0)
+        _write_header(file, len(paths) - len(broken), size)
+    write_json(place / "store.json", {"broken": broken})
     return broken
 
 
@@ -160,16 +157,9 @@ def _squares(
             return error
 
     # Threads: Pillow decodes and resizes without the interpreter lock.
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or usable()) as pool:
         for start in range(0, len(paths), _BATCH):
             yield from pool.map(square, paths[start : start + _BATCH])
-
-
-def _remove_leftovers(place: Path) -> None:
-    """Delete what a killed process left, but not what another one is writing now."""
-    for file in place.glob("*.tmp"):
-        if time.time() - file.stat().st_mtime > _LEFTOVER_SECONDS:
-            file.unlink(missing_ok=True)
 
 
 def _refuse_if_too_many(broken: dict[int, str], paths: list[str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +11,9 @@ from data.images import Framing
 
 SPLITS = ("train", "val", "test")
 """The parts of a data set, as written in a manifest's `split`."""
+
+PATHS = pd.StringDtype("python", na_value=float("nan"))
+"""Dtype of paths, equal to "str": pyarrow's strings take no name that is not UTF-8."""
 
 _COLUMNS = ("path", "label", "identity", "split")
 
@@ -55,7 +59,7 @@ def make_manifest(
 ) -> pd.DataFrame:
     """Put columns of equal length together, by position, in the manifest's order and dtypes."""
     columns = {
-        "path": pd.Series(list(paths), dtype="str"),
+        "path": pd.Series(list(paths), dtype=PATHS),
         "label": labels.astype("int8").reset_index(drop=True),
         "identity": _strings(identity, len(paths)),
         "split": _strings(split, len(paths)),
@@ -65,6 +69,12 @@ def make_manifest(
         return manifest
     others = attributes.drop(columns=list(_COLUMNS), errors="ignore").astype(bool)
     return pd.concat([manifest, others.reset_index(drop=True)], axis=1)
+
+
+def read_manifest(table: Path) -> pd.DataFrame:
+    """A manifest as CSV: `path`, `identity` and `split` as they were, the rest as it looks."""
+    dtypes: dict[str, Any] = {"path": PATHS, "identity": "string", "split": "string"}
+    return pd.read_csv(table, dtype=dtypes, encoding="utf-8", encoding_errors="surrogateescape")
 
 
 def attributes(manifest: pd.DataFrame) -> list[str]:

@@ -1,13 +1,23 @@
 """Train, val and test without a person in two of them; weights for unequal classes."""
 
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
-from data.manifest import SPLITS, DataError, has_official_split
+from data.manifest import SPLITS, DataError, Dataset, has_official_split
+
+SplitBy = Literal["given", "identity"]
+"""Whether a data set's own parts are kept or new ones made, without a person in two of them."""
 
 
 def split(
-    manifest: pd.DataFrame, val: float = 0.15, test: float = 0.15, seed: int = 0
+    manifest: pd.DataFrame,
+    val: float = 0.15,
+    test: float = 0.15,
+    seed: int = 0,
+    near: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """The manifest with every row in train, val or test.
 
@@ -15,6 +25,7 @@ def split(
     dealt out, largest groups of photos first, each to the part that is furthest from its share
     of women and men; a row without identity is a person of its own. `val` and `test` are the
     shares (0..1) of images wanted there; people of equal group size are shuffled by `seed`.
+    `near`, int64 [M, 2], has pairs of rows that show one picture: they count as one person's.
 
     Raises:
         DataError: the shares leave nothing for training, or there are too few people for both
@@ -24,7 +35,7 @@ def split(
         raise DataError(f"val={val:g}, test={test:g}: shares must be above 0 and below 1 together")
     if has_official_split(manifest):
         return manifest
-    people = _people(manifest["identity"])
+    people = _people(manifest["identity"], near)
     parts = _deal(people, manifest["label"].to_numpy(), np.array([1 - val - test, val, test]), seed)
     result = manifest.assign(split=pd.Series(np.array(SPLITS)[parts], manifest.index, "string"))
     if len(result.groupby(["split", "label"])) < 6:
@@ -41,12 +52,54 @@ def class_weights(labels: pd.Series | np.ndarray) -> dict[int, float]:
     return {label: float(counts.sum() / (2 * count)) for label, count in enumerate(counts) if count}
 
 
-def _people(identity: pd.Series) -> np.ndarray:
+def people_in_several_parts(manifest: pd.DataFrame) -> int:
+    """How many people have images in more than one part."""
+    return int((manifest.groupby("identity")["split"].nunique() > 1).sum())
+
+
+def parts_checked(dataset: Dataset) -> Dataset:
+    """The data set, with a note if people are in several of its own parts."""
+    several = people_in_several_parts(dataset.manifest)
+    if not several:
+        return dataset
+    people = dataset.manifest["identity"].nunique()
+    note = (
+        f"{several:,} of {people:,} people are in several parts of the given split, so that test "
+        "figures come out too good; SPLIT=identity makes a new one by identity"
+    )
+    return replace(dataset, notes=(*dataset.notes, note))
+
+
+def parts_dropped(dataset: Dataset) -> Dataset:
+    """The data set without its own parts, and a note if it had some."""
+    if not has_official_split(dataset.manifest):
+        return dataset
+    return replace(
+        dataset,
+        manifest=dataset.manifest.assign(split=pd.Series(pd.NA, dataset.manifest.index, "string")),
+        notes=(*dataset.notes, "the given split is not used: SPLIT=identity makes a new one"),
+    )
+
+
+def _people(identity: pd.Series, near: np.ndarray | None) -> np.ndarray:
     """A number 0..P-1 a row, int64 [N]; rows without identity get one each."""
     codes, known = pd.factorize(identity)
     alone = codes < 0
     codes[alone] = len(known) + np.arange(alone.sum())
-    return codes
+    if near is None or not len(near):
+        return codes
+    return _joined(codes, codes[near])
+
+
+def _joined(people: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """People renumbered so that those in a pair, and whoever hangs together by pairs, are one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count = people.max() + 1
+    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    _, group = connected_components(links, directed=False)
+    return group[people].astype(np.int64)
 
 
 def _deal(people: np.ndarray, labels: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:

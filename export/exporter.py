@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from rich.console import Console
 
 import data
@@ -89,7 +88,7 @@ def _refuse_foreign(models: Path, names: Iterable[str]) -> None:
 
 
 def _images(run: RunFolder, config: dict[str, Any], cache: Path) -> ImageStore:
-    manifest = pd.read_csv(run.manifest, dtype={"identity": "string", "split": "string"})
+    manifest = data.read_manifest(run.manifest)
     return data.build(manifest, config["settings"]["size"], config["images"]["framing"], cache)
 
 

@@ -1,11 +1,12 @@
 """The processor that this process runs on."""
 
-import os
 import platform
 from functools import cache
 from pathlib import Path
 
 import psutil
+
+from data.processors import usable
 
 _CPUINFO = Path("/proc/cpuinfo")
 _INSTRUCTION_SETS = (  # what decides how fast and how exactly INT8 is multiplied, the best first
@@ -38,8 +39,7 @@ def instruction_set() -> str:
 
 def default_threads() -> int:
     """Return the number of physical cores that this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(allowed or 1, psutil.cpu_count(logical=False) or 1))
+    return min(usable(), psutil.cpu_count(logical=False) or 1)
 
 
 @cache

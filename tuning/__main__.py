@@ -8,7 +8,8 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from data import Balance, Framing
+from data import Balance, Framing, SplitBy
+from data.terminal import print_any_name
 from tuning import quiet
 from tuning.precision import Precision, resolve
 
@@ -73,6 +74,22 @@ def tune(
             "stretch for other data.",
         ),
     ] = None,
+    labels: Annotated[
+        str,
+        typer.Option(
+            envvar="LABELS",
+            help="Which label each word of a table or folder means, as in 0=man,1=woman; other "
+            "words are left out. Left out: 1 and man, men, male, m are man.",
+        ),
+    ] = "",
+    split: Annotated[
+        SplitBy,
+        typer.Option(
+            envvar="SPLIT",
+            help="given: the data set's own train, val and test, where it has all three; identity: "
+            "new ones, without a person in two of them.",
+        ),
+    ] = "given",
     drop_conflicts: Annotated[
         bool,
         typer.Option(
@@ -129,6 +146,7 @@ def tune(
     Examples: `make tune`, `make tune DATA=celeba SAMPLES=5000 PRESET=standard`,
     `make tune DATA=faces BACKBONES=resnet50,googlenet BUDGET=20`.
     """
+    print_any_name()
     source = data or _default_data(artifacts)
     synthetic = source == "synthetic"
     preset = preset or ("quick" if synthetic else "standard")
@@ -169,6 +187,8 @@ def tune(
         algorithm=algorithm,
         seed=seed,
         precision=resolve(precision),
+        labels=labels,
+        split=split,
     )
     try:
         tune_run(settings, artifacts, run, cache_gb, workers)

@@ -2,7 +2,9 @@
 
 Each entry is one (backbone weights, image set, size, precision, view, cut): a float16 `.npy` file,
 memory-mapped by its readers, and a `.json` file beside it with what it holds and a checksum. An
-entry without its `.json` file, or with another size or checksum than it says, is not used.
+entry without its `.json` file, or with another size or checksum than it says, is not used. Of
+several processes or machines that need the same pass over the same images one makes it and the
+others wait, see `data.locks`.
 """
 
 from __future__ import annotations
@@ -12,15 +14,18 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from data.atomic import is_temporary, read_json, remove_leftovers, replacing, write_json
+from data.locks import alone
 from tuning.model import TransferModel
 
 VIEWS = ("plain", "mirrored")
@@ -29,6 +34,7 @@ _BATCH = 32
 _HALF_MAX = float(np.finfo(np.float16).max)
 _BLOCK = 1 << 24
 _KEEP_FREE = 1 << 30
+_IDLE_SECONDS = 600  # A file that is being written grows all the time.
 
 
 class CacheError(RuntimeError):
@@ -114,9 +120,12 @@ class TrunkCache:
             CacheError: budget or disk too small.
         """
         keys = {(d, v): self._key(model, images, d, v) for v in views for d in depths}
-        missing = {at: key for at, key in keys.items() if not self._intact(key)}
+        missing = self._missing(keys)
         if missing:
-            self._compute(model, images, missing, set(keys.values()), progress)
+            with alone(self.folder / self._pass(model, images)):
+                missing = self._missing(missing)
+                if missing:
+                    self._compute(model, images, missing, set(keys.values()), progress)
         for key in keys.values():
             os.utime(self._meta(key))
         return {at: np.load(self._data(key), mmap_mode="r") for at, key in keys.items()}
@@ -136,24 +145,17 @@ class TrunkCache:
         shapes = {d: tuple(output.shape[1:]) for d, output in zip(cuts, outputs, strict=True)}
         sizes = {at: 2 * len(images) * int(np.prod(shapes[at[0]])) for at in missing}
         self._make_room(sum(sizes.values()), in_use)
-        total, done = len(images) * len(by_view), 0
+        done = 0
         for view, depths in by_view.items():
-            writers = {
-                depth: _Writer(self._data(missing[depth, view]), (len(images), *shapes[depth]))
-                for depth in depths
-            }
-            forward = compiled(model.trunk(depths))
-            for start in range(0, len(images), _BATCH):
-                batch = images.images[images.rows[start : start + _BATCH]]
-                outputs = forward(mirror(batch) if view == "mirrored" else batch)
-                for depth, output in zip(depths, outputs, strict=True):
-                    writers[depth].append(tf.cast(output, tf.float32).numpy())
-                done += len(batch)
-                if progress:
-                    progress(done, total)
+            paths = {depth: self._data(missing[depth, view]) for depth in depths}
+            with _writing(paths, {d: (len(images), *shapes[d]) for d in depths}) as writers:
+                for count in _run(model, images, view, writers):
+                    done += count
+                    if progress:
+                        progress(done, len(images) * len(by_view))
             for depth, writer in writers.items():
                 facts = self._facts(model, images, depth, view)
-                self._commit(missing[depth, view], writer, facts)
+                self._commit(missing[depth, view], facts, writer.crc)
 
     def _facts(
         self, model: TransferModel, images: ImageSet, depth: int, view: str
@@ -171,8 +173,7 @@ class TrunkCache:
         }
 
     def _key(self, model: TransferModel, images: ImageSet, depth: int, view: str) -> str:
-        facts = json.dumps(self._facts(model, images, depth, view), sort_keys=True)
-        return f"{model.backbone.name}-{hashlib.sha256(facts.encode()).hexdigest()[:24]}"
+        return f"{model.backbone.name}-{_digest(self._facts(model, images, depth, view))}"
 
     def _data(self, key: str) -> Path:
         return self.folder / f"{key}.npy"
@@ -180,35 +181,43 @@ class TrunkCache:
     def _meta(self, key: str) -> Path:
         return self.folder / f"{key}.json"
 
-    def _commit(self, key: str, writer: _Writer, facts: dict[str, Any]) -> None:
-        checksum = writer.close()
+    def _pass(self, model: TransferModel, images: ImageSet) -> str:
+        """Name of what one pass makes, whatever its cuts and views."""
+        facts = self._facts(model, images, depth=0, view="")
+        return f"pass-{_digest(facts)}"
+
+    def _commit(self, key: str, facts: dict[str, Any], checksum: int) -> None:
         size = self._data(key).stat().st_size
-        partial = self._meta(key).with_suffix(".json.partial")
-        partial.write_text(json.dumps({**facts, "bytes": size, "crc32": checksum}, indent=1))
-        partial.replace(self._meta(key))
+        write_json(self._meta(key), {**facts, "bytes": size, "crc32": checksum})
+
+    def _missing(self, keys: dict[tuple[int, str], str]) -> dict[tuple[int, str], str]:
+        return {at: key for at, key in keys.items() if not self._intact(key)}
 
     def _intact(self, key: str) -> bool:
         try:
-            meta = json.loads(self._meta(key).read_text())
+            meta = read_json(self._meta(key))
             array = np.load(self._data(key), mmap_mode="r")
             return bool(
                 self._data(key).stat().st_size == meta["bytes"]
                 and _checksum(array) == meta["crc32"]
             )
-        except (OSError, ValueError, KeyError):
+        except (OSError, EOFError, ValueError, KeyError, TypeError):
             return False
 
     def _make_room(self, needed: int, in_use: set[str]) -> None:
-        entries = sorted(self.folder.glob("*.npy"), key=_last_use)
-        used = sum(entry.stat().st_size for entry in entries)
+        remove_leftovers(self.folder, _IDLE_SECONDS)
+        entries = [entry for entry in self.folder.glob("*.npy") if not is_temporary(entry)]
+        entries.sort(key=_last_use)
+        sizes = {entry: _size(entry) for entry in entries}
+        used = sum(sizes.values())
         for entry in entries:
             if used + needed <= self.budget and self._free() >= needed + _KEEP_FREE:
                 return
             if entry.stem in in_use:
                 continue
-            used -= entry.stat().st_size
+            used -= sizes[entry]
             entry.with_suffix(".json").unlink(missing_ok=True)
-            entry.unlink()
+            entry.unlink(missing_ok=True)  # Another process may make room as well.
         if used + needed > self.budget:
             raise CacheError(
                 f"the trunk cache needs {needed / 1e9:.1f} GB, more than CACHE_GB="
@@ -225,28 +234,46 @@ class TrunkCache:
 
 
 class _Writer:
-    """Appends rows to a `.npy` file that appears under its name when it is complete."""
+    """Writes rows of float16 to a `.npy` file, in order.
 
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        self._path = path
-        self._partial = path.with_suffix(".npy.partial")
-        self._array = np.lib.format.open_memmap(
-            self._partial, mode="w+", dtype=np.float16, shape=shape
-        )
-        self._row = 0
-        self._crc = 0
+    A plain file, not a memory map: a full disk is then an error and not the end of the process.
+    """
+
+    def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        self._file = file
+        self.crc = 0
 
     def append(self, rows: np.ndarray) -> None:
-        half = np.clip(rows, -_HALF_MAX, _HALF_MAX).astype(np.float16)
-        self._array[self._row : self._row + len(half)] = half
-        self._row += len(half)
-        self._crc = zlib.crc32(half.tobytes(), self._crc)
+        half = np.clip(rows, -_HALF_MAX, _HALF_MAX).astype("<f2").tobytes()
+        self._file.write(half)
+        self.crc = zlib.crc32(half, self.crc)
 
-    def close(self) -> int:
-        self._array.flush()
-        del self._array
-        self._partial.replace(self._path)
-        return self._crc
+
+@contextmanager
+def _writing(
+    paths: dict[int, Path], shapes: dict[int, tuple[int, ...]]
+) -> Iterator[dict[int, _Writer]]:
+    """A writer for each depth; the files appear together if the block ends well."""
+    with ExitStack() as stack:
+        new = {depth: stack.enter_context(replacing(path)) for depth, path in paths.items()}
+        with ExitStack() as files:
+            opened = {d: files.enter_context(path.open("wb")) for d, path in new.items()}
+            yield {d: _Writer(file, shapes[d]) for d, file in opened.items()}
+
+
+def _run(
+    model: TransferModel, images: ImageSet, view: str, writers: dict[int, _Writer]
+) -> Iterator[int]:
+    """Pass all images through the trunk once; yields how many after each batch."""
+    forward = compiled(model.trunk(list(writers)))
+    for start in range(0, len(images), _BATCH):
+        batch = images.images[images.rows[start : start + _BATCH]]
+        outputs = forward(mirror(batch) if view == "mirrored" else batch)
+        for writer, output in zip(writers.values(), outputs, strict=True):
+            writer.append(tf.cast(output, tf.float32).numpy())
+        yield len(batch)
 
 
 def compiled(trunk: keras.Model) -> Callable[[np.ndarray], list[tf.Tensor]]:
@@ -272,6 +299,18 @@ def _checksum(array: np.ndarray) -> int:
     return crc
 
 
+def _digest(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
+
+
 def _last_use(entry: Path) -> float:
-    meta = entry.with_suffix(".json")
-    return meta.stat().st_mtime if meta.exists() else 0.0
+    try:
+        return entry.with_suffix(".json").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _size(entry: Path) -> int:
+    with suppress(OSError):
+        return entry.stat().st_size
+    return 0

@@ -21,6 +21,7 @@ from typing import Literal
 
 import tensorflow as tf
 
+from data.processors import usable
 from tuning.records import Records, TrialRecord
 
 Role = Literal["single", "chief", "worker"]
@@ -59,7 +60,7 @@ def local_workers(count: int, settings: dict[str, str], logs: Path) -> Iterator[
         logs: folder for what workers print.
     """
     chief = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(_free_port())}
-    threads = str(max(1, (os.cpu_count() or 1) // count))
+    threads = str(max(1, usable() // count))
     shared = {
         **os.environ, **settings, **chief, "TF_NUM_INTRAOP_THREADS": threads,
         "OMP_NUM_THREADS": threads,

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from data.milestones import milestones
 from tuning.records import TrialRecord
 from tuning.trial import Hyperparameters, TrialResult
 
@@ -40,8 +41,8 @@ class Progress:
         self._time_left = time_left
 
     def say(self, text: str, style: str | None = None) -> None:
-        """Print a line."""
-        self.console.print(text, style=style, soft_wrap=True)
+        """Print a line, as it is: names in it may hold brackets."""
+        self.console.print(text, style=style, soft_wrap=True, markup=False)
 
     @contextmanager
     def backbone(self, name: str, title: str) -> Iterator[None]:
@@ -77,8 +78,12 @@ class Progress:
         self.say(f"  refit     {describe(result.hyperparameters)}  {figures(result)}  {kept}")
 
     def steps(self, what: str) -> Callable[[int, int], None]:
-        """A bar for a long pass over images: call the result with done and total."""
+        """A bar for a long pass over images, or lines where there is none.
+
+        Call the result with done and total.
+        """
         task = None
+        tell = milestones(f"  {what}", self.say)
         started = time.monotonic()
 
         def update(done: int, total: int) -> None:
@@ -87,6 +92,8 @@ class Progress:
                 task = self._bars.add_task(f"  {what}", total=total)
             if self._bars and task is not None:
                 self._bars.update(task, completed=done, visible=done < total)
+            else:
+                tell(done, total)
             if done >= total:
                 seconds = time.monotonic() - started
                 self.say(f"  {what}: {total:,} in {seconds:.0f} s")

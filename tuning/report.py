@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from data import LABELS, label_conflicts
+from data import LABELS, label_conflicts, read_manifest
 from data.atomic import read_json, write_text
 from tuning import plots
 from tuning.backbones import BACKBONES
@@ -68,7 +68,7 @@ def write(
         leaderboard=leaderboard.to_dict("records"),
         cost_plots=plots.costs(winners),
         test_plots=[plots.roc(winners, tests), plots.reliability(winners, tests)],
-        mistakes=mistakes(_manifest(run), tests[best]),
+        mistakes=mistakes(read_manifest(run.manifest), tests[best]),
         mistakes_shown=_MISTAKES,
         curves=plots.learning_curves([_curves(run, facts) for facts in winners.values()]),
         search_plots=plots.search(leaderboard),
@@ -107,11 +107,6 @@ def _mistake(row: dict[Hashable, Any]) -> Mistake:
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalpha, text.casefold()))
-
-
-def _manifest(run: RunFolder) -> pd.DataFrame:
-    columns = ["path", "label", "identity"]
-    return pd.read_csv(run.manifest, usecols=columns, dtype={"path": "str", "identity": "str"})
 
 
 def _test_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import time
-from dataclasses import asdict
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 
 import data
-from data import Dataset, ImageStore
-from data.atomic import read_json, write_json, write_text
-from tuning import distribution, report
+from data import Dataset, Distinct, ImageStore
+from data.atomic import read_json, write_json
+from tuning import distribution, loopback, report
 from tuning import weights as weight_sources
 from tuning.backbone_search import search, work
 from tuning.backbones import BACKBONES
@@ -64,6 +64,7 @@ def tune(
     Raises:
         DataError, WeightsError, CacheError, RunError: with a line for the user.
     """
+    loopback.keep_direct()
     progress = Progress()
     run = RunFolder(artifacts / "runs" / (run_name or default_name(settings)))
     role = distribution.role()
@@ -72,10 +73,10 @@ def tune(
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
         weights, settings_used = pretrained(settings, dataset.synthetic, progress)
-        store = image_store(settings, dataset, artifacts, progress)
-        _tell(store, progress)
-        run.begin(settings, _facts(dataset, store, settings_used))
-        _write_manifest(run, store)
+        images = prepare(settings, dataset, artifacts, progress, run.keeps_copies())
+        store = images.store
+        _tell(images, progress)
+        run.begin(settings, _facts(dataset, images, settings_used), store.manifest)
         task = Task(
             run,
             settings,
@@ -95,35 +96,64 @@ def tune(
 
 def default_name(settings: Settings) -> str:
     """A name that says data and preset and is another one for other settings."""
-    digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(settings.chosen(), sort_keys=True).encode()).hexdigest()
     return f"{Path(settings.data).name or 'data'}-{settings.preset}-{digest[:6]}"
 
 
 def open_dataset(settings: Settings, artifacts: Path, progress: Progress) -> Dataset:
     """Load the run's data set; the synthetic one is drawn when it is not there yet."""
     if settings.data != SYNTHETIC:
-        return data.load(Path(settings.data))
+        return data.load(Path(settings.data), settings.labels, settings.split)
     from data.synthetic import generate
 
     with progress.bar("drawing synthetic portraits") as update:
         folder = generate(artifacts / "datasets" / SYNTHETIC, seed=settings.seed, progress=update)
-    return data.load(folder)
+    return data.load(folder, settings.labels, settings.split)
 
 
-def image_store(
-    settings: Settings, dataset: Dataset, artifacts: Path, progress: Progress
-) -> ImageStore:
-    """Sample, split and decode the run's images."""
-    framing = settings.framing or dataset.framing
-    manifest = dataset.manifest
+@dataclass(frozen=True)
+class Images:
+    """A run's images: decoded, and remarks on those that were left out or look alike."""
+
+    store: ImageStore
+    notes: tuple[str, ...]
+
+
+def prepare(
+    settings: Settings,
+    dataset: Dataset,
+    artifacts: Path,
+    progress: Progress,
+    keep_copies: bool = False,
+) -> Images:
+    """Sample, look for copies, split and decode the run's images."""
+    manifest, notes = dataset.manifest, []
     if settings.drop_conflicts:
         manifest = data.drop_conflicts(manifest)
+        count = len(dataset.manifest) - len(manifest)
+        notes.append(f"left out, for DROP_CONFLICTS: {count:,} images")
     manifest = data.sample(manifest, settings.samples, settings.balance, settings.seed)
-    manifest = data.split(manifest, seed=settings.seed)
+    if keep_copies:
+        notes.append("an earlier version began this run: copies of images stay in it")
+        near = None
+    else:
+        distinct = _distinct(manifest, dataset.root, artifacts, progress)
+        manifest, near = distinct.manifest, distinct.near
+        notes += distinct.notes
+    manifest = data.split(manifest, seed=settings.seed, near=near)
+    framing = settings.framing or dataset.framing
     with progress.bar("decoding images") as update:
-        return data.build(
+        store = data.build(
             manifest, settings.size, framing, artifacts / "cache" / "images", progress=update
         )
+    return Images(store, tuple(notes))
+
+
+def _distinct(manifest: pd.DataFrame, root: Path, artifacts: Path, progress: Progress) -> Distinct:
+    cache = data.cache_file(artifacts / "cache" / "hashes", root)
+    with progress.bar("looking for copies") as update:
+        hashes = data.hash_files(manifest["path"].tolist(), cache, update)
+    return data.without_copies(manifest, data.find_copies(hashes))
 
 
 def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progress) -> None:
@@ -140,7 +170,10 @@ def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progr
     )
 
 
-def _tell(store: ImageStore, progress: Progress) -> None:
+def _tell(images: Images, progress: Progress) -> None:
+    store = images.store
+    for note in images.notes:
+        progress.say(f"note: {note}")
     counts = store.manifest["split"].value_counts()
     splits = ", ".join(f"{split} {counts[split]:,}" for split in data.SPLITS)
     progress.say(f"images: {splits}; framing {store.framing}")
@@ -179,7 +212,8 @@ def _load_weights(settings: Settings, source: str) -> dict[str, Weights]:
     }
 
 
-def _facts(dataset: Dataset, store: ImageStore, weights: str) -> dict[str, Any]:
+def _facts(dataset: Dataset, images: Images, weights: str) -> dict[str, Any]:
+    store = images.store
     splits = store.manifest.groupby("split")
     return {
         "data": {
@@ -190,7 +224,7 @@ def _facts(dataset: Dataset, store: ImageStore, weights: str) -> dict[str, Any]:
         "images": {
             "framing": store.framing,
             "broken": [list(item) for item in store.broken],
-            "notes": list(dataset.notes),
+            "notes": [*dataset.notes, *images.notes],
             "splits": {
                 str(split): {
                     "count": len(rows),
@@ -213,11 +247,6 @@ def _versions() -> dict[str, str]:
         except ModuleNotFoundError:
             continue
     return versions
-
-
-def _write_manifest(run: RunFolder, store: ImageStore) -> None:
-    if not run.manifest.exists():
-        write_text(run.manifest, store.manifest.to_csv(index=False))
 
 
 def _workers(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import hashlib
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from data import Balance, Framing
+from data import Balance, Framing, SplitBy, read_manifest
 from data.atomic import read_json, write_json, write_text
 from tuning.records import Records, TrialRecord
 
 FORMAT = 1
+_ROWS = "rows"  # in config.json: fingerprint of labels, people and splits
 LEADERBOARD_COLUMNS = (
     "backbone", "trial", "depth", "learning_rate", "head_units", "dropout", "epochs",
     "val_accuracy", "val_auc", "val_brier", "val_loss", "seconds", "status", "note",
@@ -42,6 +44,8 @@ class Settings:
         algorithm: of `tuning.oracles.ALGORITHMS`.
         seed: of sampling, splits, search and training.
         precision: Keras dtype policy of the search.
+        labels: what the data's words for the labels mean, "0=man,1=woman"; "" for the usual.
+        split: "given" keeps the data set's own parts, "identity" makes new ones.
     """
 
     data: str
@@ -57,6 +61,13 @@ class Settings:
     algorithm: str
     seed: int
     precision: str
+    labels: str = ""
+    split: SplitBy = "given"
+
+    def chosen(self) -> dict[str, Any]:
+        """What tells the run from others: settings that came later only where they were used."""
+        later = {field.name: field.default for field in fields(self) if field.default != MISSING}
+        return {k: v for k, v in asdict(self).items() if k not in later or v != later[k]}
 
     def environment(self) -> dict[str, str]:
         """The same choices as the variables of `make tune`."""
@@ -74,6 +85,8 @@ class Settings:
             "ALGORITHM": self.algorithm,
             "SEED": str(self.seed),
             "PRECISION": self.precision.removeprefix("mixed_"),
+            "LABELS": self.labels,
+            "SPLIT": self.split,
         }
 
 
@@ -136,25 +149,51 @@ class RunFolder:
             ) from None
         return lock
 
-    def begin(self, settings: Settings, facts: dict[str, Any]) -> None:
-        """Record settings and facts of data and versions, or check them against what is there.
+    def keeps_copies(self) -> bool:
+        """Whether a version began the run that did not look for copies of images."""
+        config = read_json(self.config)
+        return config is not None and _ROWS not in config["data"]
+
+    def begin(self, settings: Settings, facts: dict[str, Any], manifest: pd.DataFrame) -> None:
+        """Record settings, versions and data, or check them against what is there.
 
         Raises:
             RunError: the folder holds a run with other settings or data.
         """
         config = {"format": FORMAT, "settings": asdict(settings), **facts}
         config["settings"]["backbones"] = list(settings.backbones)
+        config["data"][_ROWS] = _rows(manifest)
         there = read_json(self.config)
         if there is None:
             write_json(self.config, config)
-            return
-        for part in ("settings", "data"):
-            for key, value in config[part].items():
-                if there[part].get(key) != value:
-                    raise RunError(
-                        f"run {self.name} was made with {key}={there[part].get(key)!r}, not "
-                        f"{value!r}: use the same, or give another RUN=<name>"
-                    )
+        else:
+            self._compare(there, config)
+        if not self.manifest.exists():
+            write_text(self.manifest, manifest.to_csv(index=False))
+
+    def _compare(self, there: dict[str, Any], config: dict[str, Any]) -> None:
+        usual = {field.name: field.default for field in fields(Settings)}
+        for key, value in config["settings"].items():
+            before = there["settings"].get(key, usual[key])
+            if before != value:
+                raise RunError(
+                    f"run {self.name} was made with {key}={before!r}, not {value!r}: use the same, "
+                    "or give another RUN=<name>"
+                )
+        known = {_ROWS: self._rows_then(), **there["data"]}
+        if any(known.get(key) not in (value, None) for key, value in config["data"].items()):
+            raise RunError(
+                f"run {self.name} was made from other images, labels, people or splits than "
+                f"{config['settings']['data']} holds now: give another RUN=<name>, or put the data "
+                "back as they were"
+            )
+
+    def _rows_then(self) -> str | None:
+        """For runs whose `config.json` does not say it."""
+        try:
+            return _rows(read_manifest(self.manifest))
+        except (OSError, ValueError, KeyError):
+            return None
 
     def write_leaderboard(self) -> None:
         """Write `leaderboard.csv`: one row a trial, by validation Brier score; failed ones last."""
@@ -166,6 +205,13 @@ class RunFolder:
         table = pd.DataFrame(rows, columns=list(LEADERBOARD_COLUMNS))
         table = table.sort_values("val_brier", na_position="last", ignore_index=True)
         write_text(self.leaderboard, table.to_csv(index=False))
+
+
+def _rows(manifest: pd.DataFrame) -> str:
+    """SHA-256 (hex) of labels, people and splits, row by row."""
+    columns = manifest[["label", "identity", "split"]]
+    text = columns.to_csv(index=False)
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def _row(backbone: str, record: TrialRecord) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The formats in which face data sets come, one module each, and `load` for all of them.
 
 A format module has `WANTED` (what it looks for, in words), `recognises(path)`, which looks at
-names only, and `load(path)`, which raises a `DataError` for what it can't use.
+names only, and `load(path)`, which raises a `DataError` for what it can't use. Those of `OWN`, in
+which the labels are the user's words, are told how to read them.
 """
 
 from collections.abc import Sequence
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from data.formats import celeba, fairface, folders, synthetic, table, utkface
+from data.formats.names import agreeing
+from data.labels import Reading, reading_of
 from data.manifest import DataError, Dataset, checked
+from data.splits import SplitBy, parts_checked, parts_dropped
 
 
 class Format(Protocol):
-    """What a format module offers."""
+    """A format that says itself what its labels are."""
 
     WANTED: str
 
@@ -24,30 +28,55 @@ class Format(Protocol):
         """Read the manifest of the data set at `path`."""
 
 
-FORMATS: Sequence[Format] = (synthetic, celeba, fairface, utkface, folders, table)
-"""In the order in which they are tried: the most telling names first."""
+class WordedFormat(Protocol):
+    """A format whose labels are words of the user's."""
+
+    WANTED: str
+
+    def recognises(self, path: Path, reading: Reading) -> bool:
+        """Whether the names at `path` (absolute, existing) are those of this format."""
+
+    def load(self, path: Path, reading: Reading) -> Dataset:
+        """Read the manifest of the data set at `path`."""
 
 
-def load(path: str | Path) -> Dataset:
+PUBLISHED: Sequence[Format] = (synthetic, celeba, fairface, utkface)
+OWN: Sequence[WordedFormat] = (folders, table)
+"""In the order in which they are tried, after the published ones: the most telling names first."""
+
+
+def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Dataset:
     """Recognise the data set at `path` (a folder or a table) and read its manifest.
 
+    Args:
+        path: of the data set.
+        labels: what its words for the labels mean, as in ``0=man,1=woman``; see `data.labels`.
+        split: `given` keeps the data set's own parts where they are whole, `identity` drops them.
+
     Raises:
-        DataError: nothing is there, no format fits, no image is labelled, or only one class is.
+        DataError: nothing is there, no format fits, no image is labelled, only one class is, or
+            its labels contradict its names.
     """
     place = Path(path).expanduser().absolute()
     try:
-        return checked(_load(place))
+        dataset = checked(_load(place, reading_of(labels)))
     except OSError as error:
         raise DataError(f"{place}: can't be read: {error.strerror or error}") from error
+    return parts_dropped(dataset) if split == "identity" else parts_checked(dataset)
 
 
-def _load(place: Path) -> Dataset:
+def _load(place: Path, reading: Reading) -> Dataset:
     if not place.exists():
         raise DataError(f"{place}: no such file or folder; check DATA")
-    found = next((fmt for fmt in FORMATS if fmt.recognises(place)), None)
-    if found:
-        return found.load(place)
+    published = next((fmt for fmt in PUBLISHED if fmt.recognises(place)), None)
+    if published and reading.chosen:
+        raise DataError(f"{place}: its format says what its labels mean: leave LABELS out")
+    if published:
+        return published.load(place)
+    own = next((fmt for fmt in OWN if fmt.recognises(place, reading)), None)
+    if own:
+        return agreeing(own.load(place, reading), reading)
     if place.is_dir() and not any(place.iterdir()):
         raise DataError(f"{place}: the folder is empty; put a data set there or change DATA")
-    wanted = "; ".join(fmt.WANTED for fmt in FORMATS)
+    wanted = "; ".join([fmt.WANTED for fmt in PUBLISHED] + [fmt.WANTED for fmt in OWN])
     raise DataError(f"{place}: no data set recognised. Looked for: {wanted}")

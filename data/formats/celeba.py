@@ -10,10 +10,14 @@ no identity table (the Kaggle copy) or no partition table.
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from data.listing import holds_images, images_in, subfolders
-from data.manifest import DataError, Dataset, make_manifest
+from data.formats.booleans import booleans
+from data.formats.unused import unused
+from data.labels import read_labels
+from data.listing import find_images, holds_images, subfolders
+from data.manifest import PATHS, DataError, Dataset, make_manifest
 
 WANTED = "CelebA (list_attr_celeba.csv or .txt with img_align_celeba/)"
 
@@ -54,25 +58,39 @@ def load(path: Path) -> Dataset:
     if root is None:
         raise DataError(f"{path}: no {_ATTRIBUTES}.csv or .txt found")
     folder = _image_folder(root)
-    files = pd.Series({_stem(name): f"{folder}/{name}" for name in images_in(folder)}, dtype="str")
-    table = _attributes(root)
+    listing = find_images(folder)
+    files = _by_stem(folder, listing.images)
+    table, on_table = _attributes(root)
     rows = table.index.intersection(files.index, sort=False)
-    chosen = table.loc[rows]
+    read = read_labels(table.loc[rows, "Male"], str(root), whole=table["Male"])
+    labels = read.labels.dropna()
+    attributes, on_attributes = booleans(table.drop(columns="Male"))
+    paths = files.loc[labels.index]
     manifest = make_manifest(
-        files.loc[rows].tolist(),
-        chosen["Male"],
-        identity=_column(root, _IDENTITY, rows),
-        split=_column(root, _PARTITION, rows, _PARTS),
-        attributes=chosen.drop(columns="Male"),
+        paths.tolist(),
+        labels,
+        identity=_column(root, _IDENTITY, labels.index),
+        split=_column(root, _PARTITION, labels.index, _PARTS),
+        attributes=attributes.loc[labels.index],
     )
-    notes = _notes(root, len(table), len(files), len(rows))
+    undefined = read.notes if len(labels) < len(rows) else ()
+    extra = unused(folder, listing, files.loc[rows], "have no row in the attribute table")
+    notes = (*on_table, *_absent(root, len(table) - len(rows)), *undefined, *on_attributes, *extra)
     return Dataset("CelebA", root, manifest, notes=notes, framing="face")
 
 
-def _notes(root: Path, in_table: int, in_folder: int, used: int) -> tuple[str, ...]:
+def _by_stem(folder: Path, images: list[str]) -> pd.Series:
+    """Paths of the images that lie directly in the folder, by name without suffix."""
+    start = len(f"{folder}/")
+    paths = [path for path in images if "/" not in path[start:]]
+    stems = pd.Index([_stem(path[start:]) for path in paths], dtype=PATHS)
+    files = pd.Series(paths, index=stems, dtype=PATHS)
+    return files[~stems.duplicated()]
+
+
+def _absent(root: Path, rows: int) -> tuple[str, ...]:
     remarks = (
-        (in_table > used, f"{in_table - used:,} rows of the attribute table have no image here"),
-        (in_folder > used, f"{in_folder - used:,} images have no row in the attribute table"),
+        (rows, f"{rows:,} rows of the attribute table have no image here"),
         (
             not _find_table(root, _IDENTITY),
             f"no {_IDENTITY}.txt: photos of one person can't be told, nor wrong labels found",
@@ -97,17 +115,29 @@ def _image_folder(root: Path) -> Path:
     raise DataError(f"{root}: no images in {_IMAGES}/; unpack CelebA's aligned images there")
 
 
-def _attributes(root: Path) -> pd.DataFrame:
+def _attributes(root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The attribute table as -1, 0 or 1, and remarks on the rows of it that are left out."""
     table_path = _find_table(root, _ATTRIBUTES)
     assert table_path is not None, "find_root saw it"
-    table = _read(table_path)
-    if "Male" not in table:
-        columns = ", ".join(map(str, table.columns)) or "none"
+    whole = _read(table_path)
+    if "Male" not in whole:
+        columns = ", ".join(map(str, whole.columns)) or "none"
         raise DataError(f"{table_path}: no column 'Male'; its columns: {columns}")
+    once = _first_rows(whole)
+    table = once.dropna()
+    remarks = (
+        (len(whole) - len(once), "{:,} rows of the attribute table repeat an image's name"),
+        (len(once) - len(table), "{:,} rows of the attribute table are incomplete"),
+    )
     try:
-        return table.dropna().astype("float32") > 0
+        numbers = table.astype("float32").map(np.sign).astype("int8")
     except ValueError as error:
         raise DataError(f"{table_path}: attributes must be 1 or -1: {error}") from error
+    return numbers, tuple(text.format(count) for count, text in remarks if count)
+
+
+def _first_rows(table: pd.DataFrame) -> pd.DataFrame:
+    return table[~table.index.duplicated()]
 
 
 def _column(
@@ -117,7 +147,7 @@ def _column(
     table_path = _find_table(root, stem)
     if table_path is None:
         return None
-    table = _read(table_path)
+    table = _first_rows(_read(table_path))
     if table.shape[1] != 1:
         raise DataError(f"{table_path}: expected an image and one value a line")
     values = table.iloc[:, 0].reindex(rows)
@@ -137,7 +167,7 @@ def _read(path: Path) -> pd.DataFrame:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: not a CelebA table: {reason}") from error
     table.index = pd.Index([_stem(str(name)) for name in table.pop(table.columns[0])])
-    return table[~table.index.duplicated()]
+    return table
 
 
 def _layout(path: Path) -> tuple[str, int, list[str]]:

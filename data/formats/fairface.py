@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from data.formats import demographics
-from data.labels import parse_labels
-from data.listing import existing, subfolders
+from data.formats.unused import unused
+from data.labels import read_labels
+from data.listing import existing, find_images, subfolders
 from data.manifest import DataError, Dataset, make_manifest
 
 WANTED = "FairFace (fairface_label_train.csv, fairface_label_val.csv)"
@@ -28,17 +29,24 @@ def load(path: Path) -> Dataset:
     """Both tables together; the images are beside them or one folder below."""
     parts = {part: path / name for part, name in _TABLES.items() if (path / name).is_file()}
     table = pd.concat([_read(place).assign(split=part) for part, place in parts.items()])
-    paths, present = _locate(path, table["file"])
-    table, absent = table[present], int((~present).sum())
-    bands = table["age"].replace({_MOST: demographics.AGE_BANDS[-1]})
+    whole = table.dropna(subset=list(_COLUMNS))
+    paths, present = _locate(path, whole["file"])
+    rows = whole[present]
+    labels = read_labels(rows["gender"], str(path))
+    bands = rows["age"].replace({_MOST: demographics.AGE_BANDS[-1]})
     manifest = make_manifest(
         paths[present].tolist(),
-        parse_labels(table["gender"], str(path)),
-        split=table["split"],
-        attributes=demographics.columns(bands, table["race"]),
+        labels.labels,
+        split=rows["split"],
+        attributes=demographics.columns(bands, rows["race"]),
     )
-    notes = (f"{absent:,} rows of the tables have no image here",) if absent else ()
-    return Dataset("FairFace", path, manifest, notes=notes)
+    remarks = (
+        (len(table) - len(whole), "{:,} rows of the tables are incomplete"),
+        (len(whole) - len(rows), "{:,} rows of the tables have no image here"),
+    )
+    notes = tuple(text.format(count) for count, text in remarks if count)
+    extra = unused(path, find_images(path), manifest["path"], "have no row in the tables")
+    return Dataset("FairFace", path, manifest, notes=(*notes, *extra))
 
 
 def _read(place: Path) -> pd.DataFrame:
@@ -50,7 +58,7 @@ def _read(place: Path) -> pd.DataFrame:
     if missing:
         columns = ", ".join(table.columns)
         raise DataError(f"{place}: no column {', '.join(missing)}; its columns: {columns}")
-    return table.dropna(subset=list(_COLUMNS))
+    return table
 
 
 def _locate(path: Path, files: pd.Series) -> tuple[pd.Series, pd.Series]:

@@ -1,12 +1,15 @@
 """A folder a class (``man/ woman/``), alone or under ``train/ val/ test/``."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from data.labels import parse_label
-from data.listing import images_under, subfolders
-from data.manifest import Dataset, make_manifest
+from data.formats.unused import by_folder, unread_tables, unused
+from data.labels import Reading, has_undefined, in_words, taken_for, word_of
+from data.listing import Listing, find_images, subfolders
+from data.manifest import DataError, Dataset, make_manifest
 
 WANTED = (
     "a folder per class (man/ woman/, men/ women/, male/ female/ or 1/ 0/, "
@@ -24,34 +27,72 @@ _PARTS = {
 }
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, reading: Reading) -> bool:
     """Whether there is at least one class folder."""
-    return path.is_dir() and bool(_class_folders(path))
+    return path.is_dir() and bool(_class_folders(path, reading))
 
 
-def load(path: Path) -> Dataset:
-    """Every image below a class folder; the split is that of the folder above it."""
+def load(path: Path, reading: Reading) -> Dataset:
+    """Every image below a class folder; the split is that of the folder above it.
+
+    Raises:
+        DataError: more images lie in folders that are no class than in those that are, and the
+            user has not said which ones are (`LABELS`).
+    """
+    classes = _class_folders(path, reading)
+    listing = find_images(path)
+    class_of = {folder: _class_of(Path(folder), path, classes) for folder in _folders(listing)}
     rows = [
-        (image, label, part)
-        for folder, label, part in _class_folders(path)
-        for image in images_under(folder)
+        (image, *classes[folder])
+        for image in listing.images
+        if (folder := class_of[os.path.dirname(image)])  # noqa: PTH120 - strings, for speed
     ]
-    frame = pd.DataFrame(rows, columns=["path", "label", "split"])
-    manifest = make_manifest(frame["path"].tolist(), frame["label"], split=frame["split"])
-    return Dataset("folder per class", path, manifest)
+    paths, labels, parts = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+    extra = sorted(set(listing.images) - set(paths))
+    if len(extra) > len(paths) and not reading.chosen:
+        raise DataError(
+            f"{path}: {len(extra):,} images are in no folder of a class, {len(paths):,} are: "
+            f"{in_words(by_folder(path, extra))} would be left out; say which folders are the "
+            "classes, LABELS=<folder>=woman,<folder>=man"
+        )
+    words = sorted({word_of(folder.name) for folder in classes})
+    return Dataset(
+        "folder per class",
+        path,
+        make_manifest(paths, pd.Series(labels, dtype="int8"), split=pd.Series(parts, dtype="str")),
+        notes=(
+            *taken_for(words, reading, "folders"),
+            *unread_tables(path),
+            *unused(path, listing, paths, "are left out, in no folder of a class"),
+        ),
+    )
 
 
-def _class_folders(path: Path) -> list[tuple[Path, int, str | None]]:
-    """Folder, label and part of each class folder."""
+def _class_folders(path: Path, reading: Reading) -> dict[Path, tuple[int, str | None]]:
+    """Label and part of each class folder; 0 beside -1 is undefined, as in a table."""
     parents: list[tuple[Path, str | None]] = [(path, None)]
     parents += [
         (folder, _PARTS[folder.name.lower()])
         for folder in subfolders(path)
         if folder.name.lower() in _PARTS
     ]
-    return [
-        (folder, label, part)
+    classes = {
+        folder: (label, part)
         for parent, part in parents
         for folder in subfolders(parent)
-        if (label := parse_label(folder.name)) is not None
-    ]
+        if (label := reading.label(folder.name)) is not None
+    }
+    if reading.chosen or not has_undefined([folder.name for folder in classes]):
+        return classes
+    return {folder: facts for folder, facts in classes.items() if folder.name != "0"}
+
+
+def _folders(listing: Listing) -> set[str]:
+    return {os.path.dirname(image) for image in listing.images}  # noqa: PTH120
+
+
+def _class_of(folder: Path, root: Path, classes: Mapping[Path, object]) -> Path | None:
+    """The class folder, one or two levels below `root`, that is `folder` or holds it."""
+    names = folder.relative_to(root).parts
+    places = (root.joinpath(*names[:depth]) for depth in (1, 2) if len(names) >= depth)
+    return next((place for place in places if place in classes), None)

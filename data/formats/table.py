@@ -1,18 +1,21 @@
 """A table of one's own, CSV or parquet: a column of image paths and a column of labels.
 
 Columns are known by name, in any case: see `_ROLES`. Relative paths start at the table's
-folder. A 0/1 label means 0 woman, 1 man. Every other column that holds only true/false, 0/1
-or -1/1 is kept as an attribute.
+folder. A 0/1 label means 0 woman, 1 man, unless `LABELS` says otherwise. Every other column that
+holds only true/false, 0/1 or -1/1 is kept as an attribute.
 """
 
 import csv
+import os
 from pathlib import Path
 
 import pandas as pd
 
-from data.labels import parse_label, parse_labels
-from data.listing import existing
-from data.manifest import DataError, Dataset, make_manifest
+from data.formats.booleans import booleans
+from data.formats.unused import unused
+from data.labels import Reading, read_labels
+from data.listing import Listing, existing, find_images
+from data.manifest import PATHS, DataError, Dataset, make_manifest
 
 WANTED = "a CSV or parquet table with an image and a label column"
 
@@ -43,60 +46,88 @@ _SPLITS = {
     "testing": "test",
     "2": "test",
 }
-_BOOLEANS = {"true", "false", "0", "1", "-1"}
 _SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
-def recognises(path: Path) -> bool:
-    """Whether `path` is a table, or a folder with exactly one."""
-    return _find(path) is not None
+def recognises(path: Path, _: Reading) -> bool:
+    """Whether `path` is a table, or a folder with one."""
+    return bool(_tables(path))
 
 
-def load(path: Path) -> Dataset:
+def load(path: Path, reading: Reading) -> Dataset:
     """Read the table; rows without a label or whose image is absent are left out and noted.
 
     Raises:
         DataError: the table can't be read, has no path or label column (its columns are
             listed), holds values that are no labels, or none of its images is there.
     """
-    place = _find(path)
-    if place is None:
-        raise DataError(f"{path}: no table there")
+    place, *others = _tables(path)
+    if others:
+        names = ", ".join(table.name for table in (place, *others))
+        raise DataError(f"{path}: holds several tables, {names}: name one, DATA={place}")
     table = _read(place)
-    columns = {role: _column(table, role) for role in _ROLES}
-    for role in ("path", "label"):
-        if columns[role] is None:
-            raise _no_column(place, table, role)
-    named = table.rename(columns={column: role for role, column in columns.items() if column})
-    labelled = named.dropna(subset=["path", "label"])
-    paths = _absolute(labelled["path"], place.parent)
+    columns = _columns(place, table)
+    named = table.rename(columns={column: role for role, column in columns.items()})
+    whole = named.dropna(subset=["path", "label"])
+    paths = _absolute(whole["path"], place.parent)
     present = paths.isin(existing(paths))
     if len(paths) and not present.any():
         raise DataError(f"{place}: none of its {len(paths):,} images is there: {paths.iloc[0]}")
-    rows = labelled[present]
-    notes = (
-        (len(named) - len(labelled), "{:,} rows of the table have no path or no label"),
-        (len(labelled) - len(rows), "{:,} rows of the table have no image here"),
+    rows = whole[present].assign(path=paths[present])
+    missing = (
+        (len(named) - len(whole), "{:,} rows of the table have no path or no label"),
+        (len(whole) - len(rows), "{:,} rows of the table have no image here"),
+    )
+    notes = [text.format(count) for count, text in missing if count]
+    label = rows["label"].rename(columns["label"])
+    read = read_labels(label, str(place), reading, whole["label"])
+    attributes, on_attributes = _attributes(whole)
+    manifest = _manifest(rows.assign(label=read.labels), attributes, place)
+    extra = unused(
+        place.parent, _listing(path, rows["path"]), rows["path"], "have no row in the table"
     )
     return Dataset(
         f"{place.suffix[1:].upper()} table",
         place.parent,
-        make_manifest(
-            paths[present].tolist(),
-            parse_labels(rows["label"].rename(columns["label"]), str(place)),
-            identity=_identity(rows),
-            split=_split(rows, place),
-            attributes=_attributes(rows),
-        ),
-        notes=tuple(text.format(count) for count, text in notes if count),
+        manifest,
+        notes=(*notes, *read.notes, *on_attributes, *extra),
     )
 
 
-def _find(path: Path) -> Path | None:
-    if path.is_file():
-        return path if path.suffix.lower() in _SUFFIXES else None
-    tables = [place for place in path.iterdir() if place.suffix.lower() in _SUFFIXES]
-    return tables[0] if len(tables) == 1 and tables[0].is_file() else None
+def _manifest(rows: pd.DataFrame, attributes: pd.DataFrame, place: Path) -> pd.DataFrame:
+    """The manifest of the rows that have a label."""
+    rows = rows[rows["label"].notna()]
+    return make_manifest(
+        rows["path"].tolist(),
+        rows["label"],
+        identity=_identity(rows),
+        split=_split(rows, place),
+        attributes=attributes.loc[rows.index],
+    )
+
+
+def _attributes(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    return booleans(table.drop(columns=["path", "label", "identity", "split"], errors="ignore"))
+
+
+def _listing(path: Path, images: pd.Series) -> Listing:
+    """What lies in the data set: in the folder that was named, or else where its images are."""
+    if path.is_dir():
+        return find_images(path)
+    folders = sorted({os.path.dirname(image) for image in images})  # noqa: PTH120 - for speed
+    whole = Listing()
+    for folder in folders:
+        if not any(folder.startswith(f"{other}{os.sep}") for other in folders):
+            found = find_images(Path(folder))
+            whole.images.extend(found.images)
+            whole.other_kinds.update(found.other_kinds)
+            whole.unopened.extend(found.unopened)
+    return whole
+
+
+def _tables(path: Path) -> list[Path]:
+    places = [path] if path.is_file() else path.iterdir()
+    return sorted(p for p in places if p.suffix.lower() in _SUFFIXES and p.is_file())
 
 
 def _read(place: Path) -> pd.DataFrame:
@@ -121,20 +152,27 @@ def _separator(place: Path) -> str:
         return ","
 
 
-def _column(table: pd.DataFrame, role: str) -> str | None:
-    """The table's column for a role, the first of the role's names that it has."""
+def _columns(place: Path, table: pd.DataFrame) -> dict[str, str]:
+    """The table's column for each role that it has, the first of the role's names."""
     by_name = {str(column).strip().lower(): column for column in reversed(table.columns)}
-    return next((by_name[name] for name in _ROLES[role] if name in by_name), None)
-
-
-def _no_column(place: Path, table: pd.DataFrame, role: str) -> DataError:
-    columns = ", ".join(map(str, table.columns)) or "none"
-    names = ", ".join(_ROLES[role])
-    return DataError(f"{place}: no {role} column ({names}); its columns: {columns}")
+    found = {
+        role: by_name[name]
+        for role, names in _ROLES.items()
+        for name in reversed(names)
+        if name in by_name
+    }
+    missing = next((role for role in ("path", "label") if role not in found), None)
+    if missing:
+        columns = ", ".join(map(str, table.columns)) or "none"
+        names = ", ".join(_ROLES[missing])
+        raise DataError(f"{place}: no {missing} column ({names}); its columns: {columns}")
+    return found
 
 
 def _absolute(paths: pd.Series, folder: Path) -> pd.Series:
-    return paths.map(lambda path: str(folder / str(path).strip())).astype("str")
+    return pd.Series(
+        [str(folder / str(path).strip()) for path in paths], index=paths.index, dtype=PATHS
+    )
 
 
 def _identity(rows: pd.DataFrame) -> pd.Series | None:
@@ -157,20 +195,3 @@ def _split(rows: pd.DataFrame, place: Path) -> pd.Series | None:
     if unknown:
         raise DataError(f"{place}: split holds {unknown[0]!r}; use train, val and test")
     return words.map(_SPLITS)
-
-
-def _attributes(rows: pd.DataFrame) -> pd.DataFrame:
-    others = rows.drop(columns=["path", "label", "identity", "split"], errors="ignore")
-    return pd.DataFrame(
-        {
-            str(name): others[name].map(parse_label) == 1
-            for name in others
-            if _is_boolean(others[name])
-        },
-        index=rows.index,
-    )
-
-
-def _is_boolean(values: pd.Series) -> bool:
-    words = {str(value).strip().lower().removesuffix(".0") for value in values.unique()}
-    return bool(words) and words <= _BOOLEANS

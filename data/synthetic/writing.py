@@ -1,9 +1,5 @@
 """Writing a set of synthetic portraits to disk, in CelebA's layout."""
 
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from data.atomic import read_json, remove_leftovers, replacing_folder, write_json
 from data.formats.synthetic import MARKER
-from data.listing import images_in
+from data.listing import find_images
+from data.locks import alone
 from data.manifest import DataError
+from data.processors import usable
 from data.synthetic.people import attributes, person, shot
 from data.synthetic.portrait import draw
 
@@ -34,7 +33,8 @@ def generate(
     The layout is CelebA's: `img_align_celeba/000001.jpg` (178 x 218), `list_attr_celeba.csv`,
     `identity_CelebA.txt`, and the marker `synthetic.json`. There is no partition: splits are
     made by identity. A complete set of the same count and seed is left as it is, another
-    synthetic set is replaced; the set appears at once, when it is complete.
+    synthetic set is replaced; the set appears at once, when it is complete. Of several processes
+    that want it one draws it and the others wait.
     `progress(done, count)` is called for each image.
 
     Raises:
@@ -49,23 +49,19 @@ def generate(
         return folder
     if folder.exists() and not (folder / MARKER).is_file() and any(folder.iterdir()):
         raise DataError(f"{folder}: holds other files; name a new folder for synthetic portraits")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
-        whole = Path(made) / folder.name
-        _write(whole, count, seed, progress)
-        (whole / MARKER).write_text(json.dumps(facts), encoding="utf-8")
-        if not _is_complete(folder, facts):  # Another process may have been faster.
-            shutil.rmtree(folder, ignore_errors=True)
-            whole.replace(folder)
+    with alone(folder):
+        if not _is_complete(folder, facts):
+            remove_leftovers(folder.parent)
+            with replacing_folder(folder) as whole:
+                _write(whole, count, seed, progress)
+                write_json(whole / MARKER, facts)
     return folder
 
 
 def _is_complete(folder: Path, facts: dict[str, int]) -> bool:
-    try:
-        known = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        return bool(known == facts) and len(images_in(folder / _IMAGES)) == facts["count"]
-    except (OSError, ValueError):
+    if read_json(folder / MARKER) != facts:
         return False
+    return len(find_images(folder / _IMAGES).images) == facts["count"]
 
 
 def _write(
@@ -79,7 +75,7 @@ def _write(
         return _portray(folder / _IMAGES / names[index], index, labels, seed)
 
     rows = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable()) as pool:
         for row in pool.map(portray, range(count)):
             rows.append(row)
             if progress:

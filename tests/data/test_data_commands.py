@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from data import DataError, load
 from data.__main__ import app
 from data.describe import describe
 from data.fetch import HANDLE, fetch
+from data.milestones import milestones
+from data.synthetic import generate
 
 Picture = Callable[..., Path]
 
@@ -38,6 +41,8 @@ def test_describe_counts(classes: Path) -> None:
     ]
     assert facts.duplicates == ((str(classes / "man/a.png"), str(classes / "woman/a.png")),)
     assert facts.duplicates_disagreeing == 1
+    man, woman = facts.duplicates[0]
+    assert facts.contradictions == (((man, "man"), (woman, "woman")),)
     assert facts.split == {} and facts.identities == 0
     assert done == [(i, 4) for i in range(1, 5)]
 
@@ -62,10 +67,122 @@ def test_describe_command(classes: Path) -> None:
     assert shown.exit_code == 0
     for text in ("folder per class", "woman 2 (50.0%)", "12x16 (2)", "c.png: not an image"):
         assert text in shown.stdout
+    man, woman = classes / "man" / "a.png", classes / "woman" / "a.png"
+    assert f"{man} (man) = {woman} (woman)" in shown.stdout
     measured = CliRunner().invoke(
         app, ["describe", "--json", "--limit", "1"], env={"DATA": str(classes)}
     )
     assert json.loads(measured.stdout)["opened"] == 1
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "data", "describe", *arguments],
+        env={**os.environ, "ARTIFACTS": str(folder / "artifacts"), **environment},
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "cp1252", "ascii"])
+def test_any_name_is_shown_in_any_terminal(tmp_path: Path, picture: Picture, encoding: str) -> None:
+    names = (b"caf\xe9.png", "日本.png".encode(), b"[bold][/red].png")
+    for seed, name in enumerate(names):
+        for label in ("man", "woman"):
+            written = picture(tmp_path / "faces" / label / "[bold][" / "x.png", seed)
+            named = tmp_path / "faces" / label / os.fsdecode(name)
+            written.rename(named)
+    faces = str(tmp_path / "faces")
+    for options in ((), ("--json",)):
+        done = run(tmp_path, faces, *options, PYTHONIOENCODING=encoding)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"[bold][/red].png" in done.stdout and rb"caf\udce9.png" in done.stdout
+        assert "日本.png".encode(encoding, "backslashreplace") in done.stdout
+        if options:
+            assert len(json.loads(done.stdout.decode(encoding))["duplicates"]) == 3
+
+
+def test_identical_files_by_the_thousand_take_a_few_lines(tmp_path: Path, picture: Picture) -> None:
+    faces = tmp_path / "faces"
+    for seed, count in enumerate((400, *[2] * 8)):
+        first = picture(faces / "man" / f"{seed}.png", seed)
+        for copy in range(count - 1):
+            os.link(first, faces / "man" / f"{seed}-{copy}.png")
+    picture(faces / "woman" / "w.png", 99)
+    shown = CliRunner().invoke(app, ["describe", str(faces)])
+    assert "407 copies, byte for byte, of 9 images" in " ".join(shown.stdout.split())
+    assert "and 397 more" in shown.stdout and "and 4 more (all of them with --json)" in shown.stdout
+    assert len(shown.stdout) < 5000
+    facts = json.loads(CliRunner().invoke(app, ["describe", str(faces), "--json"]).stdout)
+    assert [len(group) for group in facts["duplicates"]] == [400, *[2] * 8]
+
+
+def test_copies_in_several_parts_and_look_alikes_are_counted(
+    tmp_path: Path, picture: Picture
+) -> None:
+    portraits = generate(tmp_path / "drawn", 6) / "img_align_celeba"
+    faces = tmp_path / "faces"
+    for i, part in enumerate(("train", "val", "test")):
+        for label, number in (("man", 1), ("woman", 2 + i)):
+            (faces / part / label).mkdir(parents=True)
+            source = portraits / f"{number:06d}.jpg"
+            (faces / part / label / "a.jpg").write_bytes(source.read_bytes())
+    with Image.open(portraits / "000002.jpg") as image:
+        image.resize((90, 110)).save(faces / "test" / "man" / "small.jpg")
+    facts = describe(load(faces))
+    assert (facts.duplicates_across_parts, facts.duplicates_disagreeing) == (1, 0)
+    assert [Path(path).name for pair in facts.near_duplicates for path in pair] == [
+        "small.jpg", "a.jpg",
+    ]  # fmt: skip
+    assert (facts.near_duplicates_disagreeing, facts.near_duplicates_across_parts) == (1, 1)
+
+
+def test_describe_takes_labels_and_split_and_tells_people_in_several_parts(
+    tmp_path: Path, picture: Picture
+) -> None:
+    lines = ["path,gender,person,split"]
+    for i, part in enumerate(("train", "val", "test") * 2):
+        picture(tmp_path / f"{i}.png", i)
+        lines.append(f"{i}.png,{i // 3},{i // 3},{part}")
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+
+    def notes(**environment: str) -> str:
+        call = ["describe", str(tmp_path), "--json"]
+        return "\n".join(json.loads(CliRunner().invoke(app, call, env=environment).stdout)["notes"])
+
+    assert "2 of 2 people are in several parts of the given split" in notes()
+    assert "0 for woman, 1 for man is assumed" in notes()
+    assert "several parts" not in notes(SPLIT="identity")
+    assert "LABELS takes 0 for man, 1 for woman" in notes(LABELS="0=man,1=woman")
+
+
+def test_hashes_are_kept_beside_runs(tmp_path: Path, classes: Path) -> None:
+    for artifacts, kept in ((tmp_path / "none", 0), (tmp_path / "there", 1)):
+        if kept:
+            artifacts.mkdir()
+        run(tmp_path, str(classes), ARTIFACTS=str(artifacts))
+        assert len(list(artifacts.glob("cache/hashes/*.npz"))) == kept
+
+
+def test_what_takes_long_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, lines = 0.0, list[str]()
+    monkeypatch.setattr("data.milestones.time.monotonic", lambda: now)
+    update = milestones("looking", lines.append)
+    for done in range(1, 101):
+        now += 1
+        update(done, 100)
+    assert lines == ["looking: 11 of 100", "looking: 41 of 100", "looking: 71 of 100"]
+    short = milestones("short", lines.append)
+    short(1, 2)
+    short(2, 2)
+    assert len(lines) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_the_processors_of_a_process_are_those_it_may_use() -> None:
+    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
+    code += "from data.processors import usable; print(usable())"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"
 
 
 def test_errors_are_one_line_on_stderr(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data import DataError, attributes, load
-from data.labels import parse_label, parse_labels
+from data.atomic import write_text
+from data.formats import unused
+from data.labels import USUAL, read_labels
+from data.listing import Listing
+from data.manifest import read_manifest
 
 Picture = Callable[..., Path]
 NAMES = [f"{number:06d}.jpg" for number in range(1, 7)]
@@ -174,7 +180,10 @@ def test_table_with_everything(tmp_path: Path, picture: Picture) -> None:
         assert manifest["split"].tolist() == ["train", "val", "test"]
         assert attributes(manifest) == ["Glasses", "smiles"]
         assert manifest["smiles"].tolist() == [False, True, True]
-        assert dataset.notes == ("1 rows of the table have no image here",)
+        assert dataset.notes == (
+            "1 rows of the table have no image here",
+            "1 images have no row in the table: in faces (1)",
+        )
 
 
 def test_folder_with_one_table(tmp_path: Path, picture: Picture) -> None:
@@ -215,7 +224,7 @@ def test_utkface(tmp_path: Path, picture: Picture) -> None:
     assert manifest["label"].to_dict() == {names[0]: 1, names[1]: 0}  # 0 is male there.
     assert manifest.loc[names[0], ["Age_20-29", "Race_Indian"]].all()
     assert manifest.loc[names[1], ["Age_3-9", "Race_White"]].all()
-    assert dataset.notes == ("1 images have no complete UTKFace name",)
+    assert dataset.notes == ("1 images have no complete UTKFace name: in part1 (1)",)
 
 
 @pytest.mark.parametrize("folder", ["", "fairface-img-margin025-trainval"])
@@ -247,6 +256,241 @@ def test_nothing_there(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def table_of(folder: Path, picture: Picture, column: str, labels: dict[str, object]) -> Path:
+    """A table of images that are there."""
+    images(folder, picture, list(labels))
+    rows = "".join(f"{name},{label}\n" for name, label in labels.items())
+    (folder / "faces.csv").write_text(f"file,{column}\n{rows}")
+    return folder / "faces.csv"
+
+
+def read(path: Path, labels: str = "") -> tuple[dict[str, int], str]:
+    """Labels by file name, and the notes in one text."""
+    dataset = load(path, labels)
+    names = dataset.manifest["path"].map(lambda path: Path(path).name)
+    found = dict(zip(names, dataset.manifest["label"].tolist(), strict=True))
+    return found, "\n".join(dataset.notes)
+
+
+def test_zero_beside_minus_one_is_undefined(tmp_path: Path, picture: Picture) -> None:
+    """As MAAD-Face has it: 1 yes, 0 undefined, -1 no."""
+    table = table_of(tmp_path, picture, "Male,Young", {"a.jpg": "1,1", "b.jpg": "0,1",
+        "c.jpg": "-1,0", "d.jpg": "0,-1"})  # fmt: skip
+    found, notes = read(table)
+    assert found == {"a.jpg": 1, "c.jpg": 0}
+    assert "left out: 2 rows with 0 (2) in column 'Male': undefined" in notes
+    assert "-1 for woman, 1 for man is assumed" in notes
+    assert "Young" in notes and attributes(load(table).manifest) == []
+    assert read(table, "0=man,1=woman")[0] == {"a.jpg": 0, "b.jpg": 1, "d.jpg": 1}
+    (tmp_path / "c.jpg").unlink()  # The -1 stands in the table still.
+    with pytest.raises(DataError, match="all 1 images are labelled 'man'"):
+        load(table)
+
+
+def test_undefined_attributes_and_labels_in_celebas_layout(
+    tmp_path: Path, picture: Picture
+) -> None:
+    images(tmp_path / "img_align_celeba", picture)
+    lines = ["image_id,Hat,Smiling,Male", *(f"{n},{h},1,{m}" for n, h, m in zip(
+        NAMES, [1, 0, -1, 1, 1, 1], [1, -1, 0, 1, -1, ""], strict=True))]  # fmt: skip
+    (tmp_path / "list_attr_celeba.csv").write_text("\n".join([*lines, lines[1]]))
+    found, notes = read(tmp_path)
+    assert list(found.values()) == [1, 0, 1, 0]
+    assert attributes(load(tmp_path).manifest) == ["Smiling"]
+    for note in ("0 (1) in column 'Male': undefined", "Hat", "1 rows of the attribute table are "
+                 "incomplete", "1 rows of the attribute table repeat"):  # fmt: skip
+        assert note in notes
+
+
+@pytest.mark.parametrize(
+    ("column", "words"), [("gender", (0, 1)), ("sex", (-1, 1)), ("male", ("false", "true"))]
+)
+def test_what_numbers_are_taken_for_is_said_and_can_be_turned(
+    tmp_path: Path, picture: Picture, column: str, words: tuple[object, object]
+) -> None:
+    low, high = words
+    table = table_of(tmp_path, picture, column, {"a.jpg": low, "b.jpg": high})
+    found, notes = read(table)
+    assert found == {"a.jpg": 0, "b.jpg": 1}
+    other = f"{low}=man,{high}=woman"
+    assert f"{low} for woman, {high} for man is assumed" in notes and f"LABELS={other}" in notes
+    found, notes = read(table, other)
+    assert found == {"a.jpg": 1, "b.jpg": 0}
+    assert f"LABELS takes {low} for man, {high} for woman" in notes
+
+
+def test_tables_that_are_not_read_are_told(tmp_path: Path, picture: Picture) -> None:
+    table_of(tmp_path, picture, "sex", {"a.jpg": "f", "b.jpg": "m"})
+    shutil.copy(tmp_path / "faces.csv", tmp_path / "older.csv")
+    with pytest.raises(DataError, match=r"several tables, faces\.csv, older\.csv: name one"):
+        load(tmp_path)
+    for name in ("man", "woman"):
+        picture(tmp_path / name / "x.png")
+    assert "faces.csv, older.csv: not read" in read(tmp_path)[1]
+
+
+def test_words_need_no_remark(tmp_path: Path, picture: Picture) -> None:
+    assert read(table_of(tmp_path, picture, "sex", {"a.jpg": "f", "b.jpg": "m"}))[1] == ""
+
+
+UTKFACE = {"25_0_3_20170104.jpg.chip.jpg": 0, "3_1_0_2017.jpg": 1, "40_0_0_2018.jpg.chip.jpg": 0}
+
+
+def test_a_table_that_utkfaces_names_contradict_is_an_error(
+    tmp_path: Path, picture: Picture
+) -> None:
+    table = table_of(tmp_path, picture, "gender", UTKFACE)
+    with pytest.raises(DataError, match=r"3 of 3 names .*LABELS=0=man,1=woman") as caught:
+        load(table)
+    assert "\n" not in str(caught.value)
+    assert list(read(table, "0=man,1=woman")[0].values()) == [1, 0, 1]
+    kept, notes = read(table, "0=woman,1=man")
+    assert list(kept.values()) == [0, 1, 0]
+    assert "3 of 3 names that tell a label tell another one" in notes
+    assert "faces.csv: not read" in read(tmp_path)[1]
+
+
+def test_single_names_that_contradict_are_told(tmp_path: Path, picture: Picture) -> None:
+    labels = {**{name: "fm"[1 - gender] for name, gender in UTKFACE.items()}, "9_1_1_2.jpg": "m"}
+    assert "1 of 4 names" in read(table_of(tmp_path, picture, "gender", labels))[1]
+
+
+def test_folders_named_as_a_label_contradict_a_table(tmp_path: Path, picture: Picture) -> None:
+    labels: dict[str, object] = {"male/a.jpg": 0, "male/b.jpg": 0, "female/a.jpg": 1}
+    table = table_of(tmp_path, picture, "gender", labels)
+    with pytest.raises(DataError, match="3 of 3 names"):
+        load(table)
+
+
+@pytest.mark.parametrize(
+    "labels", ["0", "0=man", "0=man,1=man", "0=man,0=woman", "0=boy,1=woman", "0=man=x,1=woman"]
+)
+def test_a_wrong_reading_is_an_error(tmp_path: Path, labels: str) -> None:
+    with pytest.raises(DataError, match=f"LABELS={labels}: .*LABELS=0=man,1=woman"):
+        load(tmp_path, labels)
+
+
+def test_formats_that_define_their_labels_take_no_reading(tmp_path: Path, picture: Picture) -> None:
+    celeba_csv(tmp_path)
+    images(tmp_path / "img_align_celeba", picture)
+    with pytest.raises(DataError, match="leave LABELS out"):
+        load(tmp_path, "0=man,1=woman")
+
+
+def ten_folders(root: Path, picture: Picture) -> None:
+    for folder in range(10):
+        for seed in range(3):
+            picture(root / str(folder) / f"{seed}.png", 10 * folder + seed)
+
+
+def test_more_in_other_folders_than_in_classes_is_an_error(
+    tmp_path: Path, picture: Picture
+) -> None:
+    ten_folders(tmp_path, picture)
+    with pytest.raises(DataError, match=r"24 images are in no .* 6 are: 2 \(3\), .* 3 others"):
+        load(tmp_path)
+    notes = read(tmp_path, "3=woman,7=man")[1]
+    assert len(load(tmp_path, "3=woman,7=man").manifest) == 6
+    assert "24 images are left out, in no folder of a class: in 0 (3), 1 (3)" in notes
+
+
+def test_a_folder_0_beside_minus_one_is_undefined(tmp_path: Path, picture: Picture) -> None:
+    for folder in ("-1", "0", "1"):
+        picture(tmp_path / folder / f"{folder}.png")
+    found, notes = read(tmp_path)
+    assert found == {"-1.png": 0, "1.png": 1}
+    assert "in no folder of a class: in 0 (1)" in notes
+
+
+def test_classes_of_any_name_are_read_as_told(tmp_path: Path, picture: Picture) -> None:
+    for folder in ("Damen", "Herren", "Hunde"):
+        picture(tmp_path / folder / f"{folder}.png")
+    found, notes = read(tmp_path, "damen=woman,herren=man")
+    assert found == {"Damen.png": 0, "Herren.png": 1}
+    assert "in Hunde (1)" in notes
+
+
+def test_nothing_that_is_not_used_goes_unmentioned(
+    tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("man/a.png", "woman/b.png", "child/c.png", "d.png"):
+        picture(tmp_path / place)
+    for name in ("IMG_1.NEF", "IMG_2.nef", "raw.DNG"):
+        (tmp_path / "man" / name).write_bytes(b"camera")
+    closed = tmp_path / "man" / "closed"
+    closed.mkdir()
+    scandir = os.scandir
+
+    def refuse(folder: str | Path) -> object:
+        if str(folder) == str(closed):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    notes = read(tmp_path)[1]
+    assert "2 images are left out, in no folder of a class: in child (1), . (1)" in notes
+    assert "3 pictures of kinds that are not read: nef (2), dng (1): convert them" in notes
+    assert f"1 folders cannot be opened: {closed}: Permission denied" in notes
+
+
+def test_the_package_that_reads_a_phones_pictures_is_named(tmp_path: Path) -> None:
+    listing = Listing(other_kinds=Counter(heic=2, dng=1))
+    (note,) = unused.unused(tmp_path, listing, [], "have no row")
+    assert "heic (2), dng (1)" in note
+    assert "pip install pillow-heif reads heic" in note and "convert the others" in note
+
+
+def test_links_are_followed_once_and_never_into_another_class(
+    tmp_path: Path, picture: Picture
+) -> None:
+    faces, elsewhere = tmp_path / "faces", tmp_path / "elsewhere"
+    for name in ("man", "woman"):
+        for i in range(3):
+            picture(faces / name / f"{i}.png", i)
+    picture(elsewhere / "linked.png")
+    for hidden in (".thumbs", "@eaDir", "#recycle"):
+        picture(faces / "man" / hidden / "small.png")
+    (faces / "man" / "up").symlink_to(faces)
+    (faces / "woman" / "more").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(elsewhere)
+    rows = load(faces).manifest
+    assert {"/".join(Path(path).parts[-2:]): label for path, label in
+            zip(rows["path"], rows["label"], strict=True)} == {
+        "man/0.png": 1, "man/1.png": 1, "man/2.png": 1,
+        "woman/0.png": 0, "woman/1.png": 0, "woman/2.png": 0, "more/linked.png": 0,
+    }  # fmt: skip
+
+
+def test_images_without_row_are_told_by_place_whatever_link_leads_there(
+    tmp_path: Path, picture: Picture
+) -> None:
+    real = tmp_path / "real"
+    images(real, picture, ["a.jpg", "b.jpg", "c.jpg"])
+    (tmp_path / "way").symlink_to(real)
+    (tmp_path / "t.csv").write_text("file,sex\nway/a.jpg,f\nway/b.jpg,m\n")
+    assert load(tmp_path).notes == ("1 images have no row in the table: in real (1)",)
+
+
+def test_names_that_are_not_utf8_are_read(tmp_path: Path, picture: Picture) -> None:
+    for folder, name in (("man", b"caf\xe9.png"), ("woman", b"b.png")):
+        picture(tmp_path / folder / "x.png").rename(tmp_path / folder / os.fsdecode(name))
+    manifest = load(tmp_path).manifest
+    assert sorted(os.fsencode(Path(path).name) for path in manifest["path"]) == [
+        b"b.png", b"caf\xe9.png",
+    ]  # fmt: skip
+    table = tmp_path / "manifest.csv"
+    write_text(table, manifest.to_csv(index=False))
+    assert read_manifest(table)["path"].tolist() == manifest["path"].tolist()
+
+
+@given(st.lists(st.sampled_from("abcdef"), max_size=6), st.sets(st.sampled_from("abcdef")))
+def test_unused_is_what_is_listed_and_not_used(there: list[str], used: set[str]) -> None:
+    listing = Listing(images=[f"/no/such/{name}.png" for name in there])
+    paths = [f"/no/such/{name}.png" for name in used]
+    extra = unused.unused_images(listing, paths)
+    assert extra == [path for path in listing.images if path not in paths]
+
+
 @pytest.mark.parametrize(
     ("label", "words"),
     [
@@ -256,21 +500,21 @@ def test_nothing_there(tmp_path: Path) -> None:
     ],
 )
 def test_label_words(label: int | None, words: list[object]) -> None:
-    assert [parse_label(word) for word in words] == [label] * len(words)
+    assert [USUAL.label(word) for word in words] == [label] * len(words)
 
 
 @given(st.text(max_size=12))
 def test_any_word_is_a_label_or_a_named_error(word: str) -> None:
     column = pd.Series([word], name="sex", dtype=object)
-    if parse_label(word) is None:
+    if USUAL.label(word) is None:
         with pytest.raises(DataError, match=r"table: column 'sex'"):
-            parse_labels(column, "table")
+            read_labels(column, "table")
     else:
-        assert parse_labels(column, "table").tolist() == [parse_label(word)]
+        assert read_labels(column, "table").labels.tolist() == [USUAL.label(word)]
 
 
 @given(st.lists(st.sampled_from(["m", "F", "woman", "Male"]), min_size=1, max_size=20))
-def test_parse_labels_is_parse_label_by_row(words: list[str]) -> None:
+def test_a_column_is_read_row_by_row(words: list[str]) -> None:
     column = pd.Series(words, index=range(5, 5 + len(words)), name="label")
-    parsed = parse_labels(column, "table")
-    assert parsed.to_dict() == {row: parse_label(word) for row, word in column.items()}
+    parsed = read_labels(column, "table").labels
+    assert parsed.to_dict() == {row: USUAL.label(word) for row, word in column.items()}

@@ -1,4 +1,7 @@
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +12,12 @@ import pytest
 from data import DataError, ImageStore, build, decode, to_square
 
 Picture = Callable[..., Path]
+
+
+def files_in(folder: Path) -> list[str]:
+    """Names of all files in a folder and below it but the locks."""
+    names = (path.name for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if not name.endswith(".lock"))
 
 
 def make(manifest: pd.DataFrame, folder: Path, **options: object) -> ImageStore:
@@ -68,7 +77,7 @@ def test_a_damaged_store_is_rebuilt(
     else:
         facts.write_text("[1, 2")
     assert np.array_equal(make(folder_manifest, tmp_path / "s").images, wanted)
-    assert sorted(path.name for path in array.parent.iterdir()) == ["images.npy", "store.json"]
+    assert files_in(tmp_path / "s") == ["images.npy", "store.json"]
 
 
 def test_broken_files_are_listed_and_skipped(folder_manifest: pd.DataFrame, tmp_path: Path) -> None:
@@ -100,7 +109,7 @@ def test_an_interrupted_build_leaves_nothing(folder_manifest: pd.DataFrame, tmp_
 
     with pytest.raises(KeyboardInterrupt):
         make(folder_manifest, tmp_path / "s", progress=interrupt)
-    assert [path for path in (tmp_path / "s").rglob("*") if path.is_file()] == []
+    assert files_in(tmp_path / "s") == []
     assert len(make(folder_manifest, tmp_path / "s").images) == 40
 
 
@@ -110,9 +119,46 @@ def test_leftovers_of_a_killed_build_are_removed(
     make(folder_manifest, tmp_path / "s")
     (facts,) = (tmp_path / "s").glob("*/store.json")
     facts.unlink()
-    old, new = facts.with_name("images.1.tmp"), facts.with_name("images.2.tmp")
+    old, new = facts.with_name(".tmp-1-images.npy"), facts.with_name(".tmp-2-images.npy")
     for path in (old, new):
         path.write_bytes(b"unfinished")
     os.utime(old, (1, 1))
     make(folder_manifest, tmp_path / "s")
     assert not old.exists() and new.exists()
+
+
+BUILD = """
+import sys, time
+from pathlib import Path
+import pandas as pd
+from data import build, locks
+from data.manifest import make_manifest
+paths, folder, start = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+if sys.argv[4] == "no locks":
+    locks.FileLock.acquire = lambda *_, **__: (_ for _ in ()).throw(OSError("no locks here"))
+steps = []
+def slowly(done, total):
+    steps.append(done)
+    time.sleep(0.01)
+names = Path(paths).read_text().split()
+time.sleep(max(0, start - time.time()))
+manifest = make_manifest(names, pd.Series([0, 1] * (len(names) // 2)))
+store = build(manifest, 16, "stretch", folder, workers=1, progress=slowly)
+print(len(steps), int((store.images.reshape(len(store.images), -1).max(axis=1) == 0).sum()))
+"""
+
+
+@pytest.mark.parametrize("locks", ["locks", "no locks"])
+def test_two_processes_build_one_store(
+    folder_manifest: pd.DataFrame, tmp_path: Path, locks: str
+) -> None:
+    names = tmp_path / "names"
+    names.write_text("\n".join(folder_manifest["path"]))
+    call = [sys.executable, "-c", BUILD, names, tmp_path / "s", str(time.time() + 2), locks]
+    processes = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = sorted(process.communicate()[0].split() for process in processes)
+    assert told == ([["0", "0"], ["40", "0"]] if locks == "locks" else [["40", "0"]] * 2)
+    store = make(folder_manifest, tmp_path / "s")
+    for image, path in zip(store.images, store.manifest["path"], strict=True):
+        assert np.array_equal(image, to_square(decode(Path(path)), 16))
+    assert files_in(tmp_path / "s") == ["images.npy", "store.json"]

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +53,7 @@ def test_a_complete_set_is_reused_and_another_replaced(tmp_path: Path) -> None:
     (folder / "img_align_celeba" / "000002.jpg").unlink()
     generate(folder, 9, 1)
     assert len(pixels(folder)) == 9
-    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".faces.lock", "faces"]
 
 
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:
@@ -69,7 +71,25 @@ def test_an_interrupted_set_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         generate(tmp_path / "faces", 6, progress=interrupt)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".faces.lock"]
+
+
+DRAW = """
+import sys
+from pathlib import Path
+from data.synthetic import generate
+drawn = []
+generate(Path(sys.argv[1]), 30, progress=lambda done, total: drawn.append(done))
+print(len(drawn))
+"""
+
+
+def test_two_processes_draw_one_set(tmp_path: Path) -> None:
+    call = [sys.executable, "-c", DRAW, str(tmp_path / "faces")]
+    processes = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(int(process.communicate()[0]) for process in processes) == [0, 30]
+    assert len(load(tmp_path / "faces").manifest) == 30
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".faces.lock", "faces"]
 
 
 @pytest.mark.parametrize("seed", range(12))

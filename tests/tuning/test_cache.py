@@ -1,3 +1,5 @@
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,3 +127,46 @@ def test_pixels_are_a_view_where_nothing_is_frozen() -> None:
     plain, mirrored = PixelView(subset, "plain"), PixelView(subset, "mirrored")
     np.testing.assert_array_equal(plain[np.array([0, 2])], IMAGES[[4, 7]])
     np.testing.assert_array_equal(mirrored[np.array([1])], IMAGES[[2]][:, :, ::-1])
+
+
+def test_a_pass_that_runs_elsewhere_is_waited_for_and_not_made_again(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    """Two caches on one folder, as two machines have them."""
+    made: list[int] = []
+
+    def need(depths: list[int]) -> None:
+        passes = Passes()
+        TrunkCache(cache.folder, GIGABYTE).activations(model, images, depths, ["plain"], passes)
+        made.append(passes.images)
+
+    threads = [threading.Thread(target=need, args=([0, 1],)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == [0, 9]
+    assert not list(cache.folder.glob(".tmp-*"))
+
+
+def test_what_others_write_is_neither_counted_nor_deleted_unless_it_is_old(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    new, old = (cache.folder / f".tmp-{number}-vgg16-0.npy" for number in range(2))
+    for path in (new, old):
+        path.write_bytes(bytes(1_000_000))
+    os.utime(old, (1, 1))
+    cache.budget = 900_000
+    cache.activations(model, images, [0], ["plain"])
+    assert new.exists() and not old.exists()
+
+
+def test_an_interrupted_pass_leaves_nothing(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.activations(model, images, [0, 1], ["plain"], interrupt)
+    assert [path.suffix for path in cache.folder.iterdir()] == [".lock"]

@@ -15,7 +15,7 @@ from rich.console import Console
 from data import ImageStore
 from inference.bench import processor
 from tuning.progress import Progress
-from tuning.run import SYNTHETIC, image_store, open_dataset, pretrained
+from tuning.run import SYNTHETIC, open_dataset, prepare, pretrained
 from tuning.run_folder import Settings
 from tuning.weights import Weights
 
@@ -91,4 +91,4 @@ def machine() -> dict[str, Any]:
 
 def _store(settings: Settings, artifacts: Path, folder: Path, progress: Progress) -> ImageStore:
     dataset = open_dataset(settings, artifacts, progress)
-    return image_store(settings, dataset, folder, progress)
+    return prepare(settings, dataset, folder, progress).store

@@ -1,0 +1,26 @@
+"""Attribute columns: what holds only true/false, 0/1 or -1/1."""
+
+import pandas as pd
+
+from data.labels import USUAL, has_undefined, word_of
+
+_BOOLEANS = {"true", "false", "0", "1", "-1"}
+_SHOWN = 5
+
+
+def booleans(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The columns of `table` that are attributes, as bool, and a remark on those left out.
+
+    A column with 0 beside -1 (undefined, in MAAD-Face) does not divide the images in two.
+    """
+    words = {name: [word_of(value) for value in table[name].unique()] for name in table}
+    boolean = [name for name in table if words[name] and set(words[name]) <= _BOOLEANS]
+    undefined = [str(name) for name in boolean if has_undefined(words[name])]
+    columns = {
+        str(name): table[name].map(USUAL.label) == 1 for name in boolean if name not in undefined
+    }
+    if not undefined:
+        return pd.DataFrame(columns, index=table.index), ()
+    shown = ", ".join(undefined[:_SHOWN]) + (", …" if len(undefined) > _SHOWN else "")
+    note = f"{len(undefined):,} attributes are left out, for they are undefined (0) in some rows"
+    return pd.DataFrame(columns, index=table.index), (f"{note}: {shown}",)

@@ -1,0 +1,83 @@
+"""What lies in a data set's folder and is not used, in one line each."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from data.labels import in_words
+from data.listing import Listing
+
+_SHOWN = 5
+_TABLES = (".csv", ".tsv", ".parquet")
+_HEIF = ("heic", "heif", "hif")
+
+
+def unused(root: Path, listing: Listing, used: Iterable[str], why: str) -> tuple[str, ...]:
+    """Remarks on images that are not among `used`, kinds that are not read, and closed folders.
+
+    `why` completes "12 images … ", such as "have no row in the table".
+    """
+    extra = unused_images(listing, used)
+    remarks = []
+    if extra:
+        remarks.append(f"{len(extra):,} images {why}{_in_folders(root, extra)}")
+    return (*remarks, *_other_kinds(listing), *_unopened(listing))
+
+
+def unused_images(listing: Listing, used: Iterable[str]) -> list[str]:
+    """The listed images that are not among `used`, whatever links lead there."""
+    used = set(used)
+    extra = [path for path in listing.images if path not in used]
+    if not extra:
+        return []
+    folders = {os.path.dirname(path) for path in (*extra, *used)}  # noqa: PTH120 - for speed
+    real = {folder: os.path.realpath(folder) for folder in folders}
+
+    def place(path: str) -> tuple[str, str]:
+        folder, name = os.path.split(path)
+        return real[folder], name
+
+    there = set(map(place, used))
+    return [path for path in extra if place(path) not in there]
+
+
+def unread_tables(root: Path) -> list[str]:
+    """A remark on tables beside images whose labels are told by files' or folders' names."""
+    names = sorted(place.name for place in root.iterdir() if place.suffix.lower() in _TABLES)
+    if not names:
+        return []
+    return [f"{', '.join(names)}: not read, for names tell the labels; DATA={root / names[0]} does"]
+
+
+def by_folder(root: Path, images: Iterable[str]) -> Counter[str]:
+    """How many images lie in each folder, by its path below `root`."""
+    return Counter(os.path.relpath(os.path.dirname(path), root) for path in images)  # noqa: PTH120
+
+
+def _in_folders(root: Path, images: list[str]) -> str:
+    folders = by_folder(root, images)
+    return "" if set(folders) == {"."} else f": in {in_words(folders)}"
+
+
+def _other_kinds(listing: Listing) -> list[str]:
+    kinds = listing.other_kinds
+    if not kinds:
+        return []
+    heif = any(kind in kinds for kind in _HEIF)
+    others = any(kind not in _HEIF for kind in kinds)
+    ways = ["pip install pillow-heif reads heic and heif"] * heif
+    ways += [
+        "convert the others to JPEG or PNG" if heif else "convert them to JPEG or PNG"
+    ] * others
+    text = f"{kinds.total():,} pictures of kinds that are not read: {in_words(kinds)}"
+    return [f"{text}: {'; '.join(ways)}"]
+
+
+def _unopened(listing: Listing) -> list[str]:
+    if not listing.unopened:
+        return []
+    shown = "; ".join(f"{folder}: {why}" for folder, why in listing.unopened[:_SHOWN])
+    more = len(listing.unopened) - _SHOWN
+    rest = f" and {more:,} more" if more > 0 else ""
+    return [f"{len(listing.unopened):,} folders cannot be opened: {shown}{rest}"]

@@ -1,0 +1,34 @@
+"""Work that several processes, also on several machines, would do at the same time is done once.
+
+A lock is `flock` on a file beside what is made. It ends with its process, however that ends, so
+none is left by a kill. Over NFS it holds between machines: since 2.6.12 Linux's NFS clients ask the
+server for it, as a byte-range lock on the whole file. Where a mount keeps locks to the machine
+(`nolock`, `local_lock=flock`) or has none, the work may be done twice. The files are whole even
+then, because each writer has a temporary file of its own and the last rename counts (`atomic`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Wait until no other process makes `place`, and keep others waiting while the block runs.
+
+    Look again inside the block whether `place` is there: the other one may have made it. The lock
+    file `.<name>.lock` beside it stays.
+
+    Raises:
+        OSError: the folder above cannot be made.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(place.with_name(f".{place.name}.lock"))
+    with suppress(OSError):  # no locks on this file system
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
