@@ -69,7 +69,7 @@ def export(
 
     runs = artifacts / "runs"
     try:
-        folder = RunFolder(runs / run) if run else latest_run(runs)
+        folder = RunFolder.named(runs, run) if run else latest_run(runs)
         export_run(
             folder,
             models or artifacts / "models",

@@ -66,7 +66,7 @@ def tune(
     """
     loopback.keep_direct()
     progress = Progress()
-    run = RunFolder(artifacts / "runs" / (run_name or default_name(settings)))
+    run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
     role = distribution.role()
     with contextlib.nullcontext() if role == "worker" else run.lock():
         clock = _Clock(run, settings.budget)

@@ -108,6 +108,17 @@ class RunFolder:
         self.logs = path / "logs"
         self.results = path / "results.md"
 
+    @classmethod
+    def named(cls, runs: Path, name: str) -> RunFolder:
+        """The run of that name below `runs`.
+
+        Raises:
+            RunError: it is a path, which would lead elsewhere.
+        """
+        if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+            raise RunError(f"RUN={name!r}: give a name, not a path; runs lie in {runs}")
+        return cls(runs / name)
+
     @property
     def name(self) -> str:
         """Of the run, as in `RUN=`."""

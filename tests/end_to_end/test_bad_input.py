@@ -64,6 +64,7 @@ def text_files(folder: Path) -> Path:
         ({"BACKBONES": "vgg17"}, "BACKBONES=vgg17: must be one of vgg16, vgg19"),
         ({"SIZE": "20"}, "SIZE=20: must be 64 to 224"),
         ({"WEIGHTS": "no/such/weights"}, "WEIGHTS=no/such/weights is not a folder"),
+        ({"RUN": "../elsewhere"}, "RUN='../elsewhere': give a name, not a path"),
     ],
 )
 def test_wrong_settings(tmp_path: Path, settings: dict[str, str], message: str) -> None:
