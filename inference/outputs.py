@@ -182,10 +182,11 @@ class Output:
         return {str(rows[0]["file"]): _was_read(rows) for rows in self._finished()}
 
     def _finished(self) -> Iterator[list[Row]]:
-        """Yield each finished file's rows: the last file's may be broken off."""
-        earlier = self._earlier
-        if not earlier:
+        """Yield each finished file's rows; unless all is complete, the last may be broken off."""
+        earlier, record = self._earlier, self.record
+        if not earlier or not record:
             return
+        is_complete = digest(earlier) == record.finished
         try:
             with _opened(earlier, "r") as stream:
                 waiting: list[Row] = []
@@ -193,6 +194,8 @@ class Output:
                     if waiting:
                         yield waiting
                     waiting = list(rows)
+            if waiting and is_complete:
+                yield waiting
         except (KeyError, TypeError, ValueError, csv.Error):
             raise _refused(f"{earlier} was not written by `predict`") from None
 
