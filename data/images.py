@@ -104,8 +104,9 @@ def _bytes_to_decode(path: Path) -> int:
     """An upper bound; what cannot be opened or is too large is refused later, at no cost."""
     size = 0
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
+        status = path.stat()
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode) or size > MAX_BYTES:
             return 0
         with path.open("rb") as stream:
             formats = _formats(stream.read(32))

@@ -321,7 +321,7 @@ def test_what_is_no_plain_file(tmp_path: Path) -> None:
         tmp_path / "pipe.jpg" / "below.jpg": "no such file",
     }
     for path, reason in reasons.items():
-        with pytest.raises(ImageError, match=reason):
+        with pytest.raises(ImageError, match=reason), room_to_decode(path):
             decode(path)
 
 
