@@ -260,6 +260,9 @@ def _kept(is_kept: bool) -> Iterator[None]:
         raise typer.Exit(_INTERRUPTED) from None
     except BrokenPipeError:
         raise
+    except MemoryError:
+        kept = "; what is done is kept, --resume goes on" * is_kept
+        _fail(f"not enough memory: try fewer --threads{kept}")
     except OSError as error:
         if is_kept and error.errno in _DISK_TROUBLE:
             _fail(f"{error.strerror}: {error.filename}; what is done is kept, --resume goes on")

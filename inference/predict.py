@@ -117,6 +117,9 @@ def _prepared(
                 return classifier.prepare(file).regions
         except ImageError as error:
             return str(error)
+        except Exception as error:  # of a detector without memory: one picture, not the run
+            reason = " ".join(str(error).split()) or type(error).__name__
+            return f"cannot be searched for faces: {reason[:120]}"
 
     waiting: deque[tuple[Path, Future[list[Region] | str]]] = deque()
     with _pool(threads) as pool:
