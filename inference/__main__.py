@@ -8,11 +8,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from data.terminal import print_any_name, printable
+
+if TYPE_CHECKING:
+    from inference.outputs import Output
+    from inference.row_table import TableOutput
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -118,17 +122,10 @@ def predict(
         from inference.classifier import Classifier
         from inference.finding import FaceFinder, whole_image
         from inference.inputs import expand
-        from inference.outputs import CSV, JSONL, Output
         from inference.predict import Mode, run
-        from inference.row_table import TableOutput
 
-        table = table or (not (csv or jsonl) and sys.stdout.isatty())
-        targets = [(form, target) for form, target in ((CSV, csv), (JSONL, jsonl)) if target]
-        rows = [Output(form, target) for form, target in targets]
-        rows = rows or ([] if table else [Output(CSV)])
-        if sum(output.is_stdout for output in rows) + table > 1:
-            _fail("only one of --csv, --jsonl and --table can go to standard output")
-        if resume and (table or not all(output.is_file for output in rows)):
+        outputs = _outputs(csv, jsonl, table)
+        if resume and not all(output.is_file for output in outputs):
             _fail("--resume goes on with a file: give --csv OUT or --jsonl OUT, and no --table")
         if resume and force:
             _fail("--resume goes on and --force starts anew: give one of them")
@@ -140,10 +137,8 @@ def predict(
         # One thread a picture for detection: several pictures are searched at the same time.
         finder = whole_image if aligned else FaceFinder(1, max_faces).loaded()
         classifier = Classifier.load(models, backbone, precision, threads, finder)
-        mode = Mode(resume, force, annotate)
-        outputs: list[Output | TableOutput] = [*rows]
-        outputs += [TableOutput()] if table else []
-        with _kept(any(output.is_file for output in rows)):
+        with _kept(any(output.is_file for output in outputs)):
+            mode = Mode(resume, force, annotate)
             tally = run(classifier, inputs.files, outputs, mode, threads)
     for line in tally.lines():
         _say(line)
@@ -228,6 +223,19 @@ def bench(
         Console().print(report.table())
         if json_out:
             json_out.write_text(json.dumps(asdict(report), indent=2) + "\n")
+
+
+def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output | TableOutput]":
+    from inference.outputs import CSV, JSONL, Output
+    from inference.row_table import TableOutput
+
+    outputs: list[Output | TableOutput] = []
+    outputs += [Output(form, target) for form, target in ((CSV, csv), (JSONL, jsonl)) if target]
+    if table or (not outputs and sys.stdout.isatty()):
+        outputs.append(TableOutput())
+    if sum(output.is_stdout for output in outputs) > 1:
+        _fail("only one of --csv, --jsonl and --table can go to standard output")
+    return outputs or [Output(CSV)]
 
 
 @contextmanager

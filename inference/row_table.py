@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +18,9 @@ _SHOWN = 200  # rows in a table; for more than that there are files
 @dataclass(frozen=True)
 class TableOutput:
     """The first rows in a table on standard output, printed at the end."""
+
+    is_stdout: ClassVar[bool] = True
+    is_file: ClassVar[bool] = False
 
     @contextmanager
     def open(self) -> Iterator[Write]:
