@@ -125,6 +125,24 @@ def test_standard_output_by_another_name(
     assert Path("/dev/stdout").is_symlink() and link.is_symlink()
 
 
+def test_a_descriptor_of_the_shell_is_written_on_from_its_end(
+    models: Path, draw: Draw, tmp_path: Path
+) -> None:
+    """`--csv /dev/fd/3 3>>log`"""
+    log = tmp_path / "log"
+    log.write_text("earlier\n")
+    command = [sys.executable, "-m", "inference", "predict", draw("a.png", "red"), "--aligned"]
+    with log.open("ab") as stream:
+        target = f"/dev/fd/{stream.fileno()}"
+        done = subprocess.run(
+            [*command, "--models", models, "--csv", target],
+            cwd=ROOT, pass_fds=[stream.fileno()], check=False,
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert log.read_text().splitlines()[0] == "earlier"
+    assert len(log.read_text().splitlines()) == 3
+
+
 def test_devices_are_written_to(aligned: Aligned, draw: Draw) -> None:
     null = Path("/dev/null").stat().st_rdev
     assert aligned(draw("a.png", "red"), "--csv", "/dev/null").exit_code == 0

@@ -256,6 +256,14 @@ def test_what_is_passed_over_is_said(
     assert unopened == f"folders that cannot be opened: {folder}/closed (Permission denied)"
 
 
+def test_a_log_hears_how_far_a_long_run_is(
+    aligned: Aligned, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.progress._SECONDS", 0.0)
+    lines = aligned(draw("a.png", "red"), draw("b.png", "red")).stderr.splitlines()
+    assert lines[:2] == ["classifying: 1 of 2, 0 s left", "classifying: 2 of 2, 0 s left"]
+
+
 def test_threads_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     running, most, lock = [0], [0], threading.Lock()
 
