@@ -3,12 +3,21 @@
 Pillow and NumPy alone. Whatever a file holds, the answer is an RGB image or an `ImageError`.
 """
 
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
+
+from data.decoding_room import DecodingRoom
 
 Framing = Literal["stretch", "crop", "face"]
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)
@@ -20,21 +29,39 @@ _FACE_MIDDLE = 0.54  # of the height
 MAX_PIXELS = 80_000_000
 """Images with more pixels are refused before they are decoded (240 MB of RGB)."""
 
+MAX_BYTES = 500_000_000
+"""Files with more bytes are refused before they are read: 80 million pixels of 48 bits."""
+
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
-_SUFFIXES = (
-    "jpg",
-    "jpeg",
-    "jfif",
-    "png",
-    "webp",
-    "bmp",
-    "gif",
-    "tif",
-    "tiff",
-    "ppm",
-    "pgm",
-    "avif",
+_SUFFIXES = frozenset(
+    (
+        *("jpg", "jpeg", "jpe", "jfif", "jif", "mpo", "png", "apng", "webp", "bmp", "gif"),
+        *("tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif"),
+    )
 )
+_SAVED_AS = re.compile("[_-](large|orig|medium|small)$")
+"""What web sites append to the suffix of a picture in several sizes: `photo.jpg_large`."""
+
+_HEIF_SUFFIXES = frozenset(("heic", "heif", "hif"))
+_HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
+_RAW_SUFFIXES = frozenset(
+    (
+        *("dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "sr2", "orf", "rw2", "raf", "srw"),
+        *("pef", "x3f", "3fr", "iiq"),
+    )
+)
+_DNG_VERSION = 50706  # a TIFF with this tag is a camera's raw file with a small preview in front
+
+_ROOM = DecodingRoom(1_500_000_000)
+_BYTES_A_PIXEL = 16  # at the peak: decoded, turned and converted
+_BYTES_A_JPEG_PIXEL = 8
+_STRIP = 1_000_000  # pixels that are converted at a time
+
+# Blocks above 32 MB go back to the system when they are freed. Smaller ones stay with the thread
+# that had them: of 80 megapixels 300 MB, in each of sixteen threads.
+Image.core.set_block_size(64 * 1024 * 1024)
+
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # several pictures at a time, not several threads a picture
 
 
 class ImageError(ValueError):
@@ -44,7 +71,57 @@ class ImageError(ValueError):
 def is_image_name(name: str) -> bool:
     """Whether a file name looks like an image; hidden files (``._face.jpg``) do not."""
     stem, _, suffix = name.rpartition(".")
-    return bool(stem) and not name.startswith(".") and suffix.lower() in _SUFFIXES
+    if not stem or name.startswith("."):
+        return False
+    suffix = _SAVED_AS.sub("", suffix.lower())
+    return suffix in _SUFFIXES or (suffix in _HEIF_SUFFIXES and reads_heif())
+
+
+@cache
+def reads_heif() -> bool:
+    """Whether the package that reads HEIC and HEIF files is installed."""
+    return find_spec("pillow_heif") is not None
+
+
+def how_to_read(kind: str) -> str:
+    """What to do about pictures with a suffix that `is_image_name` does not know.
+
+    >>> how_to_read("dng")
+    'convert them to JPEG first'
+    """
+    if kind in _HEIF_SUFFIXES:
+        return "install the package pillow-heif to read them"
+    return "convert them to JPEG first"
+
+
+@contextmanager
+def room_to_decode(path: Path) -> Iterator[None]:
+    """Wait until the picture in a file can be decoded within the memory for all threads.
+
+    Hold it for as long as the decoded picture is held, and take it once in a thread at a time.
+    """
+    with _ROOM.taken(_bytes_to_decode(path)):
+        yield
+
+
+def _bytes_to_decode(path: Path) -> int:
+    """An upper bound; what cannot be opened or is too large is refused later, at no cost."""
+    size = 0
+    try:
+        status = path.stat()
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode) or size > MAX_BYTES:
+            return 0
+        with path.open("rb") as stream:
+            formats = _formats(stream.read(32))
+            stream.seek(0)
+            image = Image.open(stream, formats=formats)
+            pixels = image.width * image.height
+    except Exception:  # `decode` says what is wrong with it
+        return size
+    if pixels > MAX_PIXELS:
+        return size
+    return size + pixels * (_BYTES_A_JPEG_PIXEL if _is_jpeg(image) else _BYTES_A_PIXEL)
 
 
 def decode(source: Path | bytes | Image.Image, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -56,7 +133,7 @@ def decode(source: Path | bytes | Image.Image, *, max_pixels: int = MAX_PIXELS) 
 
     Raises:
         ImageError: the file is missing, empty, damaged, truncated, no image, or has more than
-            `max_pixels` pixels. Nothing else is raised for any content.
+            `max_pixels` pixels or `MAX_BYTES` bytes. Nothing else is raised for any content.
     """
     return _decoded(source, max_pixels)[0]
 
@@ -80,14 +157,17 @@ def _decoded(
 ) -> tuple[Image.Image, int]:
     if isinstance(source, Path):
         source = _read(source)
+    opened = isinstance(source, bytes)
     try:
         image = _open(source) if isinstance(source, bytes) else source
         _check_size(image, max_pixels)
-        factor = _draft(image, long_side) if isinstance(source, bytes) and long_side else 1
+        factor = _draft(image, long_side) if opened and long_side else 1
         image.load()
-        return _to_rgb(_upright(image)), factor
+        return _to_rgb(_upright(image, in_place=opened)), factor
     except ImageError:
         raise
+    except MemoryError as error:
+        raise ImageError("not enough memory to decode it") from error
     except UnidentifiedImageError as error:
         raise ImageError("not an image, or of a kind that is not supported") from error
     except Image.DecompressionBombError as error:
@@ -139,23 +219,64 @@ def framed(size: tuple[int, int], framing: Framing) -> tuple[float, float, float
 
 def _read(path: Path) -> bytes:
     try:
-        if path.is_dir():
-            raise ImageError("a folder, not an image")
-        if not path.is_file():
-            raise ImageError("no such file")
-        return path.read_bytes()
+        return _content(path)
+    except ImageError:
+        raise
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in it
+        raise ImageError("no such file") from error
     except OSError as error:
         raise ImageError(f"can't be read: {error.strerror}") from error
+    except MemoryError as error:
+        raise ImageError("not enough memory to read it") from error
+
+
+def _content(path: Path) -> bytes:
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ImageError("a folder, not an image")
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError("a device or a pipe, not a file")
+    if path.suffix[1:].lower() in _RAW_SUFFIXES:
+        raise ImageError("a camera's raw file: convert it to JPEG first")
+    if status.st_size > MAX_BYTES:
+        size = f"{status.st_size / 1e6:.0f} MB"
+        raise ImageError(f"too large: {size}, the limit is {MAX_BYTES / 1e6:g} MB")
+    with path.open("rb") as stream:
+        return stream.read(status.st_size)  # not more, should it have grown
 
 
 def _open(content: bytes) -> Image.Image:
     if not content:
         raise ImageError("empty file (0 bytes)")
-    return Image.open(BytesIO(content), formats=_FORMATS)
+    image = Image.open(BytesIO(content), formats=_formats(content[:32]))
+    if image.format == "TIFF" and _DNG_VERSION in getattr(image, "tag_v2", ()):
+        raise ImageError("a camera's raw file: convert it to JPEG first")
+    return image
+
+
+def _formats(start: bytes) -> tuple[str, ...]:
+    """Formats that a file which starts so may have."""
+    if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS or b"avif" in start:
+        return _FORMATS
+    if not reads_heif():
+        raise ImageError("a HEIC picture: install the package pillow-heif to read it")
+    _register_heif()
+    return ("HEIF",)
+
+
+@cache
+def _register_heif() -> None:
+    import_module("pillow_heif").register_heif_opener(decode_threads=1)
+
+
+def _is_jpeg(image: Image.Image) -> bool:
+    return image.format in ("JPEG", "MPO")
 
 
 def _draft(image: Image.Image, long_side: int) -> int:
     """Ask a JPEG's decoder for fewer pixels, the longer side still at least `long_side`."""
+    if not _is_jpeg(image):
+        return 1
     width, height = image.size
     image.draft(None, (long_side, 1) if width >= height else (1, long_side))
     return round(max(width, height) / max(image.size))
@@ -171,11 +292,15 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image, in_place: bool) -> Image.Image:
+    """Turn by EXIF; `in_place` saves the memory of a copy."""
     try:
-        return ImageOps.exif_transpose(image)
+        if not in_place:
+            return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     except Exception:  # Broken EXIF says nothing about the pixels, which are fine.
-        return image
+        pass
+    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -184,22 +309,42 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _eight_bit(image).convert("RGB")
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
+        return _by_strips(image, _on_white)
     return image.convert("RGB")
+
+
+def _by_strips(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Convert a strip of rows after the other: what lies between takes little memory."""
+    width, height = image.size
+    rows = max(1, _STRIP // width)
+    if rows >= height:
+        return convert(image)
+    whole = Image.new("RGB", image.size)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        whole.paste(convert(strip), (0, top))
+    return whole
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    layer = image.convert("RGBA")
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Grey of any depth to 8 bits, its range taken as the smallest usual one that holds it."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0, neginf=0)
+    values = np.asarray(image).astype(np.float32)
+    np.nan_to_num(values, copy=False, posinf=0, neginf=0)
     if image.mode.startswith("I;16"):
         top = 65535.0
     else:
         largest = float(values.max())
         usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
         top = next((limit for limit in usual if largest <= limit), largest)
-    return Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
+    np.clip(values, 0, top, out=values)
+    values *= 255 / top
+    return Image.fromarray(np.rint(values, out=values).astype(np.uint8))
 
 
 def _central_square(size: tuple[int, int]) -> tuple[int, int, int, int]:

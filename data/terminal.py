@@ -12,3 +12,17 @@ def print_any_name() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def printable(text: str) -> str:
+    """Return text for a line of output: control characters in names (line ends, escape) escaped.
+
+    >>> printable("two\\nlines of caf\\u00e9")
+    'two\\\\nlines of caf\\u00e9'
+    """
+    return "".join(
+        letter
+        if letter.isprintable()
+        else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )

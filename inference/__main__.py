@@ -1,13 +1,22 @@
 """Command line of serving: `python -m inference --help`."""
 
+import errno
 import json
+import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
+
+from data.terminal import print_any_name, printable
+
+if TYPE_CHECKING:
+    from inference.outputs import Output
+    from inference.row_table import TableOutput
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +43,8 @@ Threads = Annotated[
     typer.Option(min=1, help="Threads. Left out: the physical cores.", show_default=False),
 ]
 _MODELS = Path("artifacts/models")
+_DISK_TROUBLE = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", None))
+_INTERRUPTED = 130  # as shells count an end by Ctrl-C
 
 
 @app.command()
@@ -66,8 +77,15 @@ def predict(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with an OUT that broke off: files that it holds are not done again, and "
-            "another interruption leaves what is done.",
+            help="Go on with an OUT that broke off, with the same settings: files that were read "
+            "are not done again.",
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Start anew and overwrite whatever lies at OUT and in DIR, also pictures.",
         ),
     ] = False,
     models: Models = _MODELS,
@@ -93,32 +111,38 @@ def predict(
     from left to right, from 0 (on marked copies from 1). A picture without a face, or that cannot
     be read, gets one row with `error` filled, and the others are still done. Without --csv, --jsonl
     and --table, a terminal gets a table and a pipe gets CSV.
-    Exit status: 0 all files were read, 1 some were not, 2 wrong usage.
+    OUT is overwritten only if `predict` wrote it, as OUT.run.json beside it tells. What an
+    interrupted run has done is kept for --resume.
+    Exit status: 0 all files in OUT were read, 1 some were not, 2 wrong usage or nothing can be
+    written, 130 interrupted.
 
     Example: python -m inference predict photos/ --csv faces.csv --annotate marked/
     """
     with _user_errors():
         from inference.classifier import Classifier
         from inference.finding import FaceFinder, whole_image
-        from inference.outputs import CSV, JSONL, TABLE, Output
-        from inference.predict import expand, run
+        from inference.inputs import expand
+        from inference.predict import Mode, run
 
-        table = table or (not (csv or jsonl) and sys.stdout.isatty())
-        targets = ((CSV, csv), (JSONL, jsonl), (TABLE, Path("-") if table else None))
-        outputs = [Output(form, target) for form, target in targets if target] or [Output(CSV)]
-        if sum(str(output.target) == "-" for output in outputs) > 1:
-            _fail("only one of --csv, --jsonl and --table can go to standard output")
-        if resume and any(str(output.target) == "-" for output in outputs):
+        outputs = _outputs(csv, jsonl, table)
+        if resume and not all(output.is_file for output in outputs):
             _fail("--resume goes on with a file: give --csv OUT or --jsonl OUT, and no --table")
-        files = expand(paths)
-        if not files:
+        if resume and force:
+            _fail("--resume goes on and --force starts anew: give one of them")
+        inputs = expand(paths, annotate)
+        for note in inputs.notes():
+            _say(note)
+        if not inputs.files:
             _fail(f"no image files in {', '.join(map(str, paths))}")
         # One thread a picture for detection: several pictures are searched at the same time.
         finder = whole_image if aligned else FaceFinder(1, max_faces).loaded()
         classifier = Classifier.load(models, backbone, precision, threads, finder)
-        tally = run(classifier, files, outputs, resume, annotate)
-    _say(f"{tally.files} files: {tally.faces} faces, {tally.unread} could not be read")
-    raise typer.Exit(1 if tally.unread else 0)
+        with _kept(any(output.is_file for output in outputs)):
+            mode = Mode(resume, force, annotate)
+            tally = run(classifier, inputs.files, outputs, mode, threads)
+    for line in tally.lines():
+        _say(line)
+    raise typer.Exit(0 if tally.is_whole and not inputs.unopened else 1)
 
 
 @app.command()
@@ -214,11 +238,24 @@ def bench(
             json_out.write_text(json.dumps(asdict(report), indent=2) + "\n")
 
 
+def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output | TableOutput]":
+    from inference.outputs import CSV, JSONL, Output
+    from inference.row_table import TableOutput
+
+    outputs: list[Output | TableOutput] = []
+    outputs += [Output(form, target) for form, target in ((CSV, csv), (JSONL, jsonl)) if target]
+    if table or (not outputs and sys.stdout.isatty()):
+        outputs.append(TableOutput())
+    if sum(output.is_stdout for output in outputs) > 1:
+        _fail("only one of --csv, --jsonl and --table can go to standard output")
+    return outputs or [Output(CSV)]
+
+
 @contextmanager
 def _user_errors() -> Iterator[None]:
     """Turn what a user can put right into one line on stderr and exit status 2."""
     from inference.bundle import BundleError
-    from inference.outputs import ResumeError
+    from inference.run_record import OutputError
 
     try:
         yield
@@ -227,12 +264,34 @@ def _user_errors() -> Iterator[None]:
         raise typer.Exit(2) from None
     except OSError as error:
         _fail(f"{error.strerror}: {error.filename}" if error.filename else str(error))
-    except (BundleError, ResumeError) as error:
+    except KeyboardInterrupt:
+        _say("interrupted")
+        raise typer.Exit(_INTERRUPTED) from None
+    except (BundleError, OutputError) as error:
         _fail(str(error))
 
 
+@contextmanager
+def _kept(is_kept: bool) -> Iterator[None]:
+    """Say after an interruption or a full disk that what is done can be gone on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say(f"interrupted{': the same command with --resume goes on' * is_kept}")
+        raise typer.Exit(_INTERRUPTED) from None
+    except BrokenPipeError:
+        raise
+    except MemoryError:
+        kept = "; what is done is kept, --resume goes on" * is_kept
+        _fail(f"not enough memory: try fewer --threads{kept}")
+    except OSError as error:
+        if is_kept and error.errno in _DISK_TROUBLE:
+            _fail(f"{error.strerror}: {error.filename}; what is done is kept, --resume goes on")
+        raise
+
+
 def _say(message: str) -> None:
-    typer.echo(message, err=True)
+    typer.echo(printable(message), err=True)
 
 
 def _fail(message: str) -> NoReturn:
@@ -240,5 +299,18 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
+def main() -> None:
+    """Run a command; after an interruption, without waiting for threads that still decode."""
+    print_any_name()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # pictures' flaws get rows, not warnings
+    try:
+        app(prog_name="python -m inference")
+    except SystemExit as ended:
+        if ended.code != _INTERRUPTED:
+            raise
+        sys.stderr.flush()
+        os._exit(_INTERRUPTED)
+
+
 if __name__ == "__main__":
-    app(prog_name="python -m inference")
+    main()

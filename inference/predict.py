@@ -1,27 +1,26 @@
 """The `predict` command: many pictures in, one row a face out, in constant memory."""
 
-import os
-import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from data import ImageError, decode, is_image_name
-from inference.annotation import annotate
+from data import ImageError
+from data.images import room_to_decode
 from inference.classifier import Classifier, Face
 from inference.finding import Region
-from inference.outputs import FIELDS, Output, Row
+from inference.marked_copies import MarkedCopies
+from inference.outputs import FIELDS, NO_FACE, Output, Row, inode, written_name
+from inference.progress import progress
+from inference.row_table import TableOutput
+from inference.run_record import OutputError, RunRecord, settings_of
+from inference.session import default_threads
 
 _BATCH = 32
 _AHEAD = 2 * _BATCH  # pictures read or being read before their batch is classified
-NO_FACE = "no face found"
 
 
 @dataclass(frozen=True)
@@ -35,76 +34,95 @@ class Outcome:
 
     def rows(self) -> Iterator[Row]:
         """Yield one row a face with the fields of `HEADER`, or one row with the error."""
-        blank: Row = dict.fromkeys(FIELDS) | {"file": str(self.file), "error": self.error}
+        name = written_name(str(self.file))
+        blank: Row = dict.fromkeys(FIELDS) | {"file": name, "error": self.error}
         if not self.faces:
             yield blank
         for face in self.faces:
-            yield blank | asdict(face) | {"p_man": round(face.p_man, 6)}
+            row = blank | asdict(face) | {"p_man": round(face.p_man, 6)}
+            yield {name: row[name] for name in FIELDS}
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a run treats what it finds.
+
+    `resume` goes on where an earlier run broke off: files that it read are not done again.
+    `force` overwrites whatever is there. `annotate` is a folder for copies with the faces marked.
+    """
+
+    resume: bool = False
+    force: bool = False
+    annotate: Path | None = None
 
 
 @dataclass
 class Tally:
-    """Counts of a finished run."""
+    """Counts of a finished run; `earlier` and `earlier_unread` are files that earlier runs did."""
 
     files: int = 0
     faces: int = 0
     unread: int = 0
+    earlier: int = 0
+    earlier_unread: int = 0
+    not_copied: int = 0
+    first_not_copied: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every file of the whole output was read, and copied where asked."""
+        return not (self.unread or self.earlier_unread or self.not_copied)
+
+    def count(self, outcome: Outcome) -> None:
+        """Count one file."""
+        self.files += 1
+        self.faces += len(outcome.faces)
+        self.unread += not outcome.was_read
+
+    def lines(self) -> Iterator[str]:
+        """Yield what to tell at the end."""
+        yield f"{self.files} files: {self.faces} faces, {self.unread} could not be read"
+        if self.earlier:
+            unread = self.unread + self.earlier_unread
+            yield f"with earlier runs {self.files + self.earlier} files: {unread} could not be read"
+        if self.not_copied:
+            yield f"{self.not_copied} marked copies not written, first {self.first_not_copied}"
 
 
-def expand(paths: Iterable[Path]) -> list[Path]:
-    """Return the files to read: those given, those on the list at `-`, and images in folders.
+def outcomes(
+    classifier: Classifier, files: Iterable[Path], threads: int | None = None
+) -> Iterator[Outcome]:
+    """Yield what became of each file, in order, reading in `threads` ahead of inference.
 
-    In folders, hidden files and files without an image's extension are passed over. `-` is a list
-    on standard input, one path a line, or ended by NUL (`find -print0`). A pattern (`*.jpg`,
-    `**/*.png`) that the shell left alone is expanded.
-    Raises FileNotFoundError for a path that does not exist.
+    The calling thread only waits, so that Ctrl-C reaches it at once.
     """
-    files: list[Path] = []
-    for path in paths:
-        if str(path) == "-":
-            files += expand(map(Path, _listed()))
-        elif path.is_dir():
-            files += sorted(
-                file for file in path.rglob("*") if is_image_name(file.name) and file.is_file()
-            )
-        elif path.exists():
-            files.append(path)
-        elif matches := sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))):
-            files += expand(matches)
-        else:
-            raise FileNotFoundError(f"no such file or folder: {path}")
-    return files
-
-
-def _listed() -> list[str]:
-    listed = sys.stdin.buffer.read()
-    separator = b"\0" if b"\0" in listed else b"\n"
-    return [os.fsdecode(line.rstrip(b"\r")) for line in listed.split(separator) if line.strip()]
-
-
-def outcomes(classifier: Classifier, files: Iterable[Path]) -> Iterator[Outcome]:
-    """Yield what became of each file, in order, reading in threads ahead of inference."""
-    prepared = _prepared(classifier, files)
-    while batch := list(islice(prepared, _BATCH)):
-        faces = iter(classifier.label([found for _, found in batch if isinstance(found, list)]))
-        for file, found in batch:
-            if isinstance(found, str):
-                yield Outcome(file, error=found, was_read=False)
-            else:
-                yield Outcome(file, next(faces), "" if found else NO_FACE)
+    prepared = _prepared(classifier, files, threads or default_threads())
+    with _pool(1) as pool:
+        while batch := list(islice(prepared, _BATCH)):
+            regions = [found for _, found in batch if isinstance(found, list)]
+            faces = iter(pool.submit(classifier.label, regions).result())
+            for file, found in batch:
+                if isinstance(found, str):
+                    yield Outcome(file, error=found, was_read=False)
+                else:
+                    yield Outcome(file, next(faces), "" if found else NO_FACE)
 
 
 def _prepared(
-    classifier: Classifier, files: Iterable[Path]
+    classifier: Classifier, files: Iterable[Path], threads: int
 ) -> Iterator[tuple[Path, list[Region] | str]]:
     def prepare(file: Path) -> list[Region] | str:
         try:
-            return classifier.prepare(file).regions
+            with room_to_decode(file):
+                return classifier.prepare(file).regions
         except ImageError as error:
             return str(error)
+        except Exception as error:  # of a detector without memory: one picture, not the run
+            reason = " ".join(str(error).split()) or type(error).__name__
+            return f"cannot be searched for faces: {reason[:120]}"
 
     waiting: deque[tuple[Path, Future[list[Region] | str]]] = deque()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with _pool(threads) as pool:
         for file in files:
             waiting.append((file, pool.submit(prepare, file)))
             if len(waiting) >= _AHEAD:
@@ -114,58 +132,127 @@ def _prepared(
             yield file, future.result()
 
 
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that nobody waits for when the block is left early."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
 def run(
     classifier: Classifier,
     files: Sequence[Path],
-    outputs: Sequence[Output],
-    resume: bool = False,
-    annotated: Path | None = None,
+    outputs: Sequence[Output | TableOutput],
+    mode: Mode = Mode(),
+    threads: int | None = None,
 ) -> Tally:
-    """Classify `files` into the `outputs`, with a progress bar; they appear when complete.
+    """Classify `files` into the `outputs`, which appear when complete.
 
-    `resume` goes on where an earlier run broke off: files finished in all outputs are not done
-    again. `annotated` is a folder for copies with the faces marked.
-    Raises OSError if something cannot be written, ResumeError if an output is not our own.
+    When it is interrupted or fails, what is done is kept for `Mode.resume`.
+    Raises OSError if something cannot be written, OutputError if that would overwrite an input or
+    what is not our own, or mix the rows of two models.
     """
-    tally = Tally()
-    done = set.intersection(*(output.done() for output in outputs)) if resume else set()
-    files = [file for file in files if str(file) not in done]
-    common = Path(os.path.commonpath([file.parent.resolve() for file in files] or [Path.cwd()]))
+    plan = _plan(classifier, files, [out for out in outputs if isinstance(out, Output)], mode)
+    tally = plan.tally
+    keep = plan.keeps if mode.resume else None
     with ExitStack() as stack:
-        writers = [stack.enter_context(output.open(resume, done)) for output in outputs]
-        progress = stack.enter_context(_progress())
-        bar = progress.add_task("classifying", total=len(files))
-        for outcome in outcomes(classifier, files):
+        writers: list[Callable[[Iterable[Row]], None]] = []
+        for output in outputs:
+            opened = output.open(plan.record, keep) if isinstance(output, Output) else output.open()
+            writers.append(stack.enter_context(opened))
+        copy = stack.enter_context(_copying(plan.copies, tally))
+        advance = stack.enter_context(progress("classifying", len(plan.files)))
+        for outcome in outcomes(classifier, plan.files, threads):
             for write in writers:
                 write(outcome.rows())
-            if annotated and outcome.was_read:
-                _annotate(outcome, _place(outcome.file, annotated, common))
-            tally.files += 1
-            tally.faces += len(outcome.faces)
-            tally.unread += not outcome.was_read
-            progress.advance(bar)
+            copy(outcome)
+            tally.count(outcome)
+            advance()
     return tally
 
 
-def _place(file: Path, folder: Path, common: Path) -> Path:
-    """Return where the marked copy of a file goes: below `folder` as the file below `common`."""
-    name = file.name if file.suffix.lower() in (".jpg", ".jpeg") else f"{file.name}.jpg"
-    return folder / file.parent.resolve().relative_to(common) / name
+@dataclass(frozen=True)
+class _Plan:
+    """What is left to do: `files`, whose names in rows are `redone`, and what is there already."""
+
+    files: list[Path]
+    redone: set[str]
+    record: RunRecord
+    copies: MarkedCopies | None
+    tally: Tally
+
+    def keeps(self, name: str) -> bool:
+        """Whether a file's rows of an earlier run are kept."""
+        return name not in self.redone
 
 
-def _annotate(outcome: Outcome, copy: Path) -> None:
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    annotate(decode(outcome.file), outcome.faces).save(copy, "JPEG", quality=90)
+def _plan(
+    classifier: Classifier, files: Sequence[Path], outputs: Sequence[Output], mode: Mode
+) -> _Plan:
+    """Check that all may be written, before anything is. Raises as `run`."""
+    inputs = set(_inodes(files))
+    _refuse_same(outputs)
+    for output in () if mode.force else outputs:
+        output.refuse_foreign(inputs, mode.resume)
+    settings = settings_of(classifier, mode.annotate)
+    records = [output.record for output in outputs] if mode.resume else []
+    for output, record in zip(outputs, records, strict=False):
+        if record:
+            record.refuse_other(settings, output.target)
+    earlier = [output.finished() for output in outputs] if mode.resume else []
+    known = next((record.copied_from for record in records if record), None)
+    copies = None
+    if mode.annotate:
+        copies = MarkedCopies.plan(files, mode.annotate, Path(known) if known else None)
+    left = [file for file in files if not _is_done(file, earlier, copies)]
+    if copies:
+        if not mode.force:
+            copies.refuse_foreign(left, inputs)
+        copies.check_writable()
+    redone = {written_name(str(file)) for file in left}
+    kept = [was_read for name, was_read in (earlier or [{}])[0].items() if name not in redone]
+    tally = Tally(earlier=len(kept), earlier_unread=kept.count(False))
+    copied_from = str(copies.copied_from) if copies else None
+    return _Plan(left, redone, RunRecord(settings, copied_from), copies, tally)
 
 
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+def _is_done(file: Path, earlier: Sequence[dict[str, bool]], copies: MarkedCopies | None) -> bool:
+    """Whether an earlier run read the file into all outputs, and copied it where asked."""
+    name = written_name(str(file))
+    read = bool(earlier) and all(finished.get(name, False) for finished in earlier)
+    return read and (copies is None or copies.has(file))
+
+
+def _inodes(files: Iterable[Path]) -> Iterator[tuple[int, int]]:
+    for file in files:
+        try:
+            yield inode(file)
+        except (OSError, ValueError):  # it gets its row when it is read
+            continue
+
+
+def _refuse_same(outputs: Sequence[Output]) -> None:
+    paths = [path for output in outputs for path in output.paths]
+    if len(set(paths)) < len(paths):
+        raise OutputError("two outputs would be written to the same file: give two names")
+
+
+@contextmanager
+def _copying(copies: MarkedCopies | None, tally: Tally) -> Iterator[Callable[[Outcome], None]]:
+    """Yield what writes the copy of a file; what goes wrong with it is counted."""
+
+    def copy(outcome: Outcome) -> None:
+        if not copies or not outcome.was_read:
+            return
+        try:
+            pool.submit(copies.write, outcome.file, outcome.faces).result()
+        except (OSError, ImageError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            tally.first_not_copied = tally.first_not_copied or f"{outcome.file}: {reason}"
+            tally.not_copied += 1
+
+    with _pool(1) as pool:
+        yield copy

@@ -1,5 +1,11 @@
 import io
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,7 +24,10 @@ from data import (
     is_image_name,
     to_square,
 )
+from data.decoding_room import DecodingRoom
+from data.images import MAX_BYTES, how_to_read, room_to_decode
 
+ROOT = Path(__file__).parents[2]
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
@@ -224,7 +233,9 @@ def test_square_wants_rgb_and_a_known_framing() -> None:
 
 def test_image_names() -> None:
     assert all(map(is_image_name, ["a.jpg", "a.b.JPEG", "x.png", "x.webp", "x.Tif"]))
+    assert all(map(is_image_name, ["a.jpe", "a.MPO", "a.jpg_large", "a.png-large", "a.jpg_orig"]))
     assert not any(map(is_image_name, ["a.txt", "jpg", "._a.jpg", ".jpg", "a.jpg.zip", ""]))
+    assert not any(map(is_image_name, ["a_large", "a.txt_large", "a.jpg_", ".jpg_large"]))
 
 
 @pytest.mark.parametrize(("long_side", "factor"), [(800, 1), (400, 2), (250, 2), (200, 4), (1, 8)])
@@ -245,3 +256,167 @@ def test_what_is_no_jpeg_is_decoded_in_full() -> None:
         image, factor = decode_reduced(source, 2)
         assert factor == 1
         assert np.array_equal(np.asarray(image), np.asarray(ramp()))
+
+
+def test_every_kind_that_is_listed_can_be_read(tmp_path: Path) -> None:
+    """What Pillow names by these suffixes is decoded; HEIC by the package pillow-heif."""
+    kinds = {"jpe": "JPEG", "jif": "JPEG", "mpo": "MPO", "apng": "PNG", "pbm": "PPM", "pnm": "PPM"}
+    for suffix, kind in (kinds | {"jpg_large": "JPEG", "avif": "AVIF"}).items():
+        path = tmp_path / f"a.{suffix}"
+        more = {"save_all": True, "append_images": [ramp()]} if kind == "MPO" else {}
+        ramp().save(path, kind, **more)
+        assert is_image_name(path.name)
+        assert decode(path).size == (8, 6)
+
+
+def test_heic_is_read_where_its_package_is_installed(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    picture = Image.new("RGB", (64, 48), RED)
+    heif.from_pillow(picture).save(tmp_path / "phone.HEIC", quality=90)
+    assert is_image_name("phone.HEIC")
+    red, green, blue = decode(tmp_path / "phone.HEIC").getpixel((9, 9))
+    assert red > 240 and green < 15 and blue < 15
+    assert decode_reduced(tmp_path / "phone.HEIC", 8)[1] == 1
+
+
+def test_without_its_package_heic_says_which_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.images.reads_heif", lambda: False)
+    assert not is_image_name("phone.HEIC")
+    (tmp_path / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(200))
+    with pytest.raises(ImageError, match="install the package pillow-heif"):
+        decode(tmp_path / "phone.HEIC")
+    assert "pillow-heif" in how_to_read("heic") and "convert" in how_to_read("dng")
+
+
+def test_a_raw_files_preview_is_not_taken_for_the_picture(tmp_path: Path) -> None:
+    """A DNG is a TIFF, its first picture a thumbnail."""
+    ramp().save(tmp_path / "photo.tif", tiffinfo={50706: b"\1\4\0\0"})
+    ramp().save(tmp_path / "photo.nef", "TIFF")
+    for path in tmp_path.iterdir():
+        with pytest.raises(ImageError, match="raw file: convert it"):
+            decode(path)
+
+
+def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    for size in (9_000_000_000, MAX_BYTES + 1):
+        with (tmp_path / "huge.png").open("wb") as stream:
+            stream.truncate(size)
+        start = time.perf_counter()
+        with pytest.raises(ImageError, match=r"too large: \d+ MB, the limit is 500 MB"):
+            decode(tmp_path / "huge.png")
+        assert time.perf_counter() - start < 1
+
+
+def test_what_is_no_plain_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    reasons = {
+        tmp_path / "pipe.jpg": "a device or a pipe",
+        Path("/dev/zero"): "a device or a pipe",
+        tmp_path / "loop.jpg": "can't be read",
+        tmp_path / f"{'n' * 300}.jpg": "can't be read",
+        tmp_path / "nul\0.jpg": "no such file",
+        tmp_path / "pipe.jpg" / "below.jpg": "no such file",
+    }
+    for path, reason in reasons.items():
+        with pytest.raises(ImageError, match=reason), room_to_decode(path):
+            decode(path)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P", "RGB"])
+def test_strips_give_the_same_pixels(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (37, 29, 4), np.uint8)
+    image = Image.fromarray(noise, "RGBA")
+    image = image.convert("RGB").quantize(64) if mode in ("P", "PA") else image
+    image = image.convert(mode)
+    if mode in ("P", "RGB"):
+        image.info["transparency"] = 3 if mode == "P" else image.getpixel((3, 3))
+    whole = np.asarray(decode(image))
+    monkeypatch.setattr("data.images._STRIP", 100)
+    assert np.array_equal(np.asarray(decode(image)), whole)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "orientation"),
+    [
+        ("PNG", "RGB", 6),
+        ("PNG", "RGBA", 1),
+        ("PNG", "I;16", 1),
+        ("WEBP", "RGBA", 1),
+        ("JPEG", "RGB", 6),
+    ],
+)
+def test_memory_to_decode_is_within_the_room_that_is_taken(
+    kind: str, mode: str, orientation: int, tmp_path: Path
+) -> None:
+    """Decoded alone in a fresh process, whose largest memory is asked for."""
+    path, size = tmp_path / "large", (4000, 3000)
+    image = Image.linear_gradient("L").resize(size)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (
+        Image.fromarray(np.full(size, 999, np.uint16)) if mode == "I;16" else image.convert(mode)
+    ).save(path, kind, exif=exif)
+    code = (
+        "import resource, sys; from pathlib import Path; from data.images import *\n"
+        "from data.images import _bytes_to_decode\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "taken, before = _bytes_to_decode(Path(sys.argv[1])), peak()\n"
+        "decode(Path(sys.argv[1])); print(peak() - before, taken)"
+    )
+    command = [sys.executable, "-c", code, path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    needed, taken = map(int, done.stdout.split())
+    assert needed < taken + 8_000_000
+    assert taken < 17 * 12_000_000
+
+
+def test_many_threads_need_no_more_memory_than_the_room(tmp_path: Path) -> None:
+    """What a thread has freed is the system's again, not the thread's."""
+    for number in range(8):
+        Image.linear_gradient("L").resize((4000, 3000)).convert("RGBA").save(
+            tmp_path / f"{number}.png", compress_level=1
+        )
+    code = (
+        "import resource, sys; from concurrent.futures import ThreadPoolExecutor\n"
+        "from pathlib import Path; from data import images\n"
+        "from data.decoding_room import DecodingRoom\n"
+        "images._ROOM = DecodingRoom(200_000_000)\n"
+        "def look(path):\n"
+        "    with images.room_to_decode(path):\n"
+        "        images.decode(path)\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "before = peak()\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    list(pool.map(look, Path(sys.argv[1]).iterdir()))\n"
+        "print(peak() - before)"
+    )
+    command = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 210_000_000
+
+
+def test_decoding_room_is_never_exceeded_and_lets_everyone_in() -> None:
+    room, held, most, lock = DecodingRoom(100), [0], [0], Lock()
+
+    def hold(wanted: int) -> None:
+        with room.taken(wanted):
+            with lock:
+                held[0] += min(wanted, 100)
+                most[0] = max(most[0], held[0])
+            time.sleep(0.001)
+            with lock:
+                held[0] -= min(wanted, 100)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hold, [30, 500, 60, 1, 99, 100, 45] * 12))
+    assert most[0] <= 100
+    assert held[0] == 0
+
+
+def test_room_is_given_back_after_an_error(tmp_path: Path) -> None:
+    for _ in range(3):
+        with pytest.raises(ImageError), room_to_decode(tmp_path / "none.jpg"):
+            decode(tmp_path / "none.jpg")

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from inference.__main__ import app
+from inference.inputs import expand
 from inference.outputs import HEADER
-from inference.predict import expand
 
 ROOT = Path(__file__).parents[2]
 
@@ -143,10 +143,12 @@ def test_a_damaged_model_is_refused(models: Path, draw: Callable[..., Path]) -> 
 def test_an_interrupted_run_leaves_no_half_file(
     models: Path, draw: Callable[..., Path], tmp_path: Path
 ) -> None:
-    out = tmp_path / "out.csv"
-    out.write_text("the old one")
-    arguments = ["predict", "--aligned", str(draw("a.png", "red")), "--models", str(models)]
-    arguments += ["--csv", str(out)]
+    """The complete output of the run before stays, and what is done is kept beside it."""
+    first, out = draw("a.png", "red"), tmp_path / "out.csv"
+    run = ["predict", "--aligned", str(first), "--models", str(models), "--csv", str(out)]
+    assert predict(*run[1:]).exit_code == 0
+    old = out.read_text()
+    arguments = [*run, str(draw("b.png", "blue"))]
     code = (
         "import sys; from inference import predict\n"
         "def stop(*_): raise KeyboardInterrupt\n"
@@ -154,9 +156,11 @@ def test_an_interrupted_run_leaves_no_half_file(
         "from inference.__main__ import app; app(sys.argv[1:])"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True)
-    assert done.returncode not in (0, 1, 2)
-    assert out.read_text() == "the old one"
-    assert not list(tmp_path.glob(".*"))
+    assert done.returncode == 130
+    assert done.stderr.decode() == "interrupted: the same command with --resume goes on\n"
+    assert out.read_text() == old
+    assert predict(*arguments[1:], "--resume").exit_code == 0
+    assert [row["label"] for row in rows_of(out)] == ["man", "woman"]
 
 
 def test_a_pipe_is_written_through(models: Path, draw: Callable[..., Path], tmp_path: Path) -> None:
@@ -174,7 +178,7 @@ def test_folders_are_searched_in_order_and_hidden_files_passed_over(tmp_path: Pa
     for name in ("b.JPG", "a/c.webp", "a/._c.jpg", ".DS_Store", "a/readme.md", "d.jpg/e.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    names = [str(path.relative_to(tmp_path)) for path in expand([tmp_path])]
+    names = [str(path.relative_to(tmp_path)) for path in expand([tmp_path]).files]
     assert names == ["a/c.webp", "b.JPG", "d.jpg/e.png"]
 
 

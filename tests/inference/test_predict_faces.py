@@ -16,8 +16,8 @@ from PIL import Image
 from test_predict import ROOT, predict, rows_of
 
 from data import decode
+from inference.inputs import expand
 from inference.outputs import FIELDS
-from inference.predict import expand
 
 
 @pytest.fixture
@@ -116,10 +116,10 @@ def test_a_list_on_standard_input(models: Path, photos: Path, end: str) -> None:
 
 def test_patterns_that_the_shell_left_alone(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(photos)
-    assert expand([Path("**/*.jpg")]) == [Path("day one/empty.jpg"), Path("z.jpg")]
-    assert expand([photos / "*.png"]) == [photos / "group.png"]
+    assert expand([Path("**/*.jpg")]).files == [Path("day one/empty.jpg"), Path("z.jpg")]
+    assert expand([photos / "*.png"]).files == [photos / "group.png"]
     (photos / "a[1].jpg").touch()
-    assert expand([Path("a[1].jpg")]) == [Path("a[1].jpg")]
+    assert expand([Path("a[1].jpg")]).files == [Path("a[1].jpg")]
 
 
 @pytest.mark.parametrize(
