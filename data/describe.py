@@ -18,7 +18,7 @@ from data.conflicts import label_conflicts
 from data.copies import Copies, find_copies
 from data.distinct import across_parts, disagreeing
 from data.hashes import Progress, hash_files
-from data.images import ImageError, decode
+from data.images import ImageError, decode, room_to_decode
 from data.labels import LABELS
 from data.manifest import SPLITS, Dataset
 from data.processors import usable
@@ -260,7 +260,8 @@ def _open_all(paths: list[str]) -> Iterator[_File]:
 
 def _look(path: str) -> _File:
     try:
-        width, height = decode(Path(path)).size
+        with room_to_decode(Path(path)):
+            width, height = decode(Path(path)).size
     except ImageError as error:
         return _File(path, error=str(error))
     return _File(path, f"{width}x{height}")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from data.atomic import replacing
-from data.images import ImageError, decode_reduced
+from data.images import ImageError, decode_reduced, read_bytes, room_to_decode
 from data.locks import alone
 from data.manifest import DataError
 from data.processors import usable
@@ -128,15 +128,16 @@ def _hash_all(paths: list[str], rows: list[int]) -> Iterator[tuple[int, _Hashed]
 
 def _hash(path: str) -> _Hashed:
     nothing = np.zeros(BITS // 8, np.uint8)
-    try:
-        data = Path(path).read_bytes()
-    except OSError:
-        return nothing, nothing, False, False
-    content = np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
-    try:
-        image, _ = decode_reduced(data, _PIXELS)
-    except ImageError:
-        return content, nothing, False, False
+    with room_to_decode(Path(path)):
+        try:
+            data = read_bytes(Path(path))
+        except ImageError:
+            return nothing, nothing, False, False
+        content = np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
+        try:
+            image, _ = decode_reduced(data, _PIXELS)
+        except ImageError:
+            return content, nothing, False, False
     import imagehash
 
     bits = imagehash.phash(image, _SIDE).hash

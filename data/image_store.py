@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from data.atomic import read_json, remove_leftovers, replacing, write_json
-from data.images import Framing, ImageError, decode, to_square
+from data.images import Framing, ImageError, decode, room_to_decode, to_square
 from data.locks import alone
 from data.manifest import DataError, require_both_classes
 from data.processors import usable
@@ -152,7 +152,8 @@ def _squares(
 
     def square(path: str) -> np.ndarray | ImageError:
         try:
-            return to_square(decode(Path(path)), size, framing)
+            with room_to_decode(Path(path)):
+                return to_square(decode(Path(path)), size, framing)
         except ImageError as error:
             return error
 

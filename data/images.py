@@ -156,7 +156,7 @@ def _decoded(
     source: Path | bytes | Image.Image, max_pixels: int, long_side: int | None = None
 ) -> tuple[Image.Image, int]:
     if isinstance(source, Path):
-        source = _read(source)
+        source = read_bytes(source)
     opened = isinstance(source, bytes)
     try:
         image = _open(source) if isinstance(source, bytes) else source
@@ -217,7 +217,8 @@ def framed(size: tuple[int, int], framing: Framing) -> tuple[float, float, float
     raise ValueError(f"framing={framing!r}: choose one of {', '.join(FRAMINGS)}")
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The bytes of an image file. Raises ImageError, also for more than `MAX_BYTES`."""
     try:
         return _content(path)
     except ImageError:

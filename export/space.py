@@ -55,7 +55,8 @@ def _refuse_foreign(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise SpaceError(f"{folder} is a file: give --to a folder")
     there = {path.name for path in folder.glob("*")} if folder.exists() else set()
-    foreign = {name for name in there if not name.startswith(".")} - {"README.md"}
+    of_a_clone = {"README.md"} if (folder / ".git").exists() else set()
+    foreign = {name for name in there if not name.startswith(".")} - of_a_clone
     if foreign and not _written_before(folder):
         raise SpaceError(f"{folder} holds {min(foreign)} and is no Space: give --to a new folder")
 

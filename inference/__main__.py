@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from data.atomic import read_json, write_text
 from data.terminal import print_any_name, printable
 
 if TYPE_CHECKING:
@@ -217,6 +218,8 @@ def bench(
 
     With --photos: time the champion (or --backbone) on photos.
     """
+    if json_out and json_out.exists() and not _is_report(json_out):
+        _fail(f"{json_out} is no report of `bench` and is not overwritten: choose another name")
     with _user_errors():
         from dataclasses import asdict
 
@@ -235,7 +238,12 @@ def bench(
             report = measure(models, backbone, threads, rounds, batch)
         Console().print(report.table())
         if json_out:
-            json_out.write_text(json.dumps(asdict(report), indent=2) + "\n")
+            write_text(json_out, json.dumps(asdict(report), indent=2) + "\n")
+
+
+def _is_report(path: Path) -> bool:
+    content = read_json(path)
+    return isinstance(content, dict) and "rows" in content
 
 
 def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output | TableOutput]":

@@ -20,6 +20,8 @@ _VERSION = 1  # Raise it when the same seed gives other portraits.
 _SHOTS = 3
 _SHARE_OF_MEN = 0.45
 _IMAGES = "img_align_celeba"
+_ATTRIBUTES = "list_attr_celeba.csv"
+_IDENTITIES = "identity_CelebA.txt"
 
 
 def generate(
@@ -47,8 +49,11 @@ def generate(
     facts = {"version": _VERSION, "count": count, "seed": seed}
     if _is_complete(folder, facts):
         return folder
-    if folder.exists() and not (folder / MARKER).is_file() and any(folder.iterdir()):
-        raise DataError(f"{folder}: holds other files; name a new folder for synthetic portraits")
+    if foreign := _foreign(folder):
+        raise DataError(
+            f"{folder} holds {foreign}, which is not replaced: name a new folder for synthetic "
+            "portraits"
+        )
     with alone(folder):
         if not _is_complete(folder, facts):
             remove_leftovers(folder.parent)
@@ -56,6 +61,15 @@ def generate(
                 _write(whole, count, seed, progress)
                 write_json(whole / MARKER, facts)
     return folder
+
+
+def _foreign(folder: Path) -> str | None:
+    """The name of a file that no run of this program wrote."""
+    if not folder.exists():
+        return None
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    ours = {MARKER, _IMAGES, _ATTRIBUTES, _IDENTITIES} if MARKER in there else set()
+    return min(there - ours, default=None)
 
 
 def _is_complete(folder: Path, facts: dict[str, int]) -> bool:
@@ -81,9 +95,9 @@ def _write(
             if progress:
                 progress(len(rows), count)
     table = pd.DataFrame(rows, index=pd.Index(names, name="image_id"))
-    table.astype(int).mul(2).sub(1).to_csv(folder / "list_attr_celeba.csv")
+    table.astype(int).mul(2).sub(1).to_csv(folder / _ATTRIBUTES)
     lines = (f"{name} {index // _SHOTS + 1}\n" for index, name in enumerate(names))
-    (folder / "identity_CelebA.txt").write_text("".join(lines), encoding="utf-8")
+    (folder / _IDENTITIES).write_text("".join(lines), encoding="utf-8")
 
 
 def _labels(people: int, seed: int) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The page's HTML: answers, tables and the header. Every text from outside is escaped."""
 
 import base64
-import csv
 import io
 from collections.abc import Sequence
 from html import escape
@@ -14,7 +13,7 @@ from inference.annotation import annotate
 from inference.bundle import Band, Bundle
 from inference.classifier import Face
 from inference.demo.answers import Answer, Models, facts
-from inference.outputs import FIELDS, Row
+from inference.outputs import Row, csv_text
 
 _SHOWN = 100  # rows of a batch; all are in the CSV
 _LONG_SIDE = 900  # pixels of the marked picture
@@ -108,11 +107,7 @@ def _face(face: Face, band: Band | None) -> str:
 
 def batch(rows: Sequence[Row]) -> str:
     """Return the rows of a batch as a table, and a link to all of them as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    link = _data_link("text/csv;charset=utf-8", text.getvalue().encode(errors="replace"))
+    link = _data_link("text/csv;charset=utf-8", csv_text(rows).encode(errors="replace"))
     faces = sum(not row["error"] for row in rows)
     files = sum(not row["face"] for row in rows)  # one row a file has no face or the first one
     body = "".join(map(_batch_row, rows[:_SHOWN]))

@@ -58,7 +58,7 @@ def test_a_complete_set_is_reused_and_another_replaced(tmp_path: Path) -> None:
 
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
-    with pytest.raises(DataError, match="holds other files"):
+    with pytest.raises(DataError, match="which is not replaced"):
         generate(tmp_path, 6)
     with pytest.raises(DataError, match="count=3"):
         generate(tmp_path / "few", 3)
@@ -118,3 +118,12 @@ def test_cues_overlap_so_that_none_decides() -> None:
             if (accuracy := (np.mean(low <= t) + np.mean(high > t)) / 2) is not None
         )
         assert 0.65 < best < 0.93, cue
+
+
+def test_a_file_laid_beside_the_portraits_is_not_lost(tmp_path: Path) -> None:
+    folder = generate(tmp_path / "drawn", 6, seed=0)
+    (folder / "notes.txt").write_text("years of work")
+    with pytest.raises(DataError, match=r"holds notes\.txt, which is not replaced"):
+        generate(folder, 6, seed=1)
+    assert (folder / "notes.txt").read_text() == "years of work"
+    assert generate(folder, 6, seed=0) == folder

@@ -40,6 +40,13 @@ def test_the_folder_is_complete_and_small(folder: Path, exported: Path) -> None:
     assert not list(folder.rglob("saved_model")) and not list(folder.rglob("__pycache__"))
 
 
+def test_a_readme_of_somebody_is_not_overwritten(exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("years of work")
+    with pytest.raises(space.SpaceError, match=r"holds README\.md and is no Space"):
+        space.write(exported, tmp_path)
+    assert (tmp_path / "README.md").read_text() == "years of work"
+
+
 def test_the_app_starts_and_answers(folder: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -47,6 +48,18 @@ def test_a_damaged_form_is_left_out(models: Path, tmp_path: Path) -> None:
         ("vgg16", "int8"),
         ("vgg16", "fp32"),
     ]
+
+
+@pytest.mark.parametrize("content", ["years of work", "[1]", "{}", "3"])
+def test_a_file_that_is_no_report_is_not_overwritten(
+    models: Path, tmp_path: Path, content: str
+) -> None:
+    out = tmp_path / "thesis.json"
+    out.write_text(content)
+    result = CliRunner().invoke(app, ["bench", "--models", str(models), "--json", str(out)])
+    assert result.exit_code == 2
+    assert "is no report of `bench` and is not overwritten" in result.stderr
+    assert out.read_text() == content
 
 
 def test_without_models_it_says_what_to_run(tmp_path: Path) -> None:

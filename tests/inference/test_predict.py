@@ -132,12 +132,17 @@ def test_wrong_usage_is_one_line_and_status_2(
     assert not result.stdout
 
 
-def test_a_damaged_model_is_refused(models: Path, draw: Callable[..., Path]) -> None:
+def test_a_damaged_model_is_refused_or_replaced(
+    models: Path, draw: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
     model = models / "resnet50" / "model.int8.onnx"
     model.write_bytes(model.read_bytes()[:-1])
-    result = predict(draw("a.png", "red"), "--models", models)
+    arguments = ("--aligned", draw("a.png", "red"), "--models", models)
+    result = predict(*arguments, "--precision", "int8", "--backbone", "resnet50")
     assert result.exit_code == 2
     assert "model.int8.onnx is cut off" in result.stderr
+    assert predict(*arguments).exit_code == 0
+    assert "model.int8.onnx is cut off" in caplog.text
 
 
 def test_an_interrupted_run_leaves_no_half_file(
