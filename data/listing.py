@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.images import is_image_name
+from data.images import how_to_read, is_image_name
 
 _SERVICE_FOLDERS = frozenset(
     (
@@ -52,6 +52,12 @@ class Listing:
     images: list[str] = field(default_factory=list)
     other_kinds: Counter[str] = field(default_factory=Counter)
     unopened: list[tuple[str, str]] = field(default_factory=list)
+
+
+def kinds_in_words(kinds: Counter[str]) -> str:
+    """Return `Listing.other_kinds` with what to do about each: ``3 .heic (install …)``."""
+    each = (f"{n:,} .{kind} ({how_to_read(kind)})" for kind, n in kinds.most_common())
+    return ", ".join(each)
 
 
 def find_images(folder: Path) -> Listing:

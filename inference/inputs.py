@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.images import how_to_read
-from data.listing import find_images, is_service_folder
+from data.listing import find_images, is_service_folder, kinds_in_words
 
 _SHOWN = 3  # folders that a message names
 
@@ -29,11 +28,7 @@ class Inputs:
     def notes(self) -> Iterator[str]:
         """Yield one line for each way in which files were passed over."""
         if self.other_kinds:
-            kinds = (
-                f"{count} .{kind} ({how_to_read(kind)})"
-                for kind, count in self.other_kinds.most_common()
-            )
-            yield f"passed over pictures of other kinds: {', '.join(kinds)}"
+            yield f"passed over pictures of other kinds: {kinds_in_words(self.other_kinds)}"
         if self.unopened:
             shown = ", ".join(f"{path} ({reason})" for path, reason in self.unopened[:_SHOWN])
             more = len(self.unopened) - _SHOWN

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data.labels import in_words
-from data.listing import Listing
+from data.listing import Listing, kinds_in_words
 
 _SHOWN = 5
 _TABLES = (".csv", ".tsv", ".parquet")
-_HEIF = ("heic", "heif", "hif")
 
 
 def unused(root: Path, listing: Listing, used: Iterable[str], why: str) -> tuple[str, ...]:
@@ -64,14 +63,7 @@ def _other_kinds(listing: Listing) -> list[str]:
     kinds = listing.other_kinds
     if not kinds:
         return []
-    heif = any(kind in kinds for kind in _HEIF)
-    others = any(kind not in _HEIF for kind in kinds)
-    ways = ["pip install pillow-heif reads heic and heif"] * heif
-    ways += [
-        "convert the others to JPEG or PNG" if heif else "convert them to JPEG or PNG"
-    ] * others
-    text = f"{kinds.total():,} pictures of kinds that are not read: {in_words(kinds)}"
-    return [f"{text}: {'; '.join(ways)}"]
+    return [f"{kinds.total():,} pictures of kinds that are not read: {kinds_in_words(kinds)}"]
 
 
 def _unopened(listing: Listing) -> list[str]:

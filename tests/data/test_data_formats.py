@@ -429,15 +429,14 @@ def test_nothing_that_is_not_used_goes_unmentioned(
     monkeypatch.setattr(os, "scandir", refuse)
     notes = read(tmp_path)[1]
     assert "2 images are left out, in no folder of a class: in child (1), . (1)" in notes
-    assert "3 pictures of kinds that are not read: nef (2), dng (1): convert them" in notes
+    assert "3 pictures of kinds that are not read: 2 .nef (convert them" in notes
     assert f"1 folders cannot be opened: {closed}: Permission denied" in notes
 
 
 def test_the_package_that_reads_a_phones_pictures_is_named(tmp_path: Path) -> None:
     listing = Listing(other_kinds=Counter(heic=2, dng=1))
     (note,) = unused.unused(tmp_path, listing, [], "have no row")
-    assert "heic (2), dng (1)" in note
-    assert "pip install pillow-heif reads heic" in note and "convert the others" in note
+    assert ".heic (install the package pillow-heif" in note and ".dng (convert them" in note
 
 
 def test_links_are_followed_once_and_never_into_another_class(
