@@ -160,9 +160,9 @@ class Quantizer:
             activations.append(qdq_loss_debug.collect_activations(str(opened), reader))
         matched = qdq_loss_debug.create_activation_matching(*activations)
         errors = qdq_loss_debug.compute_activation_error(matched)
-        return {
-            name: error["xmodel_err"] for name, error in errors.items() if "xmodel_err" in error
-        }
+        ratios = {name: error.get("xmodel_err", np.nan) for name, error in errors.items()}
+        # A convolution that gives nothing but zeros has no signal, and no noise that counts.
+        return {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
 
 
 class _Reader(CalibrationDataReader):

@@ -8,6 +8,7 @@ import onnxruntime as ort
 
 from inference.bundle import BundleError, BundleInfo
 from inference.machine import default_threads
+from inference.saturation import saturates
 
 
 def open_session(model: Path | bytes, threads: int | None = None) -> ort.InferenceSession:
@@ -24,9 +25,7 @@ def open_session(model: Path | bytes, threads: int | None = None) -> ort.Inferen
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 4  # what is wrong is raised
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Without VNNI, products of uint8 activations and int8 weights are added in 16 bits and
-    # saturate (microsoft/onnxruntime#6004) unless this turns the weights into uint8.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry("session.x64quantprecision", "1" if saturates() else "0")
     # No weights lie below a device.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", os.devnull

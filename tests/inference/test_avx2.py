@@ -14,11 +14,12 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from tiny_bundles import SIZE, make_info, save_checks
 
-from inference import bundle
+from inference import bundle, saturation
+from inference.machine import instruction_set
 from inference.session import classify, open_session
 
 EMULATOR = shutil.which("qemu-x86_64")
-pytestmark = pytest.mark.skipif(not EMULATOR, reason="needs qemu-user")
+emulated = pytest.mark.skipif(not EMULATOR, reason="needs qemu-user")
 
 SERVE = """
 import json, sys
@@ -78,6 +79,24 @@ class Images(CalibrationDataReader):
         return None if image is None else {"image": image}
 
 
+def test_the_product_that_asks_the_kernels_is_what_it_says() -> None:
+    shapes = {"a": (TensorProto.UINT8, [2, 8]), "b": (TensorProto.INT8, [8, 16])}
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["a", "b"], ["c"])],
+        "p",
+        [helper.make_tensor_value_info(name, *shape) for name, shape in shapes.items()],
+        [helper.make_tensor_value_info("c", TensorProto.INT32, [2, 16])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 10)], ir_version=10)
+    assert model.SerializeToString() == saturation._PRODUCT
+
+
+def test_vnni_does_not_saturate() -> None:
+    if "VNNI" not in instruction_set() and instruction_set() != "AMX":
+        pytest.skip("no VNNI here")
+    assert not saturation.saturates()
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose INT8 model is exact where it was made."""
@@ -128,6 +147,7 @@ def serve(models: Path, options: str, cache: Path) -> tuple[str, list[float], st
     return precision, answers, done.stderr
 
 
+@emulated
 def test_int8_is_exact_without_vnni(models: Path, tmp_path: Path) -> None:
     checks = bundle.find(models).info.checks
     assert checks
@@ -136,6 +156,7 @@ def test_int8_is_exact_without_vnni(models: Path, tmp_path: Path) -> None:
     assert answers == pytest.approx(checks.expected[precision], abs=1e-3)
 
 
+@emulated
 def test_int8_that_saturates_is_not_served(models: Path, tmp_path: Path) -> None:
     """Without the session option the sums overflow, which the check images show."""
     precision, _, printed = serve(models, "plain", tmp_path)
