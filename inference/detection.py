@@ -96,14 +96,14 @@ class Detector:
     def detect(self, image: Image.Image, max_faces: int = 64) -> list[Detection]:
         """Find the faces in an RGB image, the surest first, `max_faces` of them at most.
 
-        The image is searched at a long side of 256 to `LONG_SIDE` pixels; where that is large,
-        once more at 400, since large faces are found better there.
+        The image is searched at a long side of 256 to `LONG_SIDE` pixels; where that is large, or
+        a face in it is, once more at 400, since large faces are found better there.
         """
         longer = max(image.size)
         side = min(max(longer, _SHORT), LONG_SIDE)
         found = self._look(image, side)
-        if side > 2 * _COARSE:
-            low, high = (limit * longer / side for limit in _LARGE)
+        low, high = (limit * longer / side for limit in _LARGE)
+        if side > 2 * _COARSE or (side > _COARSE and (found.sides() > high).any()):
             large = self._look(image, _COARSE)
             found = _joined(large[large.sides() >= low], found[found.sides() <= high])
         faces = sorted(_distinct(found), key=lambda face: -face.score)

@@ -48,6 +48,17 @@ def test_a_portrait_of_any_size_has_one_face(
         assert face.left < face.landmarks[:, 0].min() < face.landmarks[:, 0].max() < face.right
 
 
+@pytest.mark.parametrize("height", [400, 640, 720, 760, 800, 1000, 1400])
+def test_a_close_up_of_any_size_has_one_face(
+    detector: Detector, portraits: list[Image.Image], height: int
+) -> None:
+    """Larger than 192 pixels a face is seen twice: the look that shows it smaller must count."""
+    box = (44, 67, 134, 168)  # from brow to chin
+    for portrait in portraits[::2]:
+        size = (round(height * (box[2] - box[0]) / (box[3] - box[1])), height)
+        assert len(detector.detect(portrait.resize(size, Image.Resampling.BICUBIC, box))) == 1
+
+
 def test_faces_of_28_pixels_are_found(detector: Detector, portraits: list[Image.Image]) -> None:
     picture = Image.new("RGB", (1200, 800), (90, 110, 130))
     small = [portrait.resize((62, 76), Image.Resampling.LANCZOS) for portrait in portraits]
