@@ -39,7 +39,8 @@ class Outcome:
         if not self.faces:
             yield blank
         for face in self.faces:
-            yield blank | asdict(face) | {"p_man": round(face.p_man, 6)}
+            row = blank | asdict(face) | {"p_man": round(face.p_man, 6)}
+            yield {name: row[name] for name in FIELDS}
 
 
 @dataclass
