@@ -103,7 +103,7 @@ class Detector:
         """
         found = self._search(image, small_faces)
         faces = _faces(found)
-        if turn := self._turn(image, faces, found.trace):
+        if (turn := self._turn(image, faces, found.trace)) is not None:
             turned = self._search(image.transpose(turn), small_faces)
             faces = _faces(turned.turned_back(turn, image.size)) or faces
         return faces[:max_faces]
@@ -127,17 +127,19 @@ class Detector:
         return found
 
     def _tiles(self, image: Image.Image) -> Iterator[Candidates]:
-        """Search overlapping tiles for faces that lie whole in one of them."""
-        size = width, height = image.size
-        scale = min(_ENLARGED, _TILED_SIDE / max(size))
+        """Search overlapping tiles for faces that lie whole in one of them.
+
+        A part of a face at a tile's border shares enough with the whole face to be joined with it.
+        """
+        width, height = image.size
+        scale = min(_ENLARGED, _TILED_SIDE / max(width, height))
         columns, rows = (_spans(max(1, round(length * scale))) for length in image.size)
         for (left, right), (top, bottom) in product(columns, rows):
             low = round(left / scale), round(top / scale)
             high = min(width, round(right / scale)), min(height, round(bottom / scale))
             tile = image.crop((*low, *high))
             found = self.network.look(tile, round(max(tile.size) * scale))
-            found = found[found.sides() <= _OVERLAP / scale].moved(*low)
-            yield found[_whole(found.boxes, low, high, size)]
+            yield found[found.sides() <= _OVERLAP / scale].moved(*low)
 
     def _turn(
         self, image: Image.Image, faces: list[Detection], trace: float
@@ -165,15 +167,6 @@ def _spans(length: int) -> list[tuple[int, int]]:
     count = -(-(length - _OVERLAP) // (_TILE - _OVERLAP))
     starts = (round(index * (length - _TILE) / (count - 1)) for index in range(count))
     return [(start, start + _TILE) for start in starts]
-
-
-def _whole(
-    boxes: np.ndarray, low: tuple[int, int], high: tuple[int, int], size: tuple[int, int]
-) -> np.ndarray:
-    """Return bool [N]: which boxes end before the tile does, where the picture goes on."""
-    before = (boxes[:, :2] > np.add(low, 1)) | np.equal(low, 0)
-    behind = (boxes[:, 2:] < np.subtract(high, 1)) | np.equal(high, size)
-    return np.asarray((before & behind).all(axis=1))
 
 
 def _upright_score(faces: list[Detection]) -> float:
