@@ -35,7 +35,8 @@ _TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose
 # 35, 0 and 43 % of UTKFace's before, of 100, 100, 100 and 100, 93, 100 % with a look each other way
 # up; none of 240 pictures with an upright face was turned. Faces of less than 50 pixels of 1,000
 # are mostly not found.
-# An upright face with this score says how the picture stands: upright portraits have one (80 of 80),
+
+# An upright face with this score says how the picture stands: all of 80 upright portraits have one,
 # nine tenths of UTKFace's faces on their head, half of which look upright to the network, do not.
 _SURE = 0.99
 _TRACE = 0.05  # score of anything: all turned faces of 135 pixels of 1,000 and 96 % of 75 pixels
