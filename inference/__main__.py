@@ -104,6 +104,13 @@ def predict(
     max_faces: Annotated[
         int, typer.Option(min=1, help="Faces a picture at most, the surest ones.")
     ] = 64,
+    small_faces: Annotated[
+        bool,
+        typer.Option(
+            "--small-faces",
+            help="Also find faces of 20 to 90 pixels in photos of 12 megapixels: 3 s each.",
+        ),
+    ] = False,
     threads: Threads = None,
 ) -> None:
     """Find the faces in images and classify them, one row a face.
@@ -125,6 +132,8 @@ def predict(
         from inference.inputs import expand
         from inference.predict import Mode, run
 
+        if aligned and small_faces:
+            _fail("--small-faces searches for faces, which --aligned skips: give one of them")
         outputs = _outputs(csv, jsonl, table)
         if resume and not all(output.is_file for output in outputs):
             _fail("--resume goes on with a file: give --csv OUT or --jsonl OUT, and no --table")
@@ -136,7 +145,7 @@ def predict(
         if not inputs.files:
             _fail(f"no image files in {', '.join(map(str, paths))}")
         # One thread a picture for detection: several pictures are searched at the same time.
-        finder = whole_image if aligned else FaceFinder(1, max_faces).loaded()
+        finder = whole_image if aligned else FaceFinder(1, max_faces, small_faces).loaded()
         classifier = Classifier.load(models, backbone, precision, threads, finder)
         with _kept(any(output.is_file for output in outputs)):
             mode = Mode(resume, force, annotate)

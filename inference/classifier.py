@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from inference.alignment import LEAST_QUALITY
 from inference.bundle import (
     BundleError,
     BundleInfo,
@@ -33,6 +34,10 @@ class Face:
     `detection_score` is None where no detector was asked. `p_man` is the calibrated probability
     that the annotators of the training images would have perceived a man; inside the uncertainty
     band `label` is "uncertain".
+
+    `quality` in 0..1 tells how well the face can be judged, 1 for one seen from the front; below
+    `inference.alignment.LEAST_QUALITY` (on its head, a full profile, half covered, or no face)
+    `label` is "uncertain" whatever `p_man` is. It is None where no detector was asked.
     """
 
     face: int
@@ -43,6 +48,7 @@ class Face:
     detection_score: float | None
     p_man: float
     label: Label
+    quality: float | None = None
 
 
 @dataclass(frozen=True)
@@ -141,4 +147,9 @@ class Classifier:
 
     def _face(self, index: int, found: Region, p_man: float) -> Face:
         box = (found.left, found.top, found.right, found.bottom)
-        return Face(index, *box, found.detection_score, p_man, label_of(p_man, self.info))
+        label = label_of(p_man, self.info) if _can_be_judged(found) else "uncertain"
+        return Face(index, *box, found.detection_score, p_man, label, found.quality)
+
+
+def _can_be_judged(found: Region) -> bool:
+    return found.quality is None or found.quality >= LEAST_QUALITY

@@ -19,6 +19,9 @@ from inference.run_record import OutputError, RunRecord
 
 HEADER = "file,face,left,top,right,bottom,detection_score,p_man,label,error"
 FIELDS = HEADER.split(",")
+JSON_FIELDS = [*FIELDS, "quality"]
+"""What rows have; the CSV's columns are as scripts know them."""
+
 NO_FACE = "no face found"
 Row = dict[str, str | int | float | None]
 Write = Callable[[Iterable[Row]], None]
@@ -77,7 +80,8 @@ def _json_line(row: Row) -> str:
 def _read_jsonl(stream: TextIO) -> Iterator[Row]:
     for line in stream:
         if line.endswith("\n"):  # else it is broken off
-            yield {name: json.loads(line)[name] for name in FIELDS}
+            row = json.loads(line)
+            yield {name: row[name] for name in FIELDS} | {"quality": row.get("quality")}
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from data import ImageError
 from data.images import room_to_decode
 from inference.classifier import Classifier, Face
 from inference.finding import Region
+from inference.machine import default_threads
 from inference.marked_copies import MarkedCopies
-from inference.outputs import FIELDS, NO_FACE, Output, Row, inode, written_name
+from inference.outputs import JSON_FIELDS, NO_FACE, Output, Row, inode, written_name
 from inference.progress import progress
 from inference.row_table import TableOutput
 from inference.run_record import OutputError, RunRecord, settings_of
-from inference.session import default_threads
 
 _BATCH = 32
 _AHEAD = 2 * _BATCH  # pictures read or being read before their batch is classified
@@ -33,14 +33,14 @@ class Outcome:
     was_read: bool = True
 
     def rows(self) -> Iterator[Row]:
-        """Yield one row a face with the fields of `HEADER`, or one row with the error."""
+        """Yield one row a face with all `JSON_FIELDS`, or one row with the error."""
         name = written_name(str(self.file))
-        blank: Row = dict.fromkeys(FIELDS) | {"file": name, "error": self.error}
+        blank: Row = dict.fromkeys(JSON_FIELDS) | {"file": name, "error": self.error}
         if not self.faces:
             yield blank
         for face in self.faces:
             row = blank | asdict(face) | {"p_man": round(face.p_man, 6)}
-            yield {name: row[name] for name in FIELDS}
+            yield {name: row[name] for name in JSON_FIELDS}
 
 
 @dataclass(frozen=True)

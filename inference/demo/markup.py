@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from data import decode_reduced
+from inference.alignment import LEAST_QUALITY
 from inference.annotation import annotate
 from inference.bundle import Band, Bundle
 from inference.classifier import Face
@@ -97,6 +98,8 @@ def marked(picture: Path, faces: Sequence[Face]) -> str:
 def _face(face: Face, band: Band | None) -> str:
     low, high = (band.low, band.high) if band else (0.0, 0.0)
     verdict = "Uncertain" if face.label == "uncertain" else f"Perceived as a {face.label}"
+    if face.quality is not None and face.quality < LEAST_QUALITY:
+        verdict = "Uncertain: the face is turned away, hidden or not one"
     return f"""<li><div class="verdict"><b>{face.face + 1}</b> {verdict}</div>
 <div class="ends"><span>woman <b>{1 - face.p_man:.1%}</b></span>
 <span>man <b>{face.p_man:.1%}</b></span></div>

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data import decode, to_square
-from inference.alignment import FRAME, TEMPLATE, align, scale_of, similarity
+from inference.alignment import (
+    FRAME,
+    LEAST_QUALITY,
+    TEMPLATE,
+    align,
+    quality_of,
+    roll_of,
+    scale_of,
+    similarity,
+)
 from inference.detection import Detector
 
 DATA = os.environ.get("DATA")
@@ -78,6 +87,50 @@ def test_what_cannot_be_a_face_in_the_picture_is_none(points: np.ndarray) -> Non
 
 def test_scale_is_pixels_a_frame_pixel() -> None:
     assert scale_of(TEMPLATE * 2.5 + 7) == pytest.approx(2.5)
+
+
+BOX = (46.0, 64.0, 131.0, 179.0)
+"""Of a face in CelebA's frame, as the detector draws it."""
+
+
+@given(st.floats(-3, 3), st.floats(0.1, 20), st.floats(-500, 500), st.floats(-500, 500))
+def test_a_face_seen_from_the_front_has_full_quality_however_it_is_turned(
+    angle: float, scale: float, x: float, y: float
+) -> None:
+    moved = scale * np.exp(1j * angle) * (TEMPLATE @ (1, 1j)) + complex(x, y)
+    points = np.stack([moved.real, moved.imag], axis=1)
+    half = scale * 99 / 2
+    middle = points.mean(axis=0)
+    assert quality_of(points, (*(middle - half), *(middle + half))) == pytest.approx(1, abs=0.01)
+    assert roll_of(points) == pytest.approx(np.degrees(angle), abs=0.1)
+
+
+BAD_FITS = {
+    # as the detector sees them in drawn and in real faces
+    "on its head": (88, 110) + (TEMPLATE - (88, 110)) * (0.5, -0.5),
+    "a full profile": (60, 130) + (TEMPLATE - (88, 130)) * (0.3, 1),
+    "in one corner": (50, 80) + (TEMPLATE - (88, 130)) * 0.3,
+    "eyes below the mouth": TEMPLATE[[3, 4, 2, 0, 1]] * (1, 0.5),
+    "one point": np.zeros((5, 2)),
+}
+
+
+@pytest.mark.parametrize("points", BAD_FITS.values(), ids=BAD_FITS)
+def test_what_does_not_fit_a_face_has_little_quality(points: np.ndarray) -> None:
+    assert quality_of(points, BOX) < LEAST_QUALITY
+
+
+def test_quality_falls_with_the_distance_from_the_template() -> None:
+    noise = np.random.default_rng(0).normal(0, 1, TEMPLATE.shape)
+    qualities = [quality_of(TEMPLATE + noise * sigma, BOX) for sigma in (0, 3, 6, 12, 24)]
+    assert qualities == sorted(qualities, reverse=True)
+    assert qualities[1] > 0.8 and qualities[-1] < LEAST_QUALITY
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=14, max_size=14))
+def test_quality_is_a_share_whatever_the_detector_says(values: list[float]) -> None:
+    left, top, right, bottom, *points = values
+    assert 0 <= quality_of(np.array(points).reshape(5, 2), (left, top, right, bottom)) <= 1
 
 
 @pytest.mark.skipif(not DATA, reason="DATA names no CelebA folder")

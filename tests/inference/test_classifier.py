@@ -78,6 +78,18 @@ def test_a_finder_gives_any_number_of_faces(models: Path, draw: Callable[..., Pa
     ]
 
 
+@pytest.mark.parametrize(
+    ("quality", "label"), [(None, "man"), (1.0, "man"), (0.5, "man"), (0.49, "uncertain")]
+)
+def test_faces_of_too_little_quality_are_uncertain(
+    models: Path, quality: float | None, label: str
+) -> None:
+    red = np.full((SIZE, SIZE, 3), (255, 0, 0), np.uint8)
+    [[face]] = load(models).label([[Region(0, 0, 9, 9, 0.9, red, quality)]])
+    assert (face.label, face.quality) == (label, quality)
+    assert face.p_man > 0.99
+
+
 def test_backbone_and_precision_are_chosen(models: Path, draw: Callable[..., Path]) -> None:
     red = draw("a.png", "red")
     assert load(models, "vgg16").predict(red)[0].label == "woman"

@@ -16,8 +16,10 @@ from PIL import Image
 from test_predict import ROOT, predict, rows_of
 
 from data import decode
+from inference import Classifier, whole_image
+from inference.alignment import LEAST_QUALITY
 from inference.inputs import expand
-from inference.outputs import FIELDS
+from inference.outputs import FIELDS, JSON_FIELDS
 
 
 @pytest.fixture
@@ -68,6 +70,76 @@ def test_boxes_are_in_pixels_of_the_upright_picture(
         assert [side / 4 for side in big] == pytest.approx(little, abs=12)
 
 
+def test_a_photo_on_its_side_is_answered_as_the_upright_one(
+    models: Path, group: Image.Image, tmp_path: Path
+) -> None:
+    """Without EXIF: boxes in pixels of the picture as it is, the same answers."""
+    group.save(tmp_path / "upright.png")
+    group.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "side.png")
+    rows = rows_of_output(predict(tmp_path, "--models", models).stdout)
+    side, upright = rows["side.png"], rows["upright.png"]
+    assert len(side) == len(upright) == 6
+    turned_back = sorted(
+        ([900 - row["bottom"], row["left"], 900 - row["top"], row["right"]], row) for row in side
+    )
+    for (box, row), same in zip(
+        turned_back, sorted(upright, key=lambda row: row["left"]), strict=True
+    ):
+        assert box == pytest.approx([same[edge] for edge in FIELDS[2:6]], abs=8)
+        assert row["p_man"] == pytest.approx(same["p_man"], abs=0.1)
+
+
+def rows_of_output(output: str) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in csv.DictReader(io.StringIO(output)):
+        numbers = {name: int(row[name]) for name in FIELDS[2:6]} | {"p_man": float(row["p_man"])}
+        rows.setdefault(Path(row["file"]).name, []).append(row | numbers)
+    return rows
+
+
+def test_a_face_of_little_quality_is_uncertain_whatever_the_model_says(
+    models: Path, portraits: list[Image.Image]
+) -> None:
+    """A man to the model (red) both times, but one lies head down."""
+    red = [
+        Image.blend(p.convert("L").convert("RGB"), Image.new("RGB", p.size, "red"), 0.3)
+        for p in portraits
+    ]
+    lying = red[5].resize((356, 436)).convert("RGBA")
+    lying = lying.rotate(110, Image.Resampling.BICUBIC, expand=True)
+    picture = Image.new("RGB", (700, 500), "red")
+    picture.paste(red[0].resize((300, 367)), (10, 30))
+    picture.paste(lying, (330, 20), lying)
+    upright, lies = Classifier.load(models).predict(picture)
+    assert upright.label == "man" and upright.quality is not None and upright.quality > 0.9
+    assert lies.label == "uncertain" and lies.p_man > 0.9
+    assert lies.quality is not None and lies.quality < LEAST_QUALITY
+    [whole] = Classifier.load(models, finder=whole_image).predict(red[0])
+    assert whole.label == "man" and whole.quality is None
+
+
+def test_small_faces_of_a_large_photo(
+    models: Path, portraits: list[Image.Image], tmp_path: Path
+) -> None:
+    picture = Image.new("RGB", (4000, 3000), (90, 110, 130))
+    places = [(300 + 600 * index, 250 + 450 * index) for index in range(6)]
+    for place, portrait in zip(places, portraits, strict=True):
+        picture.paste(portrait.resize((48, 59), Image.Resampling.LANCZOS), place)
+    picture.save(tmp_path / "large.jpg", quality=92)
+    command = (tmp_path / "large.jpg", "--models", models)
+    assert "no face found" in predict(*command).stdout
+    rows = rows_of_output(predict(*command, "--small-faces").stdout)["large.jpg"]
+    assert [(row["left"], row["top"]) for row in rows] == [
+        pytest.approx((x + 12, y + 17), abs=10) for x, y in places
+    ]
+
+
+def test_small_faces_of_aligned_pictures_is_wrong_usage(models: Path, photos: Path) -> None:
+    result = predict(photos, "--models", models, "--aligned", "--small-faces")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1 and "--small-faces" in result.stderr
+
+
 def test_the_limit_on_faces(models: Path, photos: Path) -> None:
     result = predict(photos / "group.png", "--models", models, "--max-faces", 2)
     assert len(result.stdout.splitlines()) == 1 + 2
@@ -79,7 +151,7 @@ def test_csv_and_json_lines_say_the_same(models: Path, photos: Path, tmp_path: P
     objects = [json.loads(line) for line in lines.read_text().splitlines()]
     assert len(objects) == 8
     for row, whole in zip(rows_of(out), objects, strict=True):
-        assert list(whole) == FIELDS
+        assert list(whole) == JSON_FIELDS
         assert row["file"] == whole["file"]
         assert row["error"] == whole["error"]
         if not whole["error"]:
