@@ -23,7 +23,7 @@ from inference.bundle import Speed, Timing
 from inference.machine import default_threads, processor
 from inference.timing import interleaved
 
-ROUNDS = 15
+ROUNDS = 9
 BATCH = 16
 
 

@@ -610,11 +610,15 @@ def damage(models: Path, name: str, file: str, content: bytes) -> None:
     (models / name / file).write_bytes(content)
 
 
-@pytest.mark.parametrize("file", ["model.int8.onnx", "bundle.json"])
+ONNX = ("model.int8.onnx", "model.onnx")
+
+
+@pytest.mark.parametrize("files", [ONNX, ("bundle.json",)])
 def test_a_damaged_champion_is_replaced_by_the_next_in_rank(
-    models: Path, draw: Callable[..., Path], capsys: pytest.CaptureFixture, file: str
+    models: Path, draw: Callable[..., Path], capsys: pytest.CaptureFixture, files: tuple[str, ...]
 ) -> None:
-    damage(models, "resnet50", file, b"\xff damaged")
+    for file in files:
+        damage(models, "resnet50", file, b"\xff damaged")
     found = Models.read(models)
     assert (found.names, found.left_out) == (["vgg16"], ["resnet50"])
     header = markup.header(found)
@@ -625,10 +629,20 @@ def test_a_damaged_champion_is_replaced_by_the_next_in_rank(
     assert [answer.backbone for answer in compare(draw("a.png", "red"), found)] == ["vgg16"]
 
 
+def test_a_damaged_form_is_replaced_by_the_other(
+    models: Path, draw: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    damage(models, "resnet50", "model.int8.onnx", b"damaged")
+    first, _ = compare(draw("a.png", "red"), Models.read(models))
+    assert (first.backbone, first.precision) == ("resnet50", "fp32")
+    assert "model.int8.onnx is cut off" in caplog.text
+
+
 def test_another_damaged_model_leaves_the_comparison(
     models: Path, draw: Callable[..., Path], capsys: pytest.CaptureFixture
 ) -> None:
-    damage(models, "vgg16", "model.int8.onnx", b"damaged")
+    for file in ONNX:
+        damage(models, "vgg16", file, b"damaged")
     found = Models.read(models)
     assert found.names == ["resnet50", "vgg16"], "it is loaded when it is first asked for"
     picture = draw("a.png", "red")
@@ -647,7 +661,7 @@ def test_a_model_that_cannot_be_served_in_any_form_is_passed_over(models: Path) 
 
 def test_without_any_sound_model_it_says_what_to_do(models: Path) -> None:
     for name in ("resnet50", "vgg16"):
-        damage(models, name, "model.int8.onnx", b"damaged")
-        damage(models, name, "model.onnx", b"damaged")
+        for file in ONNX:
+            damage(models, name, file, b"damaged")
     with pytest.raises(bundle.BundleError, match="run `make export` again"):
         Models.read(models)

@@ -74,9 +74,11 @@ def test_a_photo_on_its_side_is_answered_as_the_upright_one(
     models: Path, group: Image.Image, tmp_path: Path
 ) -> None:
     """Without EXIF: boxes in pixels of the picture as it is, the same answers."""
-    group.save(tmp_path / "upright.png")
-    group.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "side.png")
-    rows = rows_of_output(predict(tmp_path, "--models", models).stdout)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    group.save(photos / "upright.png")
+    group.transpose(Image.Transpose.ROTATE_90).save(photos / "side.png")
+    rows = rows_of_output(predict(photos, "--models", models).stdout)
     side, upright = rows["side.png"], rows["upright.png"]
     assert len(side) == len(upright) == 6
     turned_back = sorted(
