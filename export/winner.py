@@ -32,8 +32,7 @@ from tuning.metrics import brier, uncertainty_band
 from tuning.run_folder import RunError, RunFolder
 
 _PACKAGES = ("keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow")
-_SAMPLE = 64  # test images by which the run's record of Keras's answers is checked
-_SAME = 1e-5  # of p_man
+_SAMPLE = 64  # images by which the run's record of Keras's answers is checked
 _TITLES = {"keras": "Keras", "saved_model": "SavedModel", "fp32": "ONNX", "int8": "INT8"}
 _SPLITS = {"val": "validation", "test": "test"}
 _FILES: dict[FormatName, str] = {
@@ -165,25 +164,29 @@ class _Export:
         }
 
     def _check(self) -> None:
-        self.test["keras"] = self._keras_answers()
+        self.test["keras"] = self._as_recorded("keras", "test")
         for form in ("saved_model", "fp32"):
             self.test[form] = self._answers(form, "test")
             name = f"{self.info.backbone} as {form}"
             parity.compare(self.test["keras"], self.test[form], name)
-        self.val["fp32"] = self._answers("fp32", "val")
+        self.val["fp32"] = self._as_recorded("fp32", "val")
 
-    def _keras_answers(self) -> np.ndarray:
-        """p_man of the test images, float [n]: as the run recorded it, if that still holds."""
-        rows, recorded = self.source.rows("test"), self.recorded["test"]
+    def _as_recorded(self, form: str, split: str) -> np.ndarray:
+        """p_man of a split, float [n]: as the run has it of Keras, if a sample of the form agrees.
+
+        Else all images go through the form.
+        """
+        rows, recorded = self.source.rows(split), self.recorded[split]
         if np.array_equal(recorded["row"], rows):
             p_man = recorded["p_man"].to_numpy()
             sample = np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int)
-            with self.steps.step(f"{len(sample)} test images through Keras, as the run has them"):
+            what = f"{len(sample)} {_SPLITS[split]} images through {_TITLES[form]}"
+            with self.steps.step(f"{what}, to see that the run's record holds"):
                 images = self.source.store.images
-                again = parity.in_batches(self.forms["keras"], images, rows[sample])
-            if np.abs(again - p_man[sample]).max() < _SAME:
+                again = parity.in_batches(self.forms[form], images, rows[sample])
+            if np.abs(again - p_man[sample]).max() < parity.TOLERANCE:
                 return p_man
-        return self._answers("keras", "test")
+        return self._answers(form, split)
 
     def _answers(self, form: str, split: str) -> np.ndarray:
         rows = len(self.source.rows(split))
