@@ -97,10 +97,12 @@ def marked(picture: Path, faces: Sequence[Face]) -> str:
 
 def _face(face: Face, band: Band | None) -> str:
     low, high = (band.low, band.high) if band else (0.0, 0.0)
+    number = f"<b>{face.face + 1}</b>"
+    if face.quality is not None and face.quality < LEAST_QUALITY:  # a percentage would mislead
+        return f"""<li><div class="verdict">{number} Uncertain: turned away, hidden or no face</div>
+</li>"""
     verdict = "Uncertain" if face.label == "uncertain" else f"Perceived as a {face.label}"
-    if face.quality is not None and face.quality < LEAST_QUALITY:
-        verdict = "Uncertain: the face is turned away, hidden or not one"
-    return f"""<li><div class="verdict"><b>{face.face + 1}</b> {verdict}</div>
+    return f"""<li><div class="verdict">{number} {verdict}</div>
 <div class="ends"><span>woman <b>{1 - face.p_man:.1%}</b></span>
 <span>man <b>{face.p_man:.1%}</b></span></div>
 <div class="scale" role="img" aria-label="probability of man: {face.p_man:.1%}">
