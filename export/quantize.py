@@ -103,7 +103,10 @@ class Quantizer:
         self._model = scratch / "prepared.onnx"
         # onnx's shape inference is enough here; the symbolic one would need sympy.
         quant_pre_process(str(model), str(self._model), skip_symbolic_shape=True)
-        nodes = onnx.load(self._model, load_external_data=False).graph.node
+        prepared = onnx.load(self._model)
+        _give_each_its_own_weights(prepared.graph)
+        onnx.save(prepared, self._model)
+        nodes = prepared.graph.node
         sums = [node.name for node in nodes if WINDOW_SUM in node.output[0]]
         layers = [node for node in nodes if node.op_type == "Conv" and node.name not in sums]
         self._convolutions = layers
@@ -190,6 +193,27 @@ class _Reader(CalibrationDataReader):
         """The next batch by the name of the input, None after the last."""
         rows = next(self._todo, None)
         return None if rows is None else {INPUT_NAME: self._images[np.sort(rows)]}
+
+
+def _give_each_its_own_weights(graph: onnx.GraphProto) -> None:
+    """Copy weights that several convolutions share, as equal ones are after the conversion.
+
+    Where INT8 sums saturate onnxruntime turns the weights of each convolution into uint8 under a
+    name made from theirs, and refuses to open the model when that is taken.
+    """
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    taken: set[str] = set()
+    for number, node in enumerate(graph.node):
+        if node.op_type != "Conv":
+            continue
+        for place, name in enumerate(node.input):
+            if name in taken:
+                copy = onnx.TensorProto()
+                copy.CopyFrom(weights[name])
+                copy.name = node.input[place] = f"{name}.{number}"
+                graph.initializer.append(copy)
+            elif name in weights:
+                taken.add(name)
 
 
 def _outside_trunk(nodes: Sequence[onnx.NodeProto]) -> Iterator[str]:

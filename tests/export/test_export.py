@@ -164,6 +164,28 @@ def test_noisy_layers_stay_float_on_demand(small_run: RunFolder, tmp_path: Path)
     assert sum(node.input[1] in quantised for node in layers) == len(layers) - 2
 
 
+def test_convolutions_of_equal_weights_are_quantised_apart(tmp_path: Path) -> None:
+    """The converter lets them share a tensor, which some kernels of onnxruntime can't open."""
+    image = keras.Input((32, 32, 3), dtype="uint8", name="image")
+    x = keras.layers.Rescaling(1.0)(image)
+    for _ in range(3):
+        x = keras.layers.Conv2D(3, 3, padding="same", activation="relu")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(1, activation="sigmoid", name="p_man")(x))
+    first, *others = (layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    for layer in others:
+        layer.set_weights(first.get_weights())
+    to_onnx(model, {}, tmp_path / "model.onnx")
+    images = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), np.uint8)
+    Quantizer(tmp_path / "model.onnx", images, np.arange(16), tmp_path).quantize(
+        Recipe("minmax"), tmp_path / "int8.onnx"
+    )
+    graph = onnx.load(tmp_path / "int8.onnx").graph
+    weights = [node.input[1] for node in graph.node if node.op_type == "Conv"]
+    of = {node.output[0]: node.input[0] for node in graph.node if "Dequantize" in node.op_type}
+    assert len({of[name] for name in weights}) == 3
+
+
 @pytest.mark.usefixtures("no_fresh_processes")
 def test_if_no_recipe_passes_fp32_is_served_and_said(
     small_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
