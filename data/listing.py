@@ -108,11 +108,6 @@ def images_in(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if _is_image(entry))
 
 
-def images_under(folder: Path) -> list[str]:
-    """Sorted full paths of the image files in `folder` and below it, see `find_images`."""
-    return find_images(folder).images
-
-
 def holds_images(folder: Path) -> bool:
     """Whether at least one image file lies directly in `folder`."""
     with os.scandir(folder) as entries:

@@ -129,11 +129,11 @@ class _Export:
         self._check()
         attempts = self._quantise()
         timed = self._time()
-        served = self._served(timed)
+        info = self.info.model_copy(update={"formats": self._formats(timed)})
+        served = bundle.Bundle(folder, info).choose()
         groups = self._audit(served)
-        info = self.info.model_copy(
+        info = info.model_copy(
             update={
-                "formats": self._formats(timed),
                 "quantisation": attempts,
                 "speed": timed,
                 "audit": audit.largest_gaps(groups),
@@ -233,13 +233,6 @@ class _Export:
         images = self.source.store.images[self.source.rows("test")[: speed.BATCH]]
         with self.steps.step("measuring speed"):
             return speed.measure(self.forms, paths, images)
-
-    def _served(self, timed: Speed) -> Precision:
-        """The form that this machine serves."""
-        if "int8" not in self.forms:
-            return "fp32"
-        timings = timed.timings
-        return bundle.faster(timings["int8"].latency_ms, timings["fp32"].latency_ms)
 
     def _checks(self) -> Checks:
         """Write the check images, and what the exported forms give for them."""

@@ -58,9 +58,8 @@ class Models:
         Raises BundleError if none can be used.
         """
         index = read_index(folder)
-        ranked = sorted(index.bundles, key=lambda name: name != index.champion)
         models = cls(folder, [])
-        for name in ranked:
+        for name in index.ranked:
             try:
                 models._add(name)
             except BundleError as error:
