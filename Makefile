@@ -51,7 +51,7 @@ tensorboard: setup
 	@$(BIN)/tensorboard --logdir artifacts/runs
 
 bench-search: setup
-	@$(BIN)/python -m tuning.bench $(BENCH)
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 bench: setup
 	@$(BIN)/python -m inference bench

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from data.conflicts import drop_conflicts, label_conflicts
-    from data.copies import Copies, find_copies
-    from data.distinct import Distinct, without_copies
+    from data.copies.distinct import Distinct, without_copies
+    from data.copies.hashes import cache_file, hash_files
+    from data.copies.matching import Copies, find_copies
     from data.formats import load
-    from data.hashes import cache_file, hash_files
     from data.image_store import ImageStore, build
     from data.images import (
         FRAMINGS,
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "data.conflicts": ("drop_conflicts", "label_conflicts"),
-    "data.copies": ("Copies", "find_copies"),
-    "data.distinct": ("Distinct", "without_copies"),
+    "data.copies.matching": ("Copies", "find_copies"),
+    "data.copies.distinct": ("Distinct", "without_copies"),
     "data.formats": ("load",),
-    "data.hashes": ("cache_file", "hash_files"),
+    "data.copies.hashes": ("cache_file", "hash_files"),
     "data.image_store": ("ImageStore", "build"),
     "data.images": (
         "FRAMINGS",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from data.milestones import milestones
-from data.terminal import print_any_name
+from data.cli import print_any_name
+from data.progress import milestones
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -61,10 +61,10 @@ def describe(
     Prints the format, counts and balance, image sizes, identities, official splits, unreadable
     files, copies of images, and labels that contradict those of the same person's other images.
     """
+    from data.copies.hashes import cache_file
     from data.describe import describe as measure
     from data.describe import show
     from data.formats import load
-    from data.hashes import cache_file
 
     with _plain_errors(), _progress("Opening images", "Looking for copies") as (opening, comparing):
         dataset = load(path, labels, split)
@@ -104,7 +104,7 @@ def synthesize(
     seed: Annotated[int, typer.Option(help="The same seed gives the same portraits.")] = 0,
 ) -> None:
     """Draw synthetic portraits in CelebA's layout. They measure the plumbing, not people."""
-    from data.synthetic import generate
+    from data.synthetic.writing import generate
 
     with _plain_errors(), _progress("Drawing portraits") as (progress,):
         generate(to, count, seed, progress)

@@ -15,9 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.conflicts import label_conflicts
-from data.copies import Copies, find_copies
-from data.distinct import across_parts, disagreeing
-from data.hashes import Progress, hash_files
+from data.copies.distinct import across_parts, disagreeing
+from data.copies.hashes import Progress, hash_files
+from data.copies.matching import Copies, find_copies
 from data.images import ImageError, decode, room_to_decode
 from data.labels import LABELS
 from data.manifest import SPLITS, Dataset
@@ -77,8 +77,8 @@ def describe(
     """Open the images (`limit` random ones, if given), compare them with each other, and count.
 
     `progress(done, total)` is called for each image that is opened, `comparing` for each that is
-    hashed; `cache` is where hashes are kept, see `data.hashes`. Memory holds one line a file, no
-    pixels.
+    hashed; `cache` is where hashes are kept, see `data.copies.hashes`. Memory holds one line a
+    file, no pixels.
     """
     manifest = dataset.manifest
     some = _choose(manifest, limit, seed)

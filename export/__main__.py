@@ -63,9 +63,9 @@ def export(
     quiet.import_tensorflow()
     from data import DataError
     from export.champion import Limits, LimitsError
-    from export.exporter import export_run
+    from export.export_run import export_run
     from export.parity import ParityError
-    from tuning.run_folder import RunError, RunFolder, latest_run
+    from tuning.runs.run_folder import RunError, RunFolder, latest_run
 
     runs = artifacts / "runs"
     try:

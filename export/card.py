@@ -8,10 +8,10 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from export import audit, parity
+from export import audit, int8_gate
 from inference.bundle import BundleInfo, Precision
 
-_TEMPLATE = Path(__file__).with_name("MODEL_CARD.md.jinja")
+_TEMPLATE = Path(__file__).with_name("templates") / "MODEL_CARD.md.jinja"
 
 
 def render(
@@ -43,8 +43,8 @@ def render(
         groups=groups.to_dict("records"),
         known_identities=bool(len(groups)) and (groups["identities"] < groups["images"]).any(),
         minimum=audit.MINIMUM,
-        max_lost=100 * parity.MAX_ACCURACY_LOST,
-        max_changed=100 * parity.MAX_CHANGED,
+        max_lost=100 * int8_gate.MAX_ACCURACY_LOST,
+        max_changed=100 * int8_gate.MAX_CHANGED,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from data import Framing, decode, to_square
-from data.synthetic import generate
+from data.synthetic.writing import generate
 
 FILE = "checks.png"
 COUNT = 32

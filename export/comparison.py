@@ -10,8 +10,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from export.bundling import Exported
 from export.champion import Candidate, pareto_front
-from export.winner import Exported
 
 COMPARISON_FILE = "comparison.csv"
 _FORMS = {"keras": "Keras", "saved_model": "SavedModel", "fp32": "ONNX", "int8": "INT8"}

@@ -13,8 +13,8 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from export.rewrite import rewrite
-from tuning.model import INPUT_NAME, OUTPUT_NAME
+from export.graph_rewrites import rewrite
+from tuning.backbones.transfer_model import INPUT_NAME, OUTPUT_NAME
 
 OPSET = 17
 IR_VERSION = 10  # read by every onnxruntime since 1.18

@@ -28,8 +28,8 @@ from onnxruntime.quantization import (
 )
 
 from export.convert import finish
-from export.rewrite import WINDOW_SUM
-from tuning.model import INPUT_NAME
+from export.graph_rewrites import WINDOW_SUM
+from tuning.backbones.transfer_model import INPUT_NAME
 
 CALIBRATION_IMAGES = 256
 _BATCH = 16  # all activations of a batch are held in memory while ranges are taken

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from export.parity import Predict, keras_predict, onnx_predict, saved_model_predict
+from export.forms import Predict, keras_predict, onnx_predict, saved_model_predict
 from inference.bundle import Speed, Timing
-from inference.machine import default_threads, processor
-from inference.timing import interleaved
+from inference.runtime.machine import default_threads, processor
+from inference.runtime.timing import interleaved
 
 ROUNDS = 9
 BATCH = 16

@@ -16,14 +16,14 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if TYPE_CHECKING:
     from inference.bundle import BundleError
     from inference.classifier import Classifier, Face
-    from inference.finding import FaceFinder, whole_image
+    from inference.detection.finder import FaceFinder, whole_image
 
 _HOMES = {
     "BundleError": "inference.bundle",
     "Classifier": "inference.classifier",
     "Face": "inference.classifier",
-    "FaceFinder": "inference.finding",
-    "whole_image": "inference.finding",
+    "FaceFinder": "inference.detection.finder",
+    "whole_image": "inference.detection.finder",
 }
 __all__ = ["BundleError", "Classifier", "Face", "FaceFinder", "whole_image"]
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from data.atomic import read_json, write_text
-from data.terminal import print_any_name, printable
+from data.cli import print_any_name, printable
 
 if TYPE_CHECKING:
-    from inference.outputs import Output
-    from inference.row_table import TableOutput
+    from inference.predict.outputs import Output
+    from inference.predict.row_table import TableOutput
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -128,9 +128,9 @@ def predict(
     """
     with _user_errors():
         from inference.classifier import Classifier
-        from inference.finding import FaceFinder, whole_image
+        from inference.detection.finder import FaceFinder, whole_image
         from inference.inputs import expand
-        from inference.predict import Mode, run
+        from inference.predict.run import Mode, run
 
         if aligned and small_faces:
             _fail("--small-faces searches for faces, which --aligned skips: give one of them")
@@ -234,9 +234,9 @@ def bench(
 
         from rich.console import Console
 
-        from inference.bench import Report
-        from inference.bench import bench as measure
-        from inference.bench_photos import PhotoReport, bench_photos
+        from inference.bench.models import Report
+        from inference.bench.models import bench as measure
+        from inference.bench.photos import PhotoReport, bench_photos
         from inference.classifier import Classifier
 
         report: Report | PhotoReport
@@ -256,8 +256,8 @@ def _is_report(path: Path) -> bool:
 
 
 def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output | TableOutput]":
-    from inference.outputs import CSV, JSONL, Output
-    from inference.row_table import TableOutput
+    from inference.predict.outputs import CSV, JSONL, Output
+    from inference.predict.row_table import TableOutput
 
     outputs: list[Output | TableOutput] = []
     outputs += [Output(form, target) for form, target in ((CSV, csv), (JSONL, jsonl)) if target]
@@ -272,7 +272,7 @@ def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output 
 def _user_errors() -> Iterator[None]:
     """Turn what a user can put right into one line on stderr and exit status 2."""
     from inference.bundle import BundleError
-    from inference.run_record import OutputError
+    from inference.predict.run_record import OutputError
 
     try:
         yield

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from inference.alignment import LEAST_QUALITY
 from inference.bundle import (
     BundleError,
     BundleInfo,
@@ -19,9 +18,10 @@ from inference.bundle import (
     label_of,
     read_index,
 )
-from inference.finding import FaceFinder, Finder, Found, Region, Source
-from inference.self_check import open_served
-from inference.session import classify, open_session, warm_up
+from inference.detection.alignment import LEAST_QUALITY
+from inference.detection.finder import FaceFinder, Finder, Found, Region, Source
+from inference.runtime.self_check import open_served
+from inference.runtime.session import classify, open_session, warm_up
 
 _log = logging.getLogger(__name__)
 _CHUNK = 32  # images a run: larger batches are no faster on a CPU and need more memory
@@ -36,8 +36,8 @@ class Face:
     band `label` is "uncertain".
 
     `quality` in 0..1 tells how well the face can be judged, 1 for one seen from the front; below
-    `inference.alignment.LEAST_QUALITY` (on its head, a full profile, half covered, or no face)
-    `label` is "uncertain" whatever `p_man` is. It is None where no detector was asked.
+    `inference.detection.alignment.LEAST_QUALITY` (on its head, a full profile, half covered, or
+    no face) `label` is "uncertain" whatever `p_man` is. It is None where no detector was asked.
     """
 
     face: int
@@ -76,9 +76,9 @@ class Classifier:
 
         `backbone` left out is the champion, or the next in rank that can be used; `precision` left
         out is INT8 where it decides as at export and is the faster one on this machine, else fp32
-        (see `inference.self_check`); `threads` left out is the number of physical cores; `finder`
-        left out finds and aligns the faces, `whole_image` takes pictures that are aligned faces.
-        Raises BundleError if the model is not there, or is not what was exported.
+        (see `inference.runtime.self_check`); `threads` left out is the number of physical cores;
+        `finder` left out finds and aligns the faces, `whole_image` takes pictures that are aligned
+        faces. Raises BundleError if the model is not there, or is not what was exported.
         """
         folder = Path(models)
         names = (backbone,) if backbone else read_index(folder).ranked

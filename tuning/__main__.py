@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from data import Balance, Framing, SplitBy
-from data.terminal import print_any_name
+from data.cli import print_any_name
 from tuning import quiet
 from tuning.precision import Precision, resolve
 
@@ -159,12 +159,13 @@ def tune(
     from keras_tuner.errors import FatalError
 
     from data import DataError
-    from tuning.backbones import MAX_SIZE, MIN_SIZE, names_in
-    from tuning.cache import CacheError
-    from tuning.presets import PRESETS
+    from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, names_in
+    from tuning.backbones.weights import WeightsError
     from tuning.run import tune as tune_run
-    from tuning.run_folder import RunError, Settings
-    from tuning.weights import WeightsError
+    from tuning.runs.run_folder import RunError
+    from tuning.runs.settings import Settings
+    from tuning.search.presets import PRESETS
+    from tuning.trunk.cache import CacheError
 
     try:
         names = names_in(backbones)

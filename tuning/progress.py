@@ -13,9 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from data.milestones import milestones
-from tuning.records import TrialRecord
-from tuning.trial import Hyperparameters, TrialResult
+from data.progress import milestones
+from tuning.runs.trial_records import Hyperparameters, TrialRecord, TrialResult
 
 
 class Progress:

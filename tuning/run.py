@@ -16,16 +16,20 @@ import pandas as pd
 import data
 from data import Dataset, Distinct, ImageStore
 from data.atomic import read_json, write_json
-from tuning import distribution, loopback, report
-from tuning import weights as weight_sources
-from tuning.backbone_search import search, work
-from tuning.backbones import BACKBONES
-from tuning.cache import TrunkCache
-from tuning.presets import PRESETS
+from tuning.backbones import weights as weight_sources
+from tuning.backbones.registry import BACKBONES
+from tuning.backbones.weights import Weights, WeightsError
 from tuning.progress import Progress
-from tuning.run_folder import RunFolder, Settings
-from tuning.trial_runner import Task
-from tuning.weights import Weights, WeightsError
+from tuning.report import report
+from tuning.runs.leaderboard import write_leaderboard
+from tuning.runs.run_folder import RunFolder
+from tuning.runs.settings import Settings
+from tuning.search import loopback
+from tuning.search import workers as worker_processes
+from tuning.search.backbone_search import search, work
+from tuning.search.presets import PRESETS
+from tuning.search.trial_runner import Task
+from tuning.trunk.cache import TrunkCache
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_NOTICE = (
@@ -67,7 +71,7 @@ def tune(
     loopback.keep_direct()
     progress = Progress()
     run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
-    role = distribution.role()
+    role = worker_processes.role()
     with contextlib.nullcontext() if role == "worker" else run.lock():
         clock = _Clock(run, settings.budget)
         dataset = open_dataset(settings, artifacts, progress)
@@ -104,7 +108,7 @@ def open_dataset(settings: Settings, artifacts: Path, progress: Progress) -> Dat
     """Load the run's data set; the synthetic one is drawn when it is not there yet."""
     if settings.data != SYNTHETIC:
         return data.load(Path(settings.data), settings.labels, settings.split)
-    from data.synthetic import generate
+    from data.synthetic.writing import generate
 
     with progress.bar("drawing synthetic portraits") as update:
         folder = generate(artifacts / "datasets" / SYNTHETIC, seed=settings.seed, progress=update)
@@ -252,7 +256,7 @@ def _versions() -> dict[str, str]:
 def _workers(
     task: Task, count: int, artifacts: Path, cache_gb: float
 ) -> contextlib.AbstractContextManager[None]:
-    if count == 1 or distribution.role() == "chief":
+    if count == 1 or worker_processes.role() == "chief":
         return contextlib.nullcontext()
     task.progress.say(f"{count} workers; what they print is in {task.run.logs}")
     settings = {
@@ -262,7 +266,7 @@ def _workers(
         "RUN": task.run.name,
         "WORKERS": "1",
     }
-    return distribution.local_workers(count, settings, task.run.logs)
+    return worker_processes.local_workers(count, settings, task.run.logs)
 
 
 def _in_order(settings: Settings) -> list[str]:
@@ -273,7 +277,7 @@ def _work(task: Task, weights: dict[str, Weights]) -> None:
     """A worker's share: the trials of each backbone, as soon as its plan is made."""
     task.progress.expect(_in_order(task.settings), lambda: None)
     for name in _in_order(task.settings):
-        distribution.wait_for(task.run.plan(name), task.run.winner_facts(name))
+        worker_processes.wait_for(task.run.plan(name), task.run.winner_facts(name))
         if not task.run.winner_facts(name).exists():
             with task.progress.backbone(name, BACKBONES[name].title):
                 work(task, BACKBONES[name], weights[name])
@@ -301,7 +305,7 @@ def _search_all(
                 BACKBONES[name],
                 weights[name],
                 None if left is None else left * needs[0] / sum(needs),
-                task.run.write_leaderboard,
+                lambda: write_leaderboard(task.run),
             )
         clock.save()
         task.progress.winner(winners[name])

@@ -10,9 +10,9 @@ from data import Framing, ImageError
 from inference.bundle import Bundle, BundleError, Precision, read, read_index
 from inference.classifier import Classifier, Face
 from inference.demo.log import note
-from inference.finding import Found
-from inference.outputs import Row
-from inference.predict import Outcome, outcomes
+from inference.detection.finder import Found
+from inference.predict.outputs import Row
+from inference.predict.run import Outcome, outcomes
 
 MAX_FILES = 200
 """Files in one batch at most."""

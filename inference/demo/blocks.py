@@ -13,8 +13,8 @@ from gradio.queueing import Event, Queue
 from gradio.server_messages import EventMessage, ProcessCompletedMessage
 
 from inference.demo.answers import RefusedError, told
+from inference.demo.guards.uploads import Uploads
 from inference.demo.log import note_failure
-from inference.demo.uploads import Uploads
 
 WAITING = 32
 """Requests that may wait; more are refused at once."""

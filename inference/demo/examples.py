@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from data import decode
-from data.synthetic import generate
+from data.synthetic.writing import generate
 
 _PEOPLE = 5
 _SHOTS = 3  # portraits of one person, in a row, as `generate` writes them

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from data import decode_reduced
-from inference.alignment import LEAST_QUALITY
 from inference.annotation import annotate
 from inference.bundle import Band, Bundle
 from inference.classifier import Face
 from inference.demo.answers import Answer, Models, facts
-from inference.outputs import Row, csv_text
+from inference.detection.alignment import LEAST_QUALITY
+from inference.predict.outputs import Row, csv_text
 
 _SHOWN = 100  # rows of a batch; all are in the CSV
 _LONG_SIDE = 900  # pixels of the marked picture

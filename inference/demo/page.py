@@ -16,7 +16,7 @@ from inference.demo import answers, markup
 from inference.demo.answers import Models, RefusedError
 from inference.demo.blocks import CheckedBlocks
 from inference.demo.examples import draw_examples
-from inference.demo.uploads import SECONDS_BETWEEN_SWEEPS, SECONDS_KEPT, Upload, Uploads
+from inference.demo.guards.uploads import SECONDS_BETWEEN_SWEEPS, SECONDS_KEPT, Upload, Uploads
 
 _ONE_MODEL = "model"  # events of this group run one at a time: a run uses all cores already
 _REFUSALS = (ImageError, BundleError, RefusedError)

@@ -16,17 +16,17 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from inference.demo.bounds import MAX_UPLOAD, Bounds
-from inference.demo.connections import BoundedProtocol
-from inference.demo.gate import Gate
-from inference.demo.headers import SafeHeaders
-from inference.demo.hosts import Hosts
-from inference.demo.logins import Login
+from inference.demo.guards.bounds import MAX_UPLOAD, Bounds
+from inference.demo.guards.connections import BoundedProtocol
+from inference.demo.guards.gate import Gate
+from inference.demo.guards.headers import SafeHeaders
+from inference.demo.guards.hosts import Hosts
+from inference.demo.guards.logins import Login
+from inference.demo.guards.uploads import SECONDS_BETWEEN_SWEEPS, Uploads
 from inference.demo.page import build
 from inference.demo.quiet import Quiet
 from inference.demo.temporary import own_folder
-from inference.demo.uploads import SECONDS_BETWEEN_SWEEPS, Uploads
-from inference.finding import FaceFinder
+from inference.detection.finder import FaceFinder
 
 _CSS = Path(__file__).with_name("demo.css")
 _SECONDS_TO_END = 2  # for answers under way when the server is stopped

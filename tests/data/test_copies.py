@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from data import DataError, find_copies, hash_files, split, without_copies
-from data.copies import NEAR_BITS, near_pairs
+from data.copies.matching import NEAR_BITS, near_pairs
 from data.manifest import make_manifest
-from data.synthetic import generate
+from data.synthetic.writing import generate
 
 Change = Callable[[Image.Image], Image.Image]
 

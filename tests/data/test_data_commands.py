@@ -13,8 +13,8 @@ from data import DataError, load
 from data.__main__ import app
 from data.describe import describe
 from data.fetch import HANDLE, fetch
-from data.milestones import milestones
-from data.synthetic import generate
+from data.progress import milestones
+from data.synthetic.writing import generate
 
 Picture = Callable[..., Path]
 
@@ -166,7 +166,7 @@ def test_hashes_are_kept_beside_runs(tmp_path: Path, classes: Path) -> None:
 
 def test_what_takes_long_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     now, lines = 0.0, list[str]()
-    monkeypatch.setattr("data.milestones.time.monotonic", lambda: now)
+    monkeypatch.setattr("data.progress.time.monotonic", lambda: now)
     update = milestones("looking", lines.append)
     for done in range(1, 101):
         now += 1

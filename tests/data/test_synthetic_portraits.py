@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from data import DataError, attributes, label_conflicts, load, split
-from data.synthetic import generate
 from data.synthetic.people import person, shot
 from data.synthetic.portrait import draw
+from data.synthetic.writing import generate
 
 
 @pytest.fixture(scope="module")

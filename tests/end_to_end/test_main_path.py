@@ -233,12 +233,12 @@ def test_exporting_again_gives_the_same_bytes_and_names_the_nearest_miss(
 
 def test_a_changed_winner_fails_the_parity_gate(exported: Path, finished: Path) -> None:
     """Keras and ONNX of different weights: the gate must see it."""
-    from export import parity
+    from export import forms, parity
 
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
     answers = [
-        parity.in_batches(parity.onnx_predict(exported / name / "model.onnx"), pixels, np.arange(4))
+        forms.in_batches(forms.onnx_predict(exported / name / "model.onnx"), pixels, np.arange(4))
         for name in BACKBONES.split(",")
     ]
     with pytest.raises(parity.ParityError, match="differs from the Keras model"):

@@ -11,7 +11,7 @@ import pytest
 
 import data
 from data import ImageStore
-from data.synthetic import generate
+from data.synthetic.writing import generate
 
 FEW, MANY = 2_000, 20_000
 PORTRAITS = 60
@@ -71,15 +71,16 @@ def train(table: Path) -> None:
     from tuning import quiet
 
     quiet.import_tensorflow()
-    from tuning import weights
-    from tuning.backbones import BACKBONES
-    from tuning.cache import TrunkCache
-    from tuning.model import TransferModel
-    from tuning.presets import Preset
+    from tuning.backbones import weights
+    from tuning.backbones.registry import BACKBONES
+    from tuning.backbones.transfer_model import TransferModel
     from tuning.progress import Progress
-    from tuning.run_folder import RunFolder, Settings
-    from tuning.trial import Hyperparameters
-    from tuning.trial_runner import Task, TrialRunner
+    from tuning.runs.run_folder import RunFolder
+    from tuning.runs.settings import Settings
+    from tuning.runs.trial_records import Hyperparameters
+    from tuning.search.presets import Preset
+    from tuning.search.trial_runner import Task, TrialRunner
+    from tuning.trunk.cache import TrunkCache
 
     settings = Settings(
         "", None, "natural", None, False, ("googlenet",), "tiny", SIZE, None, "none", "random", 0,

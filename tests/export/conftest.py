@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tuning.run_folder import RunFolder
+from tuning.runs.run_folder import RunFolder
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def exported(small_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The models folder of the run; not to be changed."""
     from export.champion import Limits
-    from export.exporter import export_run
+    from export.export_run import export_run
 
     folder = tmp_path_factory.mktemp("export")
     export_run(small_run, folder / "models", folder / "cache", Limits(), target_accuracy=0.9)

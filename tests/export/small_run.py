@@ -11,7 +11,7 @@ from keras import layers
 from PIL import Image
 
 from tuning.metrics import evaluate, uncertainty_band
-from tuning.run_folder import RunFolder
+from tuning.runs.run_folder import RunFolder
 
 SIZE = 32
 SPLITS = {"train": 96, "val": 120, "test": 120}

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from export import parity, quantize, speed, winner
+from export import bundling, int8_gate, parity, quantize, speed
 from export.champion import Limits
 from export.convert import to_onnx
-from export.exporter import export_run
+from export.export_run import export_run
 from export.quantize import Quantizer, Recipe
 from inference import BundleError, Classifier, bundle, whole_image
-from tuning.run_folder import RunError, RunFolder
+from tuning.runs.run_folder import RunError, RunFolder
 
 ROOT = Path(__file__).parents[2]
 
@@ -191,9 +191,9 @@ def test_if_no_recipe_passes_fp32_is_served_and_said(
     small_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from export.champion import Limits
-    from export.exporter import export_run
+    from export.export_run import export_run
 
-    monkeypatch.setattr(parity, "MAX_CHANGED", -1.0)
+    monkeypatch.setattr(int8_gate, "MAX_CHANGED", -1.0)
     monkeypatch.setattr(quantize, "RECIPES", quantize.RECIPES[:2])
     [item] = export_run(small_run, tmp_path / "models", tmp_path / "cache", Limits())
     assert [attempt.passed for attempt in item.info.quantisation] == [False, False]
@@ -251,8 +251,8 @@ def test_a_record_that_does_not_hold_is_not_trusted(
 def test_a_run_without_predictions_is_refused(small_run: RunFolder, tmp_path: Path) -> None:
     folder = RunFolder(Path(shutil.copytree(small_run.path, tmp_path / "run")))
     folder.predictions("vgg16").unlink()
-    with pytest.raises(winner.RunError, match=r"vgg16\.csv can't be read"):
-        winner._predictions(folder, "vgg16")
+    with pytest.raises(bundling.RunError, match=r"vgg16\.csv can't be read"):
+        bundling._predictions(folder, "vgg16")
 
 
 @pytest.mark.parametrize("setting", ["TARGET_ACCURACY=0.3", "MIN_ACCURACY=101"])
@@ -293,7 +293,7 @@ def test_a_model_that_differs_does_not_stop_the_others(
         shutil.copyfile(path, path.with_name(path.name.replace("vgg16", "vgg19")))
     second = winners["vgg16"] | {"backbone": "vgg19"}
     run.metrics.write_text(json.dumps({"winners": winners | {"vgg19": second}}))
-    convert = winner.convert.to_onnx
+    convert = bundling.convert.to_onnx
 
     def to_onnx(classifier: keras.Model, metadata: dict, path: Path) -> None:
         if "vgg16" in metadata["backbone"]:
@@ -304,7 +304,7 @@ def test_a_model_that_differs_does_not_stop_the_others(
         else:
             convert(classifier, metadata, path)
 
-    monkeypatch.setattr(winner.convert, "to_onnx", to_onnx)
+    monkeypatch.setattr(bundling.convert, "to_onnx", to_onnx)
     with pytest.raises(parity.ParityError, match="vgg16 as fp32 differs"):
         export_run(run, tmp_path / "models", tmp_path / "cache", Limits())
     assert bundle.find(tmp_path / "models").info.backbone == "vgg19"

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.champion import Candidate, Limits, LimitsError, choose, pareto_front, rank
-from export.parity import BATCH, ParityError, attempt, compare, until_refuted
+from export.forms import BATCH
+from export.int8_gate import attempt, until_refuted
+from export.parity import ParityError, compare
 
 FIGURES = st.tuples(st.floats(0.5, 1), st.floats(1, 100), st.floats(1, 200))
 

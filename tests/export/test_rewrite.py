@@ -4,7 +4,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.rewrite import rewrite
+from export.graph_rewrites import rewrite
 
 SHAPE = (1, 12, 7, 7)
 

@@ -6,7 +6,7 @@ from PIL import Image
 from tiny_bundles import add_models
 
 from data import decode
-from data.synthetic import generate
+from data.synthetic.writing import generate
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data import decode, to_square
-from inference.alignment import (
+from inference.detection.alignment import (
     FRAME,
     LEAST_QUALITY,
     TEMPLATE,
@@ -18,7 +18,7 @@ from inference.alignment import (
     scale_of,
     similarity,
 )
-from inference.detection import Detector
+from inference.detection.detector import Detector
 
 DATA = os.environ.get("DATA")
 

@@ -14,9 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from tiny_bundles import SIZE, make_info, save_checks
 
-from inference import bundle, saturation
-from inference.machine import instruction_set
-from inference.session import classify, open_session
+from inference import bundle
+from inference.runtime import saturation
+from inference.runtime.machine import instruction_set
+from inference.runtime.session import classify, open_session
 
 EMULATOR = shutil.which("qemu-x86_64")
 emulated = pytest.mark.skipif(not EMULATOR, reason="needs qemu-user")

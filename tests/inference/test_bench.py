@@ -7,7 +7,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from inference.__main__ import app
-from inference.timing import interleaved
+from inference.runtime.timing import interleaved
 
 
 def test_rounds_are_interleaved_and_the_first_is_not_timed() -> None:

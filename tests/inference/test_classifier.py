@@ -11,7 +11,7 @@ from tiny_bundles import SIZE
 
 from data import ImageError
 from inference import BundleError, Classifier, Face, whole_image
-from inference.finding import Found, Region
+from inference.detection.finder import Found, Region
 
 
 def load(models: Path, *choice: Any, **options: Any) -> Classifier:

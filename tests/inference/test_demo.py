@@ -24,7 +24,7 @@ from tiny_bundles import add_models
 
 from inference import Classifier
 from inference.demo.answers import RefusedError, classify_batch
-from inference.outputs import HEADER
+from inference.predict.outputs import HEADER
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")

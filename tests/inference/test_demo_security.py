@@ -24,8 +24,8 @@ from tiny_bundles import add_models
 from inference import bundle
 from inference.demo import markup, temporary
 from inference.demo.answers import Models, RefusedError, compare
-from inference.demo.hosts import Hosts
-from inference.demo.uploads import SECONDS_KEPT, Uploads
+from inference.demo.guards.hosts import Hosts
+from inference.demo.guards.uploads import SECONDS_KEPT, Uploads
 
 REFUSAL = "no picture that was uploaded here"
 ENVIRONMENT = {  # what other programs set: conda the first, administrators the others
@@ -35,8 +35,9 @@ ENVIRONMENT = {  # what other programs set: conda the first, administrators the 
     "all_proxy": "http://127.0.0.1:9",
 }
 HURRY = (
-    "import inference.demo.server as s, inference.demo.uploads as u, inference.demo.logins as l, "
-    "inference.demo.connections as c; s.SECONDS_BETWEEN_SWEEPS = 0.2; u._SLACK = 0.1; "
+    "import inference.demo.server as s, inference.demo.guards.uploads as u; "
+    "import inference.demo.guards.logins as l, "
+    "inference.demo.guards.connections as c; s.SECONDS_BETWEEN_SWEEPS = 0.2; u._SLACK = 0.1; "
     "l.SECONDS_OF_DELAY = (0.3, 1.0); c.SECONDS_FOR_HEAD = 1"
 )
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data import decode
-from inference import BundleError, retinaface
-from inference.alignment import FRAME, LEAST_QUALITY, TEMPLATE, align
-from inference.detection import _OVERLAP, _TILE, Detection, Detector, _spans
-from inference.retinaface import Candidates, RetinaFace
+from inference import BundleError
+from inference.detection import retinaface
+from inference.detection.alignment import FRAME, LEAST_QUALITY, TEMPLATE, align
+from inference.detection.detector import _OVERLAP, _TILE, Detection, Detector, _spans
+from inference.detection.retinaface import Candidates, RetinaFace
 
 PHOTOS = os.environ.get("PHOTOS")
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from inference.__main__ import app
 from inference.inputs import expand
-from inference.outputs import HEADER
+from inference.predict.outputs import HEADER
 
 ROOT = Path(__file__).parents[2]
 
@@ -155,7 +155,7 @@ def test_an_interrupted_run_leaves_no_half_file(
     old = out.read_text()
     arguments = [*run, str(draw("b.png", "blue"))]
     code = (
-        "import sys; from inference import predict\n"
+        "import sys; from inference.predict import run as predict\n"
         "def stop(*_): raise KeyboardInterrupt\n"
         "predict.Outcome.rows = stop\n"
         "from inference.__main__ import app; app(sys.argv[1:])"
@@ -197,7 +197,7 @@ def test_serving_runs_where_tensorflow_cannot_be_imported(
         "        if name.split('.')[0] in {'tensorflow', 'keras', 'tuning', 'export', 'onnx'}:\n"
         "            raise ImportError(f'serving must not import {name}')\n"
         "sys.meta_path.insert(0, Block())\n"
-        "import inference.demo.server, inference.bench\n"
+        "import inference.demo.server, inference.bench.models\n"
         "from inference.__main__ import app; app(sys.argv[1:])"
     )
     arguments = ["predict", str(draw("a.png", "red")), "--aligned", "--models", str(models)]

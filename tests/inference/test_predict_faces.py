@@ -17,9 +17,9 @@ from test_predict import ROOT, predict, rows_of
 
 from data import decode
 from inference import Classifier, whole_image
-from inference.alignment import LEAST_QUALITY
+from inference.detection.alignment import LEAST_QUALITY
 from inference.inputs import expand
-from inference.outputs import FIELDS, JSON_FIELDS
+from inference.predict.outputs import FIELDS, JSON_FIELDS
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from PIL import Image
 from test_predict import ROOT, predict, rows_of
 from typer.testing import Result
 
-from inference.marked_copies import MarkedCopies
+from inference.predict.marked_copies import MarkedCopies
 
 Draw = Callable[..., Path]
 Aligned = Callable[..., Result]

@@ -17,8 +17,8 @@ from test_predict import ROOT, predict, rows_of
 from test_predict_overwriting import Aligned, Draw, assert_refused, contents
 from tiny_bundles import add_bundle
 
-from inference.outputs import CSV, FIELDS, JSONL, Output, written_name
-from inference.run_record import RunRecord
+from inference.predict.outputs import CSV, FIELDS, JSONL, Output, written_name
+from inference.predict.run_record import RunRecord
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def command(models: Path, *arguments: object) -> list[str]:
 
 SLOW = """
 import sys, time
-from inference import classifier, finding
+from inference.detection import finder as finding
 whole = finding.whole_image
 def whole_image(source, wanted):
     time.sleep({seconds})

@@ -18,9 +18,9 @@ from test_predict_resume import command
 
 from data import listing
 from data.decoding_room import DecodingRoom
-from inference import predict as module
 from inference.inputs import expand
-from inference.outputs import HEADER, csv_text, written_name
+from inference.predict import run as module
+from inference.predict.outputs import HEADER, csv_text, written_name
 
 NOT_UTF8 = os.fsdecode(b"caf\xe9 \xff\x1b[31m.png")
 
@@ -259,7 +259,7 @@ def test_what_is_passed_over_is_said(
 def test_a_log_hears_how_far_a_long_run_is(
     aligned: Aligned, draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.progress._SECONDS", 0.0)
+    monkeypatch.setattr("inference.predict.progress._SECONDS", 0.0)
     lines = aligned(draw("a.png", "red"), draw("b.png", "red")).stderr.splitlines()
     assert lines[:2] == ["classifying: 1 of 2, 0 s left", "classifying: 2 of 2, 0 s left"]
 

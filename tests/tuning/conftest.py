@@ -3,9 +3,10 @@ from functools import lru_cache
 
 import pytest
 
-from tuning import quiet, weights
-from tuning.backbones import BACKBONES
-from tuning.model import TransferModel
+from tuning import quiet
+from tuning.backbones import weights
+from tuning.backbones.registry import BACKBONES
+from tuning.backbones.transfer_model import TransferModel
 
 
 @pytest.fixture(scope="session", autouse=True)

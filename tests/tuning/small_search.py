@@ -12,18 +12,19 @@ from rich.console import Console
 from data import ImageStore
 
 if TYPE_CHECKING:
-    from tuning.trial_runner import Task
+    from tuning.search.trial_runner import Task
 
 SIZE = 64
 
 
 def small_task(folder: Path, images: int, console: Console | None = None) -> Task:
     """A search of two trials, on `images` images; TensorFlow is imported here and not before."""
-    from tuning.cache import TrunkCache
-    from tuning.presets import Preset
     from tuning.progress import Progress
-    from tuning.run_folder import RunFolder, Settings
-    from tuning.trial_runner import Task
+    from tuning.runs.run_folder import RunFolder
+    from tuning.runs.settings import Settings
+    from tuning.search.presets import Preset
+    from tuning.search.trial_runner import Task
+    from tuning.trunk.cache import TrunkCache
 
     settings = Settings(
         "", None, "natural", None, False, ("googlenet",), "tiny", SIZE, None, "none", "bayesian", 0,

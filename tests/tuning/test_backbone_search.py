@@ -5,10 +5,11 @@ import pytest
 from rich.console import Console
 from small_search import small_task
 
-from tuning import presets, weights
-from tuning.backbone_search import search
-from tuning.backbones import BACKBONES
-from tuning.records import Records
+from tuning.backbones import weights
+from tuning.backbones.registry import BACKBONES
+from tuning.runs.trial_records import Records
+from tuning.search import presets
+from tuning.search.backbone_search import search
 
 GOOGLENET = BACKBONES["googlenet"]
 

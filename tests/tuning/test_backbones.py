@@ -9,9 +9,9 @@ import pytest
 from onnx import numpy_helper
 
 from data import decode, to_square
-from tuning import weights
-from tuning.backbones import BACKBONES
-from tuning.model import HeadConfig, TransferModel, pooled_statistics
+from tuning.backbones import weights
+from tuning.backbones.registry import BACKBONES
+from tuning.backbones.transfer_model import HeadConfig, TransferModel, pooled_statistics
 
 ModelOf = Callable[[str], TransferModel]
 

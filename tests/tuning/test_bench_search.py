@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.synthetic import generate
-from tuning.backbones import BACKBONES
-from tuning.bench import compare, parts, plain, workers
-from tuning.bench.__main__ import main
-from tuning.bench.compare import AtDepth, Compared
-from tuning.bench.subject import Subject, prepared
-from tuning.bench.timing import Stopwatch, TimedTrial
-from tuning.model import HeadConfig, TransferModel
-from tuning.oracles import search_space
-from tuning.records import hyperparameters_of
-from tuning.run_folder import Settings
+from benchmarks import compare, parts, plain, workers
+from benchmarks.__main__ import main
+from benchmarks.compare import AtDepth, Compared
+from benchmarks.subject import Subject, prepared
+from benchmarks.timing import Stopwatch, TimedTrial
+from data.synthetic.writing import generate
+from tuning.backbones.registry import BACKBONES
+from tuning.backbones.transfer_model import HeadConfig, TransferModel
+from tuning.runs.settings import Settings
+from tuning.runs.trial_records import hyperparameters_of
+from tuning.search.oracles import search_space
 
 ROOT = Path(__file__).parents[2]
 CHOICES = ("DATA", "WEIGHTS", "SAMPLES", "BACKBONES", "SIZE", "PRECISION", "SEED", "RUN")
@@ -144,7 +144,7 @@ def bench(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "--backbones", "googlenet", "--size", "64", "--precision", "float32",
     )  # fmt: skip
     return subprocess.run(
-        [sys.executable, "-m", "tuning.bench", *shared, *arguments],
+        [sys.executable, "-m", "benchmarks", *shared, *arguments],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -221,7 +221,7 @@ def test_wrong_use_is_told_in_one_line(
     for variable in CHOICES:
         monkeypatch.delenv(variable, raising=False)
     artifacts = ("--artifacts", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["tuning.bench", *artifacts, *arguments])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *artifacts, *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1

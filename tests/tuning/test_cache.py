@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from tuning import weights
-from tuning.backbones import BACKBONES
-from tuning.cache import CacheError, ImageSet, PixelView, TrunkCache
-from tuning.model import TransferModel
+from tuning.backbones import weights
+from tuning.backbones.registry import BACKBONES
+from tuning.backbones.transfer_model import TransferModel
+from tuning.trunk.cache import CacheError, TrunkCache
+from tuning.trunk.image_set import ImageSet, PixelView
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
 GIGABYTE = 10**9

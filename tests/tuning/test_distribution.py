@@ -16,7 +16,7 @@ from small_search import SIZE, faces, small_task
 from tuning import metrics, quiet
 
 if TYPE_CHECKING:
-    from tuning.trial_runner import Task
+    from tuning.search.trial_runner import Task
 
 BATCH = 32
 
@@ -59,13 +59,13 @@ def on_devices(devices: int, work: Callable[..., Any], folder: Path, images: int
 def trials(devices: int, folder: Path, images: int) -> list[Trained]:
     """A trial at depth 0 and one at depth 1, after one that left the layers changed."""
     task, start = prepared(devices, folder, images)
-    from tuning import distribution
-    from tuning.model import TransferModel
-    from tuning.trial import Hyperparameters
-    from tuning.trial_runner import TrialRunner
-    from tuning.winner import assemble, predict
+    from tuning.backbones.transfer_model import TransferModel
+    from tuning.runs.trial_records import Hyperparameters
+    from tuning.search.trial_runner import TrialRunner
+    from tuning.search.winner import assemble, predict
+    from tuning.training.devices import strategy
 
-    with distribution.strategy():
+    with strategy():
         model = TransferModel(googlenet(), SIZE, start)
     exact = TransferModel(googlenet(), SIZE, start)
     runner = TrialRunner(task, model, [0, 1])
@@ -84,10 +84,11 @@ def trials(devices: int, folder: Path, images: int) -> list[Trained]:
 def whole_search(devices: int, folder: Path, images: int) -> tuple[dict[str, Any], list[str]]:
     """A backbone's search to its winner; returns the winner's facts and how the trials ended."""
     task, start = prepared(devices, folder, images)
-    from tuning.backbone_search import search
-    from tuning.records import Records
+    from tuning.runs.leaderboard import write_leaderboard
+    from tuning.runs.trial_records import Records
+    from tuning.search.backbone_search import search
 
-    facts = search(task, googlenet(), start, None, task.run.write_leaderboard)
+    facts = search(task, googlenet(), start, None, lambda: write_leaderboard(task.run))
     records = Records(task.run.study(googlenet().name)).all()
     return facts, [f"{record.status} {record.note}".strip() for record in records]
 
@@ -100,14 +101,15 @@ def prepared(devices: int, folder: Path, images: int) -> tuple[Task, Any]:
     (processor,) = tf.config.list_physical_devices("CPU")
     part = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(processor, [part] * devices)
-    from tuning import distribution, weights
+    from tuning.backbones import weights
+    from tuning.training.devices import strategy
 
-    with distribution.strategy():
+    with strategy():
         assert tf.distribute.get_strategy().num_replicas_in_sync == devices
     return small_task(folder, images), weights.load(googlenet(), "none")
 
 
 def googlenet() -> Any:
-    from tuning.backbones import BACKBONES
+    from tuning.backbones.registry import BACKBONES
 
     return BACKBONES["googlenet"]

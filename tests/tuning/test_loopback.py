@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from tuning import loopback
+from tuning.search import loopback
 
 TALK = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 import grpc
-from tuning import loopback
+from tuning.search import loopback
 if sys.argv[1] == "direct":
     loopback.keep_direct()
 server = grpc.server(ThreadPoolExecutor(1))

@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from data.atomic import write_json
-from tuning import plots, report, winner
 from tuning.metrics import evaluate, uncertainty_band
-from tuning.records import Records, TrialRecord
-from tuning.run_folder import RunFolder
-from tuning.trial import Hyperparameters, TrialResult
+from tuning.report import plots, report
+from tuning.runs.leaderboard import write_leaderboard
+from tuning.runs.run_folder import RunFolder
+from tuning.runs.trial_records import Hyperparameters, Records, TrialRecord, TrialResult
+from tuning.search import winner
 
 WINNERS = ("googlenet", "vgg16")
 HOSTILE = 'x<img src=q onerror=alert(1)>&".png'
@@ -110,7 +111,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
             records.write(record)
     refit = {"origin": "refit", "result": {"history": history(0.7, 0.9)}}
     write_json(run.study("googlenet") / "refit.json", refit)
-    run.write_leaderboard()
+    write_leaderboard(run)
     return run
 
 

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from data.synthetic import generate
+from data.synthetic.writing import generate
 from tuning import run as runs
 from tuning.progress import Progress
-from tuning.run_folder import RunError, RunFolder, Settings
+from tuning.runs.run_folder import RunError, RunFolder
+from tuning.runs.settings import Settings
 
 SETTINGS = Settings(
     "", None, "natural", None, False, ("googlenet",), "quick", 64, None, "none", "random", 0,

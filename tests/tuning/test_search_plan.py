@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras_tuner.errors import FatalError
 
-from tuning import oracles, presets, study
-from tuning.presets import PRESETS, Cost
-from tuning.records import Records, TrialRecord
-from tuning.trial import Hyperparameters, TrialResult
-from tuning.validation import OBJECTIVE, hopeless
+from tuning.runs.trial_records import Hyperparameters, Records, TrialRecord, TrialResult
+from tuning.search import oracles, presets, study
+from tuning.search.presets import PRESETS, Cost
+from tuning.training.early_stopping import OBJECTIVE, hopeless
 
 COSTS = st.builds(Cost, st.floats(0, 30), st.floats(0.01, 500))
 

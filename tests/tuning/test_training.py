@@ -6,12 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from tuning import trial
-from tuning.examples import Batches, Examples
-from tuning.model import HeadConfig, TransferModel, pooled_statistics
-from tuning.training import Phase, fit_head
-from tuning.trial import HEAD_EPOCHS_FACTOR, Hyperparameters, TrialResult
-from tuning.validation import DivergedError, Validation
+from tuning.backbones.transfer_model import HeadConfig, TransferModel, pooled_statistics
+from tuning.runs.trial_records import Hyperparameters, TrialResult
+from tuning.training import trial
+from tuning.training.batches import Batches, Examples
+from tuning.training.early_stopping import DivergedError, Validation
+from tuning.training.head import fit_head
+from tuning.training.schedule import Phase
+from tuning.training.trial import HEAD_EPOCHS_FACTOR
 
 RNG = np.random.default_rng(0)
 

@@ -10,9 +10,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from tuning import weights
-from tuning.backbones import BACKBONES, bgr_to_rgb
-from tuning.weights import WeightsError
+from tuning.backbones import weights
+from tuning.backbones.registry import BACKBONES, bgr_to_rgb
+from tuning.backbones.weights import WeightsError
 
 GOOGLENET = BACKBONES["googlenet"]
 

@@ -1,0 +1,216 @@
+"""`python -m benchmarks`: the benchmarks, as `make bench-search` calls them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from tuning import quiet
+from tuning.precision import Precision, resolve
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The options that all benchmarks share; None for a benchmark's own default."""
+
+    data: str
+    weights: str
+    samples: int | None
+    backbones: str | None
+    size: int | None
+    precision: Precision
+    seed: int
+    artifacts: Path
+
+    def settings(self, samples: int, backbones: str, size: int, preset: str, algorithm: str) -> Any:
+        """Settings as of a run, checked.
+
+        Raises:
+            ValueError: with a line for the user.
+        """
+        from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, names_in
+        from tuning.runs.settings import Settings
+
+        names = names_in(self.backbones or backbones)
+        size = self.size or size
+        if not MIN_SIZE <= size <= MAX_SIZE:
+            raise ValueError(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
+        return Settings(
+            data=self._folder(self.data, "DATA", "synthetic"),
+            samples=self.samples or samples,
+            balance="natural",
+            framing=None,
+            drop_conflicts=False,
+            backbones=names,
+            preset=preset,
+            size=size,
+            budget=None,
+            weights=self._folder(self.weights, "WEIGHTS", "imagenet", "none"),
+            algorithm=algorithm,
+            seed=self.seed,
+            precision=resolve(self.precision),
+        )
+
+    def _folder(self, value: str, option: str, *words: str) -> str:
+        if value in words:
+            return value
+        if not Path(value).exists():
+            raise ValueError(f"{option}={value}: no such file or folder; or give {words[0]!r}")
+        return str(Path(value).resolve())
+
+
+@app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    data: Annotated[str, typer.Option(envvar="DATA", help="As for `make tune`.")] = "synthetic",
+    weights: Annotated[
+        str, typer.Option(envvar="WEIGHTS", help="As for `make tune`.")
+    ] = "imagenet",
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            envvar="SAMPLES",
+            min=100,
+            help="Images: 70 % to train, 15 % to validate, the rest is not used. Left out: 1,500 "
+            "for compare, 400 for parts, 200 for workers.",
+        ),
+    ] = None,
+    backbones: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BACKBONES",
+            help="Comma-separated names. Left out: resnet50,vgg16 for compare, googlenet for the "
+            "others.",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(envvar="SIZE", help="Pixels. Left out: 96, for workers 64."),
+    ] = None,
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            envvar="PRECISION",
+            help="Arithmetic of both sides: bfloat16, float32, or auto for the faster one that "
+            "this processor has.",
+        ),
+    ] = "auto",
+    seed: Annotated[int, typer.Option(envvar="SEED", help="Of everything random.")] = 0,
+    artifacts: Annotated[
+        Path, typer.Option(envvar="ARTIFACTS", help="Results go to its folder bench/.")
+    ] = Path("artifacts"),
+) -> None:
+    """Time the search: three benchmarks, all of them when none is named.
+
+    Each is one run that measures both sides, prints a table and writes
+    `artifacts/bench/<name>.json`. Options that all share come before the name.
+
+    Examples: `make bench-search`, `make bench-search BENCH=compare`,
+    `python -m benchmarks --samples 300 --precision float32 compare --epochs 3`.
+    """
+    context.obj = Choices(data, weights, samples, backbones, size, precision, seed, artifacts)
+    if context.invoked_subcommand is None:
+        for benchmark in (compare, parts, workers):
+            benchmark(context)
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each trial, on both sides.")] = 5,
+    plain_trials: Annotated[
+        int,
+        typer.Option(min=1, help="Of plain Keras Tuner at each depth, at most as many as ours."),
+    ] = 1,
+    algorithm: Annotated[
+        Literal["bayesian", "random"],
+        typer.Option(
+            help="Of our search; bayesian, its default, thinks a while before each trial. Plain "
+            "Keras Tuner is handed the trials that ours chose."
+        ),
+    ] = "bayesian",
+) -> None:
+    """The same trials by plain Keras Tuner and by us, at depths 0, 1 and 2."""
+    quiet.import_tensorflow()
+    from benchmarks import compare as benchmark
+    from benchmarks.subject import prepared
+
+    choices: Choices = context.obj
+    settings = choices.settings(1500, "resnet50,vgg16", 96, "quick", algorithm)
+    with prepared(settings, choices.artifacts) as subject:
+        compared = benchmark.run(subject, epochs, plain_trials)
+        shown: list[Any] = [benchmark.table(subject, epochs, compared)]
+        shown += [line for item in compared for line in benchmark.lines(item)]
+        _end(choices, "compare", shown, benchmark.content(subject, epochs, compared))
+
+
+@app.command()
+def parts(
+    context: typer.Context,
+    epochs: Annotated[
+        int,
+        typer.Option(min=1, help="Of a trial; growth is measured to four times as many."),
+    ] = 2,
+) -> None:
+    """What one trial costs by part, and how it grows with images, epochs and trials."""
+    quiet.import_tensorflow()
+    from benchmarks import parts as benchmark
+    from benchmarks.subject import prepared
+
+    choices: Choices = context.obj
+    settings = choices.settings(400, "googlenet", 96, "quick", "bayesian")
+    with prepared(settings, choices.artifacts) as subject:
+        measured = benchmark.run(subject, epochs)
+        shown = benchmark.tables(subject, epochs, measured)
+        _end(choices, "parts", shown, benchmark.content(subject, epochs, measured))
+
+
+@app.command()
+def workers(
+    context: typer.Context,
+    preset: Annotated[
+        Literal["quick", "standard", "full"], typer.Option(help="Of the study.")
+    ] = "standard",
+    rounds: Annotated[int, typer.Option(min=1, help="Of both numbers of workers.")] = 1,
+) -> None:
+    """The same study with one worker and with two."""
+    quiet.import_tensorflow()
+    from benchmarks import workers as benchmark
+
+    choices: Choices = context.obj
+    settings = choices.settings(200, "googlenet", 64, preset, "random")
+    measured = benchmark.run(settings, choices.artifacts, rounds)
+    shown = [benchmark.table(settings, rounds, measured)]
+    _end(choices, "workers", shown, benchmark.content(settings, rounds, measured))
+
+
+def _end(choices: Choices, name: str, shown: Any, content: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from data.atomic import write_json
+
+    path = choices.artifacts / "bench" / f"{name}.json"
+    write_json(path, content)
+    console = Console(highlight=False)
+    for item in shown:
+        console.print(item, soft_wrap=isinstance(item, str))
+    console.print(f"written to {path}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command; errors of use in one line."""
+    try:
+        app(prog_name="python -m benchmarks")
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

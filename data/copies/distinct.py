@@ -1,0 +1,116 @@
+"""A manifest in which every image counts once, and what that left out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+
+from data.copies.matching import Copies
+from data.labels import LABELS
+from data.manifest import SPLITS
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Distinct:
+    """A manifest without copies.
+
+    Attributes:
+        manifest: index 0..n-1.
+        near: int64 [M, 2], pairs of its rows that show one picture and belong in one part.
+        notes: what was left out and what looks alike, a line each.
+    """
+
+    manifest: pd.DataFrame
+    near: np.ndarray
+    notes: tuple[str, ...]
+
+
+def without_copies(manifest: pd.DataFrame, copies: Copies) -> Distinct:
+    """Keep one row of each content, and none where its rows have both labels.
+
+    Where there are official parts, the row in test is kept before that in val before that in
+    train, so that what is measured stays as it was.
+
+    Args:
+        manifest: N rows.
+        copies: of their files, in that order.
+    """
+    content = pd.Series(copies.content, index=manifest.index)
+    both = disagreeing(manifest, content)
+    rank = manifest["split"].map({part: -rank for rank, part in enumerate(SPLITS)}).fillna(0)
+    in_order = content[rank.sort_values(kind="stable").index]
+    repeated = in_order.duplicated().reindex(manifest.index)
+    kept = ~(both | repeated)
+    row_of = pd.Series(np.arange(kept.sum()), index=content[kept])  # by content
+    near = row_of.reindex(content.to_numpy()[copies.near].ravel()).to_numpy().reshape(-1, 2)
+    near = near[~np.isnan(near).any(axis=1)].astype(np.int64)
+    rest = manifest[kept].reset_index(drop=True)
+    notes = (
+        *_on_copies(manifest, content, repeated & ~both),
+        *_on_both_labels(manifest[both], content),
+        *_on_near(rest, near),
+    )
+    return Distinct(rest, near, notes)
+
+
+def disagreeing(manifest: pd.DataFrame, content: pd.Series) -> pd.Series:
+    """Whether a row's content is there with the other label too, bool with the same index."""
+    return manifest["label"].groupby(content).transform("nunique") > 1
+
+
+def across_parts(manifest: pd.DataFrame, pairs: np.ndarray) -> int:
+    """How many of the pairs of rows, int64 [M, 2], lie in two official parts."""
+    split = manifest["split"].fillna("").to_numpy()
+    return int((split[pairs[:, 0]] != split[pairs[:, 1]]).sum())
+
+
+def _on_copies(manifest: pd.DataFrame, content: pd.Series, left_out: pd.Series) -> Iterator[str]:
+    if not left_out.any():
+        return
+    images = content[left_out].nunique()
+    yield f"left out: {int(left_out.sum()):,} copies, byte for byte, of {images:,} images"
+    parts = manifest["split"].groupby(content).transform("nunique")
+    apart = content[left_out & (parts > 1)].nunique()
+    if apart:
+        yield f"{apart:,} images had copies in several parts of the given split"
+
+
+def _on_both_labels(rows: pd.DataFrame, content: pd.Series) -> Iterator[str]:
+    if rows.empty:
+        return
+    shown = "; ".join(_first_groups(rows, content))
+    yield f"left out: {len(rows):,} rows of images that are there with both labels: {shown}"
+
+
+def _first_groups(rows: pd.DataFrame, content: pd.Series) -> Iterator[str]:
+    """A path of each label, of the first contents."""
+    one_each = rows.assign(content=content).drop_duplicates(["content", "label"])
+    for _, group in islice(one_each.groupby("content", sort=False), _SHOWN):
+        names = zip(group["path"], group["label"], strict=True)
+        yield " = ".join(f"{path} ({LABELS[label]})" for path, label in names)
+
+
+def _on_near(manifest: pd.DataFrame, near: np.ndarray) -> Iterator[str]:
+    if not len(near):
+        return
+    apart = across_parts(manifest, near)
+    what = f"{len(np.unique(near)):,} images look like another one, resized or compressed anew"
+    yield f"{what}: {_pair(manifest, near[0])}"
+    if apart:
+        yield (
+            f"{apart:,} pairs of them lie in different parts of the given split; "
+            "SPLIT=identity makes a new one that keeps them together"
+        )
+    labels = manifest["label"].to_numpy()
+    unlike = near[labels[near[:, 0]] != labels[near[:, 1]]]
+    if len(unlike):
+        yield f"{len(unlike):,} pairs of them have different labels: {_pair(manifest, unlike[0])}"
+
+
+def _pair(manifest: pd.DataFrame, rows: np.ndarray) -> str:
+    first, second = manifest["path"].iloc[rows]
+    return f"such as {first} and {second}"

@@ -1,0 +1,79 @@
+"""Images that a data set has more than once: the same bytes, or the same picture saved anew.
+
+Copies in two parts of a split make test figures too good. The same bytes count once. A picture
+that was resized or compressed again is told by its pHash and stays in one part with the other.
+
+How near two pHashes of 256 bits are, on 10,000 aligned faces of CelebA and 6,000 of UTKFace:
+pictures that were halved, doubled, stretched or saved at quality 30 differ from themselves in at
+most 14 bits (300 of each); of all 68 million pairs 6 and 40 differ in at most 24, all of them
+copies to the eye, and the nearest two different photos in 46.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.copies.hashes import BITS, Hashes
+
+NEAR_BITS = 24
+"""Pictures whose pHashes differ in at most so many bits are one picture."""
+
+_BANDS = 16
+_MIXED = np.random.default_rng(0).permutation(BITS)  # so that no band has the lowest frequencies
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """Which rows of N show the same.
+
+    Attributes:
+        content: int64 [N], the same number where the bytes are the same.
+        near: int64 [M, 2], pairs of rows with the same picture in other bytes; of rows with the
+            same bytes the first stands for all.
+    """
+
+    content: np.ndarray
+    near: np.ndarray
+
+
+def find_copies(hashes: Hashes) -> Copies:
+    """Compare all files with each other; unreadable ones are like no other."""
+    _, content = np.unique(hashes.content, axis=0, return_inverse=True)
+    content = content.reshape(-1).astype(np.int64)
+    unreadable = np.flatnonzero(~hashes.readable)
+    content[unreadable] = len(content) + unreadable
+    _, first = np.unique(content, return_index=True)
+    rows = np.sort(first[hashes.comparable[first]])
+    return Copies(content, rows[near_pairs(hashes.looks[rows])])
+
+
+def near_pairs(looks: np.ndarray) -> np.ndarray:
+    """Pairs of rows of uint8 [N, 32] that differ in at most `NEAR_BITS` bits, int64 [M, 2].
+
+    Only rows that agree in one of 16 bands of 16 bits are compared: all that differ in fewer than
+    16 bits, and of those that differ in 24 about 98 in 100. Time grows as N, not as its square.
+    """
+    bits = np.unpackbits(looks, axis=1)[:, _MIXED]
+    words = np.ascontiguousarray(looks).view(np.uint64)
+    found = [np.zeros((0, 2), np.int64)]
+    for band in range(_BANDS):
+        key = np.packbits(bits[:, band::_BANDS], axis=1).view(np.uint16)[:, 0]
+        for pairs in _pairs_of_equals(key):
+            differing = np.bitwise_count(words[pairs[:, 0]] ^ words[pairs[:, 1]]).sum(axis=1)
+            found.append(np.sort(pairs[differing <= NEAR_BITS], axis=1))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _pairs_of_equals(key: np.ndarray) -> Iterator[np.ndarray]:
+    """Pairs of places [m, 2] with the same key: neighbours in order, then next but one, …"""
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    start, step = np.arange(len(key)), 1
+    while True:
+        start = start[start + step < len(key)]
+        start = start[ordered[start] == ordered[start + step]]
+        if not len(start):
+            return
+        yield np.stack([order[start], order[start + step]], axis=1)
+        step += 1

@@ -1,0 +1,1 @@
+"""The `bench` command: exported models and photos, timed on this machine."""

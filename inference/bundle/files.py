@@ -1,0 +1,23 @@
+"""Size and SHA-256 of what a bundle holds: files and folders."""
+
+import hashlib
+from pathlib import Path
+
+
+def digest(path: Path) -> str:
+    """SHA-256 in hex of a file, or of a folder's file names and contents."""
+    if path.is_dir():
+        lines = (f"{digest(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return all files below `folder`, sorted."""
+    return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(file.stat().st_size for file in (_files(path) if path.is_dir() else [path]))

@@ -1,0 +1,45 @@
+"""What an ONNX file says of itself, so that it can be used without its bundle."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inference.bundle.schema import SCHEMA_VERSION, BundleError, BundleInfo, validated
+
+# What the ONNX file says of itself, so that it can be used alone. What is measured on the file is
+# left out, and so is `created`, which would change its bytes from export to export.
+_FLAT = ("input", "band")
+_JSON = ("labels", "hyperparameters", "data", "weights", "versions", "metrics")
+_OUTSIDE = {"created", "formats", "quantisation", "speed", "audit", "checks"}
+
+
+def to_metadata(info: BundleInfo) -> dict[str, str]:
+    """Return the facts for an ONNX file's `metadata_props`: plain text, or JSON for lists and maps.
+
+    Nested fields of input and band are flat: `input.size`, `input.framing`, `band.low`, ….
+    """
+    facts = info.model_dump(mode="json", exclude=_OUTSIDE, exclude_none=True)
+    for group in _FLAT:
+        facts |= {f"{group}.{key}": value for key, value in facts.pop(group, {}).items()}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()
+    }
+
+
+def from_metadata(metadata: Mapping[str, str], path: Path) -> BundleInfo:
+    """Read back `to_metadata`; `path` names the file in errors. Raises BundleError."""
+    foreign = BundleError(f"{path} does not carry the facts of a model exported by this program")
+    if metadata.get("schema_version") != str(SCHEMA_VERSION):
+        raise foreign
+    content: dict[str, Any] = {}
+    try:
+        for key, text in metadata.items():
+            group, _, field = key.partition(".")
+            if group in _FLAT:
+                content.setdefault(group, {})[field] = text
+            elif key in BundleInfo.model_fields:
+                content[key] = json.loads(text) if key in _JSON else text
+    except ValueError:
+        raise foreign from None
+    return validated(BundleInfo, content | {"schema_version": SCHEMA_VERSION}, path)

@@ -1,0 +1,1 @@
+"""What the page lets in: hosts, logins, uploads, and how much of each."""

@@ -1,0 +1,1 @@
+"""Faces in pictures: found, judged by their landmarks, brought into CelebA's frame."""

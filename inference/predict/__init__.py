@@ -1,0 +1,1 @@
+"""The `predict` command: many files in, one row a face out."""

@@ -1,0 +1,1 @@
+"""onnxruntime on this machine: sessions, self-check, processor, threads, timing."""

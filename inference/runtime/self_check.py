@@ -1,0 +1,169 @@
+"""Does an exported model give here what it gave at export, and which form of it is faster here?
+
+The SHA-256 proves the file, not the processor: onnxruntime runs other code on each kind, and INT8
+that was correct where it was exported has been off by 0.9 of p_man elsewhere. So each form runs a
+handful of the bundle's drawn images before it is served. That costs a fraction of a second, once
+for each machine and file: what passed is remembered in the user's cache folder.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import platformdirs
+
+from data.atomic import read_json, write_json
+from inference.bundle import Bundle, BundleError, Precision, faster
+from inference.runtime.machine import default_threads, processor
+from inference.runtime.session import classify, open_session, warm_up
+from inference.runtime.timing import interleaved
+
+TOLERANCE: dict[Precision, float] = {"fp32": 0.001, "int8": 0.03}
+"""Of p_man on a check image. Between processors fp32 differs by the order of its sums, INT8 by a
+rounding here and there; where sums saturate, most images are off by 0.04 to 0.4."""
+
+_SECONDS = 0.15  # for the check images, the most telling ones first
+_CHUNK = 4  # of them at least
+_ROUNDS = 5
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A form of a model that has proved itself on this machine, in an open session."""
+
+    precision: Precision
+    session: ort.InferenceSession
+
+
+def open_served(bundle: Bundle, precision: Precision | None, threads: int | None) -> Served:
+    """Open the form asked for, else the one that is faster here among those that are correct here.
+
+    A form that fails is left out with a warning in the log. Bundles made before there were check
+    images are served in fp32.
+
+    Raises:
+        BundleError: no form, or not the one asked for, can be served.
+    """
+    if precision:
+        return _opened(bundle, bundle.choose(precision), threads)
+    forms, key = _candidates(bundle), _speed_key(bundle, threads)
+    known = _recall(key)
+    if known in forms:
+        forms = (known, *(form for form in forms if form != known))
+        return next(_opening(bundle, forms, threads))
+    served = list(_opening(bundle, forms, threads))
+    if len(served) == 1:
+        return served[0]
+    chosen = _faster(bundle, served)
+    _remember(key, chosen.precision)
+    return chosen
+
+
+def _candidates(bundle: Bundle) -> tuple[Precision, ...]:
+    forms = bundle.precisions() or (bundle.choose(),)
+    if bundle.info.checks or "fp32" not in forms or len(forms) == 1:
+        return forms
+    _log.warning(
+        "%s was exported without check images, so fp32 is served: `make export` again for INT8",
+        bundle.folder,
+    )
+    return ("fp32",)
+
+
+def _opening(bundle: Bundle, forms: Sequence[Precision], threads: int | None) -> Iterator[Served]:
+    """Yield the forms that can be served, in order. Raises BundleError if there are none."""
+    any_opened = False
+    for form in forms:
+        try:
+            served = _opened(bundle, form, threads)
+        except BundleError as error:
+            if form == forms[-1] and not any_opened:
+                raise
+            _log.warning("%s; the other precision is served", error)
+        else:
+            any_opened = True
+            yield served
+
+
+def _opened(bundle: Bundle, form: Precision, threads: int | None) -> Served:
+    session = open_session(bundle.content(form), threads)
+    try:
+        warm_up(session, bundle.info)
+    except BundleError as error:
+        raise BundleError(f"{bundle.folder}: {form}: {error}") from None
+    key = f"check {bundle.info.formats[form].sha256} {_machine()}"
+    if form in _expected(bundle) and not _recall(key):
+        _check(bundle, form, session)
+        _remember(key, True)
+    return Served(form, session)
+
+
+def _expected(bundle: Bundle) -> dict[Precision, tuple[float, ...]]:
+    return bundle.info.checks.expected if bundle.info.checks else {}
+
+
+def _check(bundle: Bundle, form: Precision, session: ort.InferenceSession) -> None:
+    """Run the check images for a while. Raises BundleError if an answer is not the expected one."""
+    images, expected = bundle.check_images(), np.array(_expected(bundle)[form])
+    if len(images) != len(expected):
+        raise BundleError(
+            f"{bundle.folder}: {len(images)} check images, but {len(expected)} expected answers"
+        )
+    started, largest = time.perf_counter(), 0.0
+    for start in range(0, len(images), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        answers = classify(session, bundle.info, images[part])
+        largest = max(largest, float(np.abs(answers - expected[part]).max()))
+        if time.perf_counter() - started > _SECONDS:
+            break
+    if largest > TOLERANCE[form]:
+        raise BundleError(
+            f"{bundle.folder}: {form} does not give on this processor what it gave at export "
+            f"(p_man off by {largest:.2f} on drawn images)"
+        )
+
+
+def _faster(bundle: Bundle, served: Sequence[Served]) -> Served:
+    size = bundle.info.input.size
+    image = np.zeros((1, size, size, 3), np.uint8)
+    runs = {one.precision: partial(classify, one.session, bundle.info, image) for one in served}
+    # The shortest time of each: what else the machine does now must not be remembered.
+    seconds = interleaved(runs, _ROUNDS, min)
+    chosen = faster(seconds["int8"], seconds["fp32"])
+    return next(one for one in served if one.precision == chosen)
+
+
+def _speed_key(bundle: Bundle, threads: int | None) -> str:
+    forms = bundle.info.formats
+    files = " ".join(forms[form].sha256 for form in bundle.precisions())
+    return f"faster {files} {threads or default_threads()} {_machine()}"
+
+
+def _machine() -> str:
+    return f"{processor()}, onnxruntime {ort.__version__}"
+
+
+def _remember(key: str, value: Any) -> None:
+    with suppress(OSError):  # what cannot be remembered is found out again
+        write_json(_place(key), {"key": key, "value": value})
+
+
+def _recall(key: str) -> Any:
+    content = read_json(_place(key))
+    known = isinstance(content, dict) and content.get("key") == key
+    return content.get("value") if known else None
+
+
+def _place(key: str) -> Path:
+    folder = platformdirs.user_cache_path("face-classifier", appauthor=False) / "self-checks"
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"

@@ -1,0 +1,165 @@
+"""A pretrained backbone that can be cut at any fine-tuning depth: frozen trunk, trainable tail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers
+
+from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, Backbone
+from tuning.backbones.weights import Weights
+
+INPUT_NAME = "image"
+OUTPUT_NAME = "p_man"
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """The classifier on top of a backbone.
+
+    Attributes:
+        units: width of the hidden layer, 0 for none.
+        dropout: rate before each dense layer, 0..1.
+        mean: per channel, float [C], of the pooled features of the pretrained backbone.
+        variance: likewise.
+    """
+
+    units: int
+    dropout: float
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+class TransferModel:
+    """One backbone with pretrained weights, cut where a trial wants it.
+
+    Trunk, tail and whole model share their layers, so training a tail trains the whole model.
+    `restore` brings the pretrained weights back before the next trial.
+
+    Args:
+        backbone: an entry of the registry.
+        size: of the square input, MIN_SIZE..MAX_SIZE pixels.
+        weights: from `tuning.backbones.weights.load`.
+        precision: Keras's name of the arithmetic: "float32" or "mixed_bfloat16".
+    """
+
+    def __init__(
+        self, backbone: Backbone, size: int, weights: Weights, precision: str = "float32"
+    ) -> None:
+        if not MIN_SIZE <= size <= MAX_SIZE:
+            raise ValueError(f"size must be {MIN_SIZE} to {MAX_SIZE} pixels, not {size}")
+        self.backbone = backbone
+        self.size = size
+        self.weights = weights
+        self.precision = precision
+        with self._scope():
+            image = keras.Input((size, size, 3), dtype="uint8", name=INPUT_NAME)
+            offset = [-mean for mean in backbone.mean]
+            pixels = layers.Rescaling(scale=1.0, offset=offset, name="subtract_mean")(image)
+            features = backbone.build(pixels)
+            pool = layers.GlobalAveragePooling2D(name="features", dtype="float32")
+            self._whole = keras.Model(image, pool(features))
+        self.features = int(self._whole.output.shape[-1])
+        for layer in self._whole.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = False  # inference mode, above the cut as well
+        self._changed = set(weights.layers)
+        self.restore()
+
+    def restore(self) -> None:
+        """Put the pretrained weights back into the layers that a tail was made of."""
+        for name in self._changed:
+            self._whole.get_layer(name).set_weights(self.weights.layers[name])
+        self._changed = set()
+
+    def trunk(self, depths: Sequence[int]) -> keras.Model:
+        """The frozen part.
+
+        Args:
+            depths: fine-tuning depths below `max_depth`.
+
+        Returns:
+            uint8 [N, size, size, 3] -> for each depth the activation at its cut; at depth 0 the
+            pooled features, float32 [N, features].
+        """
+        return keras.Model(self._whole.input, [self._cut(depth) for depth in depths])
+
+    def tail(self, depth: int, head: keras.Model) -> keras.Model:
+        """The part that trains at a fine-tuning depth: activation at the cut -> logit [N, 1]."""
+        if depth == 0:
+            return head
+        with self._scope():
+            features = keras.Model(self._cut(depth), self._whole.output)
+            self._changed |= {layer.name for layer in features.layers if layer.weights}
+            tail_input = keras.Input(features.input.shape[1:], dtype=features.input.dtype)
+            return keras.Model(tail_input, head(features(tail_input)))
+
+    def classifier(self, head: keras.Model, temperature: float = 1.0) -> keras.Model:
+        """The whole model: uint8 RGB [N, size, size, 3] -> `p_man`, float32 [N, 1].
+
+        Args:
+            head: from `head`, trained.
+            temperature: positive; the logit is divided by it (Guo et al., 2017).
+        """
+        logit = head(self._whole.output)
+        scaled = layers.Rescaling(1.0 / temperature, name="temperature", dtype="float32")(logit)
+        p_man = layers.Activation("sigmoid", name=OUTPUT_NAME, dtype="float32")(scaled)
+        return keras.Model(self._whole.input, p_man, name=self.backbone.name)
+
+    def head(self, config: HeadConfig) -> keras.Model:
+        """A new head: pooled features, float32 [N, features] -> logit, float32 [N, 1]."""
+        # Batch norm in inference mode standardises the features by weights that are saved.
+        standardise = layers.BatchNormalization(
+            center=False, scale=False, epsilon=1e-9, trainable=False, name="standardise"
+        )
+        stack = [
+            keras.Input((self.features,)),
+            standardise,
+            layers.Dropout(config.dropout, name="dropout"),
+        ]
+        if config.units:
+            stack += [
+                layers.Dense(config.units, activation="relu", name="hidden"),
+                layers.Dropout(config.dropout, name="hidden_dropout"),
+            ]
+        head = keras.Sequential([*stack, layers.Dense(1, name="logit")], name="head")
+        standardise.set_weights([config.mean, config.variance])
+        return head
+
+    def _cut(self, depth: int) -> keras.KerasTensor:
+        if depth == 0:
+            return self._whole.output
+        name = self.backbone.cut(depth)
+        return self._whole.get_layer(name).output if name else self._whole.input
+
+    @contextmanager
+    def _scope(self) -> Iterator[None]:
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.precision)
+        try:
+            yield
+        finally:
+            keras.config.set_dtype_policy(before)
+
+
+def pooled_statistics(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each channel of pooled features, float [N, C] -> two float32 [C].
+
+    Channels that hardly vary get a tenth of the median deviation, so that noise in them is not
+    blown up.
+    """
+    count, width = features.shape
+    blocks = [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
+    mean, variance = np.zeros(width), np.zeros(width)
+    for block in blocks:  # Of a memory map of any length.
+        mean += features[block].sum(axis=0, dtype=np.float64) / count
+    for block in blocks:
+        variance += ((features[block] - mean) ** 2).sum(axis=0) / count
+    deviation = np.sqrt(variance)
+    floor = max(0.1 * float(np.median(deviation)), 1e-4)
+    return mean.astype(np.float32), (np.maximum(deviation, floor) ** 2).astype(np.float32)

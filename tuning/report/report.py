@@ -1,0 +1,138 @@
+"""`report.html`, one page with tables and plots, and `results.md`, its main table alone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from data import LABELS, label_conflicts, read_manifest
+from data.atomic import read_json, write_text
+from tuning.backbones.registry import BACKBONES
+from tuning.report import plots
+from tuning.runs.run_folder import RunFolder
+from tuning.runs.trial_records import Records
+from tuning.training.trial import HEAD_EPOCHS_FACTOR
+
+_MISTAKES = 24
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test image whose answer is not its label; the page shows it from the data set's own file.
+
+    Attributes:
+        uri: of that file.
+        name: the file's, or its row in the manifest where the name would tell who it is.
+        label: as annotated, "woman" or "man".
+        answer: of the model at p_man >= 0.5, likewise.
+        p_man: 0..1.
+        disputed: the label contradicts most others of the same person in the run's images.
+    """
+
+    uri: str
+    name: str
+    label: str
+    answer: str
+    p_man: float
+    disputed: bool
+
+
+def write(
+    run: RunFolder, config: dict[str, Any], metrics: dict[str, Any], leaderboard: pd.DataFrame
+) -> None:
+    """Write a run's report and its table of results.
+
+    Args:
+        run: whose folder gets it, and has manifest, predictions and trials.
+        config: content of `config.json`.
+        metrics: content of `metrics.json`; winners' costs are left out where it lacks them.
+        leaderboard: one row a trial.
+    """
+    winners = metrics["winners"]
+    tests = {name: _test_predictions(run, name) for name in winners}
+    titles = {name: BACKBONES[name].title for name in winners}
+    facts = {"config": config, "metrics": metrics, "winners": winners, "titles": titles}
+    write_text(run.results, _render("results.md.jinja", **facts))
+    best = next(iter(winners))
+    page = _render(
+        "report.html.jinja",
+        **facts,
+        best=winners[best],
+        labels=LABELS,
+        head_epochs_factor=HEAD_EPOCHS_FACTOR,
+        leaderboard=leaderboard.to_dict("records"),
+        cost_plots=plots.costs(winners),
+        test_plots=[plots.roc(winners, tests), plots.reliability(winners, tests)],
+        mistakes=mistakes(read_manifest(run.manifest), tests[best]),
+        mistakes_shown=_MISTAKES,
+        curves=plots.learning_curves([_curves(run, facts) for facts in winners.values()]),
+        search_plots=plots.search(leaderboard),
+    )
+    write_text(run.report, page)
+
+
+def mistakes(manifest: pd.DataFrame, predictions: pd.DataFrame) -> list[Mistake]:
+    """The wrong answers, the most confident first.
+
+    Args:
+        manifest: of the run.
+        predictions: `row` of the manifest, `label` and `p_man`.
+    """
+    answer = (predictions["p_man"] >= 0.5).astype(int)
+    wrong = predictions.assign(answer=answer)[answer != predictions["label"]]
+    wrong = wrong.sort_values("p_man", key=lambda p: -(p - 0.5).abs(), kind="stable")
+    disputed = manifest.index.isin(label_conflicts(manifest).index)
+    known = manifest.assign(disputed=disputed)[["path", "identity", "disputed"]]
+    return [_mistake(row) for row in wrong.join(known, on="row").to_dict("records")]
+
+
+def _mistake(row: dict[Hashable, Any]) -> Mistake:
+    path = Path(row["path"]).absolute()
+    who = "" if pd.isna(row["identity"]) else _letters(row["identity"])
+    named = bool(who) and who in _letters(path.stem)
+    return Mistake(
+        uri=path.as_uri(),
+        name=f"row {row['row']} of manifest.csv" if named else path.name,
+        label=LABELS[row["label"]],
+        answer=LABELS[row["answer"]],
+        p_man=row["p_man"],
+        disputed=row["disputed"],
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text.casefold()))
+
+
+def _test_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:
+    table = pd.read_csv(run.predictions(backbone))
+    return table[table["split"] == "test"]
+
+
+def _curves(run: RunFolder, facts: dict[str, Any]) -> plots.Curves:
+    """Without a refit on record the winner is the best trial."""
+    folder = run.study(facts["backbone"])
+    refit = read_json(folder / "refit.json")
+    return plots.Curves(
+        facts["backbone"],
+        Records(folder).all(),
+        "refit" if refit else "best trial",
+        facts["hyperparameters"]["depth"],
+        refit["result"]["history"] if refit else facts["history"],
+    )
+
+
+def _render(template: str, **facts: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=template.endswith(".html.jinja"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**facts)

@@ -1,0 +1,41 @@
+"""`leaderboard.csv`: one row a trial of all backbones."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from data.atomic import write_text
+from tuning.runs.run_folder import RunFolder
+from tuning.runs.trial_records import Records, TrialRecord
+
+LEADERBOARD_COLUMNS = (
+    "backbone", "trial", "depth", "learning_rate", "head_units", "dropout", "epochs",
+    "val_accuracy", "val_auc", "val_brier", "val_loss", "seconds", "status", "note",
+)  # fmt: skip
+
+
+def write_leaderboard(run: RunFolder) -> None:
+    """Write `leaderboard.csv`: one row a trial, by validation Brier score; failed ones last."""
+    rows = [
+        _row(folder.name, record)
+        for folder in sorted(run.path.glob("studies/*"))
+        for record in Records(folder).all()
+    ]
+    table = pd.DataFrame(rows, columns=list(LEADERBOARD_COLUMNS))
+    table = table.sort_values("val_brier", na_position="last", ignore_index=True)
+    write_text(run.leaderboard, table.to_csv(index=False))
+
+
+def _row(backbone: str, record: TrialRecord) -> dict[str, Any]:
+    result = asdict(record.result) if record.result else {}
+    return {
+        **{name: value for name, value in result.items() if name in LEADERBOARD_COLUMNS},
+        **asdict(record.hyperparameters),
+        "backbone": backbone,
+        "trial": record.trial,
+        "status": record.status,
+        "note": record.note,
+    }

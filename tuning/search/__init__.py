@@ -1,0 +1,1 @@
+"""The search of one backbone: plan, study, trials, refit, winner."""

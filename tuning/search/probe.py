@@ -1,0 +1,69 @@
+"""What a backbone costs on this machine, from a few steps on one batch: plans are made from it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+
+import numpy as np
+import tensorflow as tf
+
+from data import ImageStore
+from tuning.backbones.transfer_model import HeadConfig, TransferModel, pooled_statistics
+from tuning.search.presets import Cost
+from tuning.training import devices
+from tuning.training.tail import compile_tail
+from tuning.training.trial import BATCH
+from tuning.trunk.cache import compiled
+
+_STEPS = 5
+_FORWARD_SHARE = 1 / 3  # of a training step: what a batch takes that is only scored
+
+
+class Probe:
+    """Times the passes and training steps of a backbone on one batch of training images.
+
+    The median of a few counts: what else the machine does for a moment must not decide the plan.
+
+    Args:
+        model: with its pretrained weights; it has them again after each measurement.
+        store: the run's images.
+        depths: fine-tuning depths whose cost may be asked for, 0 among them.
+
+    Attributes:
+        pass_seconds: that an image takes through the frozen backbone.
+    """
+
+    def __init__(self, model: TransferModel, store: ImageStore, depths: Sequence[int]) -> None:
+        rows = np.flatnonzero(store.manifest["split"] == "train")[:BATCH]
+        images, labels = store.images[rows], store.manifest["label"].to_numpy(np.float32)[rows]
+        frozen = [depth for depth in depths if depth < model.backbone.max_depth]
+        forward = compiled(model.trunk(frozen))
+        _, seconds = _first_and_median(lambda: forward(images)[0].numpy())
+        self.pass_seconds = seconds / len(images)
+        outputs = [tf.cast(output, tf.float32).numpy() for output in forward(images)]
+        self._inputs = {model.backbone.max_depth: images} | dict(zip(frozen, outputs, strict=True))
+        self._statistics = pooled_statistics(outputs[0])
+        self._labels = labels[:, None]
+        self._model = model
+
+    def cost(self, depth: int, train: int, val: int) -> Cost:
+        """Of training at a fine-tuning depth on `train` images, scored on `val` each epoch."""
+        model, inputs = self._model, self._inputs[depth]
+        with devices.strategy():
+            tail = model.tail(depth, model.head(HeadConfig(0, 0.0, *self._statistics)))
+            compile_tail(tail, 1e-9)
+            start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._labels))
+        model.restore()
+        return Cost(start, step * (train + _FORWARD_SHARE * val) / len(inputs))
+
+
+def _first_and_median(call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the first call, which makes the graph, and the median of the further ones."""
+    times = []
+    for _ in range(1 + _STEPS):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return times[0], median(times[1:])

@@ -1,0 +1,198 @@
+"""One backbone's study: Keras Tuner over fine-tuning depth, learning rate and head."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import keras_tuner
+from keras_tuner import errors
+from keras_tuner.engine import base_tuner
+from sklearn.exceptions import ConvergenceWarning
+
+from data.atomic import read_json, write_json
+from tuning.runs.trial_records import (
+    Hyperparameters,
+    Records,
+    TrialRecord,
+    TrialResult,
+    hyperparameters_of,
+)
+from tuning.search import oracles
+
+
+class RunTrial(Protocol):
+    """Trains one configuration; returns its result and the trained tail."""
+
+    def __call__(
+        self, hyperparameters: Hyperparameters, epochs: int, name: str
+    ) -> tuple[TrialResult, keras.Model]:
+        """Train `hyperparameters` for `epochs`; `name` is for messages and logs."""
+        ...
+
+
+class Study(base_tuner.BaseTuner):
+    """Keras Tuner's loop over trials that run on cached activations.
+
+    Only the best trial's tail is kept on disk. The study goes on where it was when it is made
+    again on the same folder.
+
+    Args:
+        oracle: from `tuning.search.oracles.create`.
+        run: trains one configuration.
+        epochs: of a trial, unless the oracle says another number (Hyperband).
+        records: where results go.
+        on_trial: called with each finished trial's record.
+    """
+
+    def __init__(
+        self,
+        oracle: keras_tuner.Oracle,
+        run: RunTrial,
+        epochs: int,
+        records: Records,
+        on_trial: Callable[[TrialRecord], None],
+    ) -> None:
+        self._run = run
+        self._epochs = epochs
+        self._records = records
+        self._on_trial = on_trial
+        folder = records.folder
+        with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from …"
+            super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
+
+    def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
+        """Train a trial's configuration and keep its tail if it is the best so far.
+
+        A trial that was killed after its record was written is not trained again.
+
+        Raises:
+            errors.FatalError: the disk failed; the trial is run again when the study goes on.
+        """
+        values = trial.hyperparameters.values
+        done = self._records.of(trial.trial_id)
+        if done and done.result and done.values == values:
+            return metrics_of(done.result)
+        epochs = int(values.get("tuner/epochs", self._epochs))
+        try:
+            result, tail = self._run(hyperparameters_of(values), epochs, f"trial-{trial.trial_id}")
+            self._records.keep_if_best(result, tail)
+            self._records.write(TrialRecord(trial.trial_id, dict(values), result))
+        except OSError as error:
+            raise errors.FatalError(f"{self._records.folder}: {error}") from error
+        return metrics_of(result)
+
+    def on_trial_end(self, trial: Any) -> None:
+        """Tell Keras Tuner, then whoever watches."""
+        super().on_trial_end(trial)
+        ended = self.oracle.get_trial(trial.trial_id)
+        if ended.status == "FAILED":
+            reason = reason_of(trial.message or ended.message or "")
+            values = dict(trial.hyperparameters.values)
+            self._records.write(TrialRecord(trial.trial_id, values, None, reason))
+        record = self._records.of(trial.trial_id)
+        if record:
+            self._on_trial(record)
+
+    def save(self) -> None:
+        """Write Keras Tuner's state; the file changes at once or not at all."""
+        if not self._is_worker():
+            self.oracle.save()
+        write_json(Path(self._get_tuner_fname()), self.get_state())
+
+
+def search(
+    run: RunTrial,
+    *,
+    folder: Path,
+    algorithm: str,
+    depths: Sequence[int],
+    epochs: int,
+    seed: int,
+    out_of_time: Callable[[], bool],
+    on_trial: Callable[[TrialRecord], None],
+) -> list[TrialRecord]:
+    """Run a study to its end, or go on with it.
+
+    Args:
+        run: trains one configuration.
+        folder: of the study.
+        algorithm: of `oracles.ALGORITHMS`.
+        depths: the plan, a fine-tuning depth a trial.
+        epochs: of a trial.
+        seed: of the oracle.
+        out_of_time: asked before each trial; true ends the study.
+        on_trial: called with each finished trial.
+
+    Returns:
+        all trials; the best one's tail is kept beside them, see `Records`.
+    """
+    records = Records(folder)
+    oracle = oracles.create(algorithm, tuple(depths), epochs, seed, out_of_time)
+    damaged = _drop_damaged_state(folder)
+    study = Study(oracle, run, epochs, records, on_trial)
+    if damaged:
+        _rebuild(oracle, records)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
+        study.search(verbose=0)
+    return records.all()
+
+
+def reason_of(trace: str) -> str:
+    """The exception's own line of a traceback; what follows in a long message is left out."""
+    lines = trace.rpartition("Traceback (most recent call last):")[2].splitlines()
+    return next((line for line in lines if line and not line[0].isspace()), "failed")
+
+
+def metrics_of(result: TrialResult) -> dict[str, float]:
+    """What Keras Tuner is told of a result."""
+    return {
+        "val_brier": result.val_brier,
+        "val_accuracy": result.val_accuracy,
+        "val_auc": result.val_auc,
+        "val_loss": result.val_loss,
+    }
+
+
+def _drop_damaged_state(folder: Path) -> bool:
+    """Remove all of Keras Tuner's state files if one of them can't be read or is missing."""
+    trials = list(folder.glob("trial_*/trial.json"))
+    state = [folder / "oracle.json", folder / "tuner0.json"]
+    if not trials and not any(path.exists() for path in state):
+        return False
+    if all(read_json(path) is not None for path in (*state, *trials)):
+        return False
+    for path in (*state, *trials):
+        path.unlink(missing_ok=True)
+    return True
+
+
+def _rebuild(oracle: keras_tuner.Oracle, records: Records) -> None:
+    """Put the recorded trials into a fresh oracle, as if it had seen them.
+
+    Trials keep their places: a gap (a record that is damaged as well) is filled by a failed trial,
+    so that no identifier is given twice.
+    """
+    known = {record.trial: record for record in records.all()}
+    last = max(map(int, known), default=-1)
+    for number in range(last + 1):
+        name = oracle.trial_name(number)
+        record = known.get(name)
+        space = oracle.get_space()
+        space.values = dict(record.values) if record else {}
+        trial = keras_tuner.engine.trial.Trial(space, trial_id=name, status="FAILED")
+        trial.message = record.note if record else "its files were damaged"
+        if record and record.result:
+            trial.status = "COMPLETED"
+            for metric, value in metrics_of(record.result).items():
+                trial.metrics.register(metric, direction="min" if "auc" not in metric else "max")
+                trial.metrics.update(metric, value)
+            trial.score = record.result.val_brier
+        oracle.adopt(trial)
+    oracle.save()

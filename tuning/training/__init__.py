@@ -1,0 +1,1 @@
+"""One training: head, tail, batches, schedule, early stopping."""

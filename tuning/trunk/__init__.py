@@ -1,0 +1,1 @@
+"""The frozen trunk: its activations, computed once and read by every trial."""
