@@ -220,15 +220,21 @@ def test_outputs_that_cannot_be(
 def test_resume_does_only_what_is_missing(models: Path, photos: Path, tmp_path: Path) -> None:
     targets: list[Any] = ["--csv", tmp_path / "o.csv", "--jsonl", tmp_path / "o.jsonl"]
     predict(photos, "--models", models, *targets)
-    whole = {path: path.read_text() for path in targets[1::2]}
-    for keep in range(len(whole[targets[1]])):
-        if keep % 97:
-            continue
-        targets[1].write_text(whole[targets[1]][: max(keep, len(",".join(FIELDS)) + 1)])
-        targets[3].write_text(whole[targets[3]][: 2 * keep])
+    table, lines = targets[1::2]
+    whole = {path: path.read_text() for path in (table, lines)}
+    assert len(whole[lines].splitlines()) == 1 + 6 + 1  # of empty.jpg, of group.png, of z.jpg
+    done = set()
+    for keep in (*range(0, len(whole[table]), 97), len(whole[table])):
+        table.write_text(whole[table][: max(keep, len(",".join(FIELDS)) + 1)])
+        lines.write_text(whole[lines][: 2 * keep])
+        rows = min(table.read_text().count("\n") - 1, lines.read_text().count("\n"))
         result = predict(photos, "--models", models, *targets, "--resume")
         assert result.exit_code in (0, 1), result.stderr
         assert {path: path.read_text() for path in whole} == whole
+        # A file is finished when a row of the next one is there; z.jpg is tried each time.
+        done.add(files := int(result.stderr.split(" files:")[0].split()[-1]))
+        assert files <= 3 - (rows > 1) - (rows > 7)
+    assert done == {1, 2, 3}
 
 
 def test_a_killed_run_is_resumed(models: Path, photos: Path, tmp_path: Path) -> None:
