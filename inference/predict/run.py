@@ -10,13 +10,13 @@ from pathlib import Path
 
 from data import ImageError
 from data.images import room_to_decode
+from data.progress import progress
 from inference.classifier import Classifier
 from inference.detection.finder import PreparedFace
 from inference.errors import OutputError
 from inference.faces import Face
 from inference.predict.marked_copies import MarkedCopies
 from inference.predict.outputs import JSON_FIELDS, NO_FACE, Output, Row, inode, written_name
-from inference.predict.progress import progress
 from inference.predict.row_table import TableOutput
 from inference.predict.run_record import RunRecord, settings_of
 from inference.runtime.machine import default_threads
@@ -166,13 +166,13 @@ def run(
             opened = output.open(plan.record, keep) if isinstance(output, Output) else output.open()
             writers.append(stack.enter_context(opened))
         copy = stack.enter_context(_copying(plan.copies, tally))
-        advance = stack.enter_context(progress("classifying", len(plan.files)))
+        update = stack.enter_context(progress("classifying"))
         for outcome in outcomes(classifier, plan.files, threads):
             for write in writers:
                 write(outcome.rows())
             copy(outcome)
             tally.count(outcome)
-            advance()
+            update(tally.files, len(plan.files))
     return tally
 
 
