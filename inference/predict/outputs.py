@@ -84,11 +84,12 @@ def _quoted(text: str) -> str:
 
 
 def _read_csv(stream: TextIO) -> Iterator[Row]:
-    reader = csv.DictReader(stream, restval="")
+    reader = csv.DictReader(stream)
     if reader.fieldnames != FIELDS:
         raise ValueError("other columns")
     for row in reader:
-        yield {name: row[name] for name in FIELDS}
+        if row[FIELDS[-1]] is not None:  # else it is broken off, perhaps inside the file's name
+            yield {name: row[name] for name in FIELDS}
 
 
 def _json_line(row: Row) -> str:

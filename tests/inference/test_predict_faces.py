@@ -232,7 +232,7 @@ def test_resume_does_only_what_is_missing(models: Path, photos: Path, tmp_path: 
     done = set()
     for keep in (*range(0, len(whole[table]), 97), len(whole[table])):
         table.write_text(whole[table][: max(keep, len(",".join(FIELDS)) + 1)])
-        lines.write_text(whole[lines][: 2 * keep])
+        lines.write_text(whole[lines][: 3 * keep])
         rows = min(table.read_text().count("\n") - 1, lines.read_text().count("\n"))
         result = predict(photos, "--models", models, *targets, "--resume")
         assert result.exit_code in (0, 1), result.stderr
