@@ -31,7 +31,9 @@ from inference.bundle import (
 from tuning.metrics import brier, uncertainty_band
 from tuning.runs.run_folder import RunError, RunFolder
 
-_PACKAGES = ("keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow")
+_PACKAGES = (
+    "face-classifier-tuner", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow",
+)  # fmt: skip
 _SAMPLE = 64  # images by which the run's record of Keras's answers is checked
 _TITLES = {"keras": "Keras", "saved_model": "SavedModel", "fp32": "ONNX", "int8": "INT8"}
 _SPLITS = {"val": "validation", "test": "test"}
