@@ -36,7 +36,9 @@ from tuning.metrics import brier, decisions, uncertainty_band
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import RunConfig, WinnerFacts
 
-_PACKAGES = ("keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow")
+_PACKAGES = (
+    "face-classifier-tuner", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow",
+)  # fmt: skip
 _SAMPLE = 64  # images by which the run's record of Keras's answers is checked
 _TITLES = {"keras": "Keras", "saved_model": "SavedModel", "fp32": "ONNX", "int8": "INT8"}
 _SPLITS = {"val": "validation", "test": "test"}
