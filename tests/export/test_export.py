@@ -48,7 +48,7 @@ def test_the_bundle_holds_every_form_with_its_speed(exported: Path) -> None:
     serving = info.speed.timings["int8"].peak_mb
     assert serving and serving < (info.speed.timings["keras"].peak_mb or 0)
     assert info.formats["int8"].bytes < info.formats["fp32"].bytes
-    assert info.quantisation[-1].passed
+    assert info.quantization[-1].passed
 
 
 def test_the_comparison_and_the_plot_lie_beside_the_bundles(exported: Path) -> None:
@@ -77,12 +77,12 @@ def test_the_band_follows_the_target_asked_of_the_export(
 def test_the_card_comes_from_the_files_of_the_run(exported: Path, small_run: RunFolder) -> None:
     card = bundle.find(exported).card
     assert card
-    facts = json.loads(small_run.metrics.read_text())["winners"]["vgg16"]
+    facts = small_run.read_metrics().winners["vgg16"]
     for words in (
         "synthetic, drawn portraits",
         "random start",
         "not a person's gender",
-        f"{100 * facts['test']['accuracy']:.2f} %",
+        f"{100 * facts.test.accuracy:.2f} %",
         "| Eyeglasses: yes | 40 |",
         "| ONNX INT8",
         " (served) |",
@@ -197,7 +197,7 @@ def test_if_no_recipe_passes_fp32_is_served_and_said(
     monkeypatch.setattr(int8_gate, "MAX_CHANGED", -1.0)
     monkeypatch.setattr(quantize, "RECIPES", quantize.RECIPES[:2])
     [item] = export_run(small_run, tmp_path / "models", tmp_path / "cache", Limits())
-    assert [attempt.passed for attempt in item.info.quantisation] == [False, False]
+    assert [attempt.passed for attempt in item.info.quantization] == [False, False]
     found = bundle.find(tmp_path / "models")
     assert found.choose() == "fp32"
     assert "int8" not in found.info.formats
@@ -317,11 +317,12 @@ def test_a_model_that_differs_does_not_stop_the_others(
     conversion: str,
 ) -> None:
     run = RunFolder(Path(shutil.copytree(small_run.path, tmp_path / "run")))
-    winners = json.loads(run.metrics.read_text())["winners"]
+    metrics = run.read_metrics()
     for path in (run.winner("vgg16"), run.predictions("vgg16")):
         shutil.copyfile(path, path.with_name(path.name.replace("vgg16", "vgg19")))
-    second = winners["vgg16"] | {"backbone": "vgg19"}
-    run.metrics.write_text(json.dumps({"winners": winners | {"vgg19": second}}))
+    second = metrics.winners["vgg16"].model_copy(update={"backbone": "vgg19"})
+    winners = {**metrics.winners, "vgg19": second}
+    run.write_metrics(metrics.model_copy(update={"winners": winners}))
     convert = getattr(bundling.convert, conversion)
     kept_of_weights = chain([0.0], repeat(1.0))  # the first model loses its head on the way
 
