@@ -65,23 +65,23 @@ def build(
         DataError: more than 5 % of the images are broken, or only one class is left.
     """
     paths = manifest["path"].tolist()
-    mark = fingerprint(paths, size, framing)
-    place = folder / mark[:16]
-    broken = _complete(place, len(paths), size)
+    digest = fingerprint(paths, size, framing)
+    store = folder / digest[:16]
+    broken = _complete(store, len(paths), size)
     if broken is None:
-        with alone(place):
-            broken = _complete(place, len(paths), size)
+        with alone(store):
+            broken = _complete(store, len(paths), size)
             if broken is None:
-                broken = _write(place, paths, size, framing, workers, progress)
+                broken = _write(store, paths, size, framing, workers, progress)
     _refuse_if_too_many(broken, paths)
     readable = np.setdiff1d(np.arange(len(paths)), list(broken))
     kept = manifest.iloc[readable].reset_index(drop=True)
     require_both_classes(kept["label"], "the readable images")
     return ImageStore(
-        images=np.load(place / "images.npy", mmap_mode="r"),
+        images=np.load(store / "images.npy", mmap_mode="r"),
         manifest=kept,
         broken=tuple((paths[row], reason) for row, reason in broken.items()),
-        fingerprint=mark,
+        fingerprint=digest,
         size=size,
         framing=framing,
     )
@@ -100,12 +100,12 @@ def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
     return digest.hexdigest()
 
 
-def _complete(place: Path, count: int, size: int) -> dict[int, str] | None:
+def _complete(store: Path, count: int, size: int) -> dict[int, str] | None:
     """Broken rows and why, of a store that is whole; None if it is absent or damaged."""
     try:
-        facts = read_json(place / "store.json")
+        facts = read_json(store / "store.json")
         broken = {int(row): str(reason) for row, reason in facts["broken"].items()}
-        images = np.load(place / "images.npy", mmap_mode="r")  # Fails on a file cut short.
+        images = np.load(store / "images.npy", mmap_mode="r")  # Fails on a file cut short.
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
         return None
     whole = images.shape == (count - len(broken), size, size, 3) and images.dtype == np.uint8
@@ -113,16 +113,16 @@ def _complete(place: Path, count: int, size: int) -> dict[int, str] | None:
 
 
 def _write(
-    place: Path,
+    store: Path,
     paths: list[str],
     size: int,
     framing: Framing,
     workers: int | None,
     progress: ProgressCallback | None,
 ) -> dict[int, str]:
-    remove_leftovers(place, _IDLE_SECONDS)
+    remove_leftovers(store, _IDLE_SECONDS)
     broken: dict[int, str] = {}
-    with replacing(place / "images.npy") as unfinished, unfinished.open("wb") as file:
+    with replacing(store / "images.npy") as unfinished, unfinished.open("wb") as file:
         _write_header(file, len(paths), size)
         for row, square in enumerate(_squares(paths, size, framing, workers)):
             if isinstance(square, ImageError):
@@ -133,7 +133,7 @@ def _write(
                 progress(row + 1, len(paths))
         file.seek(0)
         _write_header(file, len(paths) - len(broken), size)
-    write_json(place / "store.json", {"broken": broken})
+    write_json(store / "store.json", {"broken": broken})
     return broken
 
 

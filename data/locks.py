@@ -15,17 +15,17 @@ from filelock import FileLock
 
 
 @contextmanager
-def alone(place: Path) -> Iterator[None]:
-    """Wait until no other process makes `place`, and keep others waiting while the block runs.
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process makes `path`, and keep others waiting while the block runs.
 
-    Look again inside the block whether `place` is there: the other one may have made it. The lock
+    Look again inside the block whether `path` is there: the other one may have made it. The lock
     file `.<name>.lock` beside it stays.
 
     Raises:
         OSError: the folder above cannot be made.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(place.with_name(f".{place.name}.lock"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
     with suppress(OSError):  # no locks on this file system
         lock.acquire()
     try:

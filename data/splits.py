@@ -35,7 +35,9 @@ def split(
         raise DataError(f"val={val:g}, test={test:g}: shares must be above 0 and below 1 together")
     if has_official_split(manifest):
         return manifest
-    people = _people(manifest["identity"], near)
+    people = number_people(manifest["identity"])
+    if near is not None and len(near):
+        people = _joined(people, people[near])
     parts = _deal(people, manifest["label"].to_numpy(), np.array([1 - val - test, val, test]), seed)
     result = manifest.assign(split=pd.Series(np.array(SPLITS)[parts], manifest.index, "string"))
     if len(result.groupby(["split", "label"])) < 6:
@@ -44,6 +46,26 @@ def split(
             "have women and men in each of train, val and test; give more images"
         )
     return result
+
+
+def number_people(identity: pd.Series) -> np.ndarray:
+    """Number the people of a manifest; an image without identity is a person of its own.
+
+    Args:
+        identity: N identities, NA where none is known.
+
+    Returns:
+        int64 [N], 0..P-1: those with an identity in the order in which they appear, then the
+        others.
+
+    Example:
+        >>> number_people(pd.Series(["ann", None, "bob", "ann", None])).tolist()
+        [0, 2, 1, 0, 3]
+    """
+    people, known = pd.factorize(identity)
+    alone = people < 0
+    people[alone] = len(known) + np.arange(alone.sum())
+    return people
 
 
 def class_weights(labels: pd.Series | np.ndarray) -> dict[int, float]:
@@ -79,16 +101,6 @@ def parts_dropped(dataset: Dataset) -> Dataset:
         manifest=dataset.manifest.assign(split=pd.Series(pd.NA, dataset.manifest.index, "string")),
         notes=(*dataset.notes, "the given split is not used: SPLIT=identity makes a new one"),
     )
-
-
-def _people(identity: pd.Series, near: np.ndarray | None) -> np.ndarray:
-    """A number 0..P-1 a row, int64 [N]; rows without identity get one each."""
-    codes, known = pd.factorize(identity)
-    alone = codes < 0
-    codes[alone] = len(known) + np.arange(alone.sum())
-    if near is None or not len(near):
-        return codes
-    return _joined(codes, codes[near])
 
 
 def _joined(people: np.ndarray, pairs: np.ndarray) -> np.ndarray:

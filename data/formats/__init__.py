@@ -57,26 +57,26 @@ def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Datase
         DataError: nothing is there, no format fits, no image is labeled, only one class is, or
             its labels contradict its names.
     """
-    place = Path(path).expanduser().absolute()
+    source = Path(path).expanduser().absolute()
     try:
-        dataset = checked(_load(place, reading_of(labels)))
+        dataset = checked(_load(source, reading_of(labels)))
     except OSError as error:
-        raise DataError(f"{place}: can't be read: {error.strerror or error}") from error
+        raise DataError(f"{source}: can't be read: {error.strerror or error}") from error
     return parts_dropped(dataset) if split == "identity" else parts_checked(dataset)
 
 
-def _load(place: Path, reading: Reading) -> Dataset:
-    if not place.exists():
-        raise DataError(f"{place}: no such file or folder; check DATA")
-    published = next((fmt for fmt in PUBLISHED if fmt.recognizes(place)), None)
+def _load(path: Path, reading: Reading) -> Dataset:
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder; check DATA")
+    published = next((fmt for fmt in PUBLISHED if fmt.recognizes(path)), None)
     if published and reading.chosen:
-        raise DataError(f"{place}: its format says what its labels mean: leave LABELS out")
+        raise DataError(f"{path}: its format says what its labels mean: leave LABELS out")
     if published:
-        return published.load(place)
-    own = next((fmt for fmt in OWN if fmt.recognizes(place, reading)), None)
+        return published.load(path)
+    own = next((fmt for fmt in OWN if fmt.recognizes(path, reading)), None)
     if own:
-        return agreeing(own.load(place, reading), reading)
-    if place.is_dir() and not any(place.iterdir()):
-        raise DataError(f"{place}: the folder is empty; put a data set there or change DATA")
+        return agreeing(own.load(path, reading), reading)
+    if path.is_dir() and not any(path.iterdir()):
+        raise DataError(f"{path}: the folder is empty; put a data set there or change DATA")
     wanted = "; ".join([fmt.WANTED for fmt in PUBLISHED] + [fmt.WANTED for fmt in OWN])
-    raise DataError(f"{place}: no data set recognized. Looked for: {wanted}")
+    raise DataError(f"{path}: no data set recognized. Looked for: {wanted}")

@@ -346,7 +346,7 @@ def test_a_table_that_utkfaces_names_contradict_is_an_error(
     assert list(read(table, "0=man,1=woman")[0].values()) == [1, 0, 1]
     kept, notes = read(table, "0=woman,1=man")
     assert list(kept.values()) == [0, 1, 0]
-    assert "3 of 3 names that tell a label tell another one" in notes
+    assert "3 of 3 names that hold a label hold another one" in notes
     assert "faces.csv: not read" in read(tmp_path)[1]
 
 
