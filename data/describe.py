@@ -31,29 +31,54 @@ _SHOWN_OF_GROUP = 3
 
 @dataclass(frozen=True)
 class Description:
-    """Facts of a data set. Sizes, unreadable files and duplicates are of the `opened` images."""
+    """Facts of a data set. Sizes, unreadable files and duplicates are of the `opened` images.
+
+    Attributes:
+        format: Name of its format.
+        root: Its folder.
+        synthetic: Whether its faces are drawn.
+        notes: Remarks of one line on how it was read.
+        images: Number of images.
+        labels: Number of images by label name.
+        identities: Number of people with an identity.
+        images_without_identity: Number of images without one.
+        split: Number of images by official part and label name; empty without official parts.
+        attributes: Number of attribute columns.
+        opened: Number of images that were opened.
+        sizes: Number of images by size ("178x218"), commonest first.
+        unreadable: Path and reason of each image that cannot be read.
+        duplicates: Groups of paths with the same bytes.
+        duplicates_disagreeing: Number of these groups whose images have different labels.
+        contradictions: Those groups, path and label of each image.
+        duplicates_across_parts: Number of groups whose images lie in several official parts.
+        near_duplicates: Pairs of paths of one picture, resized or saved anew.
+        near_duplicates_disagreeing: Number of these pairs with different labels.
+        near_duplicates_across_parts: Number of these pairs in two official parts.
+        conflicts: Path, label and identity of each image whose label contradicts most of the same
+            person's images.
+    """
 
     format: str
     root: str
     synthetic: bool
     notes: tuple[str, ...]
     images: int
-    labels: dict[str, int]  # by label name
+    labels: dict[str, int]
     identities: int
     images_without_identity: int
-    split: dict[str, dict[str, int]]  # official parts, by part and label name; empty if none
+    split: dict[str, dict[str, int]]
     attributes: int
     opened: int
-    sizes: dict[str, int]  # "178x218": how many, commonest first
-    unreadable: tuple[tuple[str, str], ...]  # path and reason
-    duplicates: tuple[tuple[str, ...], ...]  # groups of paths with the same bytes
-    duplicates_disagreeing: int  # groups whose images have different labels
-    contradictions: tuple[tuple[tuple[str, str], ...], ...]  # these groups: path and label
-    duplicates_across_parts: int  # groups whose images lie in several official parts
-    near_duplicates: tuple[tuple[str, str], ...]  # paths of one picture, resized or saved anew
-    near_duplicates_disagreeing: int  # pairs with different labels
-    near_duplicates_across_parts: int  # pairs in two official parts
-    conflicts: tuple[tuple[str, str, str], ...]  # path, label, identity
+    sizes: dict[str, int]
+    unreadable: tuple[tuple[str, str], ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    duplicates_disagreeing: int
+    contradictions: tuple[tuple[tuple[str, str], ...], ...]
+    duplicates_across_parts: int
+    near_duplicates: tuple[tuple[str, str], ...]
+    near_duplicates_disagreeing: int
+    near_duplicates_across_parts: int
+    conflicts: tuple[tuple[str, str, str], ...]
 
     def as_dict(self) -> dict[str, Any]:
         """The facts as JSON takes them."""
@@ -91,6 +116,14 @@ def describe(
 
     Raises:
         DataError: ImageHash is missing, as where only the serving part is installed.
+
+    Example:
+        >>> import tempfile
+        >>> from data import load
+        >>> from data.synthetic import generate
+        >>> facts = describe(load(generate(Path(tempfile.mkdtemp(), "portraits"), 6)))
+        >>> facts.images, facts.identities, facts.sizes
+        (6, 2, {'178x218': 6})
     """
     manifest = dataset.manifest
     some = _choose(manifest, limit, seed)

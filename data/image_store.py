@@ -34,9 +34,13 @@ _IDLE_SECONDS = 600  # A file that is being written grows all the time.
 class ImageStore:
     """The readable images of a manifest.
 
-    `images` is a read-only memory map, uint8 [N, size, size, 3], RGB in 0..255; row i shows
-    row i of `manifest`. `broken` has path and reason of each image that was left out.
-    `fingerprint` (64 hex digits) changes with the files, their order, size or framing.
+    Attributes:
+        images: Read-only memory map, uint8 [N, size, size, 3], RGB in 0..255.
+        manifest: N rows, in the order of `images`.
+        broken: Path and reason of each image that was left out.
+        fingerprint: 64 hex digits that change with the files, their order, size or framing.
+        size: Side of the images in pixels.
+        framing: The part of each image that was kept.
     """
 
     images: np.ndarray
@@ -56,13 +60,34 @@ def build(
     workers: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> ImageStore:
-    """Decode a manifest's images into a store under `folder`, or open the one that is there.
+    """Decode a manifest's images into a store, or open the one that is there.
 
     A store is found again by names, sizes and times of the image files; one that is damaged or
-    incomplete is made anew. `workers` threads decode (None: one a processor).
+    incomplete is made anew.
+
+    Args:
+        manifest: The images' rows.
+        size: Side of the stored images in pixels.
+        framing: The part of each image to keep, see `data.images.framed`.
+        folder: Folder of all stores.
+        workers: Number of threads that decode; None for one a processor.
+        progress: Callback for each image that is decoded.
+
+    Returns:
+        The store.
 
     Raises:
-        DataError: more than 5 % of the images are broken, or only one class is left.
+        DataError: More than 5 % of the images are broken, or only one class is left.
+
+    Example:
+        >>> import tempfile
+        >>> from data import load
+        >>> from data.synthetic import generate
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> manifest = load(generate(folder / "portraits", 6)).manifest
+        >>> store = build(manifest, size=32, framing="face", folder=folder / "cache")
+        >>> store.images.shape, store.images.dtype
+        ((6, 32, 32, 3), dtype('uint8'))
     """
     paths = manifest["path"].tolist()
     digest = fingerprint(paths, size, framing)
@@ -88,7 +113,11 @@ def build(
 
 
 def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
-    """SHA-256 (hex) of what makes the pixels: files by name, length and time; size; framing."""
+    """Hash what makes the pixels: files by name, length and time; size; framing.
+
+    Returns:
+        SHA-256, 64 hex digits.
+    """
     digest = hashlib.sha256(f"{_VERSION} {size} {framing}\n".encode())
     for path in paths:
         try:

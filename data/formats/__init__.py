@@ -1,8 +1,8 @@
 """The formats in which face data sets come, one module each, and `load` for all of them.
 
 A format module has `WANTED` (what it looks for, in words), `recognizes(path)`, which looks at
-names only, and `load(path)`, which raises a `DataError` for what it can't use. Those of `OWN`, in
-which the labels are the user's words, are told how to read them.
+names only, and `load(path)`, which raises a `DataError` for what it cannot use. Those of `OWN`, in
+which the labels are the user's words, are given a reading of them.
 """
 
 from collections.abc import Sequence
@@ -46,16 +46,27 @@ OWN: Sequence[WordedFormat] = (folders, table)
 
 
 def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Dataset:
-    """Recognize the data set at `path` (a folder or a table) and read its manifest.
+    """Recognize the data set at a path and read its manifest.
 
     Args:
-        path: of the data set.
-        labels: what its words for the labels mean, as in ``0=man,1=woman``; see `data.labels`.
-        split: `given` keeps the data set's own parts where they are whole, `identity` drops them.
+        path: A folder or a table.
+        labels: Meaning of its words for the labels, as in ``0=man,1=woman``; see `data.labels`.
+        split: "given" to keep the data set's own parts where they are whole, "identity" to drop
+            them.
+
+    Returns:
+        The data set. Its images are not opened.
 
     Raises:
-        DataError: nothing is there, no format fits, no image is labeled, only one class is, or
+        DataError: Nothing is there, no format fits, no image is labeled, only one class is, or
             its labels contradict its names.
+
+    Example:
+        >>> import tempfile
+        >>> from data.synthetic import generate
+        >>> dataset = load(generate(Path(tempfile.mkdtemp(), "portraits"), 6))
+        >>> dataset.name, len(dataset.manifest), dataset.manifest["identity"].nunique()
+        ('synthetic portraits', 6, 2)
     """
     source = Path(path).expanduser().absolute()
     try:
