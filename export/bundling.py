@@ -19,16 +19,16 @@ from export.forms import Predict
 from export.progress import Advance, Steps
 from inference import bundle
 from inference.bundle import (
-    Attempt,
     Band,
     BundleInfo,
-    Checks,
+    CheckImages,
     DataFacts,
-    Format,
     FormatName,
     Input,
     Metrics,
+    ModelFile,
     Precision,
+    QuantizationTrial,
     Speed,
     WeightFacts,
 )
@@ -36,7 +36,9 @@ from tuning.metrics import brier, decisions, uncertainty_band
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import RunConfig, WinnerFacts
 
-_PACKAGES = ("keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow")
+_PACKAGES = (
+    "face-classifier-tuner", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow",
+)  # fmt: skip
 _SAMPLE = 64  # images by which the run's record of Keras's answers is checked
 _TITLES = {"keras": "Keras", "saved_model": "SavedModel", "fp32": "ONNX", "int8": "INT8"}
 _SPLITS = {"val": "validation", "test": "test"}
@@ -139,7 +141,7 @@ class _Export:
         groups = self._audit(served)
         info = info.model_copy(
             update={
-                "quantisation": attempts,
+                "quantization": attempts,
                 "speed": timed,
                 "audit": audit.largest_gaps(groups),
                 "checks": self._checks(),
@@ -198,9 +200,9 @@ class _Export:
         with self.steps.step(f"{rows} {_SPLITS[split]} images through {_TITLES[form]}", rows) as up:
             return self.source.answers(self.forms[form], split, up)
 
-    def _quantise(self) -> tuple[Attempt, ...]:
+    def _quantise(self) -> tuple[QuantizationTrial, ...]:
         """Try recipe after recipe until one passes; INT8 is among the forms only then."""
-        attempts: list[Attempt] = []
+        attempts: list[QuantizationTrial] = []
         with self.steps.step("preparing for INT8"):
             quantizer = quantize.Quantizer(
                 self.paths["fp32"],
@@ -218,7 +220,7 @@ class _Export:
             self.steps.say("no INT8 recipe passed, fp32 is served", "yellow")
         return tuple(attempts)
 
-    def _try(self, recipe: quantize.Recipe, quantizer: quantize.Quantizer) -> Attempt:
+    def _try(self, recipe: quantize.Recipe, quantizer: quantize.Quantizer) -> QuantizationTrial:
         """Judge a recipe by the validation images; a model that passes is one of the forms."""
         with self.steps.step(f"INT8 by {recipe}"):
             quantizer.quantize(recipe, self.paths["int8"])
@@ -239,7 +241,7 @@ class _Export:
         with self.steps.step("measuring speed"):
             return speed.measure(self.forms, paths, images)
 
-    def _checks(self) -> Checks:
+    def _checks(self) -> CheckImages:
         """Write the check images, and what the exported forms give for them."""
         path = self.scratch / check_images.FILE
         with self.steps.step("drawing check images"):
@@ -253,7 +255,7 @@ class _Export:
             for form in get_args(Precision)
             if form in self.forms
         }
-        return Checks(file=path.name, sha256=bundle.digest(path), expected=expected)
+        return CheckImages(file=path.name, sha256=bundle.digest(path), expected=expected)
 
     def _audit(self, served: Precision) -> pd.DataFrame:
         store, rows = self.source.store, self.source.rows("test")
@@ -261,10 +263,10 @@ class _Export:
         with self.steps.step("auditing"):
             return audit.audit(store.manifest, store.images, rows, answers)
 
-    def _formats(self, timed: Speed) -> dict[FormatName, Format]:
+    def _formats(self, timed: Speed) -> dict[FormatName, ModelFile]:
         labels = self.source.labels("test")
         return {
-            form: Format.of(
+            form: ModelFile.of(
                 self.paths[form],
                 accuracy=float((decisions(self.test[form]) == labels).mean()),
                 latency_ms=timed.timings[form].latency_ms,
@@ -286,7 +288,7 @@ class _Export:
         )
 
 
-def _outcome(attempt: Attempt) -> str:
+def _outcome(attempt: QuantizationTrial) -> str:
     return (
         f"INT8 by {attempt.settings} {'passed' if attempt.passed else 'failed'}: "
         f"{100 * attempt.accuracy_lost:+.2f} points of accuracy lost, "

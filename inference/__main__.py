@@ -238,16 +238,14 @@ def bench(
             f"{json_out} is no report of `bench` and is not overwritten: choose another name"
         )
     with _user_errors():
-        from dataclasses import asdict
-
         from rich.console import Console
 
-        from inference.bench.models import Report
+        from inference.bench.models import ModelReport
         from inference.bench.models import bench as measure
         from inference.bench.photos import PhotoReport, bench_photos
         from inference.classifier import Classifier
 
-        report: Report | PhotoReport
+        report: ModelReport | PhotoReport
         if photos:
             classifier = Classifier.load(models, backbone, threads=threads)
             report = bench_photos(classifier, photos, rounds)
@@ -255,7 +253,7 @@ def bench(
             report = measure(models, backbone, threads, rounds, batch)
         Console().print(report.table())
         if json_out:
-            write_text(json_out, json.dumps(asdict(report), indent=2) + "\n")
+            write_text(json_out, json.dumps(report.to_dict(), indent=2) + "\n")
 
 
 def _is_report(path: Path) -> bool:
@@ -279,10 +277,9 @@ def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output 
 @contextmanager
 def _user_errors() -> Iterator[None]:
     """Whatever keeps a command from its work is status 2, as the contract of `predict` says."""
-    from inference.bundle import BundleError
-    from inference.predict.run_record import OutputError
+    from inference.errors import ServingError
 
-    with failing_on(BundleError, OutputError, OSError, error=UsageError):
+    with failing_on(ServingError, OSError, error=UsageError):
         yield
 
 

@@ -50,7 +50,10 @@ LABEL_NOTICE = (
 )
 _BROKEN_SHOWN = 3
 _SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations and weights
-_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy", "pandas", "pillow")
+_PACKAGES = (
+    "face-classifier-tuner", "tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy",
+    "pandas", "pillow",
+)  # fmt: skip
 
 
 def tune(
