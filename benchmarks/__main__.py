@@ -11,6 +11,7 @@ import typer
 
 from tuning import quiet
 from tuning.precision import Precision, resolve
+from tuning.runs.settings import Algorithm
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
@@ -28,7 +29,9 @@ class Choices:
     seed: int
     artifacts: Path
 
-    def settings(self, samples: int, backbones: str, size: int, preset: str, algorithm: str) -> Any:
+    def settings(
+        self, samples: int, backbones: str, size: int, preset: str, algorithm: Algorithm
+    ) -> Any:
         """Settings as of a run, checked.
 
         Raises:
@@ -44,13 +47,9 @@ class Choices:
         return Settings(
             data=self._folder(self.data, "DATA", "synthetic"),
             samples=self.samples or samples,
-            balance="natural",
-            framing=None,
-            drop_conflicts=False,
             backbones=names,
             preset=preset,
             size=size,
-            budget=None,
             weights=self._folder(self.weights, "WEIGHTS", "imagenet", "none"),
             algorithm=algorithm,
             seed=self.seed,

@@ -1,26 +1,21 @@
 """Command line: ``python -m data describe PATH``, ``fetch``, ``synthesize``."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from data.cli import print_any_name
-from data.progress import milestones
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from data.progress import progress
 
 app = typer.Typer(
     help="Face image data sets: look at one, fetch CelebA, or draw a synthetic one.",
     no_args_is_help=True,
     add_completion=False,
 )
-_errors = Console(stderr=True)
 
 _KNOWN = "CelebA, synthetic portraits, FairFace, UTKFace, a folder per class, a CSV or parquet file"
 
@@ -61,16 +56,18 @@ def describe(
     Prints the format, counts and balance, image sizes, identities, official splits, unreadable
     files, copies of images, and labels that contradict those of the same person's other images.
     """
+    from rich.console import Console
+
     from data.copies.hashes import cache_file
     from data.describe import describe as measure
     from data.describe import show
     from data.formats import load
 
-    with _plain_errors(), _progress("Opening images", "Looking for copies") as (opening, comparing):
+    with _plain_errors(), progress("opening images") as update:
         dataset = load(path, labels, split)
         hashes = cache_file(artifacts / "cache" / "hashes", dataset.root)
         cache = hashes if artifacts.is_dir() else None
-        facts = measure(dataset, limit, progress=opening, comparing=comparing, cache=cache)
+        facts = measure(dataset, limit, progress=update, cache=cache)
     if as_json:
         print(json.dumps(facts.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -106,8 +103,8 @@ def synthesize(
     """Draw synthetic portraits in CelebA's layout. They measure the plumbing, not people."""
     from data.synthetic.writing import generate
 
-    with _plain_errors(), _progress("Drawing portraits") as (progress,):
-        generate(to, count, seed, progress)
+    with _plain_errors(), progress("drawing portraits") as update:
+        generate(to, count, seed, update)
     typer.echo(f"{count:,} portraits in {to}", err=True)
 
 
@@ -121,26 +118,6 @@ def _plain_errors() -> Iterator[None]:
     except DataError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-
-
-@contextmanager
-def _progress(*titles: str) -> Iterator[list[Callable[[int, int], None]]]:
-    """Bars on stderr, or lines where it is no terminal.
-
-    Each is a function of the number done and the number of all.
-    """
-    from rich.progress import Progress
-
-    if not _errors.is_terminal:
-        yield [milestones(title, lambda line: typer.echo(line, err=True)) for title in titles]
-        return
-    with Progress(console=_errors, transient=True) as bars:
-        yield [_updater(bars, title) for title in titles]
-
-
-def _updater(bars: "Progress", title: str) -> Callable[[int, int], None]:
-    task = bars.add_task(title, total=None, visible=False)
-    return lambda done, total: bars.update(task, completed=done, total=total, visible=done < total)
 
 
 if __name__ == "__main__":

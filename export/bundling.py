@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import keras
 import numpy as np
@@ -19,17 +19,22 @@ from export.forms import Predict
 from export.progress import Advance, Steps
 from inference import bundle
 from inference.bundle import (
-    Attempt,
     Band,
     BundleInfo,
-    Checks,
-    Format,
+    CheckImages,
+    DataFacts,
     FormatName,
+    Input,
+    Metrics,
+    ModelFile,
     Precision,
+    QuantizationTrial,
     Speed,
+    WeightFacts,
 )
-from tuning.metrics import brier, uncertainty_band
+from tuning.metrics import brier, decisions, uncertainty_band
 from tuning.runs.run_folder import RunError, RunFolder
+from tuning.runs.schema import RunConfig, WinnerFacts
 
 _PACKAGES = (
     "face-classifier-tuner", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow",
@@ -56,7 +61,7 @@ class Source:
     """
 
     run: RunFolder
-    config: dict[str, Any]
+    config: RunConfig
     store: ImageStore
     target_accuracy: float | None
 
@@ -74,7 +79,7 @@ class Source:
 
     def calibration_rows(self) -> np.ndarray:
         """Training images to quantise by, int [n]; the same ones each time."""
-        random = np.random.default_rng(self.config["settings"]["seed"])
+        random = np.random.default_rng(self.config.settings.seed)
         return np.sort(random.permutation(self.rows("train"))[: quantize.CALIBRATION_IMAGES])
 
 
@@ -86,7 +91,7 @@ class Exported:
     info: BundleInfo
 
 
-def export(source: Source, facts: dict[str, Any], folder: Path, steps: Steps) -> Exported:
+def export(source: Source, facts: WinnerFacts, folder: Path, steps: Steps) -> Exported:
     """Write the bundle of a winner.
 
     Args:
@@ -113,12 +118,12 @@ class _Export:
         steps: shows what is being done.
     """
 
-    def __init__(self, source: Source, facts: dict[str, Any], scratch: Path, steps: Steps) -> None:
+    def __init__(self, source: Source, facts: WinnerFacts, scratch: Path, steps: Steps) -> None:
         self.source = source
         self.facts = facts
         self.scratch = scratch
         self.steps = steps
-        self.recorded = _predictions(source.run, facts["backbone"])
+        self.recorded = _predictions(source.run, facts.backbone)
         self.info = _info(source, facts, self.recorded)
         self.paths = {form: scratch / file for form, file in _FILES.items()}
         self.forms: dict[str, Predict] = {}
@@ -136,7 +141,7 @@ class _Export:
         groups = self._audit(served)
         info = info.model_copy(
             update={
-                "quantisation": attempts,
+                "quantization": attempts,
                 "speed": timed,
                 "audit": audit.largest_gaps(groups),
                 "checks": self._checks(),
@@ -195,9 +200,9 @@ class _Export:
         with self.steps.step(f"{rows} {_SPLITS[split]} images through {_TITLES[form]}", rows) as up:
             return self.source.answers(self.forms[form], split, up)
 
-    def _quantise(self) -> tuple[Attempt, ...]:
+    def _quantise(self) -> tuple[QuantizationTrial, ...]:
         """Try recipe after recipe until one passes; INT8 is among the forms only then."""
-        attempts: list[Attempt] = []
+        attempts: list[QuantizationTrial] = []
         with self.steps.step("preparing for INT8"):
             quantizer = quantize.Quantizer(
                 self.paths["fp32"],
@@ -215,7 +220,7 @@ class _Export:
             self.steps.say("no INT8 recipe passed, fp32 is served", "yellow")
         return tuple(attempts)
 
-    def _try(self, recipe: quantize.Recipe, quantizer: quantize.Quantizer) -> Attempt:
+    def _try(self, recipe: quantize.Recipe, quantizer: quantize.Quantizer) -> QuantizationTrial:
         """Judge a recipe by the validation images; a model that passes is one of the forms."""
         with self.steps.step(f"INT8 by {recipe}"):
             quantizer.quantize(recipe, self.paths["int8"])
@@ -236,7 +241,7 @@ class _Export:
         with self.steps.step("measuring speed"):
             return speed.measure(self.forms, paths, images)
 
-    def _checks(self) -> Checks:
+    def _checks(self) -> CheckImages:
         """Write the check images, and what the exported forms give for them."""
         path = self.scratch / check_images.FILE
         with self.steps.step("drawing check images"):
@@ -250,7 +255,7 @@ class _Export:
             for form in get_args(Precision)
             if form in self.forms
         }
-        return Checks(file=path.name, sha256=bundle.digest(path), expected=expected)
+        return CheckImages(file=path.name, sha256=bundle.digest(path), expected=expected)
 
     def _audit(self, served: Precision) -> pd.DataFrame:
         store, rows = self.source.store, self.source.rows("test")
@@ -258,12 +263,12 @@ class _Export:
         with self.steps.step("auditing"):
             return audit.audit(store.manifest, store.images, rows, answers)
 
-    def _formats(self, timed: Speed) -> dict[FormatName, Format]:
+    def _formats(self, timed: Speed) -> dict[FormatName, ModelFile]:
         labels = self.source.labels("test")
         return {
-            form: Format.of(
+            form: ModelFile.of(
                 self.paths[form],
-                accuracy=float(((self.test[form] >= 0.5) == labels).mean()),
+                accuracy=float((decisions(self.test[form]) == labels).mean()),
                 latency_ms=timed.timings[form].latency_ms,
                 throughput=timed.timings[form].throughput,
             )
@@ -277,13 +282,13 @@ class _Export:
             backbone=info.backbone,
             precision=served,
             val_brier=brier(labels, answers),
-            val_accuracy=float(((answers >= 0.5) == labels).mean()),
+            val_accuracy=float((decisions(answers) == labels).mean()),
             latency_ms=info.formats[served].latency_ms or 0.0,
             size_mb=info.formats[served].bytes / 1e6,
         )
 
 
-def _outcome(attempt: Attempt) -> str:
+def _outcome(attempt: QuantizationTrial) -> str:
     return (
         f"INT8 by {attempt.settings} {'passed' if attempt.passed else 'failed'}: "
         f"{100 * attempt.accuracy_lost:+.2f} points of accuracy lost, "
@@ -291,42 +296,38 @@ def _outcome(attempt: Attempt) -> str:
     )
 
 
-def _info(
-    source: Source, facts: dict[str, Any], predictions: dict[str, pd.DataFrame]
-) -> BundleInfo:
-    config, test = source.config, facts["test"]
-    band = _band(predictions["val"], source.target_accuracy or facts["band"]["target_accuracy"])
-    return BundleInfo.model_validate(
-        {
-            "backbone": facts["backbone"],
-            "input": {"size": facts["size"], "framing": config["images"]["framing"]},
-            "temperature": facts["temperature"],
-            "band": band,
-            "synthetic": config["data"]["synthetic"],
-            "hyperparameters": facts["hyperparameters"],
-            "data": {
-                "name": config["data"]["name"],
-                "fingerprint": config["data"]["fingerprint"],
-                "counts": {
-                    split: part["count"] for split, part in config["images"]["splits"].items()
-                },
-            },
-            "weights": facts["weights"],
-            "versions": {**config["versions"], **{name: version(name) for name in _PACKAGES}},
-            "created": facts["created"],
-            "run": source.run.name,
-            "metrics": {
-                "test_accuracy": test["accuracy"],
-                "test_accuracy_interval": test["accuracy_interval"],
-                "balanced_accuracy": test["balanced_accuracy"],
-                "auc": test["auc"],
-                "calibration_error": test["calibration_error"],
-                "uncalibrated_error": test["uncalibrated"]["calibration_error"],
-                "val_accuracy": facts["val"]["accuracy"],
-                "val_brier": facts["val"]["brier"],
+def _info(source: Source, facts: WinnerFacts, predictions: dict[str, pd.DataFrame]) -> BundleInfo:
+    config, test = source.config, facts.test
+    band = _band(predictions["val"], source.target_accuracy or facts.band.target_accuracy)
+    return BundleInfo(
+        backbone=facts.backbone,
+        input=Input(size=facts.size, framing=config.images.framing),
+        temperature=facts.temperature,
+        band=band,
+        synthetic=config.data.synthetic,
+        hyperparameters=facts.hyperparameters.model_dump(),
+        data=DataFacts(
+            name=config.data.name,
+            fingerprint=config.data.fingerprint,
+            counts={split: part.count for split, part in config.images.splits.items()},
+        ),
+        weights=WeightFacts(**facts.weights.model_dump()),
+        versions={**config.versions, **{name: version(name) for name in _PACKAGES}},
+        created=facts.created,
+        run=source.run.name,
+        metrics=Metrics.model_validate(
+            {
+                "test_accuracy": test.accuracy,
+                "test_accuracy_interval": test.accuracy_interval,
+                "balanced_accuracy": test.balanced_accuracy,
+                "auc": test.auc,
+                "calibration_error": test.calibration_error,
+                "uncalibrated_error": test.uncalibrated.calibration_error,
+                "val_accuracy": facts.val.accuracy,
+                "val_brier": facts.val.brier,
                 **_decided(predictions["test"], band),
-            },
-        }
+            }
+        ),
     )
 
 
@@ -342,14 +343,14 @@ def _predictions(run: RunFolder, backbone: str) -> dict[str, pd.DataFrame]:
 
 def _band(val: pd.DataFrame, target: float) -> Band:
     band = uncertainty_band(val["label"].to_numpy(), val["p_man"].to_numpy(), target)
-    return Band.model_validate(asdict(band))
+    return Band(**band.model_dump())
 
 
 def _decided(test: pd.DataFrame, band: Band) -> dict[str, float | None]:
     """What the band does on test images."""
     decided = test[(test["p_man"] <= band.low) | (test["p_man"] >= band.high)]
-    right = (decided["p_man"] >= 0.5) == (decided["label"] == 1)
+    correct = decisions(decided["p_man"].to_numpy()) == (decided["label"] == 1)
     return {
         "test_share_uncertain": 1 - len(decided) / len(test),
-        "test_decided_accuracy": float(right.mean()) if len(decided) else None,
+        "test_decided_accuracy": float(correct.mean()) if len(decided) else None,
     }

@@ -39,8 +39,8 @@ def _row(item: Exported, champion: Candidate | None, on_front: bool) -> dict[str
     info, candidate = item.info, item.candidate
     assert info.band and info.speed
     figures = info.metrics.model_dump()
-    last = info.quantisation[-1]
-    failed = [tried.settings for tried in info.quantisation if not tried.passed]
+    last = info.quantization[-1]
+    failed = [tried.settings for tried in info.quantization if not tried.passed]
     row = {
         "backbone": info.backbone,
         "champion": candidate == champion,
@@ -72,7 +72,8 @@ def _table(rows: list[dict[Hashable, Any]], first: Exported) -> Table:
         *(str(row["backbone"]) for row in rows),
         caption=f"Accuracies and ECE (expected calibration error) on test images, changed "
         f"decisions on validation images. {speed.processor}, {speed.threads} threads; ms of one "
-        f"image, images a second in batches of {speed.batch}, medians of {speed.rounds} rounds.",
+        f"image, images a second in batches of {speed.batch_size}, medians of {speed.rounds} "
+        "rounds.",
     )
 
     def add(name: str, key: str, form: str) -> None:

@@ -230,16 +230,14 @@ def bench(
     if json_out and json_out.exists() and not _is_report(json_out):
         _fail(f"{json_out} is no report of `bench` and is not overwritten: choose another name")
     with _user_errors():
-        from dataclasses import asdict
-
         from rich.console import Console
 
-        from inference.bench.models import Report
+        from inference.bench.models import ModelReport
         from inference.bench.models import bench as measure
         from inference.bench.photos import PhotoReport, bench_photos
         from inference.classifier import Classifier
 
-        report: Report | PhotoReport
+        report: ModelReport | PhotoReport
         if photos:
             classifier = Classifier.load(models, backbone, threads=threads)
             report = bench_photos(classifier, photos, rounds)
@@ -247,7 +245,7 @@ def bench(
             report = measure(models, backbone, threads, rounds, batch)
         Console().print(report.table())
         if json_out:
-            write_text(json_out, json.dumps(asdict(report), indent=2) + "\n")
+            write_text(json_out, json.dumps(report.to_dict(), indent=2) + "\n")
 
 
 def _is_report(path: Path) -> bool:
@@ -271,8 +269,7 @@ def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output 
 @contextmanager
 def _user_errors() -> Iterator[None]:
     """Turn what a user can put right into one line on stderr and exit status 2."""
-    from inference.bundle import BundleError
-    from inference.predict.run_record import OutputError
+    from inference.errors import ServingError
 
     try:
         yield
@@ -284,7 +281,7 @@ def _user_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         _say("interrupted")
         raise typer.Exit(_INTERRUPTED) from None
-    except (BundleError, OutputError) as error:
+    except ServingError as error:
         _fail(str(error))
 
 

@@ -8,9 +8,10 @@ from typing import Any, cast
 
 from data import Framing, ImageError
 from inference.bundle import Bundle, BundleError, Precision, read, read_index
-from inference.classifier import Classifier, Face
+from inference.classifier import Classifier
 from inference.demo.log import note
-from inference.detection.finder import Found
+from inference.detection.finder import PreparedPicture
+from inference.faces import Face
 from inference.predict.outputs import Row
 from inference.predict.run import Outcome, outcomes
 
@@ -37,6 +38,15 @@ class Answer:
     precision: str | None
     milliseconds: dict[str, float]
     faces: list[Face]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain values for the API."""
+        return {
+            "backbone": self.backbone,
+            "precision": self.precision,
+            "milliseconds": self.milliseconds,
+            "faces": [face.to_dict() for face in self.faces],
+        }
 
 
 @dataclass(frozen=True)
@@ -136,9 +146,9 @@ def classify(picture: Path, classifier: Classifier) -> Answer:
     return _answered(classifier, classifier.prepare(picture))
 
 
-def _answered(classifier: Classifier, found: Found) -> Answer:
+def _answered(classifier: Classifier, found: PreparedPicture) -> Answer:
     start = time.perf_counter()
-    [faces] = classifier.label([found.regions])
+    [faces] = classifier.label([found.faces])
     milliseconds = {
         "decode": found.decode_ms,
         "detect": found.detect_ms,
@@ -154,7 +164,7 @@ def compare(picture: Path, models: Models) -> list[Answer]:
     A model that turns out to be damaged is reported and passed over.
     Raises data.ImageError if the picture cannot be read, BundleError if no model can be used.
     """
-    found: dict[tuple[int, Framing], Found] = {}
+    found: dict[tuple[int, Framing], PreparedPicture] = {}
     answers = []
     for classifier in models.usable():
         wanted = classifier.info.input

@@ -11,9 +11,9 @@ import pandas as pd
 from data import decode_reduced
 from inference.annotation import annotate
 from inference.bundle import Band, Bundle
-from inference.classifier import Face
 from inference.demo.answers import Answer, Models, facts
 from inference.detection.alignment import LEAST_QUALITY
+from inference.faces import Face
 from inference.predict.outputs import Row, csv_text
 
 _SHOWN = 100  # rows of a batch; all are in the CSV
@@ -97,7 +97,7 @@ def marked(picture: Path, faces: Sequence[Face]) -> str:
 
 def _face(face: Face, band: Band | None) -> str:
     low, high = (band.low, band.high) if band else (0.0, 0.0)
-    number = f"<b>{face.face + 1}</b>"
+    number = f"<b>{face.number}</b>"
     if face.quality is not None and face.quality < LEAST_QUALITY:  # a percentage would mislead
         return f"""<li><div class="verdict">{number} Uncertain: turned away, hidden or no face</div>
 </li>"""
@@ -138,7 +138,7 @@ def _batch_row(row: Row) -> str:
 def comparison(picture: Path, answers: Sequence[Answer], models: Models) -> str:
     """Return every model's answer for each face of a picture, and which models gave none."""
     faces = answers[0].faces
-    heads = "".join(f"<th>Face {face.face + 1}</th>" for face in faces)
+    heads = "".join(f"<th>Face {face.number}</th>" for face in faces)
     rows = "".join(
         f"<tr><td>{escape(one.backbone)}<br><small>{one.precision}</small></td>"
         f"{''.join(map(_cell, one.faces))}<td>{one.milliseconds['classify']:.1f}</td></tr>"

@@ -1,7 +1,6 @@
 """The page: its tabs, its events and the API that they share."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,7 @@ def _photo_tab(models: Models, examples: list[str]) -> None:
         pixels, detection_score, p_man (calibrated probability of the label "man") and label
         (woman, man or uncertain).
         """
-        return asdict(answers.classify(_sent(picture), models.load(backbone, precision)))
+        return answers.classify(_sent(picture), models.load(backbone, precision)).to_dict()
 
     with gr.Row(equal_height=False):
         with gr.Column():
@@ -131,7 +130,7 @@ def _compare_tab(models: Models, examples: list[str]) -> None:
 
     def compare(picture: Upload | None) -> list[dict[str, Any]]:
         """Ask all exported models about one picture: a list of answers as of /classify."""
-        return [asdict(answer) for answer in answers.compare(_sent(picture), models)]
+        return [answer.to_dict() for answer in answers.compare(_sent(picture), models)]
 
     with gr.Row(equal_height=False):
         with gr.Column():

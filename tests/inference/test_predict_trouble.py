@@ -259,9 +259,11 @@ def test_what_is_passed_over_is_said(
 def test_a_log_hears_how_far_a_long_run_is(
     aligned: Aligned, draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.predict.progress._SECONDS", 0.0)
-    lines = aligned(draw("a.png", "red"), draw("b.png", "red")).stderr.splitlines()
-    assert lines[:2] == ["classifying: 1 of 2, 0 s left", "classifying: 2 of 2, 0 s left"]
+    monkeypatch.setattr("data.progress._FIRST", 0.0)
+    monkeypatch.setattr("data.progress._NEXT", 0.0)
+    files = [draw(name, "red") for name in ("a.png", "b.png", "c.png")]
+    lines = aligned(*files).stderr.splitlines()
+    assert lines[:2] == ["classifying: 1 of 3", "classifying: 2 of 3, 0 s left"]
 
 
 def test_threads_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +276,7 @@ def test_threads_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(0.005)
         with lock:
             running[0] -= 1
-        return SimpleNamespace(regions=[])
+        return SimpleNamespace(faces=[])
 
     classifier: Any = SimpleNamespace(prepare=prepare, label=lambda found: [[] for _ in found])
     files = [Path(f"{index}.jpg") for index in range(60)]
@@ -300,7 +302,7 @@ def test_large_pictures_share_the_memory(
         time.sleep(0.01)
         with lock:
             running[0] -= 1
-        return SimpleNamespace(regions=[])
+        return SimpleNamespace(faces=[])
 
     classifier: Any = SimpleNamespace(prepare=prepare, label=lambda found: [[] for _ in found])
     assert len(list(module.outcomes(classifier, files, 16))) == 24

@@ -11,11 +11,12 @@ import jinja2
 import pandas as pd
 
 from data import LABELS, label_conflicts, read_manifest
-from data.atomic import read_json, write_text
+from data.atomic import write_text
 from tuning.backbones.registry import BACKBONES
+from tuning.metrics import decisions
 from tuning.report import plots
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.trial_records import Records
+from tuning.runs.schema import RunConfig, RunMetrics, WinnerFacts
 from tuning.training.trial import HEAD_EPOCHS_FACTOR
 
 _MISTAKES = 24
@@ -43,7 +44,7 @@ class Mistake:
 
 
 def write(
-    run: RunFolder, config: dict[str, Any], metrics: dict[str, Any], leaderboard: pd.DataFrame
+    run: RunFolder, config: RunConfig, metrics: RunMetrics, leaderboard: pd.DataFrame
 ) -> None:
     """Write a run's report and its table of results.
 
@@ -53,7 +54,7 @@ def write(
         metrics: content of `metrics.json`; winners' costs are left out where it lacks them.
         leaderboard: one row a trial.
     """
-    winners = metrics["winners"]
+    winners = metrics.winners
     tests = {name: _test_predictions(run, name) for name in winners}
     titles = {name: BACKBONES[name].title for name in winners}
     facts = {"config": config, "metrics": metrics, "winners": winners, "titles": titles}
@@ -83,7 +84,7 @@ def mistakes(manifest: pd.DataFrame, predictions: pd.DataFrame) -> list[Mistake]
         manifest: of the run.
         predictions: `row` of the manifest, `label` and `p_man`.
     """
-    answer = (predictions["p_man"] >= 0.5).astype(int)
+    answer = decisions(predictions["p_man"].to_numpy()).astype(int)
     wrong = predictions.assign(answer=answer)[answer != predictions["label"]]
     wrong = wrong.sort_values("p_man", key=lambda p: -(p - 0.5).abs(), kind="stable")
     disputed = manifest.index.isin(label_conflicts(manifest).index)
@@ -114,16 +115,16 @@ def _test_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:
     return table[table["split"] == "test"]
 
 
-def _curves(run: RunFolder, facts: dict[str, Any]) -> plots.Curves:
+def _curves(run: RunFolder, facts: WinnerFacts) -> plots.Curves:
     """Without a refit on record the winner is the best trial."""
-    folder = run.study(facts["backbone"])
-    refit = read_json(folder / "refit.json")
+    study = run.study(facts.backbone)
+    refit = study.read_refit()
     return plots.Curves(
-        facts["backbone"],
-        Records(folder).all(),
+        facts.backbone,
+        study.trials(),
         "refit" if refit else "best trial",
-        facts["hyperparameters"]["depth"],
-        refit["result"]["history"] if refit else facts["history"],
+        facts.hyperparameters.depth,
+        refit.result.history if refit else facts.history,
     )
 
 
