@@ -18,6 +18,7 @@ import numpy as np
 from PIL import AvifImagePlugin, ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from data.decoding_room import DecodingRoom
+from data.messages import one_line
 
 Framing = Literal["stretch", "crop", "face"]
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)
@@ -173,7 +174,7 @@ def _decoded(
     except Image.DecompressionBombError as error:
         raise ImageError("too many pixels: looks like a decompression bomb") from error
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged input.
-        raise ImageError(f"damaged image: {_one_line(error)}") from error
+        raise ImageError(f"damaged image: {one_line(error, 120)}") from error
 
 
 def upright_size(path: Path) -> tuple[int, int]:
@@ -376,8 +377,3 @@ def _central_square(size: tuple[int, int]) -> tuple[int, int, int, int]:
     side = min(size)
     left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 120 else f"{text[:119]}…"

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from data.cli import printable
+from data.messages import printable
 from inference.predict.outputs import Row, WriteRows
 
 _SHOWN = 200  # rows in a table

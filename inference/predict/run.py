@@ -10,6 +10,7 @@ from pathlib import Path
 
 from data import ImageError
 from data.images import room_to_decode
+from data.messages import one_line
 from data.progress import progress
 from inference.classifier import Classifier
 from inference.detection.finder import PreparedFace
@@ -156,8 +157,7 @@ def _prepared(
         except ImageError as error:
             return str(error)
         except Exception as error:  # of a detector without memory: one picture, not the run
-            reason = " ".join(str(error).split()) or type(error).__name__
-            return f"cannot be searched for faces: {reason[:120]}"
+            return f"cannot be searched for faces: {one_line(error, 120)}"
 
     waiting: deque[tuple[Path, Future[list[PreparedFace] | str]]] = deque()
     with _pool(threads) as pool:

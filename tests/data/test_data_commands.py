@@ -185,15 +185,6 @@ def test_the_processors_of_a_process_are_those_it_may_use() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"
 
 
-def test_errors_are_one_line_on_stderr(tmp_path: Path) -> None:
-    for arguments in (["describe", str(tmp_path)], ["synthesize", str(tmp_path), "--count", "2"]):
-        result = CliRunner().invoke(app, arguments)
-        assert result.exit_code == 1
-        assert result.stdout == ""
-        assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
-    assert CliRunner().invoke(app, ["describe", "--limit", "0", "x"]).exit_code == 2
-
-
 def test_synthesize_command(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["synthesize", str(tmp_path / "s"), "--count", "6"])
     assert result.exit_code == 0
