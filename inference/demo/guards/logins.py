@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from contextvars import ContextVar
 
-from inference.demo.log import note
+from inference.demo.log import log_line
 
 SECONDS_OF_DELAY = (1.0, 30.0)
 """What the first failed login takes, and the longest: each doubles the one before."""
@@ -40,7 +40,7 @@ class Login:
             if all(matches):
                 self._clients.pop(address, None)
                 return True
-            note(f"login failed from {address}, user {user[:40]!r}")
+            log_line(f"login failed from {address}, user {user[:40]!r}")
             await asyncio.sleep(client.next_delay())
             return False
 

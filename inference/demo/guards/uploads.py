@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.demo.answers import RefusedError
+from inference.demo.errors import RefusedError
 
 SECONDS_KEPT = 300
 """Uploads older than this are deleted."""
@@ -35,7 +35,7 @@ class Uploads:
     >>> uploads = Uploads(Path(tempfile.mkdtemp()))
     >>> uploads.find("/etc/passwd")
     Traceback (most recent call last):
-    inference.demo.answers.RefusedError: this is no picture that was uploaded here in the last ...
+    inference.demo.errors.RefusedError: this is no picture that was uploaded here in the last ...
     """
 
     def __init__(self, folder: Path) -> None:
