@@ -19,13 +19,13 @@ from export.forms import Predict
 from export.progress import Advance, Steps
 from inference import bundle
 from inference.bundle import (
-    Attempt,
     Band,
     BundleInfo,
-    Checks,
-    Format,
+    CheckImages,
     FormatName,
+    ModelFile,
     Precision,
+    QuantizationTrial,
     Speed,
 )
 from tuning.metrics import brier, uncertainty_band
@@ -134,7 +134,7 @@ class _Export:
         groups = self._audit(served)
         info = info.model_copy(
             update={
-                "quantisation": attempts,
+                "quantization": attempts,
                 "speed": timed,
                 "audit": audit.largest_gaps(groups),
                 "checks": self._checks(),
@@ -193,9 +193,9 @@ class _Export:
         with self.steps.step(f"{rows} {_SPLITS[split]} images through {_TITLES[form]}", rows) as up:
             return self.source.answers(self.forms[form], split, up)
 
-    def _quantise(self) -> tuple[Attempt, ...]:
+    def _quantise(self) -> tuple[QuantizationTrial, ...]:
         """Try recipe after recipe until one passes; INT8 is among the forms only then."""
-        attempts: list[Attempt] = []
+        attempts: list[QuantizationTrial] = []
         with self.steps.step("preparing for INT8"):
             quantizer = quantize.Quantizer(
                 self.paths["fp32"],
@@ -213,7 +213,7 @@ class _Export:
             self.steps.say("no INT8 recipe passed, fp32 is served", "yellow")
         return tuple(attempts)
 
-    def _try(self, recipe: quantize.Recipe, quantizer: quantize.Quantizer) -> Attempt:
+    def _try(self, recipe: quantize.Recipe, quantizer: quantize.Quantizer) -> QuantizationTrial:
         """Judge a recipe by the validation images; a model that passes is one of the forms."""
         with self.steps.step(f"INT8 by {recipe}"):
             quantizer.quantize(recipe, self.paths["int8"])
@@ -234,7 +234,7 @@ class _Export:
         with self.steps.step("measuring speed"):
             return speed.measure(self.forms, paths, images)
 
-    def _checks(self) -> Checks:
+    def _checks(self) -> CheckImages:
         """Write the check images, and what the exported forms give for them."""
         path = self.scratch / check_images.FILE
         with self.steps.step("drawing check images"):
@@ -248,7 +248,7 @@ class _Export:
             for form in get_args(Precision)
             if form in self.forms
         }
-        return Checks(file=path.name, sha256=bundle.digest(path), expected=expected)
+        return CheckImages(file=path.name, sha256=bundle.digest(path), expected=expected)
 
     def _audit(self, served: Precision) -> pd.DataFrame:
         store, rows = self.source.store, self.source.rows("test")
@@ -256,10 +256,10 @@ class _Export:
         with self.steps.step("auditing"):
             return audit.audit(store.manifest, store.images, rows, answers)
 
-    def _formats(self, timed: Speed) -> dict[FormatName, Format]:
+    def _formats(self, timed: Speed) -> dict[FormatName, ModelFile]:
         labels = self.source.labels("test")
         return {
-            form: Format.of(
+            form: ModelFile.of(
                 self.paths[form],
                 accuracy=float(((self.test[form] >= 0.5) == labels).mean()),
                 latency_ms=timed.timings[form].latency_ms,
@@ -281,7 +281,7 @@ class _Export:
         )
 
 
-def _outcome(attempt: Attempt) -> str:
+def _outcome(attempt: QuantizationTrial) -> str:
     return (
         f"INT8 by {attempt.settings} {'passed' if attempt.passed else 'failed'}: "
         f"{100 * attempt.accuracy_lost:+.2f} points of accuracy lost, "

@@ -39,8 +39,8 @@ def _row(item: Exported, champion: Candidate | None, on_front: bool) -> dict[str
     info, candidate = item.info, item.candidate
     assert info.band and info.speed
     figures = info.metrics.model_dump()
-    last = info.quantisation[-1]
-    failed = [tried.settings for tried in info.quantisation if not tried.passed]
+    last = info.quantization[-1]
+    failed = [tried.settings for tried in info.quantization if not tried.passed]
     row = {
         "backbone": info.backbone,
         "champion": candidate == champion,

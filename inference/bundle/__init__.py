@@ -9,24 +9,22 @@ from inference.bundle.files import digest
 from inference.bundle.onnx_metadata import from_metadata, to_metadata
 from inference.bundle.schema import (
     SCHEMA_VERSION,
-    Attempt,
     Band,
-    BundleError,
     BundleInfo,
-    Checks,
+    CheckImages,
     DataFacts,
-    Format,
     FormatName,
     Gap,
     Index,
     Input,
     Label,
     Metrics,
+    ModelFile,
     Precision,
+    QuantizationTrial,
     Speed,
     Timing,
     WeightFacts,
-    label_of,
 )
 from inference.bundle.store import (
     CARD_FILE,
@@ -42,11 +40,12 @@ from inference.bundle.store import (
     write,
     write_index,
 )
+from inference.errors import BundleError
 
 __all__ = [
-    "CARD_FILE", "INDEX_FILE", "INFO_FILE", "MARGIN", "SCHEMA_VERSION", "Attempt", "Band",
-    "Bundle", "BundleError", "BundleInfo", "Checks", "DataFacts", "Format", "FormatName", "Gap",
-    "Index", "Input", "Label", "Metrics", "Precision", "Speed", "Timing", "WeightFacts", "digest",
-    "faster", "find", "from_metadata", "label_of", "may_be_replaced", "read", "read_index",
-    "to_metadata", "write", "write_index",
+    "CARD_FILE", "INDEX_FILE", "INFO_FILE", "MARGIN", "SCHEMA_VERSION", "Band", "Bundle",
+    "BundleError", "BundleInfo", "CheckImages", "DataFacts", "FormatName", "Gap", "Index",
+    "Input", "Label", "Metrics", "ModelFile", "Precision", "QuantizationTrial", "Speed", "Timing",
+    "WeightFacts", "digest", "faster", "find", "from_metadata", "may_be_replaced", "read",
+    "read_index", "to_metadata", "write", "write_index",
 ]  # fmt: skip

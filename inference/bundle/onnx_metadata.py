@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inference.bundle.schema import SCHEMA_VERSION, BundleError, BundleInfo, validated
+from inference.bundle.schema import SCHEMA_VERSION, BundleInfo, validated
+from inference.errors import BundleError
 
 # What the ONNX file says of itself, so that it can be used alone. What is measured on the file is
 # left out, and so is `created`, which would change its bytes from export to export.
 _FLAT = ("input", "band")
 _JSON = ("labels", "hyperparameters", "data", "weights", "versions", "metrics")
-_OUTSIDE = {"created", "formats", "quantisation", "speed", "audit", "checks"}
+_OUTSIDE = {"created", "formats", "quantization", "speed", "audit", "checks"}
 
 
 def to_metadata(info: BundleInfo) -> dict[str, str]:

@@ -20,6 +20,7 @@ from pydantic import (
 
 from data import Framing
 from inference.bundle.files import digest, size_of
+from inference.errors import BundleError
 
 SCHEMA_VERSION: Literal[1] = 1
 EXPORT_AGAIN = "write it again with `make export`"
@@ -31,14 +32,17 @@ _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # stays 
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class BundleError(RuntimeError):
-    """Exported models that are missing, damaged, foreign or of another version; says what to do."""
-
-
 class _Facts(BaseModel):
     """A frozen record that refuses fields it does not know and numbers that JSON cannot hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
 
 
 class Input(_Facts):
@@ -85,7 +89,7 @@ class Metrics(BaseModel):
     test_accuracy_interval: tuple[_Share, _Share] | None = Field(default=None, description="95 %")
 
 
-class Format(_Facts):
+class ModelFile(_Facts):
     """One exported form of the model, with what was measured on it."""
 
     file: _Name
@@ -104,7 +108,7 @@ class Format(_Facts):
         return cls(file=path.name, sha256=digest(path), bytes=size_of(path), **measured)
 
 
-class Checks(_Facts):
+class CheckImages(_Facts):
     """Drawn images, no photos, with what each form gave for them at export.
 
     A form that gives anything else where it is served is not the model that was exported, whatever
@@ -116,7 +120,7 @@ class Checks(_Facts):
     expected: dict[Precision, tuple[_Share, ...]] = Field(description="p_man of each image")
 
 
-class Attempt(_Facts):
+class QuantizationTrial(_Facts):
     """One way to make INT8, and what it lost against fp32 on the validation split."""
 
     settings: str
@@ -182,13 +186,15 @@ class BundleInfo(_Facts):
     created: str = Field(default="", description="ISO 8601")
     run: str = ""
     metrics: Metrics = Metrics()
-    formats: dict[FormatName, Format] = Field(default_factory=dict)
-    quantisation: tuple[Attempt, ...] = Field(
-        default=(), description="as tried; none passed: there is no INT8 model"
+    formats: dict[FormatName, ModelFile] = Field(default_factory=dict)
+    quantization: tuple[QuantizationTrial, ...] = Field(
+        default=(),
+        alias="quantisation",  # its name in bundle.json
+        description="as tried; none passed: there is no INT8 model",
     )
     speed: Speed | None = None
     audit: tuple[Gap, ...] = Field(default=(), description="the largest gaps; all: audit.csv")
-    checks: Checks | None = Field(default=None, description="missing in bundles made before them")
+    checks: CheckImages | None = Field(default=None, description="None in bundles made before them")
 
     @field_validator("labels")
     @classmethod
@@ -202,6 +208,21 @@ class BundleInfo(_Facts):
         if self.band and not self.band.low <= self.threshold <= self.band.high:
             raise ValueError("the operating point must lie inside the uncertainty band")
         return self
+
+    def label_of(self, p_man: float) -> Label:
+        """Return the label for a probability of "man": the one decision rule of serving.
+
+        Args:
+            p_man: Calibrated probability, 0..1.
+
+        Returns:
+            "man" from the upper end of the band on, "woman" up to its lower end, else (also for
+            NaN) "uncertain". A model without a band decides by its threshold.
+        """
+        low, high = (self.band.low, self.band.high) if self.band else (self.threshold,) * 2
+        if p_man >= high:
+            return "man"
+        return "woman" if p_man <= low else "uncertain"
 
 
 class Index(_Facts):
@@ -234,12 +255,3 @@ def validated(model: type[_Record], content: Any, path: Path) -> _Record:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "content"
         raise BundleError(f"{path}: {where}: {first['msg']}; {EXPORT_AGAIN}") from None
-
-
-def label_of(p_man: float, info: BundleInfo) -> Label:
-    """Return the label for a probability in [0, 1] under the model's threshold and band."""
-    low = info.band.low if info.band else info.threshold
-    high = info.band.high if info.band else info.threshold
-    if p_man >= high:
-        return "man"
-    return "woman" if p_man <= low else "uncertain"

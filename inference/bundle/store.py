@@ -16,13 +16,13 @@ from inference.bundle.files import digest, size_of
 from inference.bundle.schema import (
     EXPORT_AGAIN,
     SCHEMA_VERSION,
-    BundleError,
     BundleInfo,
     FormatName,
     Index,
     Precision,
     validated,
 )
+from inference.errors import BundleError
 
 INFO_FILE = "bundle.json"
 CARD_FILE = "MODEL_CARD.md"

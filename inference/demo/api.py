@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from pydantic import JsonValue
 
 from inference.demo import predictions
 from inference.demo.errors import EXPECTED_ERRORS, RefusedError, message_for
 from inference.demo.guards.uploads import Upload
 from inference.demo.served_models import ModelFigures, ServedModels
+from inference.predict.outputs import Row
 
 ONE_MODEL = "model"
 """Group of the functions that run one at a time, as a run of a model uses all cores already."""
@@ -28,9 +28,7 @@ class Api:
     def __init__(self, models: ServedModels) -> None:
         self._models = models
 
-    def classify(
-        self, picture: Upload | None, backbone: str, precision: str
-    ) -> dict[str, JsonValue]:
+    def classify(self, picture: Upload | None, backbone: str, precision: str) -> dict[str, object]:
         """Find the faces in a picture and classify them with one model.
 
         Args:
@@ -46,9 +44,7 @@ class Api:
         classifier = self._models.load(backbone, precision)
         return predictions.classify(_path(picture), classifier).to_dict()
 
-    def classify_batch(
-        self, files: list[Upload], backbone: str, precision: str
-    ) -> list[dict[str, Any]]:
+    def classify_batch(self, files: list[Upload], backbone: str, precision: str) -> list[Row]:
         """Find and classify the faces in many pictures: one row a face.
 
         Args:
@@ -62,7 +58,7 @@ class Api:
         """
         return predictions.classify_batch(files, self._models.load(backbone, precision))
 
-    def compare(self, picture: Upload | None) -> list[dict[str, JsonValue]]:
+    def compare(self, picture: Upload | None) -> list[dict[str, object]]:
         """Classify the faces in one picture with all exported models.
 
         Args:
@@ -73,7 +69,7 @@ class Api:
         """
         return [one.to_dict() for one in predictions.compare(_path(picture), self._models)]
 
-    def models(self) -> list[dict[str, JsonValue]]:
+    def models(self) -> list[dict[str, object]]:
         """List the exported models, the champion first, with the figures measured at export.
 
         Returns:

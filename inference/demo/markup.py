@@ -11,10 +11,10 @@ import pandas as pd
 from data import decode_reduced
 from inference.annotation import annotate
 from inference.bundle import Band
-from inference.classifier import Face
 from inference.demo.predictions import Prediction
 from inference.demo.served_models import ModelFigures, ServedModels
 from inference.detection.alignment import LEAST_QUALITY
+from inference.faces import Face
 from inference.predict.outputs import Row, csv_text
 
 _ROWS_SHOWN = 100  # of a batch; all are in the CSV
@@ -145,7 +145,7 @@ def _marked(picture: Path, faces: Sequence[Face]) -> str:
 
 def _face(face: Face, band: Band | None) -> str:
     low, high = (band.low, band.high) if band else (0.0, 0.0)
-    number = f"<b>{face.face + 1}</b>"
+    number = f"<b>{face.number}</b>"
     if face.quality is not None and face.quality < LEAST_QUALITY:  # a percentage would mislead
         return f"""<li><div class="label">{number} Uncertain: turned away, hidden or no face</div>
 </li>"""
@@ -208,7 +208,7 @@ def comparison(picture: Path, predictions: Sequence[Prediction], models: ServedM
         HTML.
     """
     faces = predictions[0].faces
-    heads = "".join(f"<th>Face {face.face + 1}</th>" for face in faces)
+    heads = "".join(f"<th>Face {face.number}</th>" for face in faces)
     rows = "".join(
         f"<tr><td>{escape(one.backbone)}<br><small>{one.precision}</small></td>"
         f"{''.join(map(_cell, one.faces))}<td>{one.milliseconds.classify:.1f}</td></tr>"

@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from data import Framing
-from inference.classifier import Classifier, Face
+from inference.classifier import Classifier
 from inference.demo.errors import RefusedError
 from inference.demo.guards.uploads import Upload
 from inference.demo.served_models import ServedModels
-from inference.detection.finder import Found
+from inference.detection.finder import PreparedPicture
+from inference.faces import Face
 from inference.predict.outputs import Row
 from inference.predict.run import Outcome, outcomes
 
@@ -58,9 +57,14 @@ class Prediction:
     milliseconds: Milliseconds
     faces: list[Face]
 
-    def to_dict(self) -> dict[str, JsonValue]:
+    def to_dict(self) -> dict[str, object]:
         """Return the prediction as the API's JSON has it."""
-        return asdict(self)
+        return {
+            "backbone": self.backbone,
+            "precision": self.precision,
+            "milliseconds": asdict(self.milliseconds),
+            "faces": [face.to_dict() for face in self.faces],
+        }
 
 
 def classify(picture: Path, classifier: Classifier) -> Prediction:
@@ -79,11 +83,13 @@ def classify(picture: Path, classifier: Classifier) -> Prediction:
     return _predict(classifier, classifier.prepare(picture))
 
 
-def _predict(classifier: Classifier, found: Found) -> Prediction:
+def _predict(classifier: Classifier, prepared: PreparedPicture) -> Prediction:
     start = time.perf_counter()
-    [faces] = classifier.label([found.regions])
+    [faces] = classifier.label([prepared.faces])
     classify_ms = (time.perf_counter() - start) * 1e3
-    milliseconds = Milliseconds(found.decode_ms, found.detect_ms, found.align_ms, classify_ms)
+    milliseconds = Milliseconds(
+        prepared.decode_ms, prepared.detect_ms, prepared.align_ms, classify_ms
+    )
     return Prediction(classifier.info.backbone, classifier.precision, milliseconds, faces)
 
 
@@ -103,14 +109,14 @@ def compare(picture: Path, models: ServedModels) -> list[Prediction]:
         data.ImageError: The picture cannot be read.
         BundleError: No model can be used.
     """
-    found: dict[tuple[int, Framing], Found] = {}
+    prepared: dict[tuple[int, Framing], PreparedPicture] = {}
     predictions = []
     for classifier in models.load_all():
         wanted = classifier.info.input
         key = (wanted.size, wanted.framing)
-        if key not in found:
-            found[key] = classifier.prepare(picture)
-        predictions.append(_predict(classifier, found[key]))
+        if key not in prepared:
+            prepared[key] = classifier.prepare(picture)
+        predictions.append(_predict(classifier, prepared[key]))
     return predictions
 
 

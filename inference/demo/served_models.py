@@ -4,12 +4,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self, cast
 
-from pydantic import JsonValue
-
-from inference.bundle import Bundle, BundleError, Precision, read, read_index
+from inference.bundle import Bundle, Precision, read, read_index
 from inference.classifier import Classifier
 from inference.demo.errors import RefusedError
 from inference.demo.log import log_line
+from inference.errors import BundleError
 
 AUTOMATIC = "as checked"
 """Choice of the precision that is faster here, among those that predict as they did at export."""
@@ -69,7 +68,7 @@ class ModelFigures:
             synthetic=bundle.info.synthetic,
         )
 
-    def to_dict(self) -> dict[str, JsonValue]:
+    def to_dict(self) -> dict[str, object]:
         """Return the figures as the API's JSON has them."""
         return asdict(self)
 
@@ -128,7 +127,7 @@ class ServedModels:
         bundle = read(self.folder / name)
         bundle.choose()
         if not self.bundles:
-            self._load(name, None)
+            self._load(bundle, None)
         self.bundles.append(bundle)
 
     @property
@@ -169,10 +168,10 @@ class ServedModels:
         """
         bundle = self.bundle(name)
         if precision == AUTOMATIC:
-            return self._load(name, None)
+            return self._load(bundle, None)
         if precision not in bundle.info.formats or precision not in PRECISIONS:
             raise RefusedError("this model was not exported in that precision")
-        return self._load(name, cast(Precision, precision))
+        return self._load(bundle, cast(Precision, precision))
 
     def load_all(self) -> list[Classifier]:
         """Load all models but those that turn out to be damaged, which are logged.
@@ -193,8 +192,8 @@ class ServedModels:
             raise BundleError(f"none of the models in {self.folder} can be used any more")
         return loaded
 
-    def _load(self, name: str, precision: Precision | None) -> Classifier:
-        key = (name, precision)
+    def _load(self, bundle: Bundle, precision: Precision | None) -> Classifier:
+        key = (bundle.folder.name, precision)
         if key not in self._classifiers:
-            self._classifiers[key] = Classifier.load(self.folder, name, precision)
+            self._classifiers[key] = Classifier.from_bundle(bundle, precision)
         return self._classifiers[key]

@@ -48,7 +48,8 @@ def serve(
             counts for who the client is. None is what FORWARDED_ALLOW_IPS says, else 127.0.0.1.
 
     Raises:
-        BundleError: No model can be used, or the detector is missing.
+        BundleError: No model can be used.
+        DetectorError: The face detector is not installed, or is another one.
         OSError: The server cannot listen there.
     """
     _stop_on(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -8,6 +8,8 @@ TPAMI 13(4), 1991, with weights. In the plane it is one complex number: rotation
 import numpy as np
 from PIL import Image
 
+from inference.faces import Box
+
 FRAME = (178, 218)
 """Width and height in pixels of CelebA's aligned images."""
 
@@ -88,20 +90,19 @@ def scale_of(landmarks: np.ndarray) -> float:
     return abs(similarity(TEMPLATE, landmarks)[0])
 
 
-def quality_of(landmarks: np.ndarray, box: tuple[float, float, float, float]) -> float:
+def quality_of(landmarks: np.ndarray, box: Box) -> float:
     """Return in 0..1 how well landmarks and box fit a face as `TEMPLATE` shows it.
 
     1 is a face seen from the front. `LEAST_QUALITY` and below is no face that can be judged: one
-    that stands on its head, a full profile, or something else. `landmarks` is [5, 2], `box` left,
-    top, right and bottom, in pixels of the same picture, turned in any way.
+    that stands on its head, a full profile, or something else. `landmarks` is [5, 2], both
+    are in pixels of the same picture, turned in any way.
     """
     turn, shift = similarity(TEMPLATE, landmarks)
-    across, down = box[2] - box[0], box[3] - box[1]
-    if not turn or across <= 0 or down <= 0:
+    if not turn or box.width <= 0 or box.height <= 0:
         return 0.0
     off = abs((landmarks.astype(float) @ (1, 1j) - shift) / turn - TEMPLATE @ (1, 1j))
     misfit = _WEIGHTS @ off**2 / _WEIGHTS.sum() / _MISFIT**2
-    spread = min(1.0, abs(turn) * _FACE_SIDE / np.sqrt(across * down))
+    spread = min(1.0, abs(turn) * _FACE_SIDE / np.sqrt(box.width * box.height))
     return float(spread**2 / (1 + misfit))
 
 

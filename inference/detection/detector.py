@@ -1,7 +1,7 @@
 """Face detection: at which sizes, in which parts and which way up a picture is searched."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import product
 
@@ -10,6 +10,7 @@ from PIL import Image
 
 from inference.detection.alignment import LEAST_QUALITY, quality_of, roll_of
 from inference.detection.retinaface import Candidates, RetinaFace, shrunk
+from inference.faces import Box
 
 LONG_SIDE = 1280
 """Pictures are searched at this many pixels of their longer side, or fewer."""
@@ -47,39 +48,31 @@ _TILTED = 45.0  # degrees: beyond them a face is closer to upright in the turned
 
 @dataclass(frozen=True)
 class Detection:
-    """A face: its box and score in 0..1, and the landmarks, in pixels of the image.
+    """A face that was found.
 
-    `landmarks` is float32 [5, 2], x and y: the eye on the left of the face as one sees it upright,
-    the other eye, the tip of the nose, the corner of the mouth on the left, the other corner.
+    Attributes:
+        box: Box of the face in pixels of the image.
+        score: Score of the network, 0..1.
+        landmarks: float32 [5, 2] in pixels of the image, x and y of the eye on the left of the
+            face as one sees it upright, the other eye, the tip of the nose, the corner of the
+            mouth on the left, and the other corner.
+        quality: How well landmarks and box fit a face, 0..1; see `inference.detection.alignment`.
     """
 
-    left: float
-    top: float
-    right: float
-    bottom: float
+    box: Box
     score: float
     landmarks: np.ndarray
-
-    @property
-    def quality(self) -> float:
-        """How well landmarks and box fit a face, in 0..1: see `inference.detection.alignment`."""
-        return quality_of(self.landmarks, (self.left, self.top, self.right, self.bottom))
+    quality: float
 
     @property
     def is_upright(self) -> bool:
         """Whether it can be judged, and this way up is the best one to do so."""
         return abs(roll_of(self.landmarks)) <= _TILTED and self.quality >= LEAST_QUALITY
 
-    def enlarged(self, factor: float) -> "Detection":
+    def scaled(self, factor: float) -> "Detection":
         """Return the same face in an image that is `factor` times as large."""
-        return Detection(
-            self.left * factor,
-            self.top * factor,
-            self.right * factor,
-            self.bottom * factor,
-            self.score,
-            self.landmarks * factor,
-        )
+        box, landmarks = self.box.scaled(factor), self.landmarks * factor
+        return replace(self, box=box, landmarks=landmarks)
 
 
 @dataclass(frozen=True)
@@ -92,7 +85,7 @@ class Detector:
     def load(cls, threads: int | None = None) -> "Detector":
         """Open the network; `threads` left out is the number of physical cores.
 
-        Raises BundleError if its package is not installed, or holds other weights.
+        Raises DetectorError if its package is not installed, or holds other weights.
         """
         return cls(RetinaFace.load(threads))
 
@@ -191,10 +184,10 @@ def _distinct(found: Candidates) -> Iterator[Detection]:
     while len(found.scores):
         common, area, areas = _areas(found.boxes)
         close = common > _CLOSE * (area + areas - common)
-        landmarks = np.average(found.landmarks[close], axis=0, weights=found.scores[close])
-        left, top, right, bottom = found.boxes[0].tolist()
-        score = float(found.scores[0])
-        yield Detection(left, top, right, bottom, score, landmarks.astype(np.float32))
+        weights = found.scores[close]
+        landmarks = np.average(found.landmarks[close], 0, weights).astype(np.float32)
+        box = Box(*found.boxes[0].tolist())
+        yield Detection(box, float(found.scores[0]), landmarks, quality_of(landmarks, box))
         found = found[common < _SAME * np.minimum(area, areas)]
 
 

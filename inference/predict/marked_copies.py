@@ -13,9 +13,9 @@ from PIL import Image
 from data.atomic import replacing
 from data.images import decode, room_to_decode
 from inference.annotation import annotate
-from inference.classifier import Face
+from inference.errors import OutputError
+from inference.faces import Face
 from inference.predict.outputs import inode
-from inference.predict.run_record import OutputError
 
 _COMMENT = b"faces marked by python -m inference predict"  # by which a copy is known again
 

@@ -15,7 +15,8 @@ from typing import Literal, TextIO
 
 from data.atomic import replacing
 from inference.bundle import digest
-from inference.predict.run_record import OutputError, RunRecord
+from inference.errors import OutputError
+from inference.predict.run_record import RunRecord
 
 HEADER = "file,face,left,top,right,bottom,detection_score,p_man,label,error"
 FIELDS = HEADER.split(",")

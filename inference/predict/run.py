@@ -4,19 +4,21 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from data import ImageError
 from data.images import room_to_decode
-from inference.classifier import Classifier, Face
-from inference.detection.finder import Region
+from inference.classifier import Classifier
+from inference.detection.finder import PreparedFace
+from inference.errors import OutputError
+from inference.faces import Face
 from inference.predict.marked_copies import MarkedCopies
 from inference.predict.outputs import JSON_FIELDS, NO_FACE, Output, Row, inode, written_name
 from inference.predict.progress import progress
 from inference.predict.row_table import TableOutput
-from inference.predict.run_record import OutputError, RunRecord, settings_of
+from inference.predict.run_record import RunRecord, settings_of
 from inference.runtime.machine import default_threads
 
 _BATCH = 32
@@ -39,7 +41,7 @@ class Outcome:
         if not self.faces:
             yield blank
         for face in self.faces:
-            row = blank | asdict(face) | {"p_man": round(face.p_man, 6)}
+            row = blank | face.to_dict() | {"p_man": round(face.p_man, 6)}
             yield {name: row[name] for name in JSON_FIELDS}
 
 
@@ -110,18 +112,18 @@ def outcomes(
 
 def _prepared(
     classifier: Classifier, files: Iterable[Path], threads: int
-) -> Iterator[tuple[Path, list[Region] | str]]:
-    def prepare(file: Path) -> list[Region] | str:
+) -> Iterator[tuple[Path, list[PreparedFace] | str]]:
+    def prepare(file: Path) -> list[PreparedFace] | str:
         try:
             with room_to_decode(file):
-                return classifier.prepare(file).regions
+                return classifier.prepare(file).faces
         except ImageError as error:
             return str(error)
         except Exception as error:  # of a detector without memory: one picture, not the run
             reason = " ".join(str(error).split()) or type(error).__name__
             return f"cannot be searched for faces: {reason[:120]}"
 
-    waiting: deque[tuple[Path, Future[list[Region] | str]]] = deque()
+    waiting: deque[tuple[Path, Future[list[PreparedFace] | str]]] = deque()
     with _pool(threads) as pool:
         for file in files:
             waiting.append((file, pool.submit(prepare, file)))

@@ -12,15 +12,12 @@ from typing import Any
 from data.atomic import read_json, write_json
 from inference.bundle import digest
 from inference.classifier import Classifier
+from inference.errors import OutputError
 
 _WRITTEN_BY = "python -m inference predict"
 
 Settings = dict[str, Any]
 """All that the rows and copies depend on, as JSON holds it."""
-
-
-class OutputError(RuntimeError):
-    """An output that must not be written, or not gone on with; says what to do."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ import onnxruntime as ort
 import platformdirs
 
 from data.atomic import read_json, write_json
-from inference.bundle import Bundle, BundleError, Precision, faster
+from inference.bundle import Bundle, Precision, faster
+from inference.errors import BundleError
 from inference.runtime.machine import default_threads, processor
 from inference.runtime.session import classify, open_session, warm_up
 from inference.runtime.timing import interleaved

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from inference.bundle import BundleError, BundleInfo
+from inference.bundle import BundleInfo
+from inference.errors import BundleError
 from inference.runtime.machine import default_threads
 from inference.runtime.saturation import saturates
 

@@ -47,7 +47,7 @@ def test_the_bundle_holds_every_form_with_its_speed(exported: Path) -> None:
     serving = info.speed.timings["int8"].peak_mb
     assert serving and serving < (info.speed.timings["keras"].peak_mb or 0)
     assert info.formats["int8"].bytes < info.formats["fp32"].bytes
-    assert info.quantisation[-1].passed
+    assert info.quantization[-1].passed
 
 
 def test_the_comparison_and_the_plot_lie_beside_the_bundles(exported: Path) -> None:
@@ -196,7 +196,7 @@ def test_if_no_recipe_passes_fp32_is_served_and_said(
     monkeypatch.setattr(int8_gate, "MAX_CHANGED", -1.0)
     monkeypatch.setattr(quantize, "RECIPES", quantize.RECIPES[:2])
     [item] = export_run(small_run, tmp_path / "models", tmp_path / "cache", Limits())
-    assert [attempt.passed for attempt in item.info.quantisation] == [False, False]
+    assert [attempt.passed for attempt in item.info.quantization] == [False, False]
     found = bundle.find(tmp_path / "models")
     assert found.choose() == "fp32"
     assert "int8" not in found.info.formats

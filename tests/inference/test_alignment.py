@@ -19,6 +19,7 @@ from inference.detection.alignment import (
     similarity,
 )
 from inference.detection.detector import Detector
+from inference.faces import Box
 
 DATA = os.environ.get("DATA")
 
@@ -89,7 +90,7 @@ def test_scale_is_pixels_a_frame_pixel() -> None:
     assert scale_of(TEMPLATE * 2.5 + 7) == pytest.approx(2.5)
 
 
-BOX = (46.0, 64.0, 131.0, 179.0)
+BOX = Box(46.0, 64.0, 131.0, 179.0)
 """Of a face in CelebA's frame, as the detector draws it."""
 
 
@@ -101,7 +102,7 @@ def test_a_face_seen_from_the_front_has_full_quality_however_it_is_turned(
     points = np.stack([moved.real, moved.imag], axis=1)
     half = scale * 99 / 2
     middle = points.mean(axis=0)
-    assert quality_of(points, (*(middle - half), *(middle + half))) == pytest.approx(1, abs=0.01)
+    assert quality_of(points, Box(*(middle - half), *(middle + half))) == pytest.approx(1, abs=0.01)
     assert roll_of(points) == pytest.approx(np.degrees(angle), abs=0.1)
 
 
@@ -130,7 +131,7 @@ def test_quality_falls_with_the_distance_from_the_template() -> None:
 @given(st.lists(st.floats(-1e6, 1e6), min_size=14, max_size=14))
 def test_quality_is_a_share_whatever_the_detector_says(values: list[float]) -> None:
     left, top, right, bottom, *points = values
-    assert 0 <= quality_of(np.array(points).reshape(5, 2), (left, top, right, bottom)) <= 1
+    assert 0 <= quality_of(np.array(points).reshape(5, 2), Box(left, top, right, bottom)) <= 1
 
 
 @pytest.mark.skipif(not DATA, reason="DATA names no CelebA folder")

@@ -120,8 +120,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     facts = {
         "formats": {
-            "fp32": bundle.Format.of(files["model.onnx"]),
-            "int8": bundle.Format.of(files["model.int8.onnx"]),
+            "fp32": bundle.ModelFile.of(files["model.onnx"]),
+            "int8": bundle.ModelFile.of(files["model.int8.onnx"]),
         },
         "checks": checks.model_copy(update={"expected": expected}),
     }

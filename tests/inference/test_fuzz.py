@@ -50,7 +50,8 @@ def check(tmp_path_factory: pytest.TempPathFactory) -> Check:
             assert "\n" not in str(error)
             return
         for face in faces:
-            assert 0 <= face.left <= face.right and 0 <= face.top <= face.bottom
+            box = face.box
+            assert 0 <= box.left <= box.right and 0 <= box.top <= box.bottom
             assert 0 <= face.p_man <= 1
             assert face.detection_score is not None and 0 < face.detection_score <= 1
 

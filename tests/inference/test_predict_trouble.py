@@ -274,7 +274,7 @@ def test_threads_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(0.005)
         with lock:
             running[0] -= 1
-        return SimpleNamespace(regions=[])
+        return SimpleNamespace(faces=[])
 
     classifier: Any = SimpleNamespace(prepare=prepare, label=lambda found: [[] for _ in found])
     files = [Path(f"{index}.jpg") for index in range(60)]
@@ -300,7 +300,7 @@ def test_large_pictures_share_the_memory(
         time.sleep(0.01)
         with lock:
             running[0] -= 1
-        return SimpleNamespace(regions=[])
+        return SimpleNamespace(faces=[])
 
     classifier: Any = SimpleNamespace(prepare=prepare, label=lambda found: [[] for _ in found])
     assert len(list(module.outcomes(classifier, files, 16))) == 24

@@ -32,7 +32,7 @@ def replace_form(folder: Path, form: bundle.Precision, slope: float) -> None:
     """Put in a model of another slope, of which bundle.json knows the SHA-256."""
     info = bundle.read(folder).info
     path = save_onnx(folder / info.formats[form].file, info, slope)
-    rewrite(folder, formats=info.formats | {form: bundle.Format.of(path)})
+    rewrite(folder, formats=info.formats | {form: bundle.ModelFile.of(path)})
 
 
 def test_a_form_that_gives_other_answers_here_is_replaced(
@@ -97,8 +97,8 @@ def test_the_faster_form_is_served_and_remembered(models: Path, tmp_path: Path) 
     shutil.copyfile(fast, folder / "model.onnx")
     shutil.copyfile(slow, folder / "model.int8.onnx")
     formats = {
-        "fp32": bundle.Format.of(folder / "model.onnx"),
-        "int8": bundle.Format.of(folder / "model.int8.onnx"),
+        "fp32": bundle.ModelFile.of(folder / "model.onnx"),
+        "int8": bundle.ModelFile.of(folder / "model.int8.onnx"),
     }
     rewrite(folder, formats=info.formats | formats)
     assert load(models).precision == "fp32"

@@ -67,7 +67,7 @@ def _waste() -> list[onnx.NodeProto]:
     ]
 
 
-def save_checks(path: Path, slope: float) -> bundle.Checks:
+def save_checks(path: Path, slope: float) -> bundle.CheckImages:
     """Write six images of one colour each, and what models of that slope give for them."""
     reds = np.arange(90, 150, 10)
     images = np.full((len(reds), SIZE, SIZE, 3), 120, np.uint8)
@@ -77,7 +77,7 @@ def save_checks(path: Path, slope: float) -> bundle.Checks:
         form: tuple((1 / (1 + np.exp(-factor * slope * (reds - 120.0)))).tolist())
         for form, factor in (("fp32", 1), ("int8", 0.99))
     }
-    return bundle.Checks(file=path.name, sha256=bundle.digest(path), expected=expected)
+    return bundle.CheckImages(file=path.name, sha256=bundle.digest(path), expected=expected)
 
 
 def add_bundle(
@@ -93,8 +93,8 @@ def add_bundle(
     checks = save_checks(files["checks.png"], slope)
     files["MODEL_CARD.md"].write_text(f"# Model card of {backbone}\n\nAnswers by red and blue.\n")
     formats = {
-        "fp32": bundle.Format.of(files["model.onnx"], accuracy=0.95, latency_ms=12.0),
-        "int8": bundle.Format.of(files["model.int8.onnx"], accuracy=0.94, latency_ms=4.0),
+        "fp32": bundle.ModelFile.of(files["model.onnx"], accuracy=0.95, latency_ms=12.0),
+        "int8": bundle.ModelFile.of(files["model.int8.onnx"], accuracy=0.94, latency_ms=4.0),
     }
     info = info.model_copy(update={"formats": formats, "checks": checks})
     bundle.write(models / backbone, info, files)

@@ -1,0 +1,21 @@
+"""What can go wrong in serving, a class a cause. Each message is one line that says what to do."""
+
+
+class ServingError(RuntimeError):
+    """Base of the errors below: one line for the person who runs the program, no defect of it."""
+
+
+class BundleError(ServingError):
+    """An exported model that is missing, damaged, foreign or of another version."""
+
+
+class DetectorError(ServingError):
+    """A face detector that is not installed, or holds other weights than the known ones."""
+
+
+class PhotosError(ServingError):
+    """A folder without photos that can be read."""
+
+
+class OutputError(ServingError):
+    """An output that must not be written, or not be continued."""
