@@ -126,8 +126,8 @@ def _legend(band: Band | None) -> str:
     if not band:
         return ""
     return (
-        f'<p class="small">Between {band.low:.0%} and {band.high:.0%} probability of man (shaded) '
-        "the model does not decide: uncertain.</p>"
+        '<p class="small">Where the probability of man is between '
+        f"{band.low:.0%} and {band.high:.0%} (shaded), the label is uncertain.</p>"
     )
 
 

@@ -105,7 +105,7 @@ class _Server(uvicorn.Server):
 
 def _server(app: FastAPI, proxies: str | None) -> uvicorn.Server:
     class Protocol(BoundedProtocol):
-        waiting_of_one = None if proxies else BoundedProtocol.waiting_of_one
+        max_waiting = None if proxies else BoundedProtocol.max_waiting
 
     config = uvicorn.Config(
         app,
