@@ -17,6 +17,7 @@ ENVIRONMENT = {  # what other programs set: conda the first, administrators the 
     "all_proxy": "http://127.0.0.1:9",
 }
 HURRY = (
+    "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "  # as nohup does
     "import inference.demo.app as app, inference.demo.guards.uploads as uploads; "
     "import inference.demo.guards.logins as logins; "
     "import inference.demo.guards.connections as connections; "

@@ -93,14 +93,20 @@ def wait_until_up(server: Server) -> None:
 class Visitor:
     """Speaks HTTP by hand; a client library would check and upload first."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, address: str = "127.0.0.1") -> None:
         self.server = server
+        self.address = address
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(
+            "127.0.0.1", self.server.port, timeout=20, source_address=(self.address, 0)
+        )
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, str]:
         """Return status and text; of a stream what came before its end."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        connection = self.connect()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, body, named)
@@ -121,7 +127,7 @@ class Visitor:
 
     def log_in(self, user: str, password: str) -> str:
         """Return the cookies of a visitor who logged in."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        connection = self.connect()
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", "/login", f"username={user}&password={password}", form)
         cookies = connection.getresponse().headers.get_all("Set-Cookie", [])

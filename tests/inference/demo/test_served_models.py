@@ -7,8 +7,20 @@ import pytest
 
 from inference import bundle
 from inference.demo import markup
+from inference.demo.errors import message_for
 from inference.demo.predictions import compare
 from inference.demo.served_models import ServedModels
+
+
+def test_a_damaged_models_path_is_logged_and_not_shown(
+    models: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for file in ONNX:
+        damage(models, "vgg16", file, b"damaged")
+    with pytest.raises(bundle.BundleError) as raised:
+        ServedModels.read(models).load("vgg16")
+    assert message_for(raised.value) == "This model cannot be used; the server's log says why."
+    assert str(models) in capsys.readouterr().err
 
 
 def damage(models: Path, name: str, file: str, content: bytes) -> None:

@@ -45,3 +45,9 @@ def test_a_killed_servers_folder_goes_with_the_next_and_that_ones_with_its_termi
     with running(models, temp, end=signal.SIGHUP):
         assert not photo.exists() and not old.exists()
         assert list(temp.glob("face-demo-*"))
+
+
+def test_nohup_keeps_the_server_when_the_terminal_is_closed(hurried_server: Server) -> None:
+    hurried_server.process.send_signal(signal.SIGHUP)
+    wait_until_up(hurried_server)
+    assert hurried_server.process.poll() is None

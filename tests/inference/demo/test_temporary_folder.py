@@ -27,3 +27,19 @@ def test_only_dead_servers_folders_are_swept(
     os.utime(tmp_path / "face-demo-before", (0, 0))
     delete_abandoned()
     assert not (tmp_path / "face-demo-before").exists()
+
+
+def test_folders_of_other_users_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    other = tmp_path / "face-demo-other"
+    other.mkdir()
+    os.utime(other, (0, 0))
+    monkeypatch.setattr(os, "getuid", lambda: other.stat().st_uid + 1)
+    delete_abandoned()
+    assert other.exists()
+    monkeypatch.undo()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    delete_abandoned()
+    assert not other.exists()

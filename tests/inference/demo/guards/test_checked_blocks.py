@@ -1,12 +1,18 @@
 """What functions of the page get of what visitors send."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
+import pytest
 from demo_server import Visitor
 from PIL import Image
+
+from inference.demo.guards.checked_blocks import CheckedBlocks
+from inference.demo.guards.uploads import Uploads
 
 REFUSAL = "no picture that was uploaded here"
 
@@ -72,3 +78,16 @@ def test_an_example_is_one_of_those_shown(visitor: Visitor) -> None:
     for sent in (2, -1, 1.5, "0"):
         assert "There is no such example" in visitor.call("queue", examples[0], [sent])
     assert "portrait.jpg" in visitor.call("queue", examples[0], [1])
+
+
+def test_what_a_function_raises_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    def fail() -> None:
+        raise OSError("/secret/photo.jpg")
+
+    with CheckedBlocks(Uploads(tmp_path)) as page:
+        gr.api(fail)
+    with pytest.raises(gr.Error, match="something in it failed") as raised:
+        asyncio.run(page.process_api(page.fns[0], []))
+    assert raised.value.__cause__ is None and not raised.value.print_exception
+    log = capsys.readouterr().err
+    assert "fail failed: OSError in test_checked_blocks.py" in log and "photo" not in log

@@ -1,9 +1,7 @@
 """Places in the queue."""
 
 import json
-import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from demo_server import Visitor
@@ -23,13 +21,19 @@ def test_one_client_has_one_batch_at_a_time(visitor: Visitor, portray: Callable[
 
 
 def test_one_client_cannot_fill_the_queue(visitor: Visitor, portray: Callable[..., Path]) -> None:
-    path = visitor.upload(portray("red.png", "red"))
-    call = partial(visitor.post, "/gradio_api/call/compare", {"data": [{"path": path}]})
-    answers = [call() for _ in range(40)]
-    assert any(status == 400 and "Too many" in text for status, text in answers)
-    assert {status for status, _ in answers} == {200, 400}
-    time.sleep(2)
+    picture = {"data": [{"path": visitor.upload(portray("red.png", "red"))}]}
+    answers = [visitor.post("/gradio_api/call/compare", picture) for _ in range(40)]
+    waiting = [json.loads(text)["event_id"] for status, text in answers if status == 200]
+    refused = [text for status, text in answers if status == 400]
+    assert len(waiting) + len(refused) == 40
+    assert refused and all("Too many of your requests" in text for text in refused)
+    other = Visitor(visitor.server, "127.0.0.2")
+    assert other.post("/gradio_api/call/compare", picture)[0] == 200
+    for event in waiting:
+        assert "event: complete" in visitor.get(f"/gradio_api/call/compare/{event}")[1]
+    assert visitor.post("/gradio_api/call/compare", picture)[0] == 200
 
 
 def test_no_function_goes_round_the_queue(visitor: Visitor) -> None:
-    assert visitor.post("/gradio_api/run/models", {"data": []})[0] == 404
+    for name in ("models", "classify", "compare"):
+        assert visitor.post(f"/gradio_api/run/{name}", {"data": []})[0] == 404

@@ -34,6 +34,24 @@ def test_host_names(address: str, named: str, host: str, known: bool) -> None:
     assert Hosts.of(address, named.split(",")).know(host) is known
 
 
+@pytest.mark.parametrize(
+    ("origin", "host", "trusted"),
+    [
+        ("http://localhost:7860", "localhost:7860", True),
+        ("https://localhost", "localhost:443", True),
+        ("http://LOCALHOST:80", "localhost", True),
+        ("http://localhost:7861", "localhost:7860", False),
+        ("ftp://localhost:7860", "localhost:7860", False),
+        ("https://faces.example.org", "localhost:7860", True),
+        ("https://evil.example", "faces.example.org", False),
+        ("null", "localhost:7860", False),
+        ("http://[::1", "[::1", False),
+    ],
+)
+def test_origins(origin: str, host: str, trusted: bool) -> None:
+    assert Hosts.of("127.0.0.1", ["faces.example.org"]).trust(origin, host) is trusted
+
+
 @given(st.text(), st.text())
 def test_no_host_or_origin_is_an_error(host: str, origin: str) -> None:
     hosts = Hosts.of("127.0.0.1")

@@ -1,9 +1,14 @@
 """Requests that do not fit get one line."""
 
+import asyncio
 import json
 
 import pytest
 from demo_server import Visitor
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inference.demo.guards.one_line_errors import OneLineErrors
 
 HOSTILE_BODIES = [
     b"",
@@ -77,3 +82,70 @@ def test_unknown_sessions_and_events_are_told_in_a_line(visitor: Visitor) -> Non
     for path in ("queue/data?session_hash=nobody", "queue/data", "call/classify/nothing"):
         status, text = visitor.get(f"/gradio_api/{path}")
         assert status < 500 and ".py" not in text
+
+
+def serve(app: ASGIApp) -> list[Message]:
+    """What is sent of an app's response to GET /."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "method": "GET", "path": "/secret"}
+    asyncio.run(OneLineErrors(app)(scope, asyncio.sleep, send))
+    return sent
+
+
+def failing(error: Exception, *messages: Message) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in messages:
+            await send(message)
+        raise error
+
+    return app
+
+
+START = {"type": "http.response.start", "status": 200, "headers": []}
+STREAM = START | {"headers": [(b"content-type", b"text/event-stream; charset=utf-8")]}
+PART = {"type": "http.response.body", "body": b"data: 1", "more_body": True}
+
+
+def test_a_look_up_that_fails_is_a_bad_request(capsys: pytest.CaptureFixture) -> None:
+    start, body = serve(failing(KeyError("secret")))
+    assert start["status"] == 400 and body["body"] == (
+        b"the request does not fit what is served here\n"
+    )
+    assert not capsys.readouterr().err
+
+
+def test_a_fault_of_the_server_is_logged_in_a_line(capsys: pytest.CaptureFixture) -> None:
+    start, body = serve(failing(OSError("/secret/photo.jpg")))
+    assert start["status"] == 500 and body["body"] == b"the server failed; its log says where\n"
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("GET /secret failed: OSError") and "photo" not in line
+
+
+def test_better_words_replace_a_response_that_only_says_500() -> None:
+    plain = START | {"status": 500}, PART | {"more_body": False}
+    start, body = serve(failing(KeyError(), *plain))
+    assert start["status"] == 400 and body["body"].startswith(b"the request does not fit")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in plain:
+            await send(message)
+
+    assert serve(app) == list(plain)
+
+
+def test_a_stream_that_fails_is_ended_and_nothing_else_is() -> None:
+    assert serve(failing(OSError(), STREAM, PART)) == [
+        STREAM,
+        PART,
+        {"type": "http.response.body", "body": b""},
+    ]
+    assert serve(failing(OSError(), START, PART)) == [START, PART]
+
+
+def test_a_visitor_who_left_is_no_failure(capsys: pytest.CaptureFixture) -> None:
+    assert serve(failing(ClientDisconnect())) == []
+    assert not capsys.readouterr().err
