@@ -19,7 +19,10 @@ ONE_MODEL = "model"
 
 
 class Api:
-    """The functions, by their names over HTTP; Gradio publishes what their docstrings say.
+    """The functions, by their names over HTTP.
+
+    Gradio publishes what stands before the arguments in their docstrings: for visitors, this is the
+    documentation.
 
     Args:
         models: Models to use.
@@ -31,50 +34,74 @@ class Api:
     def classify(self, picture: Upload | None, backbone: str, precision: str) -> dict[str, object]:
         """Find the faces in a picture and classify them with one model.
 
+        The prediction has the backbone, the precision, the milliseconds that each part took, and
+        the faces from left to right: box in pixels, detection_score, p_man (calibrated probability
+        of the label "man"), label (woman, man or uncertain: what annotators would have perceived,
+        not a person's gender) and quality. The precision "as checked" is the faster one that
+        passes its check on this machine.
+
         Args:
-            picture: Image file, of up to 20 MB.
+            picture: Picture that was uploaded.
             backbone: Name of a model, as /models lists them.
-            precision: "as checked" (the faster one that passed its check here), "int8" or "fp32".
+            precision: One of `served_models.PRECISIONS`.
 
         Returns:
-            backbone, precision, milliseconds by part, and faces from left to right: box in pixels,
-            detection_score, p_man (calibrated probability of the label "man"), label (woman, man
-            or uncertain: what annotators would have perceived, not a person's gender) and quality.
+            The prediction, as JSON has it.
+
+        Raises:
+            RefusedError: There is no picture, or no such model or precision.
+            ImageError: The picture cannot be read.
+            BundleError: The model is damaged.
         """
         classifier = self._models.load(backbone, precision)
         return predictions.classify(_path(picture), classifier).to_dict()
 
     def classify_batch(self, files: list[Upload], backbone: str, precision: str) -> list[Row]:
-        """Find and classify the faces in many pictures: one row a face.
+        """Find and classify the faces in many pictures: one row for each face.
+
+        The rows have the columns of `python -m inference predict`; a picture without a face, or
+        that cannot be read, has one row with `error` filled.
 
         Args:
-            files: Image files, at most 200.
+            files: Pictures that were uploaded, at most `predictions.MAX_FILES`.
             backbone: Name of a model, as /models lists them.
-            precision: "as checked" (the faster one that passed its check here), "int8" or "fp32".
+            precision: One of `served_models.PRECISIONS`.
 
         Returns:
-            Rows with the columns of `python -m inference predict`; a picture without a face, or
-            that cannot be read, has one row with `error` filled.
+            The rows, as JSON has them.
+
+        Raises:
+            RefusedError: There are no pictures, too many, or no such model or precision.
+            BundleError: The model is damaged.
         """
         return predictions.classify_batch(files, self._models.load(backbone, precision))
 
     def compare(self, picture: Upload | None) -> list[dict[str, object]]:
         """Classify the faces in one picture with all exported models.
 
+        The list has one prediction for each model, like the one of /classify.
+
         Args:
-            picture: Image file, of up to 20 MB.
+            picture: Picture that was uploaded.
 
         Returns:
-            One prediction a model, each like the one of /classify.
+            The predictions, as JSON has them.
+
+        Raises:
+            RefusedError: There is no picture.
+            ImageError: The picture cannot be read.
+            BundleError: All models are damaged.
         """
         return [one.to_dict() for one in predictions.compare(_path(picture), self._models)]
 
     def models(self) -> list[dict[str, object]]:
         """List the exported models, the champion first, with the figures measured at export.
 
+        A model with synthetic true was trained on drawn faces, and its figures only show that the
+        pipeline works.
+
         Returns:
-            model, test_accuracy and its 95 % interval, precision, latency_ms, throughput,
-            megabytes, and synthetic (true: the figures only show that the pipeline works).
+            The fields of `served_models.ModelFigures`, as JSON has them.
         """
         return [ModelFigures.of(bundle).to_dict() for bundle in self._models.bundles]
 

@@ -4,10 +4,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -68,7 +67,7 @@ def serve(
             _server(app, proxies).run([listener])
 
 
-def _stop_on(number: int | None, stop: Any) -> None:
+def _stop_on(number: int | None, stop: Callable[..., object]) -> None:
     """Stop on a signal, unless whoever started the server had it ignored, as nohup does."""
     if number is not None and signal.getsignal(number) != signal.SIG_IGN:
         signal.signal(number, stop)

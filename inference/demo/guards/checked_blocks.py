@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import gradio as gr
 from gradio.block_function import BlockFunction
+from gradio.blocks import Block
 
 from inference.demo.errors import RefusedError, message_for
 from inference.demo.guards.fair_queue import MAX_WAITING, FairQueue
@@ -96,11 +97,11 @@ class CheckedBlocks(gr.Blocks):
             return await super().preprocess_data(block_fn, inputs, *given, **more)
         return checked
 
-    def _checked(self, block: Any, sent: Any) -> Any:
+    def _checked(self, block: Block, sent: object) -> object:
         if isinstance(block, gr.Image):
-            return self._uploads.one(sent)
+            return self._uploads.to_upload(sent)
         if isinstance(block, gr.File):
-            return self._uploads.many(sent)
+            return self._uploads.to_uploads(sent)
         if isinstance(block, gr.Dataset) and sent not in range(len(block.samples or [])):
             raise RefusedError("there is no such example")
         if not isinstance(sent, _PLAIN):

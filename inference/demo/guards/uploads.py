@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from inference.demo.errors import RefusedError
 
@@ -75,7 +74,7 @@ class Uploads:
                 return file
         raise RefusedError(_REFUSAL)
 
-    def one(self, sent: Any) -> Upload | None:
+    def to_upload(self, sent: object) -> Upload | None:
         """Turn what a visitor sent for a picture into an upload.
 
         Args:
@@ -89,13 +88,12 @@ class Uploads:
         """
         if sent is None:
             return None
-        path = sent.get("path") if isinstance(sent, dict) else None
-        if not isinstance(path, str):
+        if not isinstance(sent, dict) or not isinstance(path := sent.get("path"), str):
             raise RefusedError(_REFUSAL)
         name = sent.get("orig_name")
         return Upload(self.find(path), name if name and isinstance(name, str) else "picture")
 
-    def many(self, sent: Any) -> list[Upload]:
+    def to_uploads(self, sent: object) -> list[Upload]:
         """Turn what a visitor sent for many pictures into uploads.
 
         Args:
@@ -109,7 +107,7 @@ class Uploads:
         """
         if not isinstance(sent, list | None):
             raise RefusedError(_REFUSAL)
-        return [upload for upload in map(self.one, sent or []) if upload]
+        return [upload for upload in map(self.to_upload, sent or []) if upload]
 
     def keep_what_is_there(self) -> None:
         """Exempt the files that are there now, which are the page's own, from being deleted."""

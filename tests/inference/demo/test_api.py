@@ -13,11 +13,11 @@ from PIL import Image
 
 def test_the_api_classifies(client: Client, portray: Callable[..., Path]) -> None:
     red = handle_file(portray("red.png", "red"))
-    answer = client.predict(red, api_name="/classify")
-    assert (answer["backbone"], answer["precision"]) == ("resnet50", "int8")
-    assert set(answer["milliseconds"]) == {"decode", "detect", "align", "classify"}
-    assert all(took > 0 for took in answer["milliseconds"].values())
-    [face] = answer["faces"]
+    prediction = client.predict(red, api_name="/classify")
+    assert (prediction["backbone"], prediction["precision"]) == ("resnet50", "int8")
+    assert set(prediction["milliseconds"]) == {"decode", "detect", "align", "classify"}
+    assert all(took > 0 for took in prediction["milliseconds"].values())
+    [face] = prediction["faces"]
     assert face["label"] == "man"
     assert 111 < face["left"] < face["right"] < 111 + 178
     other = client.predict(red, "vgg16", "fp32", api_name="/classify")
@@ -28,8 +28,8 @@ def test_the_api_finds_all_faces_or_none(
     client: Client, group: Image.Image, draw: Callable[..., Path], tmp_path: Path
 ) -> None:
     group.save(tmp_path / "group.jpg")
-    answer = client.predict(handle_file(tmp_path / "group.jpg"), api_name="/classify")
-    assert [face["face"] for face in answer["faces"]] == list(range(6))
+    prediction = client.predict(handle_file(tmp_path / "group.jpg"), api_name="/classify")
+    assert [face["face"] for face in prediction["faces"]] == list(range(6))
     empty = client.predict(handle_file(draw("empty.png", "red")), api_name="/classify")
     assert empty["faces"] == []
 
@@ -53,8 +53,8 @@ def test_no_files_are_refused(client: Client) -> None:
 
 
 def test_the_api_compares_all_models(client: Client, portray: Callable[..., Path]) -> None:
-    answers = client.predict(handle_file(portray("red.png", "red")), api_name="/compare")
-    labels = {answer["backbone"]: answer["faces"][0]["label"] for answer in answers}
+    predictions = client.predict(handle_file(portray("red.png", "red")), api_name="/compare")
+    labels = {prediction["backbone"]: prediction["faces"][0]["label"] for prediction in predictions}
     assert labels == {"resnet50": "man", "vgg16": "woman"}
 
 
@@ -68,14 +68,15 @@ def test_the_api_shows_only_what_is_documented(client: Client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
     assert set(endpoints) == {"/classify", "/classify_batch", "/compare", "/models"}
     assert all(endpoint["description"] for endpoint in endpoints.values())
+    assert "not a person's gender" in endpoints["/classify"]["description"]
 
 
-def test_a_bad_picture_is_told_without_paths(client: Client, tmp_path: Path) -> None:
+def test_a_bad_picture_is_reported_without_paths(client: Client, tmp_path: Path) -> None:
     text = tmp_path / "text.jpg"
     text.write_text("hello")
-    with pytest.raises(AppError, match=r"cannot be used: .*image") as told:
+    with pytest.raises(AppError, match=r"cannot be used: .*image") as refused:
         client.predict(handle_file(text), "resnet50", api_name="/classify")
-    assert "/" not in str(told.value)
+    assert "/" not in str(refused.value)
 
 
 @pytest.mark.parametrize("choice", [("resnet50", "fp16"), ("resnet50", ""), ("resnet50", None)])
@@ -99,8 +100,8 @@ def test_eight_clients_at_once(server: Server, portray: Callable[..., Path]) -> 
 
     def ask(_: int) -> list[str]:
         own = Client(server.url, verbose=False)
-        answers = [own.predict(handle_file(red), api_name="/classify") for _ in range(3)]
-        return [answer["faces"][0]["label"] for answer in answers]
+        predictions = [own.predict(handle_file(red), api_name="/classify") for _ in range(3)]
+        return [prediction["faces"][0]["label"] for prediction in predictions]
 
     with ThreadPoolExecutor(8) as clients:
         assert list(clients.map(ask, range(8))) == [["man"] * 3] * 8

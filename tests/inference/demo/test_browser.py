@@ -58,10 +58,10 @@ class Page:
         self.browser = browser
 
     def shows(self, tab: str, text: str) -> None:
-        answer = f"#{tab}-result .result"
+        result = f"#{tab}-result .result"
         WebDriverWait(self.browser, 30, ignored_exceptions=[Exception]).until(
-            lambda page: text in page.find_element(By.CSS_SELECTOR, answer).text,
-            f"the answer does not show {text!r}",
+            lambda page: text in page.find_element(By.CSS_SELECTOR, result).text,
+            f"the result does not show {text!r}",
         )
 
     def open(self, tab: str) -> None:

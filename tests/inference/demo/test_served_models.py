@@ -43,7 +43,7 @@ def test_a_damaged_champion_is_replaced_by_the_next_in_rank(
     log = capsys.readouterr().err
     assert "left out" in log and "resnet50" in log
     assert "champion resnet50 is replaced by vgg16" in log
-    assert [answer.backbone for answer in compare(draw("a.png", "red"), found)] == ["vgg16"]
+    assert [prediction.backbone for prediction in compare(draw("a.png", "red"), found)] == ["vgg16"]
 
 
 def test_a_damaged_form_is_replaced_by_the_other(
@@ -63,9 +63,9 @@ def test_another_damaged_model_leaves_the_comparison(
     found = ServedModels.read(models)
     assert found.names == ["resnet50", "vgg16"], "it is loaded when it is first asked for"
     picture = draw("a.png", "red")
-    answers = compare(picture, found)
-    assert [answer.backbone for answer in answers] == ["resnet50"]
-    assert "left out: vgg16" in markup.comparison(picture, answers, found)
+    predictions = compare(picture, found)
+    assert [prediction.backbone for prediction in predictions] == ["resnet50"]
+    assert "left out: vgg16" in markup.comparison(picture, predictions, found)
     assert "vgg16" in capsys.readouterr().err
 
 

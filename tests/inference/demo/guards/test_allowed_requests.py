@@ -16,12 +16,12 @@ def test_the_file_route_serves_uploads_and_nothing_else(
 ) -> None:
     mine = Path(visitor.upload(draw("mine.png", "red")))
     assert visitor.get(f"/gradio_api/file={quote(str(mine))}")[0] == 200
-    answers = set()
+    responses = set()
     for picture in hostile_pictures.values():
         path = picture.get("path") if isinstance(picture, dict) else picture
         if isinstance(path, str) and path.isprintable():
-            answers.add(visitor.get(f"/gradio_api/file={quote(path)}"))
-    assert answers == {(404, "not found\n")}
+            responses.add(visitor.get(f"/gradio_api/file={quote(path)}"))
+    assert responses == {(404, "not found\n")}
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../../../../etc/passwd", "{models}/index.json"])

@@ -32,13 +32,13 @@ def test_an_upload_above_the_limit_is_refused(client: Client, tmp_path: Path) ->
 def test_one_client_cannot_hold_many_requests(visitor: Visitor) -> None:
     held = []
     try:
-        answers = []
+        responses = []
         for number in range(34):
             connection = visitor.connect()
             connection.request("GET", f"/gradio_api/heartbeat/s{number}")
             held.append(connection)
-            answers.append(connection.getresponse().status)
-        assert answers == [200] * 32 + [429] * 2
+            responses.append(connection.getresponse().status)
+        assert responses == [200] * 32 + [429] * 2
         assert Visitor(visitor.server, "127.0.0.2").get("/config")[0] == 200
     finally:
         for connection in held:

@@ -40,10 +40,10 @@ def test_no_function_takes_another_file_than_an_upload(
             sent: dict[str, Any] = {"image": picture, "file": [picture]}
             data = [sent.get(kinds[one], default[one]) for one in function["inputs"]]
             for route in ("queue", "call", "run") if what in BY_EVERY_ROUTE else ("queue",):
-                answer = visitor.call(route, function, data)
-                assert "data:image/jpeg" not in answer, (what, function["api_name"], route)
-                assert "p_man" not in answer, (what, function["api_name"], route)
-                assert route == "run" or REFUSAL in answer, (what, function["api_name"], answer)
+                response = visitor.call(route, function, data)
+                assert "data:image/jpeg" not in response, (what, function["api_name"], route)
+                assert "p_man" not in response, (what, function["api_name"], route)
+                assert route == "run" or REFUSAL in response, (what, function["api_name"], response)
 
 
 def test_the_refusal_does_not_say_what_lies_there(visitor: Visitor, tmp_path: Path) -> None:
@@ -51,8 +51,8 @@ def test_the_refusal_does_not_say_what_lies_there(visitor: Visitor, tmp_path: Pa
     Image.new("RGB", (60, 60), "red").save(tmp_path / "photo.jpg")
     [compare] = [one for one in visitor.config()["dependencies"] if one["api_name"] == "compare"]
     paths = [tmp_path, tmp_path / "text.txt", tmp_path / "photo.jpg", tmp_path / "nothing"]
-    [answer] = {visitor.call("call", compare, [{"path": str(path)}]) for path in paths}
-    assert REFUSAL in answer
+    [response] = {visitor.call("call", compare, [{"path": str(path)}]) for path in paths}
+    assert REFUSAL in response
 
 
 def test_an_upload_is_classified_whatever_else_the_payload_says(
@@ -67,8 +67,8 @@ def test_an_upload_is_classified_whatever_else_the_payload_says(
 def test_all_else_is_a_text_or_a_number(visitor: Visitor) -> None:
     [classify] = [one for one in visitor.config()["dependencies"] if one["api_name"] == "classify"]
     for sent in ({"path": "/etc/passwd"}, ["resnet50"], {}):
-        answer = visitor.call("call", classify, [None, sent, "int8"])
-        assert "A text or a number was expected here" in answer
+        response = visitor.call("call", classify, [None, sent, "int8"])
+        assert "A text or a number was expected here" in response
     assert "of which none may be left out" in visitor.call("call", classify, [None, "resnet50"])
 
 

@@ -11,14 +11,14 @@ def test_a_request_head_must_come_in_time(hurried_server: Server) -> None:
     for first, then in ((b"", b""), (b"GET / HTTP/1.1\r\nHost: x\r\nX: ", b"x")):
         with socket.create_connection(("127.0.0.1", hurried_server.port), timeout=10) as connection:
             connection.sendall(first)
-            began, answer = time.monotonic(), b""
+            began, response = time.monotonic(), b""
             connection.settimeout(0.2)
-            while time.monotonic() - began < 10 and not answer:
+            while time.monotonic() - began < 10 and not response:
                 with suppress(TimeoutError):
-                    answer = connection.recv(1000)
+                    response = connection.recv(1000)
                 with suppress(OSError):
                     connection.sendall(then)  # a byte now and then does not prolong it
-            assert b" 408 " in answer
+            assert b" 408 " in response
             assert 0.8 < time.monotonic() - began < 5
 
 

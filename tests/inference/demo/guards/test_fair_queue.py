@@ -22,9 +22,9 @@ def test_one_client_has_one_batch_at_a_time(visitor: Visitor, portray: Callable[
 
 def test_one_client_cannot_fill_the_queue(visitor: Visitor, portray: Callable[..., Path]) -> None:
     picture = {"data": [{"path": visitor.upload(portray("red.png", "red"))}]}
-    answers = [visitor.post("/gradio_api/call/compare", picture) for _ in range(40)]
-    waiting = [json.loads(text)["event_id"] for status, text in answers if status == 200]
-    refused = [text for status, text in answers if status == 400]
+    responses = [visitor.post("/gradio_api/call/compare", picture) for _ in range(40)]
+    waiting = [json.loads(text)["event_id"] for status, text in responses if status == 200]
+    refused = [text for status, text in responses if status == 400]
     assert len(waiting) + len(refused) == 40
     assert refused and all("Too many of your requests" in text for text in refused)
     other = Visitor(visitor.server, "127.0.0.2")

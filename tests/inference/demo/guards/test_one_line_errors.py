@@ -39,7 +39,7 @@ HOSTILE_BODIES = [
 ]
 
 
-def test_bad_requests_are_told_in_a_line(visitor: Visitor) -> None:
+def test_bad_requests_get_one_line(visitor: Visitor) -> None:
     """That the log has no traceback either is checked when the server has ended."""
     names = [one["api_name"] for one in visitor.config()["dependencies"]] + ["nothing", "0"]
     calls = [f"{route}/{name}" for route in ("call", "call/v2", "run") for name in names]
@@ -72,13 +72,13 @@ def test_bad_requests_are_told_in_a_line(visitor: Visitor) -> None:
         ("text/plain", b"x"),
     ],
 )
-def test_bad_uploads_are_told_in_a_line(visitor: Visitor, kind: str, body: bytes) -> None:
+def test_bad_uploads_get_one_line(visitor: Visitor, kind: str, body: bytes) -> None:
     status, text = visitor.ask("POST", "/gradio_api/upload", body, Content_Type=kind)
     assert status == 400 or text == "[]"
     assert "/" not in text
 
 
-def test_unknown_sessions_and_events_are_told_in_a_line(visitor: Visitor) -> None:
+def test_unknown_sessions_and_events_get_one_line(visitor: Visitor) -> None:
     for path in ("queue/data?session_hash=nobody", "queue/data", "call/classify/nothing"):
         status, text = visitor.get(f"/gradio_api/{path}")
         assert status < 500 and ".py" not in text
