@@ -86,7 +86,7 @@ def history(*accuracies: float) -> tuple[Epoch, ...]:
 def result_of(depth: int, *accuracies: float) -> TrialResult:
     chosen = Hyperparameters(depth=depth, learning_rate=3e-4, head_units=64, dropout=0.1)
     return TrialResult(
-        hyperparameters=chosen, val_accuracy=accuracies[-1], val_auc=0.9, val_brier=0.1,
+        hyperparameters=chosen, val_accuracy=accuracies[-1], val_auc=0.9, val_brier=1 - accuracies[-1],
         val_loss=0.3, epochs=len(accuracies), seconds=2.0, history=history(*accuracies),
     )  # fmt: skip
 
@@ -225,7 +225,7 @@ def test_the_roc_curve_is_that_of_the_test_images(figures: dict[str, Axes]) -> N
         assert drawn <= points
         assert {(0, 0), (1, 1)} <= drawn
         area = np.trapezoid(line.get_ydata(), line.get_xdata())
-        assert area == pytest.approx(evaluate(labels, p_man)["auc"])
+        assert area == pytest.approx(evaluate(labels, p_man).auc)
     (corner,) = axes.child_axes
     assert [line.get_xydata().tolist() for line in corner.lines] == [
         line.get_xydata().tolist() for line in axes.lines
@@ -257,7 +257,7 @@ def test_each_trial_is_a_dot_and_the_best_of_each_backbone_is_ringed(
 
 def test_cost_is_drawn_with_the_interval_of_the_accuracy(figures: dict[str, Axes]) -> None:
     labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
-    low, high = (100 * bound for bound in evaluate(labels, p_man)["accuracy_interval"])
+    low, high = (100 * bound for bound in evaluate(labels, p_man).accuracy_interval)
     for label, cost in (("Latency, ms", 12.5), ("File size, MB", 25.3)):
         (bars,) = figures[f"{label}, log scale"].collections
         assert np.array(bars.get_segments()) == pytest.approx(
