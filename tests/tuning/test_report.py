@@ -86,8 +86,9 @@ def history(*accuracies: float) -> tuple[Epoch, ...]:
 def result_of(depth: int, *accuracies: float) -> TrialResult:
     chosen = Hyperparameters(depth=depth, learning_rate=3e-4, head_units=64, dropout=0.1)
     return TrialResult(
-        hyperparameters=chosen, val_accuracy=accuracies[-1], val_auc=0.9, val_brier=1 - accuracies[-1],
-        val_loss=0.3, epochs=len(accuracies), seconds=2.0, history=history(*accuracies),
+        hyperparameters=chosen, val_accuracy=accuracies[-1], val_auc=0.9,
+        val_brier=1 - accuracies[-1], val_loss=0.3, epochs=len(accuracies), seconds=2.0,
+        history=history(*accuracies),
     )  # fmt: skip
 
 
