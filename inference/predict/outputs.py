@@ -88,7 +88,7 @@ def _read_csv(stream: TextIO) -> Iterator[Row]:
     if reader.fieldnames != FIELDS:
         raise ValueError("other columns")
     for row in reader:
-        if row[FIELDS[-1]] is not None:  # else it is broken off, perhaps inside the file's name
+        if row[FIELDS[-1]] is not None:  # else it is cut off, perhaps inside the file's name
             yield {name: row[name] for name in FIELDS}
 
 
