@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+if __name__ == "__main__":  # a folder `data` where one works does not hide ours
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import typer
 
+from data.cli import UsageError, Version, command_group, existing_path, failing_on
 from tuning import quiet
+from tuning.__main__ import user_errors
 from tuning.precision import Precision, resolve
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+app = command_group()
 
 
 @dataclass(frozen=True)
@@ -29,18 +34,19 @@ class Choices:
     artifacts: Path
 
     def settings(self, samples: int, backbones: str, size: int, preset: str, algorithm: str) -> Any:
-        """Settings as of a run, checked.
+        """Make the settings of a run from the choices and a benchmark's own defaults.
 
         Raises:
-            ValueError: with a line for the user.
+            UsageError: A choice is wrong.
         """
         from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, names_in
         from tuning.runs.settings import Settings
 
-        names = names_in(self.backbones or backbones)
+        with failing_on(ValueError, error=UsageError):
+            names = names_in(self.backbones or backbones)
         size = self.size or size
         if not MIN_SIZE <= size <= MAX_SIZE:
-            raise ValueError(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
+            raise UsageError(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
         return Settings(
             data=self._folder(self.data, "DATA", "synthetic"),
             samples=self.samples or samples,
@@ -60,9 +66,7 @@ class Choices:
     def _folder(self, value: str, option: str, *words: str) -> str:
         if value in words:
             return value
-        if not Path(value).exists():
-            raise ValueError(f"{option}={value}: no such file or folder; or give {words[0]!r}")
-        return str(Path(value).resolve())
+        return str(existing_path(value, option).resolve())
 
 
 @app.callback(invoke_without_command=True)
@@ -105,6 +109,7 @@ def bench(
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Results go to its folder bench/.")
     ] = Path("artifacts"),
+    _version: Version = False,
 ) -> None:
     """Time the search: three benchmarks, all of them when none is named.
 
@@ -143,7 +148,7 @@ def compare(
 
     choices: Choices = context.obj
     settings = choices.settings(1500, "resnet50,vgg16", 96, "quick", algorithm)
-    with prepared(settings, choices.artifacts) as subject:
+    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
         compared = benchmark.run(subject, epochs, plain_trials)
         shown: list[Any] = [benchmark.table(subject, epochs, compared)]
         shown += [line for item in compared for line in benchmark.lines(item)]
@@ -165,7 +170,7 @@ def parts(
 
     choices: Choices = context.obj
     settings = choices.settings(400, "googlenet", 96, "quick", "bayesian")
-    with prepared(settings, choices.artifacts) as subject:
+    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
         measured = benchmark.run(subject, epochs)
         shown = benchmark.tables(subject, epochs, measured)
         _end(choices, "parts", shown, benchmark.content(subject, epochs, measured))
@@ -185,7 +190,8 @@ def workers(
 
     choices: Choices = context.obj
     settings = choices.settings(200, "googlenet", 64, preset, "random")
-    measured = benchmark.run(settings, choices.artifacts, rounds)
+    with failing_on(*user_errors(), RuntimeError):
+        measured = benchmark.run(settings, choices.artifacts, rounds)
     shown = [benchmark.table(settings, rounds, measured)]
     _end(choices, "workers", shown, benchmark.content(settings, rounds, measured))
 
@@ -203,13 +209,9 @@ def _end(choices: Choices, name: str, shown: Any, content: dict[str, Any]) -> No
     console.print(f"written to {path}", soft_wrap=True)
 
 
-def main() -> None:
-    """Run the command; errors of use in one line."""
-    try:
-        app(prog_name="python -m benchmarks")
-    except (ValueError, RuntimeError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise SystemExit(1) from None
+def main(arguments: list[str] | None = None, name: str = "python -m benchmarks") -> None:
+    """Run the command line and exit with its status, see `data.__main__.main`."""
+    app(arguments, prog_name=name)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ from rich.table import Table
 
 from data.conflicts import label_conflicts
 from data.copies.distinct import across_parts, disagreeing
-from data.copies.hashes import Progress, hash_files
+from data.copies.hashes import hash_files
 from data.copies.matching import Copies, find_copies
-from data.images import ImageError, decode, room_to_decode
+from data.images import ImageError, decode, room_to_decode, upright_size
 from data.labels import LABELS
 from data.manifest import SPLITS, Dataset
 from data.processors import usable
+from data.progress import ProgressCallback
 
 _BATCH = 256
 _SHOWN = 5
@@ -70,24 +71,33 @@ def describe(
     dataset: Dataset,
     limit: int | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
-    comparing: Progress | None = None,
+    progress: ProgressCallback | None = None,
     cache: Path | None = None,
 ) -> Description:
-    """Open the images (`limit` random ones, if given), compare them with each other, and count.
+    """Open the images of a data set, compare them with each other, and count.
 
-    `progress(done, total)` is called for each image that is opened, `comparing` for each that is
-    hashed; `cache` is where hashes are kept, see `data.copies.hashes`. Memory holds one line a
-    file, no pixels.
+    Memory holds one line a file, no pixels.
+
+    Args:
+        dataset: The data set, as `data.load` gives it.
+        limit: Number of images to open, chosen at random; all if None.
+        seed: Seed of that choice.
+        progress: Callback for each image that is decoded.
+        cache: File with the hashes of earlier calls, see `data.copies.hashes.hash_files`. Images
+            that it knows are not decoded again.
+
+    Returns:
+        The facts.
+
+    Raises:
+        DataError: ImageHash is missing, as where only the serving part is installed.
     """
     manifest = dataset.manifest
     some = _choose(manifest, limit, seed)
-    files = []
-    for file in _open_all(some["path"].tolist()):
-        files.append(file)
-        if progress:
-            progress(len(files), len(some))
-    copies = find_copies(hash_files(some["path"].tolist(), cache, comparing))
+    paths = some["path"].tolist()
+    hashes = hash_files(paths, cache, progress)
+    files = list(_look_at_all(paths, hashes.readable))
+    copies = find_copies(hashes)
     return Description(
         format=dataset.name,
         root=str(dataset.root),
@@ -252,16 +262,22 @@ def _by_label(manifest: pd.DataFrame) -> dict[str, int]:
     return {name: int(count) for name, count in zip(LABELS, counts, strict=True)}
 
 
-def _open_all(paths: list[str]) -> Iterator[_File]:
+def _look_at_all(paths: list[str], readable: np.ndarray) -> Iterator[_File]:
     with ThreadPoolExecutor(usable()) as pool:
         for start in range(0, len(paths), _BATCH):
-            yield from pool.map(_look, paths[start : start + _BATCH])
+            batch = slice(start, start + _BATCH)
+            yield from pool.map(_look, paths[batch], readable[batch])
 
 
-def _look(path: str) -> _File:
+def _look(path: str, readable: bool) -> _File:
+    """The size of an image that was decoded before, from its header, or what is wrong with it."""
     try:
-        with room_to_decode(Path(path)):
-            width, height = decode(Path(path)).size
+        width, height = upright_size(Path(path)) if readable else _decoded_size(Path(path))
     except ImageError as error:
         return _File(path, error=str(error))
     return _File(path, f"{width}x{height}")
+
+
+def _decoded_size(path: Path) -> tuple[int, int]:
+    with room_to_decode(path):
+        return decode(path).size

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data.formats import load
 from data.manifest import DataError, Dataset
+from data.messages import one_line
 
 HANDLE = "jessicali9530/celeba-dataset"
 PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
@@ -48,8 +49,8 @@ def _reason(error: Exception) -> str:
     kind = type(error).__name__
     if any(word in kind for word in ("Connect", "Proxy", "Timeout")):
         return "no connection to Kaggle"
-    text = " ".join(str(error).split())
-    return f"{kind}: {text[:119]}…" if len(text) > 120 else f"{kind}: {text}".rstrip(": .")
+    text = one_line(error, 120)
+    return kind if text == kind else f"{kind}: {text}".rstrip(".")
 
 
 def _link(to: Path, source: Path) -> None:

@@ -8,7 +8,7 @@ one makes it and the others wait, see `data.locks`.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,7 @@ from data.images import Framing, ImageError, decode, room_to_decode, to_square
 from data.locks import alone
 from data.manifest import DataError, require_both_classes
 from data.processors import usable
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images done and the number of all."""
+from data.progress import ProgressCallback
 
 _VERSION = 1  # Raise it when `decode` or `to_square` give other pixels.
 _MOST_BROKEN = 0.05
@@ -56,7 +54,7 @@ def build(
     folder: Path,
     *,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> ImageStore:
     """Decode a manifest's images into a store under `folder`, or open the one that is there.
 
@@ -120,7 +118,7 @@ def _write(
     size: int,
     framing: Framing,
     workers: int | None,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> dict[int, str]:
     remove_leftovers(place, _IDLE_SECONDS)
     broken: dict[int, str] = {}

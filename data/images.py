@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from data.decoding_room import DecodingRoom
+from data.messages import one_line
 
 Framing = Literal["stretch", "crop", "face"]
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)
@@ -173,7 +174,30 @@ def _decoded(
     except Image.DecompressionBombError as error:
         raise ImageError("too many pixels: looks like a decompression bomb") from error
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged input.
-        raise ImageError(f"damaged image: {_one_line(error)}") from error
+        raise ImageError(f"damaged image: {one_line(error, 120)}") from error
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """The width and height of the image that `decode` gives, from a JPEG's header alone.
+
+    Files of other formats are decoded.
+
+    Args:
+        path: A file that is known to be readable: what follows a JPEG's header is not looked at.
+
+    Returns:
+        Width and height in pixels, after a turn by EXIF.
+
+    Raises:
+        ImageError: as `decode`, but not for a JPEG that is damaged behind its header.
+    """
+    try:
+        with Image.open(path, formats=("JPEG",)) as image:
+            lies_on_its_side = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+            return image.size[::-1] if lies_on_its_side else image.size
+    except Exception:  # another format, or broken EXIF
+        with room_to_decode(path):
+            return decode(path).size
 
 
 def to_square(image: Image.Image, size: int, framing: Framing = "stretch") -> np.ndarray:
@@ -353,8 +377,3 @@ def _central_square(size: tuple[int, int]) -> tuple[int, int, int, int]:
     side = min(size)
     left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 120 else f"{text[:119]}…"

@@ -72,7 +72,8 @@ def _table(rows: list[dict[Hashable, Any]], first: Exported) -> Table:
         *(str(row["backbone"]) for row in rows),
         caption=f"Accuracies and ECE (expected calibration error) on test images, changed "
         f"decisions on validation images. {speed.processor}, {speed.threads} threads; ms of one "
-        f"image, images a second in batches of {speed.batch}, medians of {speed.rounds} rounds.",
+        f"image, images a second in batches of {speed.batch_size}, medians of {speed.rounds} "
+        "rounds.",
     )
 
     def add(name: str, key: str, form: str) -> None:

@@ -9,15 +9,18 @@ from pathlib import Path
 
 from data.listing import find_images, is_service_folder, kinds_in_words
 
-_SHOWN = 3  # folders that a message names
+_SHOWN = 3  # folders named in a message
 
 
 @dataclass
 class Inputs:
     """The files to read, and what was passed over on the way.
 
-    `other_kinds` counts pictures that are not read by suffix, `unopened` has path and reason of
-    folders that cannot be looked into, `copies` counts marked copies of an earlier run.
+    Attributes:
+        files: Files to read, each once.
+        other_kinds: Number of pictures of kinds that are not read, by suffix.
+        unopened: Path and reason of each folder that cannot be opened.
+        copies: Number of marked copies of an earlier run.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -40,11 +43,23 @@ class Inputs:
 def expand(paths: Iterable[Path], copies: Path | None = None) -> Inputs:
     """Find the files to read, each once however it is named.
 
-    Folders are searched as `data.listing.find_images` does, without the folder `copies` inside
-    them. `-` is a list on standard input, one path a line, or ended by NUL (`find -print0`): what
-    is missing there is kept and fails when it is read. A pattern (`*.jpg`, `**/*.png`) that the
-    shell left alone is expanded.
-    Raises FileNotFoundError for a path that was given and does not exist.
+    Args:
+        paths: Files, folders to search as `data.listing.find_images` does, patterns that the shell
+            did not expand (`*.jpg`, `**/*.png`), and `-` for a list on standard input, one path a
+            line, or ended by NUL (`find -print0`). What is missing in a list is kept, and fails
+            when it is read.
+        copies: Folder of marked copies, which is passed over inside the others.
+
+    Raises:
+        FileNotFoundError: A path that was given does not exist.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("b.jpg", "a.png", "notes.txt"):
+        ...         Path(folder, name).touch()
+        ...     [file.name for file in expand([Path(folder)]).files]
+        ['a.png', 'b.jpg']
     """
     inputs = Inputs()
     found: list[Path] = []
@@ -113,7 +128,7 @@ def _once(files: Iterable[Path]) -> Iterator[Path]:
 
 
 class _RealParents:
-    """The real folder of a file, asked once a folder."""
+    """The real folder of each file, looked up once a folder."""
 
     def __init__(self) -> None:
         self._known: dict[Path, str] = {}
@@ -130,4 +145,4 @@ def _real(path: Path) -> str:
 
 
 def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112 - False, not an error, for what cannot be asked
+    return os.path.isdir(path)  # noqa: PTH112 - False, not an error, for what cannot be looked at

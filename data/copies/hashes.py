@@ -7,7 +7,7 @@ where different people come as near as copies (see `data.copies.matching` for fi
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,9 +20,7 @@ from data.images import ImageError, decode_reduced, read_bytes, room_to_decode
 from data.locks import alone
 from data.manifest import DataError
 from data.processors import usable
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images done and the number of all."""
+from data.progress import ProgressCallback
 
 _Hashed = tuple[np.ndarray, np.ndarray, bool, bool]  # as the columns of `Hashes`
 
@@ -70,7 +68,7 @@ def cache_file(folder: Path, root: Path) -> Path:
 
 
 def hash_files(
-    paths: list[str], cache: Path | None = None, progress: Progress | None = None
+    paths: list[str], cache: Path | None = None, progress: ProgressCallback | None = None
 ) -> Hashes:
     """Hash files, or take the hashes that a cache has of them.
 

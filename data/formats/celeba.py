@@ -18,6 +18,7 @@ from data.formats.unused import unused
 from data.labels import read_labels
 from data.listing import find_images, holds_images, subfolders
 from data.manifest import PATHS, DataError, Dataset, make_manifest
+from data.messages import one_line
 
 WANTED = "CelebA (list_attr_celeba.csv or .txt with img_align_celeba/)"
 
@@ -132,7 +133,7 @@ def _attributes(root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     try:
         numbers = table.astype("float32").map(np.sign).astype("int8")
     except ValueError as error:
-        raise DataError(f"{table_path}: attributes must be 1 or -1: {error}") from error
+        raise DataError(f"{table_path}: attributes must be 1 or -1: {one_line(error)}") from error
     return numbers, tuple(text.format(count) for count, text in remarks if count)
 
 
@@ -164,8 +165,7 @@ def _read(path: Path) -> pd.DataFrame:
             path, sep=separator, header=None, names=names, skiprows=header, encoding="utf-8-sig"
         )
     except (ValueError, OSError) as error:  # ValueError takes in pandas' parser errors.
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: not a CelebA table: {reason}") from error
+        raise DataError(f"{path}: not a CelebA table: {one_line(error)}") from error
     table.index = pd.Index([_stem(str(name)) for name in table.pop(table.columns[0])])
     return table
 

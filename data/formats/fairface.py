@@ -12,6 +12,7 @@ from data.formats.unused import unused
 from data.labels import read_labels
 from data.listing import existing, find_images, subfolders
 from data.manifest import DataError, Dataset, make_manifest
+from data.messages import one_line
 
 WANTED = "FairFace (fairface_label_train.csv, fairface_label_val.csv)"
 
@@ -53,7 +54,7 @@ def _read(place: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(place, dtype="str", encoding="utf-8-sig")
     except (ValueError, OSError) as error:
-        raise DataError(f"{place}: not a CSV: {' '.join(str(error).split())}") from error
+        raise DataError(f"{place}: not a CSV: {one_line(error)}") from error
     missing = [column for column in _COLUMNS if column not in table]
     if missing:
         columns = ", ".join(table.columns)

@@ -16,6 +16,7 @@ from data.formats.unused import unused
 from data.labels import Reading, read_labels
 from data.listing import Listing, existing, find_images
 from data.manifest import PATHS, DataError, Dataset, make_manifest
+from data.messages import one_line
 
 WANTED = "a CSV or parquet table with an image and a label column"
 
@@ -140,7 +141,7 @@ def _read(place: Path) -> pd.DataFrame:
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{place}: the data set is empty: nothing in the table") from error
     except (ValueError, OSError) as error:
-        raise DataError(f"{place}: not a table: {' '.join(str(error).split())}") from error
+        raise DataError(f"{place}: not a table: {one_line(error)}") from error
 
 
 def _separator(place: Path) -> str:

@@ -1,6 +1,5 @@
 """Writing a set of synthetic portraits to disk, in CelebA's layout."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from data.listing import find_images
 from data.locks import alone
 from data.manifest import DataError
 from data.processors import usable
+from data.progress import ProgressCallback
 from data.synthetic.people import attributes, person, shot
 from data.synthetic.portrait import draw
 
@@ -28,7 +28,7 @@ def generate(
     folder: Path,
     count: int = 600,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Path:
     """Write `count` portraits of `count` / 3 people to `folder` and return it.
 
@@ -78,9 +78,7 @@ def _is_complete(folder: Path, facts: dict[str, int]) -> bool:
     return len(find_images(folder / _IMAGES).images) == facts["count"]
 
 
-def _write(
-    folder: Path, count: int, seed: int, progress: Callable[[int, int], None] | None
-) -> None:
+def _write(folder: Path, count: int, seed: int, progress: ProgressCallback | None) -> None:
     (folder / _IMAGES).mkdir(parents=True)
     labels = _labels(-(-count // _SHOTS), seed)
     names = [f"{number:06d}.jpg" for number in range(1, count + 1)]

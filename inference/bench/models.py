@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from rich.table import Table
 
-from inference.bundle import Bundle, BundleError, Precision, find, read_index
+from inference.bundle import Bundle, ModelFile, Precision, find, read_index
 from inference.classifier import Classifier
+from inference.errors import BundleError
 from inference.runtime.machine import default_threads, processor
 from inference.runtime.timing import interleaved
 
@@ -19,10 +21,22 @@ AT_EXPORT = "at export"
 
 _log = logging.getLogger(__name__)
 
+_Predict = Callable[[np.ndarray], object]
+
 
 @dataclass(frozen=True)
-class Row:
-    """One model in one precision and runtime: medians over the rounds."""
+class ModelTiming:
+    """How fast one model is in one precision and runtime.
+
+    Attributes:
+        backbone: Name of the model.
+        precision: "int8" or "fp32".
+        runtime: "onnxruntime", "openvino", or a form of TensorFlow that `make export` timed.
+        accuracy: Share of correct predictions on the test split; None if the bundle has none.
+        megabytes: Size of the model on disk in 10^6 bytes.
+        latency_ms: Milliseconds for one image, the median over the rounds.
+        throughput: Images a second in batches, by the median over the rounds.
+    """
 
     backbone: str
     precision: Precision
@@ -32,17 +46,37 @@ class Row:
     latency_ms: float
     throughput: float
 
+    def cells(self) -> list[str]:
+        """Return the figures as text, in the order of the report's columns."""
+        accuracy = "" if self.accuracy is None else f"{self.accuracy:.1%}"
+        figures = (f"{self.megabytes:.1f}", f"{self.latency_ms:.1f}", f"{self.throughput:.0f}")
+        return [self.backbone, self.precision, self.runtime, accuracy, *figures]
+
 
 @dataclass(frozen=True)
-class Report:
-    """The table, and the machine that it holds for."""
+class ModelReport:
+    """What was timed, and on which machine.
+
+    Attributes:
+        processor: Name of the processor with its instruction set.
+        threads: Number of threads of a run.
+        onnxruntime: Version of onnxruntime.
+        batch_size: Number of images at once for the throughput.
+        rounds: Number of timed rounds.
+        timings: A timing for each model, precision and runtime.
+    """
 
     processor: str
     threads: int
     onnxruntime: str
-    batch: int
+    batch_size: int
     rounds: int
-    rows: list[Row]
+    timings: list[ModelTiming]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report for JSON, by the names that scripts read."""
+        facts = asdict(self)
+        return facts | {"batch": facts.pop("batch_size"), "rows": facts.pop("timings")}
 
     def table(self) -> Table:
         """Return the report for the terminal."""
@@ -52,60 +86,75 @@ class Report:
         )
         for head in ("model", "precision", "runtime"):
             table.add_column(head)
-        heads = ("test accuracy", "MB", "ms an image", f"images/s at batch {self.batch}")
-        for head in heads:
+        throughput = f"images/s at batch {self.batch_size}"
+        for head in ("test accuracy", "MB", "ms an image", throughput):
             table.add_column(head, justify="right")
-        for row in self.rows:
-            accuracy = "" if row.accuracy is None else f"{row.accuracy:.1%}"
-            figures = (f"{row.megabytes:.1f}", f"{row.latency_ms:.1f}", f"{row.throughput:.0f}")
-            table.add_row(row.backbone, row.precision, row.runtime, accuracy, *figures)
+        for timing in self.timings:
+            table.add_row(*timing.cells())
         return table
 
 
-_Run = tuple[str, Precision, str]  # backbone, precision, runtime
+@dataclass(frozen=True)
+class _Candidate:
+    """A model in one precision and runtime, loaded and not yet timed."""
+
+    bundle: Bundle
+    precision: Precision
+    runtime: str
+    predict: _Predict
+
+    def call(self, images: int) -> Callable[[], object]:
+        """Return what runs the model on so many images of noise."""
+        size = self.bundle.info.input.size
+        pixels = np.random.default_rng(0).integers(0, 256, (images, size, size, 3), np.uint8)
+        return lambda: self.predict(pixels)
 
 
 def bench(
-    models: Path, backbone: str | None, threads: int | None, rounds: int, batch: int
-) -> Report:
-    """Measure latency at batch 1 and throughput at `batch` of the exported models.
+    models: Path, backbone: str | None, threads: int | None, rounds: int, batch_size: int
+) -> ModelReport:
+    """Time the exported models in turn, and OpenVINO on the same files if it is installed.
 
-    OpenVINO runs the same files beside onnxruntime if it is installed.
+    A form that cannot be served on this machine is left out with a warning in the log. What
+    `make export` timed in TensorFlow, which is not installed for serving, stands beside.
 
-    `backbone` left out measures all; a form that cannot be served here is left out with a warning.
-    Raises BundleError if there are none.
+    Args:
+        models: Folder that `make export` wrote.
+        backbone: Name of the one model to time; None for all.
+        threads: Number of threads of a run; None for the number of physical cores.
+        rounds: Number of timed rounds, at least 1.
+        batch_size: Number of images at once for the throughput, at least 1.
+
+    Raises:
+        BundleError: There is no model that can be served.
     """
     names = [backbone] if backbone else read_index(models).bundles
-    bundles = {name: find(models, name) for name in names}
-    runs: dict[_Run, Callable[[np.ndarray], object]] = {}
-    for name, bundle in bundles.items():
-        for precision in bundle.precisions():
-            try:
-                classifier = Classifier.load(models, name, precision, threads)
-            except BundleError as error:
-                _log.warning("left out: %s", error)
-                continue
-            runs[name, precision, "onnxruntime"] = classifier.classify
-            if find_spec("openvino"):
-                path = bundle.verified(precision)
-                runs[name, precision, "openvino"] = _openvino(path, threads or default_threads())
-    if not runs:
+    bundles = [find(models, name) for name in names]
+    candidates = [one for bundle in bundles for one in _candidates(bundle, threads)]
+    if not candidates:
         raise BundleError(f"no model in {models} can be served here")
-    latency, slow = (
-        interleaved({key: _call(run, bundles[key[0]], n) for key, run in runs.items()}, rounds)
-        for n in (1, batch)
-    )
-    rows = []
-    for key in runs:
-        form = bundles[key[0]].info.formats[key[1]]
-        speed = (latency[key] * 1e3, batch / slow[key])
-        rows.append(Row(*key, form.accuracy, form.bytes / 1e6, *speed))
-    for bundle in bundles.values():
-        rows += _at_export(bundle)
-    return Report(processor(), threads or default_threads(), ort.__version__, batch, rounds, rows)
+    timings = _timed(candidates, rounds, batch_size)
+    timings += [timing for bundle in bundles for timing in _at_export(bundle)]
+    machine = (processor(), threads or default_threads(), ort.__version__)
+    return ModelReport(*machine, batch_size, rounds, timings)
 
 
-def _openvino(path: Path, threads: int) -> Callable[[np.ndarray], object]:
+def _candidates(bundle: Bundle, threads: int | None) -> list[_Candidate]:
+    candidates = []
+    for precision in bundle.precisions():
+        try:
+            classifier = Classifier.from_bundle(bundle, precision, threads)
+        except BundleError as error:
+            _log.warning("left out: %s", error)
+            continue
+        candidates.append(_Candidate(bundle, precision, "onnxruntime", classifier.classify))
+        if find_spec("openvino"):
+            predict = _openvino(bundle.verified(precision), threads or default_threads())
+            candidates.append(_Candidate(bundle, precision, "openvino", predict))
+    return candidates
+
+
+def _openvino(path: Path, threads: int) -> _Predict:
     import openvino
 
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
@@ -113,27 +162,37 @@ def _openvino(path: Path, threads: int) -> Callable[[np.ndarray], object]:
     return lambda pixels: request.infer([pixels])
 
 
-def _at_export(bundle: Bundle) -> list[Row]:
-    """Return what `make export` measured in TensorFlow, which is not installed for serving."""
-    speed, form = bundle.info.speed, bundle.info.formats.get("saved_model")
-    if not speed or not form:
-        return []
+def _timed(candidates: list[_Candidate], rounds: int, batch_size: int) -> list[ModelTiming]:
+    single, batched = (
+        interleaved({index: one.call(images) for index, one in enumerate(candidates)}, rounds)
+        for images in (1, batch_size)
+    )
     return [
-        Row(
-            bundle.info.backbone,
-            "fp32",
-            f"{name}, {AT_EXPORT}",
-            form.accuracy,
-            form.bytes / 1e6,
-            speed.timings[name].latency_ms,
-            speed.timings[name].throughput,
+        _timing(
+            one.bundle,
+            one.precision,
+            one.runtime,
+            one.bundle.info.formats[one.precision],
+            (single[index] * 1e3, batch_size / batched[index]),
         )
-        for name in ("keras", "saved_model")
-        if name in speed.timings
+        for index, one in enumerate(candidates)
     ]
 
 
-def _call(run: Callable[[np.ndarray], object], bundle: Bundle, images: int) -> Callable[[], object]:
-    size = bundle.info.input.size
-    pixels = np.random.default_rng(0).integers(0, 256, (images, size, size, 3), np.uint8)
-    return lambda: run(pixels)
+def _at_export(bundle: Bundle) -> list[ModelTiming]:
+    speed, file = bundle.info.speed, bundle.info.formats.get("saved_model")
+    if not speed or not file:
+        return []
+    return [
+        _timing(bundle, "fp32", f"{name}, {AT_EXPORT}", file, (one.latency_ms, one.throughput))
+        for name, one in speed.timings.items()
+        if name in ("keras", "saved_model")
+    ]
+
+
+def _timing(
+    bundle: Bundle, precision: Precision, runtime: str, file: ModelFile, speed: tuple[float, float]
+) -> ModelTiming:
+    """Put together a model's facts and its speed: latency in ms, images a second."""
+    size = file.bytes / 1e6
+    return ModelTiming(bundle.info.backbone, precision, runtime, file.accuracy, size, *speed)

@@ -1,77 +1,101 @@
-"""Time photos from file to answer, part by part, beside the package that one would use instead."""
+"""Time photos from file to label, part by part, beside the package that one would use instead."""
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
-from PIL import Image
 from rich.table import Table
 
 from data import ImageError, decode
+from inference.bench import age_and_gender
+from inference.bench.scoring import LabeledPhoto, PredictedFace, Score, read_labels
 from inference.classifier import Classifier
 from inference.errors import PhotosError
-from inference.faces import Box
 from inference.inputs import expand
 
 PARTS = ("decode", "detect", "align", "classify")
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A face that was found: its box (left, top, right, bottom in pixels) and label."""
+class PhotoTiming:
+    """How long one photo takes, and what is seen in it.
 
-    box: Box
-    label: str
-
-
-Answers = list[Seen]
-"""The faces in a photo, from left to right."""
-
-
-@dataclass(frozen=True)
-class PhotoRow:
-    """One photo: medians over the rounds in milliseconds. `other` is the other package, if there.
-
-    `truth` are the labels in `labels.csv`, from left to right; None if it does not tell.
+    Attributes:
+        file: Name of the photo.
+        megapixels: Size of the photo in 10^6 pixels.
+        milliseconds: Time of each of `PARTS`, the median over the rounds.
+        predictions: Faces in the photo from left to right.
+        other_milliseconds: Time of the other package; None if it is not installed.
+        other_predictions: Faces that the other package sees; None if it is not installed.
+        labels: Labels of the faces from left to right; None if `labels.csv` has none.
     """
 
     file: str
     megapixels: float
     milliseconds: dict[str, float]
-    answers: Answers
+    predictions: list[PredictedFace]
     other_milliseconds: float | None
-    other_answers: Answers | None
-    truth: list[str] | None
+    other_predictions: list[PredictedFace] | None
+    labels: list[str] | None
 
     @property
     def total(self) -> float:
-        """Milliseconds from file to answer."""
+        """Milliseconds from file to labels."""
         return sum(self.milliseconds.values())
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the photo for JSON, by the names that scripts read."""
+        others = self.other_predictions
+        return {
+            "file": self.file,
+            "megapixels": self.megapixels,
+            "milliseconds": self.milliseconds,
+            "answers": [one.to_dict() for one in self.predictions],
+            "other_milliseconds": self.other_milliseconds,
+            "other_answers": None if others is None else [one.to_dict() for one in others],
+            "truth": self.labels,
+        }
 
-@dataclass(frozen=True)
-class Score:
-    """Faces found and labels right, out of those labelled, over the photos that have labels."""
-
-    labelled: int
-    found: int
-    right: int
-    uncertain: int
+    def cells(self) -> list[str]:
+        """Return the figures as text, in the order of the report's columns."""
+        cells = [self.file, f"{self.megapixels:.1f}", str(len(self.predictions))]
+        cells += [f"{self.milliseconds[part]:.1f}" for part in PARTS] + [f"{self.total:.1f}"]
+        if self.other_predictions is not None and self.other_milliseconds is not None:
+            cells += [str(len(self.other_predictions)), f"{self.other_milliseconds:.1f}"]
+        return cells
 
 
 @dataclass(frozen=True)
 class PhotoReport:
-    """The photos, and the scores where `labels.csv` tells the truth."""
+    """The photos that were timed, and scores where `labels.csv` labels them.
+
+    Attributes:
+        model: Name and precision of the model.
+        other: Name of the other package; None if it is not installed.
+        photos: A timing for each photo.
+        score: Score of the model; None without labels.
+        other_score: Score of the other package; None without labels, or if it is not installed.
+    """
 
     model: str
     other: str | None
-    rows: list[PhotoRow]
+    photos: list[PhotoTiming]
     score: Score | None
     other_score: Score | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report for JSON, by the names that scripts read."""
+        return {
+            "model": self.model,
+            "other": self.other,
+            "rows": [photo.to_dict() for photo in self.photos],
+            "score": self.score and self.score.to_dict(),
+            "other_score": self.other_score and self.other_score.to_dict(),
+        }
 
     def table(self) -> Table:
         """Return the report for the terminal."""
@@ -80,120 +104,103 @@ class PhotoReport:
         heads = ["MP", "faces", *PARTS, "total"]
         for head in heads + ([f"{self.other}: faces", "total"] if self.other else []):
             table.add_column(head, justify="right")
-        for row in self.rows:
-            cells = [row.file, f"{row.megapixels:.1f}", str(len(row.answers))]
-            cells += [f"{row.milliseconds[part]:.1f}" for part in PARTS] + [f"{row.total:.1f}"]
-            if row.other_answers is not None and row.other_milliseconds is not None:
-                cells += [str(len(row.other_answers)), f"{row.other_milliseconds:.1f}"]
-            table.add_row(*cells)
+        for photo in self.photos:
+            table.add_row(*photo.cells())
         return table
 
     def _caption(self) -> str:
         scores = ((self.model, self.score), (self.other, self.other_score))
         return "\n".join(
-            f"{name}: found {score.found} of {score.labelled} labelled faces, {score.right} of "
-            f"them right and {score.uncertain} uncertain"
+            f"{name}: found {score.found} of {score.labeled} labeled faces, {score.correct} of "
+            f"them labeled correctly and {score.uncertain} uncertain"
             for name, score in scores
             if score
         )
 
 
 def bench_photos(classifier: Classifier, folder: Path, rounds: int) -> PhotoReport:
-    """Measure the photos in `folder`, once more than `rounds` since the first is not timed.
+    """Time the photos in a folder, and score the predictions if there is a `labels.csv`.
 
-    `labels.csv` there (`file,faces,genders`, the genders separated by `;` from left to right)
-    gives scores. The package age-and-gender is measured on the same photos if it is installed.
-    Raises PhotosError if there are no photos that can be read.
+    The package age-and-gender is timed on the same photos if it is installed.
+
+    Args:
+        classifier: Model to time.
+        folder: Folder of photos; those that cannot be read are passed over. For `labels.csv` see
+            `inference.bench.scoring.read_labels`.
+        rounds: Number of timed rounds, at least 1; one more is not timed.
+
+    Raises:
+        PhotosError: There are no photos that can be read.
     """
-    other, truth = _age_and_gender(), _truth(folder / "labels.csv")
-    rows = []
+    other, labels = age_and_gender.load(), read_labels(folder / "labels.csv")
+    photos = []
     for path in expand([folder]).files:
-        try:
-            image = decode(path)
-        except ImageError:
-            continue
-        ours, milliseconds = _ours(classifier, path, rounds)
-        theirs, seconds = _timed(other, path, rounds) if other else (None, None)
-        size = image.width * image.height / 1e6
-        label = truth.get(path.name)
-        rows.append(PhotoRow(path.name, size, milliseconds, ours, seconds, theirs, label))
-    if not rows:
+        with suppress(ImageError):
+            photos.append(_photo(classifier, other, path, rounds, labels.get(path.name)))
+    if not photos:
         raise PhotosError(f"no photos in {folder} that can be read")
     return PhotoReport(
         f"{classifier.info.backbone} {classifier.precision}",
-        "age-and-gender" if other else None,
-        rows,
-        _score(rows, [row.answers for row in rows]),
-        _score(rows, [row.other_answers or [] for row in rows]) if other else None,
+        age_and_gender.NAME if other else None,
+        photos,
+        _score(photos, [photo.predictions for photo in photos]),
+        _score(photos, [photo.other_predictions or [] for photo in photos]) if other else None,
     )
 
 
-def _ours(classifier: Classifier, path: Path, rounds: int) -> tuple[Answers, dict[str, float]]:
+def _photo(
+    classifier: Classifier,
+    other: age_and_gender.Predict | None,
+    path: Path,
+    rounds: int,
+    labels: list[str] | None,
+) -> PhotoTiming:
+    """Time a photo. Raises ImageError if it cannot be read."""
+    width, height = decode(path).size
+    predictions, milliseconds = _timed(classifier, path, rounds)
+    other_ms, others = _other_timed(other, path, rounds) if other else (None, None)
+    size = width * height / 1e6
+    return PhotoTiming(path.name, size, milliseconds, predictions, other_ms, others, labels)
+
+
+def _timed(
+    classifier: Classifier, path: Path, rounds: int
+) -> tuple[list[PredictedFace], dict[str, float]]:
+    """Return the predictions for a photo, and the median milliseconds of each part."""
     took: dict[str, list[float]] = {part: [] for part in PARTS}
     for turn in range(rounds + 1):
-        found = classifier.prepare(path)
+        prepared = classifier.prepare(path)
         start = perf_counter()
-        [faces] = classifier.label([found.faces])
+        [faces] = classifier.label([prepared.faces])
         classified = (perf_counter() - start) * 1e3
-        parts = (found.decode_ms, found.detect_ms, found.align_ms, classified)
+        parts = (prepared.decode_ms, prepared.detect_ms, prepared.align_ms, classified)
         for part, milliseconds in zip(PARTS, parts, strict=True):
             if turn:
                 took[part].append(milliseconds)
-    answers = [Seen(face.box, face.label) for face in faces]
-    return answers, {part: median(times) for part, times in took.items()}
+    predictions = [PredictedFace(face.box, face.label) for face in faces]
+    return predictions, {part: median(times) for part, times in took.items()}
 
 
-def _timed(answer: Callable[[Path], Answers], path: Path, rounds: int) -> tuple[Answers, float]:
-    answers, took = answer(path), []
+def _other_timed(
+    predict: age_and_gender.Predict, path: Path, rounds: int
+) -> tuple[float, list[PredictedFace]]:
+    """Return the median milliseconds for a photo, and the predictions."""
+    predictions, took = predict(path), []
     for _ in range(rounds):
         start = perf_counter()
-        answer(path)
+        predict(path)
         took.append((perf_counter() - start) * 1e3)
-    return answers, median(took)
+    return median(took), predictions
 
 
-def _age_and_gender() -> Callable[[Path], Answers] | None:
-    try:
-        predictor = import_module("age_and_gender").AgeAndGender()
-    except ImportError:
-        return None
-
-    def answer(path: Path) -> Answers:
-        faces = predictor.predict(Image.open(path).convert("RGB"))
-        words = {"male": "man", "female": "woman"}
-        seen = [Seen(Box(*face["face"]), words[face["gender"]["value"]]) for face in faces]
-        return sorted(seen, key=lambda face: face.box.xyxy)
-
-    return answer
-
-
-def _truth(path: Path) -> dict[str, list[str]]:
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    return {row["file"]: row["genders"].split(";") for row in rows if row.get("genders")}
-
-
-def _score(rows: Sequence[PhotoRow], answers: Sequence[Answers]) -> Score | None:
-    """Compare answers with the labels.
-
-    The labels have no boxes: they are laid on our own faces where we found as many, and another's
-    face counts as the one whose box its middle lies in.
-    """
-    known = [(row, given) for row, given in zip(rows, answers, strict=True) if row.truth]
-    if not known:
-        return None
-    pairs = [
-        (label, truth)
-        for row, given in known
-        if len(row.answers) == len(row.truth or [])
-        for ours, truth in zip(row.answers, row.truth or [], strict=True)
-        for label in [face.label for face in given if ours.box.contains(face.box.middle)][:1]
-    ]
-    return Score(
-        labelled=sum(len(row.truth or []) for row, _ in known),
-        found=sum(min(len(given), len(row.truth or [])) for row, given in known),
-        right=sum(label == truth for label, truth in pairs),
-        uncertain=sum(label == "uncertain" for label, _ in pairs),
+def _score(
+    photos: Sequence[PhotoTiming], predictions: Sequence[Sequence[PredictedFace]]
+) -> Score | None:
+    """Return the score of predictions for each photo, over the photos that are labeled."""
+    return Score.of(
+        [
+            LabeledPhoto(photo.labels, photo.predictions, scored)
+            for photo, scored in zip(photos, predictions, strict=True)
+            if photo.labels
+        ]
     )

@@ -5,7 +5,23 @@ from pathlib import Path
 
 
 def digest(path: Path) -> str:
-    """SHA-256 in hex of a file, or of a folder's file names and contents."""
+    """Compute the SHA-256 of a file, or of a folder's file names and contents.
+
+    Args:
+        path: File or folder.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: The file, or one in the folder, cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile() as file:
+        ...     digest(Path(file.name))[:8]
+        'e3b0c442'
+    """
     if path.is_dir():
         lines = (f"{digest(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -19,5 +35,5 @@ def _files(folder: Path) -> list[Path]:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
+    """Return the bytes of a file, or of all files in a folder. Raises OSError."""
     return sum(file.stat().st_size for file in (_files(path) if path.is_dir() else [path]))

@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself, so that it can be used without its bundle."""
+"""The facts inside an ONNX file, so that it can be used without its bundle."""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +8,22 @@ from typing import Any
 from inference.bundle.schema import SCHEMA_VERSION, BundleInfo, validated
 from inference.errors import BundleError
 
-# What the ONNX file says of itself, so that it can be used alone. What is measured on the file is
-# left out, and so is `created`, which would change its bytes from export to export.
+# What is measured on the file is left out, and so is `created`, which would change the file's bytes
+# from export to export.
 _FLAT = ("input", "band")
 _JSON = ("labels", "hyperparameters", "data", "weights", "versions", "metrics")
 _OUTSIDE = {"created", "formats", "quantization", "speed", "audit", "checks"}
 
 
 def to_metadata(info: BundleInfo) -> dict[str, str]:
-    """Return the facts for an ONNX file's `metadata_props`: plain text, or JSON for lists and maps.
+    """Return the facts for an ONNX file's `metadata_props`.
 
-    Nested fields of input and band are flat: `input.size`, `input.framing`, `band.low`, ….
+    Args:
+        info: Facts of the model.
+
+    Returns:
+        Plain text, or JSON for lists and maps, by name. Nested fields of input and band are flat:
+        `input.size`, `input.framing`, `band.low`, ….
     """
     facts = info.model_dump(mode="json", exclude=_OUTSIDE, exclude_none=True)
     for group in _FLAT:
@@ -29,7 +34,15 @@ def to_metadata(info: BundleInfo) -> dict[str, str]:
 
 
 def from_metadata(metadata: Mapping[str, str], path: Path) -> BundleInfo:
-    """Read back `to_metadata`; `path` names the file in errors. Raises BundleError."""
+    """Read back what `to_metadata` wrote.
+
+    Args:
+        metadata: Texts by name.
+        path: ONNX file, which the error names.
+
+    Raises:
+        BundleError: The facts are missing, or are not those of a model that this program exported.
+    """
     foreign = BundleError(f"{path} does not carry the facts of a model exported by this program")
     if metadata.get("schema_version") != str(SCHEMA_VERSION):
         raise foreign

@@ -46,38 +46,49 @@ class _Facts(BaseModel):
 
 
 class Input(_Facts):
-    """The graph's input: uint8 RGB [N, size, size, 3] in 0..255, framed as in training."""
+    """The graph's input: uint8 RGB [N, size, size, 3], 0..255, framed as in training.
 
-    name: str = "image"
-    size: int = Field(gt=0, description="side in pixels")
-    framing: Framing
+    Example:
+        >>> Input(size=96, framing="face")
+        Input(name='image', size=96, framing='face')
+    """
+
+    name: str = Field(default="image", description="Name of the input in the graph")
+    size: int = Field(gt=0, description="Side in pixels")
+    framing: Framing = Field(description="Part of an aligned face that the model sees")
 
 
 class Band(_Facts):
-    """Between `low` and `high` (both excluded) the answer is "uncertain"."""
+    """The uncertainty band: between `low` and `high`, both excluded, the label is "uncertain"."""
 
-    low: _Share
-    high: _Share
-    target_accuracy: _Share | None = Field(default=None, description="asked of the decisions given")
-    accuracy: _Share | None = Field(
-        default=None, description="of the decisions given, on validation"
+    low: _Share = Field(description="Largest p_man of the label woman")
+    high: _Share = Field(description="Smallest p_man of the label man")
+    target_accuracy: _Share | None = Field(
+        default=None, description="Accuracy wanted of the decided predictions"
     )
-    share_uncertain: _Share | None = Field(default=None, description="of all images, on validation")
+    accuracy: _Share | None = Field(
+        default=None, description="Accuracy of the decided predictions on the validation split"
+    )
+    share_uncertain: _Share | None = Field(
+        default=None, description="Share of the validation split that is uncertain"
+    )
 
 
 class DataFacts(_Facts):
     """The images that the model was trained and tested on."""
 
-    name: str
-    fingerprint: str
-    counts: dict[str, int] = Field(default_factory=dict, description="images by split")
+    name: str = Field(description="Name of the data set")
+    fingerprint: str = Field(description="Fingerprint of the images and their labels")
+    counts: dict[str, int] = Field(
+        default_factory=dict, description="Number of images of each split"
+    )
 
 
 class WeightFacts(_Facts):
-    """Where the weights came from before fine-tuning."""
+    """The weights before fine-tuning."""
 
-    source: str
-    fingerprint: str = ""
+    source: str = Field(description="Where the weights came from")
+    fingerprint: str = Field(default="", description="Fingerprint of the weights")
 
 
 class Metrics(BaseModel):
@@ -85,116 +96,159 @@ class Metrics(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
-    test_accuracy: _Share | None = None
-    test_accuracy_interval: tuple[_Share, _Share] | None = Field(default=None, description="95 %")
+    test_accuracy: _Share | None = Field(default=None, description="Share of correct predictions")
+    test_accuracy_interval: tuple[_Share, _Share] | None = Field(
+        default=None, description="Ends of the accuracy's 95 % interval"
+    )
 
 
 class ModelFile(_Facts):
-    """One exported form of the model, with what was measured on it."""
+    """One file or folder with the model, and what was measured on it."""
 
-    file: _Name
-    sha256: str
-    bytes: int
-    accuracy: _Share | None = Field(default=None, description="on the test split")
-    latency_ms: float | None = Field(default=None, description="median at batch 1")
-    throughput: float | None = Field(default=None, description="images a second at batch 16")
+    file: _Name = Field(description="Name in the bundle's folder")
+    sha256: str = Field(description="SHA-256 in hex, see `inference.bundle.files.digest`")
+    bytes: int = Field(description="Size in bytes")
+    accuracy: _Share | None = Field(default=None, description="Accuracy on the test split")
+    latency_ms: float | None = Field(
+        default=None, description="Milliseconds for one image, the median"
+    )
+    throughput: float | None = Field(
+        default=None, description="Images a second in batches of 16, by the median"
+    )
     passed: bool = Field(
-        default=True, description="it decides as the trained model does; else not served"
+        default=True, description="Whether it decides as the trained model does; else not served"
     )
 
     @classmethod
     def of(cls, path: Path, **measured: Any) -> Self:
-        """Describe the file or folder at `path`; `measured` fills the other fields."""
+        """Describe a file or folder.
+
+        Args:
+            path: File or folder, named as in the bundle.
+            **measured: Values of the fields from `accuracy` on.
+        """
         return cls(file=path.name, sha256=digest(path), bytes=size_of(path), **measured)
 
 
 class CheckImages(_Facts):
-    """Drawn images, no photos, with what each form gave for them at export.
+    """Drawn images, no photos, with the p_man that each form of the model gave at export.
 
     A form that gives anything else where it is served is not the model that was exported, whatever
     its SHA-256 says: see `inference.runtime.self_check`.
     """
 
-    file: _Name = Field(description="PNG, the images below each other; see `Bundle.check_images`")
-    sha256: str
+    file: _Name = Field(description="PNG of the images below each other; see `Bundle.check_images`")
+    sha256: str = Field(description="SHA-256 of the file in hex")
     expected: dict[Precision, tuple[_Share, ...]] = Field(description="p_man of each image")
 
 
 class QuantizationTrial(_Facts):
-    """One way to make INT8, and what it lost against fp32 on the validation split."""
+    """One way to make an INT8 model, and what it lost against fp32 on the validation split."""
 
-    settings: str
-    images: int
-    accuracy_lost: float = Field(ge=-1, le=1, description="negative where INT8 is the better")
-    changed_decisions: _Share
-    passed: bool
+    settings: str = Field(description="Name of the recipe")
+    images: int = Field(description="Number of validation images that were compared")
+    accuracy_lost: float = Field(
+        ge=-1,
+        le=1,
+        description="Accuracy of fp32 minus that of INT8, which may be negative",
+    )
+    changed_decisions: _Share = Field(description="Share of images with another decision")
+    passed: bool = Field(description="Whether the model may be served")
 
 
 class Timing(_Facts):
-    """One form of the model at export; a fresh process for the last two."""
+    """How fast one form of the model was at export; the last two are of a fresh process."""
 
-    latency_ms: float = Field(description="of one image, median")
-    throughput: float = Field(description="images a second in batches of `Speed.batch`")
+    latency_ms: float = Field(description="Milliseconds for one image, the median")
+    throughput: float = Field(description="Images a second in batches of `Speed.batch_size`")
     cold_start_s: float | None = Field(
-        default=None, description="from the start of Python to the first answer"
+        default=None, description="Seconds from the start of Python to the first prediction"
     )
-    peak_mb: float | None = Field(default=None, description="largest resident memory, 10^6 bytes")
+    peak_mb: float | None = Field(default=None, description="Largest resident memory in 10^6 bytes")
 
 
 class Speed(_Facts):
     """What was timed at export, side by side, and on what machine."""
 
-    processor: str
-    threads: int
-    batch: int
-    rounds: int
-    timings: dict[str, Timing] = Field(description="by form: keras, saved_model, fp32, int8")
+    processor: str = Field(description="Name of the processor with its instruction set")
+    threads: int = Field(description="Number of threads of a run")
+    batch_size: int = Field(alias="batch", description="Number of images in a batch")
+    rounds: int = Field(description="Number of timed rounds in which all forms took turns")
+    timings: dict[str, Timing] = Field(
+        description="Timing of each form: keras, saved_model, fp32, int8"
+    )
 
 
 class Gap(_Facts):
     """A feature of the test images by which accuracy differs, with a bootstrapped interval."""
 
-    feature: str
-    worst: str
-    best: str
-    worst_accuracy: _Share
-    best_accuracy: _Share
-    gap: _Share
-    interval: tuple[float, float] = Field(description="95 %, by identities")
+    feature: str = Field(description="Attribute, brightness or image size")
+    worst: str = Field(description="Group of images with the lowest accuracy")
+    best: str = Field(description="Group of images with the highest accuracy")
+    worst_accuracy: _Share = Field(description="Accuracy of the worst group")
+    best_accuracy: _Share = Field(description="Accuracy of the best group")
+    gap: _Share = Field(description="Difference between the two accuracies")
+    interval: tuple[float, float] = Field(
+        description="Ends of the gap's 95 % interval, by resampled identities"
+    )
 
 
 class BundleInfo(_Facts):
-    """The facts in `bundle.json`. `p_man` is the calibrated probability of the label "man"."""
+    """The facts in `bundle.json`. `p_man` is the calibrated probability of the label "man".
+
+    Example:
+        >>> info = BundleInfo(
+        ...     backbone="vgg16",
+        ...     input=Input(size=96, framing="face"),
+        ...     band=Band(low=0.3, high=0.7),
+        ...     data=DataFacts(name="CelebA", fingerprint="0a1b"),
+        ...     weights=WeightFacts(source="imagenet"),
+        ... )
+        >>> [info.label_of(p_man) for p_man in (0.2, 0.5, 0.8)]
+        ['woman', 'uncertain', 'man']
+    """
 
     schema_version: Literal[1] = 1
-    backbone: _Name
+    backbone: _Name = Field(description="Name of the network, such as vgg16")
     labels: tuple[str, str] = Field(
-        default=("woman", "man"), description="the graph's output is the probability of the second"
+        default=("woman", "man"), description="Labels; the graph gives the second's probability"
     )
-    input: Input
-    output: str = "p_man"
-    temperature: float = Field(default=1.0, gt=0, description="already inside the graph")
-    threshold: _Share = Field(default=0.5, description="operating point on p_man")
-    band: Band | None = None
+    input: Input = Field(description="What the graph takes")
+    output: str = Field(default="p_man", description="Name of the output in the graph")
+    temperature: float = Field(
+        default=1.0, gt=0, description="Temperature of the calibration, already inside the graph"
+    )
+    threshold: _Share = Field(default=0.5, description="p_man from which on a decision is man")
+    band: Band | None = Field(default=None, description="Uncertainty band; None to always decide")
     synthetic: bool = Field(
-        default=False, description="trained on drawn faces: measures the plumbing"
+        default=False, description="Whether it was trained on drawn faces, which are no people"
     )
-    hyperparameters: dict[str, JsonValue] = Field(default_factory=dict)
-    data: DataFacts
-    weights: WeightFacts
-    versions: dict[str, str] = Field(default_factory=dict, description="package -> version")
-    created: str = Field(default="", description="ISO 8601")
-    run: str = ""
-    metrics: Metrics = Metrics()
-    formats: dict[FormatName, ModelFile] = Field(default_factory=dict)
+    hyperparameters: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Hyperparameters that the search chose"
+    )
+    data: DataFacts = Field(description="Images of training and testing")
+    weights: WeightFacts = Field(description="Weights before fine-tuning")
+    versions: dict[str, str] = Field(
+        default_factory=dict, description="Version of each package that took part"
+    )
+    created: str = Field(default="", description="Time of the training, ISO 8601")
+    run: str = Field(default="", description="Name of the run")
+    metrics: Metrics = Field(default=Metrics(), description="Figures on the test split")
+    formats: dict[FormatName, ModelFile] = Field(
+        default_factory=dict, description="The model in each format"
+    )
     quantization: tuple[QuantizationTrial, ...] = Field(
         default=(),
         alias="quantisation",  # its name in bundle.json
-        description="as tried; none passed: there is no INT8 model",
+        description="Trials in order; if none passed there is no INT8 model",
     )
-    speed: Speed | None = None
-    audit: tuple[Gap, ...] = Field(default=(), description="the largest gaps; all: audit.csv")
-    checks: CheckImages | None = Field(default=None, description="None in bundles made before them")
+    speed: Speed | None = Field(default=None, description="What was timed at export")
+    audit: tuple[Gap, ...] = Field(
+        default=(), description="The largest gaps in accuracy; all are in audit.csv"
+    )
+    checks: CheckImages | None = Field(
+        default=None, description="Check images; None in bundles made before them"
+    )
 
     @field_validator("labels")
     @classmethod
@@ -226,11 +280,16 @@ class BundleInfo(_Facts):
 
 
 class Index(_Facts):
-    """`index.json`: the bundles in rank order, and the one that is used unless told otherwise."""
+    """`index.json`: the bundles in rank order, and the champion, which is used by default.
+
+    Example:
+        >>> Index(champion="vgg16", bundles=("resnet50", "vgg16")).ranked
+        ('vgg16', 'resnet50')
+    """
 
     schema_version: Literal[1] = 1
-    champion: _Name
-    bundles: tuple[_Name, ...]
+    champion: _Name = Field(description="Name of the bundle that is used by default")
+    bundles: tuple[_Name, ...] = Field(description="Names of the bundles in rank order")
 
     @property
     def ranked(self) -> tuple[str, ...]:
@@ -248,7 +307,16 @@ _Record = TypeVar("_Record", bound=BaseModel)
 
 
 def validated(model: type[_Record], content: Any, path: Path) -> _Record:
-    """`content` as a record; `path` names the file in the BundleError of what does not fit."""
+    """Return content from outside as a record.
+
+    Args:
+        model: Class of the record.
+        content: Content of the file.
+        path: File, which the error names.
+
+    Raises:
+        BundleError: The content does not fit the record.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:

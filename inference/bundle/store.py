@@ -37,7 +37,12 @@ _LARGEST_JSON = 10_000_000  # bytes
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk: `folder`, and the `info` read from it."""
+    """A bundle on disk.
+
+    Attributes:
+        folder: Folder of the bundle.
+        info: Facts that were read from it.
+    """
 
     folder: Path
     info: BundleInfo
@@ -51,22 +56,26 @@ class Bundle:
             return None
 
     def choose(self, precision: Precision | None = None) -> Precision:
-        """Return the precision asked for, else the one that was the faster at export.
+        """Return a precision that may be served.
 
-        Which of them is served when none is asked for, `inference.runtime.self_check` decides on
-        each machine anew. Raises BundleError if the bundle does not have it, or it failed its check
-        at export.
+        Which one is served where none is given, `inference.runtime.self_check` decides on each
+        machine anew.
+
+        Args:
+            precision: "int8" or "fp32"; None for the one that was the faster at export.
+
+        Raises:
+            BundleError: The bundle does not have it, or it failed its check at export.
         """
-        there = self.precisions()
-        wanted = precision or self._faster_at_export()
-        if wanted in there:
-            return wanted
-        if wanted in self.info.formats:
+        chosen = precision or self._faster_at_export()
+        if chosen in self.precisions():
+            return chosen
+        if chosen in self.info.formats:
             raise BundleError(
-                f"{self.folder}: {wanted} failed its check at export and is not served"
+                f"{self.folder}: {chosen} failed its check at export and is not served"
             )
         names = ", ".join(self.info.formats) or "none"
-        raise BundleError(f"{self.folder} has no {wanted} model (there: {names})")
+        raise BundleError(f"{self.folder} has no {chosen} model (there: {names})")
 
     def precisions(self) -> tuple[Precision, ...]:
         """Return the precisions that may be served, INT8 first."""
@@ -83,15 +92,23 @@ class Bundle:
     def content(self, name: Precision) -> bytes:
         """Return an ONNX file's bytes, the same ones that were checked against its SHA-256.
 
-        Raises BundleError that names the file if it is missing, cut off or changed.
+        Args:
+            name: Precision of the model.
+
+        Raises:
+            BundleError: The file is missing, cut off or changed.
         """
-        form = self.info.formats[name]
-        return self._checked_bytes(form.file, form.sha256, form.bytes)
+        file = self.info.formats[name]
+        return self._checked_bytes(file.file, file.sha256, file.bytes)
 
     def check_images(self) -> np.ndarray:
-        """Return the drawn images of `info.checks`, uint8 RGB [N, size, size, 3].
+        """Return the drawn images of `info.checks`.
 
-        Raises BundleError if there are none, or they are not those of the export.
+        Returns:
+            uint8 RGB [N, size, size, 3].
+
+        Raises:
+            BundleError: There are none, or they are not those of the export.
         """
         checks, size = self.info.checks, self.info.input.size
         if checks is None:
@@ -116,14 +133,18 @@ class Bundle:
         return content
 
     def verified(self, name: FormatName) -> Path:
-        """Return the path of a format after checking it against its SHA-256.
+        """Return the path of the model in a format after checking it against its SHA-256.
 
-        Raises BundleError that names the file if it is missing, cut off or changed.
+        Args:
+            name: Format of the model.
+
+        Raises:
+            BundleError: The file or folder is missing, cut off or changed.
         """
-        form = self.info.formats[name]
-        path = self.folder / form.file
-        _refuse_other_size(path, form.bytes)
-        if digest(path) != form.sha256:
+        file = self.info.formats[name]
+        path = self.folder / file.file
+        _refuse_other_size(path, file.bytes)
+        if digest(path) != file.sha256:
             raise _changed(path)
         return path
 
@@ -146,16 +167,32 @@ def _changed(path: Path) -> BundleError:
 
 
 def faster(int8: float, fp32: float) -> Precision:
-    """Return the precision to serve if both are correct, by the time that each takes."""
+    """Return the precision to serve if both are correct.
+
+    Args:
+        int8: Time that INT8 takes.
+        fp32: Time that fp32 takes, in the same unit.
+
+    Example:
+        >>> faster(int8=9.0, fp32=10.0), faster(int8=9.5, fp32=10.0)
+        ('int8', 'fp32')
+    """
     return "int8" if int8 <= MARGIN * fp32 else "fp32"
 
 
 def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
-    """Put a complete bundle at `folder`, or leave what was there.
+    """Write a complete bundle, or leave what was there.
 
-    `files` maps a name in the bundle (`model.onnx`, `MODEL_CARD.md`, …) to the file or folder
-    to copy there. Raises BundleError if a format in `info` is not among them as described, or
-    `folder` holds anything but a bundle.
+    Args:
+        folder: Folder of the bundle; a bundle in it is replaced.
+        info: Facts of the model.
+        files: File or folder to copy for each name in the bundle (`model.onnx`, `MODEL_CARD.md`,
+            …).
+
+    Raises:
+        BundleError: A format in `info` is not among the files as described, or the folder holds
+            anything but a bundle.
+        OSError: Something cannot be written.
     """
     if not may_be_replaced(folder):
         raise BundleError(f"{folder} holds files that are no bundle: they are not replaced")
@@ -182,28 +219,60 @@ def may_be_replaced(folder: Path) -> bool:
 def read(folder: Path) -> Bundle:
     """Read a bundle's facts; its model files are checked when they are loaded.
 
-    Raises BundleError if it is missing, damaged or of another schema version.
+    Args:
+        folder: Folder of the bundle.
+
+    Raises:
+        BundleError: The bundle is missing, damaged or of another schema version.
     """
     return Bundle(folder, _read_json(folder / INFO_FILE, BundleInfo))
 
 
 def write_index(models: Path, champion: str, bundles: Sequence[str]) -> None:
-    """Write `index.json` in one step; `bundles` are folder names in rank order."""
+    """Write `index.json` in one step.
+
+    Args:
+        models: Folder of the bundles.
+        champion: Name of the bundle that is used by default.
+        bundles: Names of the bundles in rank order.
+
+    Raises:
+        ValueError: The champion is not among the bundles, or a name is none of a folder.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_index(Path(folder), "vgg16", ["resnet50", "vgg16"])
+        ...     read_index(Path(folder)).champion
+        'vgg16'
+    """
     index = Index(champion=champion, bundles=tuple(bundles))
     write_text(models / INDEX_FILE, index.model_dump_json(indent=2) + "\n")
 
 
 def read_index(models: Path) -> Index:
-    """Read `index.json`. Raises BundleError if no models were exported to `models`."""
+    """Read `index.json`.
+
+    Args:
+        models: Folder of the bundles.
+
+    Raises:
+        BundleError: No models were exported to the folder, or the index is damaged.
+    """
     if not (models / INDEX_FILE).is_file():
         raise BundleError(f"no exported models in {models}: run `make export` first")
     return _read_json(models / INDEX_FILE, Index)
 
 
 def find(models: Path, backbone: str | None = None) -> Bundle:
-    """Read the bundle of `backbone`, or of the champion.
+    """Read the bundle of a model.
 
-    Raises BundleError if it is not there, naming those that are.
+    Args:
+        models: Folder of the bundles.
+        backbone: Name of the model; None for the champion.
+
+    Raises:
+        BundleError: The model is not there; the message names those that are.
     """
     index = read_index(models)
     name = backbone or index.champion

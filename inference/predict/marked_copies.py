@@ -1,4 +1,4 @@
-"""Copies of pictures with the faces marked: where each goes, and what it may overwrite."""
+"""Copies of pictures with the faces marked: their paths, and what they may overwrite."""
 
 import os
 import unicodedata
@@ -22,32 +22,56 @@ _COMMENT = b"faces marked by python -m inference predict"  # by which a copy is 
 
 @dataclass(frozen=True)
 class MarkedCopies:
-    """Where the copy of each file goes; no two files share one, in upper or lower case."""
+    """The copies of a run; no two files share one, in upper or lower case.
+
+    Attributes:
+        folder: Folder of the copies.
+        copied_from: Folder whose tree they follow.
+        paths: Path of the copy of each file.
+    """
 
     folder: Path
     copied_from: Path
-    places: dict[Path, Path]
+    paths: dict[Path, Path]
 
     @classmethod
     def plan(cls, files: Sequence[Path], folder: Path, copied_from: Path | None) -> "MarkedCopies":
-        """Give each file a place below `folder` as it has one below `copied_from`.
+        """Give the copy of each file a path below the folder, in a tree like that of the files.
 
-        That is the folder which an earlier run chose; None takes the one that holds all files.
+        Args:
+            files: Files to copy.
+            folder: Folder of the copies.
+            copied_from: Folder whose tree they follow, as an earlier run chose it; None for the
+                folder that holds all files.
+
+        Example:
+            >>> files = [Path("/photos/a/1.jpg"), Path("/photos/b/2.png")]
+            >>> copies = MarkedCopies.plan(files, Path("marked"), None)
+            >>> [str(path) for path in copies.paths.values()]
+            ['marked/a/1.jpg', 'marked/b/2.png.jpg']
         """
         parents = {file.parent: os.path.realpath(file.parent) for file in files}
         copied_from = copied_from or Path(os.path.commonpath(parents.values() or [Path.cwd()]))
         taken: set[str] = set()
-        places: dict[Path, Path] = {}
+        paths: dict[Path, Path] = {}
         for file in sorted(files, key=_is_renamed):  # those that keep their name come first
             below = Path(os.path.relpath(parents[file.parent], copied_from))
             parts = ("__" if part == ".." else part for part in below.parts)
-            places[file] = _free(folder.joinpath(*parts, _name(file)), taken)
-        return cls(folder, copied_from, places)
+            paths[file] = _free(folder.joinpath(*parts, _name(file)), taken)
+        return cls(folder, copied_from, paths)
 
     def refuse_foreign(self, files: Iterable[Path], inputs: Container[tuple[int, int]]) -> None:
-        """Raise OutputError if a file's copy would overwrite an input, or what is no copy."""
+        """Refuse to overwrite pictures to read, and what is no copy.
+
+        Args:
+            files: Files to copy.
+            inputs: Device and inode of the files to read, see `inference.predict.outputs.inode`.
+
+        Raises:
+            OutputError: A copy would overwrite one of them.
+        """
         for file in files:
-            copy = self.places[file]
+            copy = self.paths[file]
             if not copy.exists():
                 continue
             if inode(copy) in inputs:
@@ -56,18 +80,27 @@ class MarkedCopies:
                 raise _refused(f"{copy} is not a copy that `predict` marked")
 
     def check_writable(self) -> None:
-        """Raise OSError if nothing can be written to the folder, which is made."""
+        """Make the folder and try to write to it. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=self.folder):
             pass
 
     def has(self, file: Path) -> bool:
         """Whether the copy of a file is there."""
-        return self.places[file].exists()
+        return self.paths[file].exists()
 
     def write(self, file: Path, faces: Sequence[Face]) -> None:
-        """Write the copy of a file. Raises OSError, or ImageError if the file is gone."""
-        with room_to_decode(file), replacing(self.places[file]) as new:
+        """Write the copy of a file.
+
+        Args:
+            file: Picture file.
+            faces: Faces to mark.
+
+        Raises:
+            OSError: The copy cannot be written.
+            ImageError: The file cannot be read any more.
+        """
+        with room_to_decode(file), replacing(self.paths[file]) as new:
             annotate(decode(file), faces).save(new, "JPEG", quality=90, comment=_COMMENT)
 
 
@@ -90,7 +123,7 @@ def _free(path: Path, taken: set[str]) -> Path:
 
 
 def _folded(path: Path) -> str:
-    """Return what all names of a file have in common where case and accents' form do not count."""
+    """Return a path that is the same for names that differ in case or in the form of accents."""
     return f"{_folded_folder(path.parent)}/{unicodedata.normalize('NFC', path.name).casefold()}"
 
 

@@ -1,4 +1,4 @@
-"""Where the rows of `predict` go: CSV, JSON lines or a stream; and what an earlier run left."""
+"""Where the rows of `predict` go: CSV or JSON lines, in a file or a stream."""
 
 import csv
 import json
@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from errno import ENOENT
 from io import TextIOWrapper
 from itertools import groupby
@@ -21,11 +21,14 @@ from inference.predict.run_record import RunRecord
 HEADER = "file,face,left,top,right,bottom,detection_score,p_man,label,error"
 FIELDS = HEADER.split(",")
 JSON_FIELDS = [*FIELDS, "quality"]
-"""What rows have; the CSV's columns are as scripts know them."""
+"""Names of a row's values; the CSV's columns are as scripts know them."""
 
 NO_FACE = "no face found"
 Row = dict[str, str | int | float | None]
-Write = Callable[[Iterable[Row]], None]
+"""A row by `JSON_FIELDS`; as read back from a CSV, all values are text."""
+
+WriteRows = Callable[[Iterable[Row]], None]
+Keep = Callable[[str], bool]  # by a file's name in the rows
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # ASCII and full width
 _QUOTED = frozenset(',;"\t\r\n')  # `;` and tab: what spreadsheets split at elsewhere
@@ -36,15 +39,29 @@ _KEEP_BYTES = "surrogateescape"  # a file name that is not UTF-8 has the bytes i
 def written_name(name: str) -> str:
     """Return a file's name as rows have it: one that a spreadsheet would run begins with `./`.
 
-    >>> written_name("=1+1.jpg")
-    './=1+1.jpg'
+    Args:
+        name: Name of the file.
+
+    Example:
+        >>> written_name("=1+1.jpg")
+        './=1+1.jpg'
     """
     runs = name.lstrip().startswith(_FORMULA) or name[:1].isspace()
     return f"./{name}" if runs else name
 
 
 def csv_text(rows: Iterable[Row]) -> str:
-    """Return a whole CSV, as `predict` writes it."""
+    """Return a whole CSV as `predict` writes it.
+
+    Args:
+        rows: Rows that have at least `FIELDS`.
+
+    Example:
+        >>> print(csv_text([dict.fromkeys(FIELDS) | {"file": "a.jpg", "p_man": 0.25}]))
+        file,face,left,top,right,bottom,detection_score,p_man,label,error
+        a.jpg,,,,,,,0.250000,,
+        <BLANKLINE>
+    """
     return f"{HEADER}\n{''.join(map(_csv_line, rows))}"
 
 
@@ -67,11 +84,12 @@ def _quoted(text: str) -> str:
 
 
 def _read_csv(stream: TextIO) -> Iterator[Row]:
-    reader = csv.DictReader(stream, restval="")
+    reader = csv.DictReader(stream)
     if reader.fieldnames != FIELDS:
         raise ValueError("other columns")
     for row in reader:
-        yield {name: row[name] for name in FIELDS}
+        if row[FIELDS[-1]] is not None:  # else it is cut off, perhaps inside the file's name
+            yield {name: row[name] for name in FIELDS}
 
 
 def _json_line(row: Row) -> str:
@@ -80,21 +98,27 @@ def _json_line(row: Row) -> str:
 
 def _read_jsonl(stream: TextIO) -> Iterator[Row]:
     for line in stream:
-        if line.endswith("\n"):  # else it is broken off
+        if line.endswith("\n"):  # else it is cut off
             row = json.loads(line)
             yield {name: row[name] for name in FIELDS} | {"quality": row.get("quality")}
 
 
 @dataclass(frozen=True)
-class Form:
-    """How rows are written, and read back."""
+class RowFormat:
+    """How rows are written, and read back.
+
+    Attributes:
+        head: Text before the first row.
+        line: Function that makes a row a line.
+        read: Function that reads rows back.
+    """
 
     head: str
     line: Callable[[Row], str]
     read: Callable[[TextIO], Iterator[Row]]
 
-    def writing(self, stream: TextIO) -> Write:
-        """Return what writes rows to a stream, at once."""
+    def writer(self, stream: TextIO) -> WriteRows:
+        """Return a function that writes rows to a stream without delay."""
 
         def write(rows: Iterable[Row]) -> None:
             stream.writelines(map(self.line, rows))
@@ -103,19 +127,27 @@ class Form:
         return write
 
 
-CSV = Form(f"{HEADER}\n", _csv_line, _read_csv)
-JSONL = Form("", _json_line, _read_jsonl)
+CSV = RowFormat(f"{HEADER}\n", _csv_line, _read_csv)
+JSONL = RowFormat("", _json_line, _read_jsonl)
 
 
 @dataclass(frozen=True)
 class Output:
-    """Rows in one form at `target`: a file, `-` (standard output), a device or a pipe.
+    """Rows in one format: a file, standard output, a device or a pipe.
 
     A file takes its name when it is complete. Until then it is `.NAME.part`; `NAME.run.json` says
     which run wrote it. Links are followed.
+
+    Attributes:
+        format: `CSV` or `JSONL`.
+        target: File, device or pipe; `-` is standard output.
+
+    Example:
+        >>> Output(CSV).is_stdout, Output(JSONL, Path("new.jsonl")).is_file
+        (True, True)
     """
 
-    form: Form
+    format: RowFormat
     target: Path = Path("-")
 
     @property
@@ -150,22 +182,27 @@ class Output:
 
     @property
     def record(self) -> RunRecord | None:
-        """What is known of the run that an output to go on with is from."""
+        """The record of the run whose output can be continued; None if there is none."""
         return RunRecord.read(self._record) if self._earlier else None
 
     @property
     def _earlier(self) -> Path | None:
-        """What can be gone on with: broken off, else complete."""
+        """The file that can be continued: one that was cut off, else the complete one."""
         record = RunRecord.read(self._record)
         if record and self._part.is_file():
             return self._part
         return self.file if record and record.finished and self.file.is_file() else None
 
     def refuse_foreign(self, inputs: Container[tuple[int, int]], resume: bool = False) -> None:
-        """Raise OutputError if to write would overwrite what no earlier run left here.
+        """Refuse to overwrite what no earlier run left here.
 
-        `inputs` are device and inode of the files to read. `resume` goes on with an output that
-        was changed since.
+        Args:
+            inputs: Device and inode of the files to read, see `inode`.
+            resume: Whether the output is continued, even if it was changed since.
+
+        Raises:
+            OutputError: A file there is one to read, or was not written by `predict`, or was
+                changed since.
         """
         record = RunRecord.read(self._record)
         for path in filter(Path.exists, self.paths):
@@ -180,14 +217,18 @@ class Output:
             raise _refused(f"{self.file} was changed since `predict` wrote it")
 
     def finished(self) -> dict[str, bool]:
-        """Return the files that an earlier run finished, and whether each was read.
+        """Return the files that an earlier run finished.
 
-        Raises OutputError if the output is not our own.
+        Returns:
+            Whether the file could be read, by its name in the rows.
+
+        Raises:
+            OutputError: The output was not written by `predict`.
         """
         return {str(rows[0]["file"]): _was_read(rows) for rows in self._finished()}
 
     def _finished(self) -> Iterator[list[Row]]:
-        """Yield each finished file's rows; unless all is complete, the last may be broken off."""
+        """Yield each finished file's rows; unless all is complete, the last may be cut off."""
         earlier, record = self._earlier, self.record
         if not earlier or not record:
             return
@@ -195,7 +236,7 @@ class Output:
         try:
             with _opened(earlier, "r") as stream:
                 waiting: list[Row] = []
-                for _, rows in groupby(self.form.read(stream), key=lambda row: row["file"]):
+                for _, rows in groupby(self.format.read(stream), key=lambda row: row["file"]):
                     if waiting:
                         yield waiting
                     waiting = list(rows)
@@ -205,12 +246,24 @@ class Output:
             raise _refused(f"{earlier} was not written by `predict`") from None
 
     @contextmanager
-    def open(self, record: RunRecord, keep: Callable[[str], bool] | None = None) -> Iterator[Write]:
-        """Yield what writes rows; a file appears when all are written.
+    def open(
+        self, record: RunRecord, keep: Callable[[str], bool] | None = None
+    ) -> Iterator[WriteRows]:
+        """Open the output; a file appears when the block ends without an error.
 
-        `keep` tells which files' rows of an earlier run are kept; None begins anew. What is
-        written stays when the block fails, to be gone on with.
-        Raises OSError if it cannot be written, OutputError if another run writes there too.
+        What was written before an error stays beside it, to be continued.
+
+        Args:
+            record: Run that writes.
+            keep: Function that says whether a file's rows of an earlier run are kept, by the name
+                of the file in them; None to start anew.
+
+        Yields:
+            The function that writes rows.
+
+        Raises:
+            OSError: The output cannot be written.
+            OutputError: Another run writes to it at the same time.
         """
         with _naming(self.target):
             if self.is_file:
@@ -218,8 +271,8 @@ class Output:
                     yield write
                 return
             with self._stream() as stream:
-                stream.write(self.form.head)
-                yield self.form.writing(stream)
+                stream.write(self.format.head)
+                yield self.format.writer(stream)
 
     @contextmanager
     def _stream(self) -> Iterator[TextIO]:
@@ -235,28 +288,30 @@ class Output:
             stream.detach()
 
     @contextmanager
-    def _open_file(self, record: RunRecord, keep: Callable[[str], bool] | None) -> Iterator[Write]:
-        if not self.file.parent.is_dir():  # a slip of the keyboard: not made
+    def _open_file(
+        self, record: RunRecord, keep: Callable[[str], bool] | None
+    ) -> Iterator[WriteRows]:
+        if not self.file.parent.is_dir():  # probably a typing error: not made
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self.target))
         before = digest(self.file) if self.file.exists() else None
         with replacing(self._part) as new, _opened(new, "w") as stream:
-            stream.write(self.form.head)
+            stream.write(self.format.head)
             for rows in self._finished() if keep else ():
                 if keep and keep(str(rows[0]["file"])):
-                    self.form.writing(stream)(rows)
-        record = replace(record, before=before, finished=None)
+                    self.format.writer(stream)(rows)
+        record = record.model_copy(update={"before": before, "finished": None})
         record.write(self._record)
         with _opened(self._part, "a") as stream:
-            yield self.form.writing(stream)
+            yield self.format.writer(stream)
             os.fsync(stream.fileno())
             if not self._part.exists() or not _is_descriptor(self._part, stream.fileno()):
                 raise OutputError(f"another run writes {self.file} at the same time")
-        replace(record, finished=digest(self._part)).write(self._record)
+        record.model_copy(update={"finished": digest(self._part)}).write(self._record)
         self._part.replace(self.file)
 
 
 def inode(path: Path) -> tuple[int, int]:
-    """Return what a file is, whatever its names: device and inode. Raises OSError."""
+    """Return device and inode, by which a file is the same whatever its names. Raises OSError."""
     status = path.stat()
     return status.st_dev, status.st_ino
 
@@ -278,7 +333,7 @@ def _is_descriptor(path: Path, descriptor: int) -> bool:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Let an error that comes up in writing, not in opening, name the file too."""
+    """Let an error of writing name the file, as one of opening does."""
     try:
         yield
     except OSError as error:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from data.cli import printable
-from inference.predict.outputs import Row, Write
+from data.messages import printable
+from inference.predict.outputs import Row, WriteRows
 
-_SHOWN = 200  # rows in a table; for more than that there are files
+_SHOWN = 200  # rows in a table
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class TableOutput:
     is_file: ClassVar[bool] = False
 
     @contextmanager
-    def open(self) -> Iterator[Write]:
-        """Yield what takes rows."""
+    def open(self) -> Iterator[WriteRows]:
+        """Yield the function that takes rows; the table is printed when the block ends."""
         table = Table()
         table.add_column("file", overflow="fold", min_width=16)
         for name in ("face", "box", "P(man)"):
             table.add_column(name, no_wrap=True)
-        table.add_column("answer")
+        table.add_column("label")
         left_out = 0
 
         def write(rows: Iterable[Row]) -> None:

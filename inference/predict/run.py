@@ -10,15 +10,16 @@ from pathlib import Path
 
 from data import ImageError
 from data.images import room_to_decode
+from data.messages import one_line
+from data.progress import progress
 from inference.classifier import Classifier
 from inference.detection.finder import PreparedFace
 from inference.errors import OutputError
 from inference.faces import Face
 from inference.predict.marked_copies import MarkedCopies
 from inference.predict.outputs import JSON_FIELDS, NO_FACE, Output, Row, inode, written_name
-from inference.predict.progress import progress
 from inference.predict.row_table import TableOutput
-from inference.predict.run_record import RunRecord, settings_of
+from inference.predict.run_record import RowSettings, RunRecord
 from inference.runtime.machine import default_threads
 
 _BATCH = 32
@@ -27,7 +28,19 @@ _AHEAD = 2 * _BATCH  # pictures read or being read before their batch is classif
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: its faces, or the reason why there are none."""
+    """What became of one file: its faces, or the reason why there are none.
+
+    Attributes:
+        file: Path of the file.
+        faces: Faces in the picture from left to right.
+        error: Reason why there are no faces; empty if there are.
+        was_read: Whether the picture could be read and searched.
+
+    Example:
+        >>> [row] = Outcome(Path("a.jpg"), error="no such file", was_read=False).rows()
+        >>> row["file"], row["face"], row["error"]
+        ('a.jpg', None, 'no such file')
+    """
 
     file: Path
     faces: list[Face] = field(default_factory=list)
@@ -49,8 +62,11 @@ class Outcome:
 class Mode:
     """How a run treats what it finds.
 
-    `resume` goes on where an earlier run broke off: files that it read are not done again.
-    `force` overwrites whatever is there. `annotate` is a folder for copies with the faces marked.
+    Attributes:
+        resume: Whether to continue where an earlier run was interrupted: files that it read are
+            not done again.
+        force: Whether to overwrite whatever is there.
+        annotate: Folder for copies with the faces marked; None for no copies.
     """
 
     resume: bool = False
@@ -60,7 +76,17 @@ class Mode:
 
 @dataclass
 class Tally:
-    """Counts of a finished run; `earlier` and `earlier_unread` are files that earlier runs did."""
+    """Counts of a run.
+
+    Attributes:
+        files: Number of files of this run.
+        faces: Number of faces in them.
+        unread: Number of files that could not be read.
+        earlier: Number of files that earlier runs did.
+        earlier_unread: Number of those that could not be read.
+        not_copied: Number of marked copies that could not be written.
+        first_not_copied: File and reason of the first of them.
+    """
 
     files: int = 0
     faces: int = 0
@@ -72,7 +98,7 @@ class Tally:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every file of the whole output was read, and copied where asked."""
+        """Whether every file of the whole output was read, and copied if copies are made."""
         return not (self.unread or self.earlier_unread or self.not_copied)
 
     def count(self, outcome: Outcome) -> None:
@@ -82,7 +108,7 @@ class Tally:
         self.unread += not outcome.was_read
 
     def lines(self) -> Iterator[str]:
-        """Yield what to tell at the end."""
+        """Yield the summary, line by line."""
         yield f"{self.files} files: {self.faces} faces, {self.unread} could not be read"
         if self.earlier:
             unread = self.unread + self.earlier_unread
@@ -94,15 +120,26 @@ class Tally:
 def outcomes(
     classifier: Classifier, files: Iterable[Path], threads: int | None = None
 ) -> Iterator[Outcome]:
-    """Yield what became of each file, in order, reading in `threads` ahead of inference.
+    """Classify the faces in many files, reading ahead of inference.
 
     The calling thread only waits, so that Ctrl-C reaches it at once.
+
+    Args:
+        classifier: Model with what finds the faces.
+        files: Picture files.
+        threads: Number of threads that read; None for the number of physical cores.
+
+    Yields:
+        What became of each file, in order.
+
+    Raises:
+        BundleError: The model gives anything but a probability.
     """
     prepared = _prepared(classifier, files, threads or default_threads())
     with _pool(1) as pool:
         while batch := list(islice(prepared, _BATCH)):
-            regions = [found for _, found in batch if isinstance(found, list)]
-            faces = iter(pool.submit(classifier.label, regions).result())
+            prepared_faces = [found for _, found in batch if isinstance(found, list)]
+            faces = iter(pool.submit(classifier.label, prepared_faces).result())
             for file, found in batch:
                 if isinstance(found, str):
                     yield Outcome(file, error=found, was_read=False)
@@ -120,8 +157,7 @@ def _prepared(
         except ImageError as error:
             return str(error)
         except Exception as error:  # of a detector without memory: one picture, not the run
-            reason = " ".join(str(error).split()) or type(error).__name__
-            return f"cannot be searched for faces: {reason[:120]}"
+            return f"cannot be searched for faces: {one_line(error, 120)}"
 
     waiting: deque[tuple[Path, Future[list[PreparedFace] | str]]] = deque()
     with _pool(threads) as pool:
@@ -136,7 +172,7 @@ def _prepared(
 
 @contextmanager
 def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that nobody waits for when the block is left early."""
+    """Yield threads that nobody waits for when the block is left early."""
     pool = ThreadPoolExecutor(threads)
     try:
         yield pool
@@ -151,11 +187,22 @@ def run(
     mode: Mode = Mode(),
     threads: int | None = None,
 ) -> Tally:
-    """Classify `files` into the `outputs`, which appear when complete.
+    """Classify the faces in many files, and write a row for each.
 
     When it is interrupted or fails, what is done is kept for `Mode.resume`.
-    Raises OSError if something cannot be written, OutputError if that would overwrite an input or
-    what is not our own, or mix the rows of two models.
+
+    Args:
+        classifier: Model with what finds the faces.
+        files: Picture files, each once.
+        outputs: Where to write the rows; files appear when they are complete.
+        mode: How to treat what is there.
+        threads: Number of threads that read; None for the number of physical cores.
+
+    Raises:
+        OSError: Something cannot be written.
+        OutputError: An input, or what `predict` did not write, would be overwritten, or the rows
+            of two models be mixed.
+        BundleError: The model gives anything but a probability.
     """
     plan = _plan(classifier, files, [out for out in outputs if isinstance(out, Output)], mode)
     tally = plan.tally
@@ -166,19 +213,27 @@ def run(
             opened = output.open(plan.record, keep) if isinstance(output, Output) else output.open()
             writers.append(stack.enter_context(opened))
         copy = stack.enter_context(_copying(plan.copies, tally))
-        advance = stack.enter_context(progress("classifying", len(plan.files)))
+        update = stack.enter_context(progress("classifying"))
         for outcome in outcomes(classifier, plan.files, threads):
             for write in writers:
                 write(outcome.rows())
             copy(outcome)
             tally.count(outcome)
-            advance()
+            update(tally.files, len(plan.files))
     return tally
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is left to do: `files`, whose names in rows are `redone`, and what is there already."""
+    """What is left to do, and what is there already.
+
+    Attributes:
+        files: Files to classify.
+        redone: Their names in rows.
+        record: Record of this run.
+        copies: Marked copies to write; None for none.
+        tally: Counts, with those of earlier runs.
+    """
 
     files: list[Path]
     redone: set[str]
@@ -199,7 +254,7 @@ def _plan(
     _refuse_same(outputs)
     for output in () if mode.force else outputs:
         output.refuse_foreign(inputs, mode.resume)
-    settings = settings_of(classifier, mode.annotate)
+    settings = RowSettings.of(classifier, mode.annotate)
     records = [output.record for output in outputs] if mode.resume else []
     for output, record in zip(outputs, records, strict=False):
         if record:
@@ -218,11 +273,12 @@ def _plan(
     kept = [was_read for name, was_read in (earlier or [{}])[0].items() if name not in redone]
     tally = Tally(earlier=len(kept), earlier_unread=kept.count(False))
     copied_from = str(copies.copied_from) if copies else None
-    return _Plan(left, redone, RunRecord(settings, copied_from), copies, tally)
+    record = RunRecord(settings=settings, copied_from=copied_from)
+    return _Plan(left, redone, record, copies, tally)
 
 
 def _is_done(file: Path, earlier: Sequence[dict[str, bool]], copies: MarkedCopies | None) -> bool:
-    """Whether an earlier run read the file into all outputs, and copied it where asked."""
+    """Whether an earlier run read the file into all outputs, and copied it if copies are made."""
     name = written_name(str(file))
     read = bool(earlier) and all(finished.get(name, False) for finished in earlier)
     return read and (copies is None or copies.has(file))
@@ -244,7 +300,7 @@ def _refuse_same(outputs: Sequence[Output]) -> None:
 
 @contextmanager
 def _copying(copies: MarkedCopies | None, tally: Tally) -> Iterator[Callable[[Outcome], None]]:
-    """Yield what writes the copy of a file; what goes wrong with it is counted."""
+    """Yield the function that writes the copy of a file, and counts those it cannot write."""
 
     def copy(outcome: Outcome) -> None:
         if not copies or not outcome.was_read:

@@ -4,59 +4,107 @@
 model are not mixed into it.
 """
 
-import json
-from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, Self
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data import Framing
 from data.atomic import read_json, write_json
-from inference.bundle import digest
+from inference.bundle import Precision, digest
 from inference.classifier import Classifier
+from inference.detection.finder import FaceFinder
 from inference.errors import OutputError
 
-_WRITTEN_BY = "python -m inference predict"
 
-Settings = dict[str, Any]
-"""All that the rows and copies depend on, as JSON holds it."""
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """The run that an output is from.
+class RowSettings(_Record):
+    """All that the rows and the marked copies depend on.
 
-    `copied_from` is the folder whose tree the marked copies follow. `finished` is the SHA-256 of
-    the output that the run completed, `before` of what it found there.
+    Example:
+        >>> RowSettings(model="vgg16", precision="int8", framing="face").aligned
+        False
     """
 
-    settings: Settings
-    copied_from: str | None = None
-    before: str | None = None
-    finished: str | None = None
+    model: str = Field(description="Name of the model")
+    precision: Precision | None = Field(default=None, description="Precision that is served")
+    sha256: str | None = Field(default=None, description="SHA-256 of the model's file")
+    framing: Framing = Field(description="Part of an aligned face that the model sees")
+    aligned: bool = Field(default=False, description="Whether each image is one aligned face")
+    max_faces: int | None = Field(default=None, description="Largest number of faces of a picture")
+    small_faces: bool | None = Field(default=None, description="Whether small faces are found too")
+    annotate: str | None = Field(default=None, description="Folder of the marked copies")
+
+    @classmethod
+    def of(cls, classifier: Classifier, annotate: Path | None) -> Self:
+        """Return the settings of a run.
+
+        Args:
+            classifier: Model with what finds the faces.
+            annotate: Folder of the marked copies; None for none.
+        """
+        info, precision, finder = classifier.info, classifier.precision, classifier.finder
+        search = finder if isinstance(finder, FaceFinder) else None
+        return cls(
+            model=info.backbone,
+            precision=precision,
+            sha256=info.formats[precision].sha256 if precision else None,
+            framing=info.input.framing,
+            aligned=search is None,
+            max_faces=search.max_faces if search else None,
+            small_faces=search.small_faces if search else None,
+            annotate=str(annotate.resolve()) if annotate else None,
+        )
+
+
+class RunRecord(_Record):
+    """The run that an output is from."""
+
+    written_by: Literal["python -m inference predict"] = "python -m inference predict"
+    settings: RowSettings = Field(description="Settings of the run")
+    copied_from: str | None = Field(
+        default=None, description="Folder whose tree the marked copies follow"
+    )
+    before: str | None = Field(default=None, description="SHA-256 of the output before the run")
+    finished: str | None = Field(
+        default=None, description="SHA-256 of the output that the run completed"
+    )
 
     @classmethod
     def read(cls, path: Path) -> "RunRecord | None":
-        """Read a record; None if there is none, or it is not one of ours."""
-        content = read_json(path)
-        if not isinstance(content, dict) or content.pop("written_by", None) != _WRITTEN_BY:
-            return None
+        """Read a record; None if there is none, or it is of another program.
+
+        Args:
+            path: JSON file.
+        """
         try:
-            return cls(**content)
-        except TypeError:
+            return cls.model_validate(read_json(path))
+        except ValidationError:
             return None
 
     def write(self, path: Path) -> None:
-        """Replace the record at `path`. Raises OSError."""
-        write_json(path, {"written_by": _WRITTEN_BY} | asdict(self))
+        """Replace the record at a path. Raises OSError."""
+        write_json(path, self.model_dump())
 
     def wrote(self, output: Path) -> bool:
-        """Whether `output` is as this run or the one before it left it."""
+        """Whether an output is as this run or the one before it left it. Raises OSError."""
         return digest(output) in (self.before, self.finished)
 
-    def refuse_other(self, settings: Settings, output: Path) -> None:
-        """Raise OutputError if the run had other settings than `settings`."""
-        given = json.loads(json.dumps(settings))
-        for name in self.settings | given:
-            old, new = self.settings.get(name), given.get(name)
+    def refuse_other(self, settings: RowSettings, output: Path) -> None:
+        """Refuse to continue an output with other settings.
+
+        Args:
+            settings: Settings of the run that is to continue it.
+            output: File, which the error names.
+
+        Raises:
+            OutputError: The settings differ.
+        """
+        for name in RowSettings.model_fields:
+            old, new = getattr(self.settings, name), getattr(settings, name)
             if old != new:
                 raise OutputError(
                     f"{output} was begun with {name} {_shown(old)}, not {_shown(new)}: give the "
@@ -64,22 +112,5 @@ class RunRecord:
                 )
 
 
-def settings_of(classifier: Classifier, annotate: Path | None) -> Settings:
-    """Return what the rows depend on: the model's file, its input, the finder; and the copies."""
-    info, precision, finder = classifier.info, classifier.precision, classifier.finder
-    looks: Settings = {}  # none for whole pictures
-    if is_dataclass(finder) and not isinstance(finder, type):
-        looks = {name: value for name, value in asdict(finder).items() if name != "threads"}
-    return {
-        "model": info.backbone,
-        "precision": precision,
-        "sha256": info.formats[precision].sha256 if precision else None,
-        "framing": info.input.framing,
-        "aligned": not looks,
-        **looks,
-        "annotate": str(annotate.resolve()) if annotate else None,
-    }
-
-
-def _shown(value: Any) -> str:
+def _shown(value: str | int | None) -> str:
     return "none" if value is None else str(value)

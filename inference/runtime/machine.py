@@ -21,7 +21,12 @@ _INSTRUCTION_SETS = (  # what decides how fast and how exactly INT8 is multiplie
 
 
 def processor() -> str:
-    """Return the processor's name, as far as the system knows it, with its instruction set."""
+    """Return the processor's name, as far as the system knows it, with its instruction set.
+
+    Example:
+        >>> instruction_set() in processor()
+        True
+    """
     name = _cpuinfo().get("model name") or platform.processor() or platform.machine()
     return f"{name} ({instruction_set()})"
 
@@ -29,7 +34,7 @@ def processor() -> str:
 def instruction_set() -> str:
     """Return the best instruction set for INT8 that the processor offers, such as "AVX2".
 
-    Where the system does not list them, the architecture.
+    Where the system does not list them, it is the architecture, such as "x86_64".
     """
     facts = _cpuinfo()
     offered = f"{facts.get('flags', '')} {facts.get('Features', '')}".split()
@@ -38,13 +43,18 @@ def instruction_set() -> str:
 
 
 def default_threads() -> int:
-    """Return the number of physical cores that this process may use."""
+    """Return the number of physical cores that this process may use, at least 1.
+
+    Example:
+        >>> default_threads() >= 1
+        True
+    """
     return min(usable(), psutil.cpu_count(logical=False) or 1)
 
 
 @cache
 def _cpuinfo() -> dict[str, str]:
-    """Return what Linux says of the first processor, by name."""
+    """Return what Linux lists of the first processor, by name; nothing on other systems."""
     if not _CPUINFO.is_file():
         return {}
     first = _CPUINFO.read_text(errors="replace").partition("\n\n")[0]

@@ -2,8 +2,8 @@
 
 On x86 without VNNI, products of uint8 activations and int8 weights are added in pairs in 16 bits
 and saturate (microsoft/onnxruntime#6004). A session option turns such weights into uint8, which is
-exact and slower; with VNNI it would only be slower. What the processor says of itself is hidden by
-some systems, so the kernels themselves are asked.
+exact and slower; with VNNI it would only be slower. Some systems hide what the processor offers, so
+the kernels themselves are tried.
 """
 
 import base64
@@ -23,7 +23,12 @@ _SHAPE = (2, 8, 16)
 
 @cache
 def saturates() -> bool:
-    """Whether the largest products are added wrongly; found out once, in a millisecond."""
+    """Whether sums of the largest products are incorrect; found out once, in a millisecond.
+
+    Example:
+        >>> saturates() in (True, False)
+        True
+    """
     rows, inner, columns = _SHAPE
     session = ort.InferenceSession(_PRODUCT, providers=["CPUExecutionProvider"])
     a, b = np.full((rows, inner), 255, np.uint8), np.full((inner, columns), 127, np.int8)

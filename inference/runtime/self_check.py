@@ -31,29 +31,39 @@ TOLERANCE: dict[Precision, float] = {"fp32": 0.001, "int8": 0.03}
 """Of p_man on a check image. Between processors fp32 differs by the order of its sums, INT8 by a
 rounding here and there; where sums saturate, most images are off by 0.04 to 0.4."""
 
-_SECONDS = 0.15  # for the check images, the most telling ones first
+_SECONDS = 0.15  # for the check images; those that show most come first
 _CHUNK = 4  # of them at least
-_ROUNDS = 5
+_ROUNDS = 5  # of timing each form, if both are correct
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Served:
-    """A form of a model that has proved itself on this machine, in an open session."""
+    """A form of a model that gives on this machine what it gave at export.
+
+    Attributes:
+        precision: Precision of the form.
+        session: Session of onnxruntime.
+    """
 
     precision: Precision
     session: ort.InferenceSession
 
 
 def open_served(bundle: Bundle, precision: Precision | None, threads: int | None) -> Served:
-    """Open the form asked for, else the one that is faster here among those that are correct here.
+    """Open a form of a model that is correct on this machine.
 
     A form that fails is left out with a warning in the log. Bundles made before there were check
     images are served in fp32.
 
+    Args:
+        bundle: Bundle of the model.
+        precision: "int8" or "fp32"; None for the faster one of those that are correct here.
+        threads: Number of threads of a run; None for the number of physical cores.
+
     Raises:
-        BundleError: no form, or not the one asked for, can be served.
+        BundleError: The form, or each of them, cannot be served.
     """
     if precision:
         return _opened(bundle, bundle.choose(precision), threads)
@@ -114,17 +124,17 @@ def _expected(bundle: Bundle) -> dict[Precision, tuple[float, ...]]:
 
 
 def _check(bundle: Bundle, form: Precision, session: ort.InferenceSession) -> None:
-    """Run the check images for a while. Raises BundleError if an answer is not the expected one."""
+    """Run the check images for a while. Raises BundleError if p_man is not as expected."""
     images, expected = bundle.check_images(), np.array(_expected(bundle)[form])
     if len(images) != len(expected):
         raise BundleError(
-            f"{bundle.folder}: {len(images)} check images, but {len(expected)} expected answers"
+            f"{bundle.folder}: {len(images)} check images, but {len(expected)} expected values"
         )
     started, largest = time.perf_counter(), 0.0
     for start in range(0, len(images), _CHUNK):
         part = slice(start, start + _CHUNK)
-        answers = classify(session, bundle.info, images[part])
-        largest = max(largest, float(np.abs(answers - expected[part]).max()))
+        p_man = classify(session, bundle.info, images[part])
+        largest = max(largest, float(np.abs(p_man - expected[part]).max()))
         if time.perf_counter() - started > _SECONDS:
             break
     if largest > TOLERANCE[form]:
@@ -156,15 +166,15 @@ def _machine() -> str:
 
 def _remember(key: str, value: Any) -> None:
     with suppress(OSError):  # what cannot be remembered is found out again
-        write_json(_place(key), {"key": key, "value": value})
+        write_json(_path(key), {"key": key, "value": value})
 
 
 def _recall(key: str) -> Any:
-    content = read_json(_place(key))
+    content = read_json(_path(key))
     known = isinstance(content, dict) and content.get("key") == key
     return content.get("value") if known else None
 
 
-def _place(key: str) -> Path:
+def _path(key: str) -> Path:
     folder = platformdirs.user_cache_path("face-classifier", appauthor=False) / "self-checks"
     return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"

@@ -13,10 +13,20 @@ def interleaved(
     rounds: int,
     of: Callable[[Sequence[float]], float] = median,
 ) -> dict[_Key, float]:
-    """Return the median seconds (or another figure `of` them) of each run.
+    """Time functions in turn: what slows the machine for a while slows all of them alike.
 
-    Every round calls all of them once, in turn.
-    What slows the machine for a while then slows all of them alike. One untimed round first.
+    Args:
+        runs: Function to time by name. Every round calls each of them once.
+        rounds: Number of timed rounds, at least 1; one more comes first and is not timed.
+        of: Figure to return of a function's seconds in all rounds.
+
+    Returns:
+        The figure, in seconds, by name.
+
+    Example:
+        >>> seconds = interleaved({"sum": lambda: sum(range(9)), "max": lambda: max(1, 2)}, 3)
+        >>> list(seconds), seconds["sum"] > 0
+        (['sum', 'max'], True)
     """
     seconds: dict[_Key, list[float]] = {name: [] for name in runs}
     for turn in range(rounds + 1):

@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from data import DataError, load
+from data import DataError, images, load
 from data.__main__ import app
 from data.describe import describe
 from data.fetch import HANDLE, fetch
-from data.progress import milestones
 from data.synthetic.writing import generate
 
 Picture = Callable[..., Path]
@@ -45,6 +44,21 @@ def test_describe_counts(classes: Path) -> None:
     assert facts.contradictions == (((man, "man"), (woman, "woman")),)
     assert facts.split == {} and facts.identities == 0
     assert done == [(i, 4) for i in range(1, 5)]
+
+
+def test_a_jpeg_is_decoded_once_and_not_at_all_when_its_hash_is_known(
+    tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for label in ("man", "woman"):
+        picture(tmp_path / "faces" / label / "a.jpg", len(label))
+    dataset, cache = load(tmp_path / "faces"), tmp_path / "hashes.npz"
+    decoded: list[Image.Image] = []
+    to_rgb = images._to_rgb
+    monkeypatch.setattr(images, "_to_rgb", lambda image: decoded.append(image) or to_rgb(image))
+    first = describe(dataset, cache=cache)
+    assert (first.sizes, len(decoded)) == ({"12x16": 2}, 2)
+    assert describe(dataset, cache=cache) == first
+    assert len(decoded) == 2
 
 
 def test_describe_parts_and_conflicts(tmp_path: Path, picture: Picture) -> None:
@@ -164,34 +178,11 @@ def test_hashes_are_kept_beside_runs(tmp_path: Path, classes: Path) -> None:
         assert len(list(artifacts.glob("cache/hashes/*.npz"))) == kept
 
 
-def test_what_takes_long_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, lines = 0.0, list[str]()
-    monkeypatch.setattr("data.progress.time.monotonic", lambda: now)
-    update = milestones("looking", lines.append)
-    for done in range(1, 101):
-        now += 1
-        update(done, 100)
-    assert lines == ["looking: 11 of 100", "looking: 41 of 100", "looking: 71 of 100"]
-    short = milestones("short", lines.append)
-    short(1, 2)
-    short(2, 2)
-    assert len(lines) == 3
-
-
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
 def test_the_processors_of_a_process_are_those_it_may_use() -> None:
     code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
     code += "from data.processors import usable; print(usable())"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"
-
-
-def test_errors_are_one_line_on_stderr(tmp_path: Path) -> None:
-    for arguments in (["describe", str(tmp_path)], ["synthesize", str(tmp_path), "--count", "2"]):
-        result = CliRunner().invoke(app, arguments)
-        assert result.exit_code == 1
-        assert result.stdout == ""
-        assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
-    assert CliRunner().invoke(app, ["describe", "--limit", "0", "x"]).exit_code == 2
 
 
 def test_synthesize_command(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from data import (
     to_square,
 )
 from data.decoding_room import DecodingRoom
-from data.images import MAX_BYTES, how_to_read, room_to_decode
+from data.images import MAX_BYTES, how_to_read, room_to_decode, upright_size
 
 ROOT = Path(__file__).parents[2]
 RED, WHITE = (255, 0, 0), (255, 255, 255)
@@ -76,6 +76,19 @@ def test_exif_orientation(orientation: int) -> None:
         difference = np.asarray(image).astype(int) - np.asarray(upright)
         assert np.abs(difference[2:8, 4:16]).max() < 12
         assert np.abs(difference[2:8, 26:36]).max() < 12
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("orientation", [None, *range(1, 9)])
+def test_the_upright_size_is_that_of_the_decoded_image(
+    kind: str, orientation: int | None, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    if orientation:
+        exif[0x0112] = orientation
+    path = tmp_path / "image"
+    path.write_bytes(encoded(ramp(40, 24), kind, exif=exif))
+    assert upright_size(path) == decode(path).size
 
 
 def test_broken_exif_does_not_matter() -> None:

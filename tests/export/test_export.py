@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain, repeat
 from pathlib import Path
 
 import keras
@@ -204,6 +205,27 @@ def test_if_no_recipe_passes_fp32_is_served_and_said(
     assert found.card and "No setting passed" in found.card
 
 
+@pytest.mark.usefixtures("no_fresh_processes")
+def test_an_int8_model_that_decides_otherwise_is_not_served(
+    small_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantize_well = Quantizer.quantize
+
+    def quantize_badly(quantizer: Quantizer, recipe: Recipe, path: Path) -> None:
+        quantize_well(quantizer, recipe, path)
+        model = onnx.load(path)
+        [head] = [tensor for tensor in model.graph.initializer if len(tensor.dims) == 2]
+        head.CopyFrom(onnx.numpy_helper.from_array(-onnx.numpy_helper.to_array(head), head.name))
+        onnx.save(model, path)
+
+    monkeypatch.setattr(Quantizer, "quantize", quantize_badly)
+    monkeypatch.setattr(quantize, "RECIPES", quantize.RECIPES[:1])
+    [item] = export_run(small_run, tmp_path / "models", tmp_path / "cache", Limits())
+    [attempt] = item.info.quantisation
+    assert not attempt.passed and attempt.accuracy_lost > 0.4
+    assert bundle.find(tmp_path / "models").precisions() == ("fp32",)
+
+
 def change_byte(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 1
@@ -284,8 +306,15 @@ def test_nothing_is_overwritten_that_no_export_wrote(
 
 
 @pytest.mark.usefixtures("no_fresh_processes")
+@pytest.mark.parametrize(
+    ("form", "conversion"), [("fp32", "to_onnx"), ("saved_model", "to_saved_model")]
+)
 def test_a_model_that_differs_does_not_stop_the_others(
-    small_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_run: RunFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    conversion: str,
 ) -> None:
     run = RunFolder(Path(shutil.copytree(small_run.path, tmp_path / "run")))
     winners = json.loads(run.metrics.read_text())["winners"]
@@ -293,18 +322,17 @@ def test_a_model_that_differs_does_not_stop_the_others(
         shutil.copyfile(path, path.with_name(path.name.replace("vgg16", "vgg19")))
     second = winners["vgg16"] | {"backbone": "vgg19"}
     run.metrics.write_text(json.dumps({"winners": winners | {"vgg19": second}}))
-    convert = bundling.convert.to_onnx
+    convert = getattr(bundling.convert, conversion)
+    kept_of_weights = chain([0.0], repeat(1.0))  # the first model loses its head on the way
 
-    def to_onnx(classifier: keras.Model, metadata: dict, path: Path) -> None:
-        if "vgg16" in metadata["backbone"]:
-            weights = classifier.layers[-1].get_weights()
-            classifier.layers[-1].set_weights([0 * weights[0], weights[1]])
-            convert(classifier, metadata, path)
-            classifier.layers[-1].set_weights(weights)
-        else:
-            convert(classifier, metadata, path)
+    def lossy(classifier: keras.Model, *arguments: object) -> None:
+        weights, bias = classifier.layers[-1].get_weights()
+        classifier.layers[-1].set_weights([next(kept_of_weights) * weights, bias])
+        convert(classifier, *arguments)
+        classifier.layers[-1].set_weights([weights, bias])
 
-    monkeypatch.setattr(bundling.convert, "to_onnx", to_onnx)
-    with pytest.raises(parity.ParityError, match="vgg16 as fp32 differs"):
+    monkeypatch.setattr(bundling.convert, conversion, lossy)
+    with pytest.raises(parity.ParityError, match=f"vgg16 as {form} differs"):
         export_run(run, tmp_path / "models", tmp_path / "cache", Limits())
     assert bundle.find(tmp_path / "models").info.backbone == "vgg19"
+    assert not (tmp_path / "models" / "vgg16").exists()

@@ -88,8 +88,11 @@ def test_photos_are_timed_by_part_and_scored(
     rows = {row["file"]: row for row in report["rows"]}
     assert set(rows) == {"group.jpg", "red.png", "blue.png"}
     assert len(rows["group.jpg"]["answers"]) == 6
+    [red] = rows["red.png"]["answers"]
+    assert red["label"] == "man" and len(red["box"]) == 4
     assert all(took > 0 for row in rows.values() for took in row["milliseconds"].values())
-    assert "found 2 of 2 labelled faces" in " ".join(result.stdout.split())
+    printed = " ".join(result.stdout.split())
+    assert "found 2 of 2 labeled faces, 1 of them labeled correctly" in printed
 
 
 def test_a_folder_without_photos_is_told(models: Path, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,10 @@ from PIL import Image
 from tiny_bundles import SIZE
 
 from data import ImageError
-from inference import Box, BundleError, Classifier, Face, whole_image
+from inference import Box, BundleError, Classifier, Face, bundle, whole_image
 from inference.detection.detector import Detection
 from inference.detection.finder import PreparedFace, PreparedPicture
+from inference.predict.outputs import JSON_FIELDS
 
 
 def load(models: Path, *choice: Any, **options: Any) -> Classifier:
@@ -32,14 +36,98 @@ def test_the_whole_picture_is_the_face(models: Path, draw: Callable[..., Path]) 
     assert face == Face(0, Box(0, 0, 30, 40), 0.5, "uncertain")
 
 
-def test_paths_bytes_and_images_get_the_same_answer(
+def test_every_way_to_give_a_picture_has_the_same_prediction(
     models: Path, draw: Callable[..., Path]
 ) -> None:
     path = draw("a.png", "#806070")
-    classifier = load(models)
-    sources = [path, str(path), path.read_bytes(), Image.open(BytesIO(path.read_bytes()))]
-    first, *others = classifier.predict_batch(sources)
+    content = path.read_bytes()
+    with path.open("rb") as file, Image.open(path) as image:
+        ways = [path, str(path), content, bytearray(content), BytesIO(content), file, image]
+        ways.append(np.asarray(image))
+        first, *others = load(models).predict_batch(ways)
+    assert isinstance(first, list) and len(first) == 1
     assert all(faces == first for faces in others)
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (3, "not int"),
+        (None, "not NoneType"),
+        ([np.zeros((9, 9, 3), np.uint8)], "not list"),
+        (StringIO("text"), "binary mode: it gave str"),
+    ],
+)
+def test_what_is_no_picture_is_a_type_error(models: Path, picture: Any, message: str) -> None:
+    classifier = load(models)
+    for predict in (classifier.predict, lambda one: classifier.predict_batch([one])):
+        with pytest.raises(TypeError, match=message) as error:
+            predict(picture)
+        assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((9, 9, 3), "float32"),
+        ((9, 9, 3), "int64"),
+        ((9, 9), "uint8"),
+        ((9, 9, 4), "uint8"),
+        ((3, 9, 9), "uint8"),
+        ((1, 9, 9, 3), "uint8"),
+        ((0, 9, 3), "uint8"),
+    ],
+)
+def test_an_array_of_another_kind_is_refused(
+    models: Path, shape: tuple[int, ...], dtype: str
+) -> None:
+    with pytest.raises(ValueError, match="uint8 RGB") as error:
+        load(models).predict(np.zeros(shape, dtype))
+    message = "an array must be uint8 RGB [height, width, 3], not "
+    assert str(error.value) == f"{message}{dtype} {list(shape)}"
+
+
+def test_a_slice_of_an_array_is_taken_as_it_looks(models: Path) -> None:
+    blue_green_red = np.zeros((9, 18, 3), np.uint8)
+    blue_green_red[..., 2] = 255
+    assert load(models).predict(blue_green_red[::-1, ::2, ::-1])[0].label == "man"
+
+
+def test_one_bad_picture_does_not_lose_the_others(
+    models: Path, draw: Callable[..., Path], tmp_path: Path
+) -> None:
+    pictures = [draw("a.png", "red"), tmp_path / "gone.jpg", b"no image", draw("b.png", "blue")]
+    red, gone, broken, blue = load(models).predict_batch(pictures)
+    assert isinstance(red, list) and red[0].label == "man"
+    assert isinstance(blue, list) and blue[0].label == "woman"
+    assert isinstance(gone, ImageError) and str(gone) == "no such file"
+    assert isinstance(broken, ImageError)
+
+
+def test_a_file_too_large_is_refused_before_it_is_read_whole(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.pictures.MAX_BYTES", 100)
+    file = BytesIO(bytes(1000))
+    with pytest.raises(ImageError, match="too large"):
+        load(models).predict(file)
+    assert file.tell() == 101
+
+
+def test_a_face_has_landmarks_inside_its_box(models: Path, group: Image.Image) -> None:
+    faces = Classifier.load(models, threads=1).predict(group)
+    assert [face.index for face in faces] == list(range(6))
+    for face in faces:
+        assert face.landmarks is not None and face.landmarks.shape == (5, 2)
+        assert face.landmarks.dtype == np.float32
+        assert all(face.box.contains(tuple(point)) for point in face.landmarks)
+
+
+def test_a_face_as_a_dictionary_has_the_names_of_the_rows(models: Path, group: Image.Image) -> None:
+    [face, *_] = Classifier.load(models, threads=1).predict(group)
+    values = face.to_dict()
+    assert set(values) == set(JSON_FIELDS) - {"file", "error"}
+    assert json.loads(json.dumps(values)) == values
 
 
 def test_batches_and_singles_agree(models: Path) -> None:
@@ -107,6 +195,29 @@ def test_an_onnx_file_alone_answers_the_same(models: Path, draw: Callable[..., P
     assert alone.precision is None
 
 
+def test_one_bundle_is_loaded_without_the_index(models: Path, draw: Callable[..., Path]) -> None:
+    expected = load(models, "vgg16").predict(draw("a.png", "red"))
+    (models / "index.json").unlink()
+    folder = models / "vgg16"
+    for given in (folder, str(folder), bundle.read(folder)):
+        classifier = Classifier.from_bundle(given, finder=whole_image)
+        assert classifier.predict(draw("a.png", "red")) == expected
+
+
+def test_the_index_is_read_once(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (models / "resnet50" / "bundle.json").write_text("{")
+    reads, read = list[Path](), bundle.read_index
+
+    def read_index(folder: Path) -> bundle.Index:
+        reads.append(folder)
+        return read(folder)
+
+    monkeypatch.setattr("inference.classifier.read_index", read_index)
+    monkeypatch.setattr("inference.bundle.store.read_index", read_index)
+    assert load(models).info.backbone == "vgg16"
+    assert reads == [models]
+
+
 def test_missing_models_say_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"no exported models in .*make export"):
         Classifier.load(tmp_path / "nowhere")
@@ -132,4 +243,17 @@ def test_an_unreadable_picture_raises(models: Path, tmp_path: Path) -> None:
 
 
 def test_onnxruntime_reports_to_nobody() -> None:
-    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+    """The variable is set before onnxruntime is imported, which reads it once."""
+    code = (
+        "import os, sys\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'onnxruntime':\n"
+        "            print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "from inference import Classifier"
+    )
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("ORT_")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=plain, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0] == "1"

@@ -204,10 +204,10 @@ def test_no_two_files_share_a_marked_copy(aligned: Aligned, draw: Draw, tmp_path
     assert Image.open(marked / "a.png.jpg").size[1] == 50
 
 
-def test_places_of_copies_are_inside_their_folder(tmp_path: Path) -> None:
+def test_paths_of_copies_are_inside_their_folder(tmp_path: Path) -> None:
     files = [tmp_path / "a" / "x.jpg", tmp_path / "b" / "x.jpg"]
-    places = MarkedCopies.plan(files, Path("marked"), tmp_path / "a").places
-    assert list(places.values()) == [Path("marked/x.jpg"), Path("marked/__/b/x.jpg")]
+    paths = MarkedCopies.plan(files, Path("marked"), tmp_path / "a").paths
+    assert list(paths.values()) == [Path("marked/x.jpg"), Path("marked/__/b/x.jpg")]
 
 
 def test_the_record_says_which_run_it_was(aligned: Aligned, draw: Draw, tmp_path: Path) -> None:

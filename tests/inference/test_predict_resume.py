@@ -18,7 +18,7 @@ from test_predict_overwriting import Aligned, Draw, assert_refused, contents
 from tiny_bundles import add_bundle
 
 from inference.predict.outputs import CSV, FIELDS, JSONL, Output, written_name
-from inference.predict.run_record import RunRecord
+from inference.predict.run_record import RowSettings, RunRecord
 
 
 @pytest.fixture
@@ -155,6 +155,8 @@ def test_odd_names_make_no_junk_rows(
     assert all(Path(name).is_file() for name in names)
 
 
+RECORD = RunRecord(settings=RowSettings(model="vgg16", framing="face"))
+
 _text = st.text(st.characters(exclude_characters="\0"), min_size=1).map(
     lambda text: os.fsdecode(text.encode("utf-8", "replace"))
 )
@@ -170,7 +172,7 @@ def test_rows_of_any_name_are_read_back(
     folder = tmp_path_factory.mktemp("rows")
     for form, name in ((CSV, "o.csv"), (JSONL, "o.jsonl")):
         output = Output(form, folder / name)
-        with output.open(RunRecord({})) as write:
+        with output.open(RECORD) as write:
             for file in names:
                 write([dict.fromkeys(FIELDS, "") | {"file": file}])
         expected = [written_name(file) if form is CSV else file for file in names]

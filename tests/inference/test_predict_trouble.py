@@ -259,9 +259,11 @@ def test_what_is_passed_over_is_said(
 def test_a_log_hears_how_far_a_long_run_is(
     aligned: Aligned, draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.predict.progress._SECONDS", 0.0)
-    lines = aligned(draw("a.png", "red"), draw("b.png", "red")).stderr.splitlines()
-    assert lines[:2] == ["classifying: 1 of 2, 0 s left", "classifying: 2 of 2, 0 s left"]
+    monkeypatch.setattr("data.progress._FIRST", 0.0)
+    monkeypatch.setattr("data.progress._NEXT", 0.0)
+    files = [draw(name, "red") for name in ("a.png", "b.png", "c.png")]
+    lines = aligned(*files).stderr.splitlines()
+    assert lines[:2] == ["classifying: 1 of 3", "classifying: 2 of 3, 0 s left"]
 
 
 def test_threads_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:

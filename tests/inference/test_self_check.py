@@ -191,10 +191,10 @@ def another_name(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (no_number, "no probability"),
-        (beyond_one, "no probability"),
-        (two_columns, r"answers float32 \[1, 2\]"),
-        (double_precision, "answers float64"),
+        (no_number, "no probabilities"),
+        (beyond_one, "no probabilities"),
+        (two_columns, r"gives float32 \[1, 2\]"),
+        (double_precision, "gives float64"),
         (another_name, "does not fit its description"),
     ],
 )
