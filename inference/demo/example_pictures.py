@@ -12,14 +12,27 @@ _SHOTS = 3  # portraits of one person, in a row, as `generate` writes them
 _SEED = 3
 
 
-def draw_examples(folder: Path) -> list[str]:
-    """Draw a group and a portrait into `folder` and return their paths."""
+def draw_examples(folder: Path) -> list[Path]:
+    """Draw a group of five people and a portrait of one of them.
+
+    Args:
+        folder: Existing folder to write the pictures into.
+
+    Returns:
+        The JPEG files "group.jpg", of 1000 x 700 pixels, and "portrait.jpg", of 178 x 218.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in draw_examples(Path(folder))]
+        ['group.jpg', 'portrait.jpg']
+    """
     drawn = generate(folder / "portraits", _PEOPLE * _SHOTS, _SEED)
     portraits = [decode(path) for path in sorted(drawn.rglob("*.jpg"))]
     examples = {"group.jpg": _group(portraits[::_SHOTS]), "portrait.jpg": portraits[1]}
     for name, picture in examples.items():
         picture.save(folder / name, quality=92)
-    return [str(folder / name) for name in examples]
+    return [folder / name for name in examples]
 
 
 def _group(portraits: list[Image.Image]) -> Image.Image:

@@ -5,7 +5,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference.demo.log import note_failure
+from inference.demo.log import log_failure
 
 _BAD_REQUESTS = (
     FnIndexInferError,
@@ -17,11 +17,14 @@ _BAD_REQUESTS = (
 )
 
 
-class Quiet:
-    """ASGI middleware: a request that makes the app fail is answered in one line.
+class OneLineErrors:
+    """ASGI middleware: a request that makes the app fail gets one line of plain text.
 
     Gradio looks up what requests name (functions, components, fields) without asking whether it
     is there: what such a look-up raises is a bad request, all else the server's own fault.
+
+    Args:
+        app: Application to wrap.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,20 +34,20 @@ class Quiet:
         """Serve one request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        answer = _Answer(send)
+        response = _Response(send)
         try:
-            await self._app(scope, receive, answer.send)
+            await self._app(scope, receive, response.send)
         except ClientDisconnect:
-            return None  # nobody is left to be told
+            return None  # nobody is left to read it
         except Exception as error:
-            if answer.begun:
-                return await answer.end()
-            return await _words(error, scope)(scope, receive, send)
-        return await answer.let_go()
+            if response.begun:
+                return await response.end()
+            return await _one_line(error, scope)(scope, receive, send)
+        return await response.send_held()
 
 
-class _Answer:
-    """An answer on its way; one that only says "500" waits, as better words may follow."""
+class _Response:
+    """A response on its way; one that only says "500" waits, as better words may follow."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -63,19 +66,19 @@ class _Answer:
         self.begun = True
         await self._send(message)
 
-    async def let_go(self) -> None:
+    async def send_held(self) -> None:
         """Send what was held."""
         for message in self._held:
             await self._send(message)
 
     async def end(self) -> None:
-        """End a stream of events in good order; other answers that broke off stay broken off."""
+        """End a stream of events in good order; other responses stay broken off."""
         if self._is_stream:
             await self._send({"type": "http.response.body", "body": b""})
 
 
-def _words(error: Exception, scope: Scope) -> PlainTextResponse:
+def _one_line(error: Exception, scope: Scope) -> PlainTextResponse:
     if isinstance(error, _BAD_REQUESTS):
         return PlainTextResponse("the request does not fit what is served here\n", 400)
-    note_failure(error, f"{scope['method']} {scope['path'][:80]}")
+    log_failure(error, f"{scope['method']} {scope['path'][:80]}")
     return PlainTextResponse("the server failed; its log says where\n", 500)

@@ -1,4 +1,4 @@
-"""What is served to whom: known names of the server, the routes that the page needs, own files."""
+"""Which requests are let in: by host, by the page they come from, by route and by file."""
 
 import re
 
@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference.demo.answers import RefusedError
+from inference.demo.errors import RefusedError
 from inference.demo.guards.hosts import Hosts
 from inference.demo.guards.uploads import Uploads
 
@@ -28,8 +28,14 @@ _WRITTEN = re.compile(
 _NAMES = {"GET": _READ, "HEAD": _READ, "POST": _WRITTEN}
 
 
-class Gate:
-    """ASGI middleware: refuses what is not asked of this server, or not by its own page."""
+class AllowedRequests:
+    """ASGI middleware: refuses what is not asked of this server, or not by its own page.
+
+    Args:
+        app: Application to wrap.
+        hosts: Names by which visitors reach the server.
+        uploads: Folder of what visitors send, of which alone files are served.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Hosts, uploads: Uploads) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The folder that a server keeps visitors' pictures in while it runs, and that goes with it."""
+"""The folder for visitors' pictures, which is deleted with the server that made it."""
 
 import os
 import secrets
@@ -12,21 +12,28 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 _PREFIX = "face-demo-"
-_PREPARED = (
-    ".face-demo-new-"  # not locked yet: nothing but a moment lies between this and `_PREFIX`
-)
+_PREPARED = ".face-demo-new-"  # for the moment until the folder is locked and gets its name
 _LOCK = "lock"
 _SECONDS_UNLOCKED = 3600
 
 
 @contextmanager
-def own_folder() -> Iterator[Path]:
-    """Make this server's folder and delete it at the end, and those of servers that were killed.
+def temporary_folder() -> Iterator[Path]:
+    """Make this server's folder, and delete it at the end; first delete those of killed servers.
 
-    A live server holds a lock in its folder, whatever its process number; the system lets go of
-    the lock when the server ends, however it ends.
+    A running server holds a lock in its folder. The system releases the lock when the server ends,
+    however it ends.
+
+    Yields:
+        The folder, which is empty but for the lock.
+
+    Example:
+        >>> with temporary_folder() as folder:
+        ...     _ = (folder / "photo.jpg").write_bytes(b"...")
+        >>> folder.exists()
+        False
     """
-    sweep()
+    delete_abandoned()
     prepared = Path(tempfile.mkdtemp(prefix=_PREPARED)).resolve()
     folder = prepared.with_name(f"{_PREFIX}{secrets.token_hex(8)}")
     try:
@@ -38,8 +45,8 @@ def own_folder() -> Iterator[Path]:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def sweep() -> None:
-    """Delete this user's folders of servers that no longer run."""
+def delete_abandoned() -> None:
+    """Delete the folders of this user's servers that no longer run."""
     for prefix in (_PREFIX, _PREPARED):
         for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
             with suppress(OSError):
