@@ -1,5 +1,6 @@
 """Which routes and files are served, and to whose pages."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,11 @@ from urllib.request import urlopen
 
 import pytest
 from demo_server import Server, Visitor
+from starlette.types import Message, Receive, Scope, Send
+
+from inference.demo.guards.allowed_requests import AllowedRequests
+from inference.demo.guards.hosts import Hosts
+from inference.demo.guards.uploads import Uploads
 
 
 def test_the_file_route_serves_uploads_and_nothing_else(
@@ -66,9 +72,20 @@ def test_the_page_is_known_by_its_own_names_only(visitor: Visitor) -> None:
         assert visitor.post("/gradio_api/upload", b"", Host=name)[0] == 403
 
 
-def test_a_websocket_finds_nobody(visitor: Visitor) -> None:
-    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Host": "evil.example"}
-    assert visitor.get("/gradio_api/queue/join", **upgrade)[0] == 403
+def test_a_websocket_finds_nobody(visitor: Visitor, tmp_path: Path) -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    assert visitor.get("/gradio_api/queue/join", **upgrade)[0] == 404
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        pytest.fail("it was let in")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    guard = AllowedRequests(app, Hosts("127.0.0.1"), Uploads(tmp_path))
+    asyncio.run(guard({"type": "websocket"}, asyncio.sleep, send))
+    assert sent == [{"type": "websocket.close"}]
 
 
 def test_pages_of_others_cannot_use_the_server(visitor: Visitor) -> None:

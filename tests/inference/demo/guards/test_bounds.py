@@ -13,13 +13,28 @@ from inference.demo.guards import bounds
 from inference.demo.guards.bounds import Bounds
 
 
-@pytest.mark.parametrize("length", ["99999999999", "500000001", "-1", "1e3", "9" * 5000])
+@pytest.mark.parametrize("length", ["99999999999", "500000001"])
 def test_a_request_that_is_too_large_is_refused_unread(server: Server, length: str) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
         connection.sendall(head.encode())
-        status = connection.recv(100).split()[1]
-        assert status in ((b"413",) if length.isdigit() and len(length) < 99 else (b"413", b"400"))
+        assert b" 413 " in connection.recv(100)
+
+
+@pytest.mark.parametrize("length", [b"-1", b"1e3", b"\xb2", b"", b"500000001"])
+def test_a_length_that_is_none_is_refused(length: bytes) -> None:
+    """Servers refuse most of these themselves, but need not."""
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        pytest.fail("it was let in")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "headers": [(b"content-length", length)]}
+    asyncio.run(Bounds(app)(scope, asyncio.sleep, send))
+    assert sent[0]["status"] == 413
 
 
 def test_an_upload_above_the_limit_is_refused(client: Client, tmp_path: Path) -> None:
