@@ -1,12 +1,14 @@
 """Headers of every response."""
 
+import asyncio
 import http.client
 import re
 
 import pytest
 from demo_server import Visitor
+from starlette.types import Message, Receive, Scope, Send
 
-from inference.demo.guards.headers import inline_scripts
+from inference.demo.guards.headers import SafeHeaders, inline_scripts, policy
 
 
 def respond(visitor: Visitor, path: str) -> tuple[http.client.HTTPResponse, bytes]:
@@ -53,3 +55,34 @@ def test_only_the_pages_own_scripts_run(visitor: Visitor) -> None:
     hashes = re.findall(r"'sha256-([^']+)'", policy_of(response)["script-src"])
     assert hashes and hashes == inline_scripts(page)
     assert "sha256" not in policy_of(respond(visitor, "/config")[0])["script-src"]
+
+
+def test_an_apps_own_headers_are_replaced_and_its_page_is_not_compressed() -> None:
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["headers"] == [(b"host", b"localhost")]
+        own = [(b"X-Frame-Options", b"ALLOWALL"), (b"content-type", b"text/html")]
+        await send({"type": "http.response.start", "status": 200, "headers": own})
+        for part in (b"<script>go", b"()</script>"):
+            await send({"type": "http.response.body", "body": part, "more_body": b"(" not in part})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"accept-encoding", b"br"), (b"host", b"localhost")]
+    scope: Scope = {"type": "http", "path": "/", "headers": headers}
+    asyncio.run(SafeHeaders(app)(scope, asyncio.sleep, send))
+    start, body = sent
+    names = [name.lower() for name, _ in start["headers"]]
+    assert len(names) == len(set(names)) and b"content-type" in names
+    assert dict(start["headers"])[b"x-frame-options"] == b"SAMEORIGIN"
+    rules = dict(start["headers"])[b"content-security-policy"].decode()
+    assert f"'sha256-{inline_scripts(b'<script>go()</script>')[0]}'" in rules
+    assert body["body"] == b"<script>go()</script>"
+
+
+def test_named_sites_may_show_the_page_in_a_frame() -> None:
+    guard = SafeHeaders(asyncio.sleep, "'self' https://huggingface.co")
+    assert b"x-frame-options" not in guard._headers
+    assert "frame-ancestors 'self' https://huggingface.co" in policy((), guard._framed_by)
