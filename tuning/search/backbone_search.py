@@ -15,7 +15,7 @@ from tuning.runs.schema import Cost, Origin, RefitRecord, StudyPlan, TrialRecord
 from tuning.search import presets, study, winner, workers
 from tuning.search.probe import Probe
 from tuning.search.trial_runner import Task, TrialRunner, search_model
-from tuning.trunk.cache import VIEWS
+from tuning.trunk.image_set import VIEWS
 
 _EVALUATION_START = 10.0  # seconds, to make and save the whole model
 _FLOAT32_COST = 3  # times a pass in bfloat16, generously

@@ -15,7 +15,7 @@ from tuning.runs.schema import Cost
 from tuning.training import devices
 from tuning.training.tail import compile_tail
 from tuning.training.trial import BATCH_SIZE
-from tuning.trunk.cache import compiled
+from tuning.trunk.forward_pass import compiled
 
 _STEPS = 5
 _FORWARD_SHARE = 1 / 3  # of a training step: what a batch takes that is only scored

@@ -21,8 +21,8 @@ from tuning.search.presets import Preset
 from tuning.training import devices, tensorboard, trial
 from tuning.training.batches import Examples, TrainingData
 from tuning.training.trial import TrialConfig
-from tuning.trunk.cache import VIEWS, TrunkCache
-from tuning.trunk.image_set import ImageSet, PixelView
+from tuning.trunk.cache import TrunkCache
+from tuning.trunk.image_set import VIEWS, ImageSet, PixelView, View
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class TrialRunner:
         with devices.strategy():
             return trial.run(self._model, hyperparameters, self.data, config, on_epoch)
 
-    def _examples(self, split: str, views: tuple[str, ...]) -> Examples:
+    def _examples(self, split: str, views: tuple[View, ...]) -> Examples:
         manifest = self._task.store.manifest
         rows = np.flatnonzero(manifest["split"] == split)
         images = ImageSet.of(self._task.store.images, rows, self._task.store.fingerprint)

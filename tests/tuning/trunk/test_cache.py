@@ -11,7 +11,7 @@ from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import TransferModel
 from tuning.trunk.cache import CacheError, TrunkCache
-from tuning.trunk.image_set import ImageSet, PixelView
+from tuning.trunk.image_set import ImageSet
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
 GIGABYTE = 10**9
@@ -120,14 +120,6 @@ def test_too_small_a_budget_is_an_error_that_names_it(
     with pytest.raises(CacheError, match="CACHE_GB"):
         cache.activations(model, images, [1], ["plain"])
     assert not list(cache.folder.glob("*.npy"))
-
-
-def test_pixels_are_a_view_where_nothing_is_frozen() -> None:
-    rows = np.array([4, 2, 7])
-    subset = ImageSet.of(IMAGES, rows, "store")
-    plain, mirrored = PixelView(subset, "plain"), PixelView(subset, "mirrored")
-    np.testing.assert_array_equal(plain[np.array([0, 2])], IMAGES[[4, 7]])
-    np.testing.assert_array_equal(mirrored[np.array([1])], IMAGES[[2]][:, :, ::-1])
 
 
 def test_a_pass_that_runs_elsewhere_is_waited_for_and_not_made_again(
