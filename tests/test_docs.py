@@ -1,4 +1,4 @@
-"""What the pages say about the tree holds: links, paths, settings."""
+"""What pages and Dockerfile say about the tree holds: links, paths, settings."""
 
 import re
 from pathlib import Path
@@ -40,3 +40,10 @@ def test_every_setting_of_tune_is_in_the_architecture() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert settings
     assert [name for name in sorted(settings) if f"`{name}`" not in page] == []
+
+
+def test_what_the_dockerfile_copies_is_sent_to_docker() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = {name for line in lines if line.startswith("COPY") for name in line.split()[1:-1]}
+    sent = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert copied == {line.removeprefix("!") for line in sent if line.startswith("!")}
