@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from data.atomic import read_json, remove_leftovers, replacing, write_json
 from data.images import Framing, ImageError, decode, room_to_decode, to_square
@@ -30,6 +31,24 @@ _BATCH = 256
 _IDLE_SECONDS = 600  # A file that is being written grows all the time.
 
 
+class BrokenImage(NamedTuple):
+    """An image that cannot be read.
+
+    Attributes:
+        path: Path of its file.
+        reason: What is wrong with it, in one line.
+    """
+
+    path: str
+    reason: str
+
+
+class _StoreRecord(BaseModel):
+    """The content of `store.json`: reasons of the broken images, by row of the manifest."""
+
+    broken: dict[int, str]
+
+
 @dataclass(frozen=True, eq=False)
 class ImageStore:
     """The readable images of a manifest.
@@ -37,7 +56,7 @@ class ImageStore:
     Attributes:
         images: Read-only memory map, uint8 [N, size, size, 3], RGB in 0..255.
         manifest: N rows, in the order of `images`.
-        broken: Path and reason of each image that was left out.
+        broken: Images that were left out.
         fingerprint: 64 hex digits that change with the files, their order, size or framing.
         size: Side of the images in pixels.
         framing: The part of each image that was kept.
@@ -45,7 +64,7 @@ class ImageStore:
 
     images: np.ndarray
     manifest: pd.DataFrame
-    broken: tuple[tuple[str, str], ...]
+    broken: tuple[BrokenImage, ...]
     fingerprint: str
     size: int
     framing: Framing
@@ -105,7 +124,7 @@ def build(
     return ImageStore(
         images=np.load(store / "images.npy", mmap_mode="r"),
         manifest=kept,
-        broken=tuple((paths[row], reason) for row, reason in broken.items()),
+        broken=tuple(BrokenImage(paths[row], reason) for row, reason in broken.items()),
         fingerprint=digest,
         size=size,
         framing=framing,
@@ -132,10 +151,9 @@ def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
 def _complete(store: Path, count: int, size: int) -> dict[int, str] | None:
     """Broken rows and why, of a store that is whole; None if it is absent or damaged."""
     try:
-        facts = read_json(store / "store.json")
-        broken = {int(row): str(reason) for row, reason in facts["broken"].items()}
+        broken = _StoreRecord.model_validate(read_json(store / "store.json")).broken
         images = np.load(store / "images.npy", mmap_mode="r")  # Fails on a file cut short.
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, EOFError, ValueError):
         return None
     whole = images.shape == (count - len(broken), size, size, 3) and images.dtype == np.uint8
     return broken if whole else None
@@ -162,7 +180,7 @@ def _write(
                 progress(row + 1, len(paths))
         file.seek(0)
         _write_header(file, len(paths) - len(broken), size)
-    write_json(store / "store.json", {"broken": broken})
+    write_json(store / "store.json", _StoreRecord(broken=broken).model_dump())
     return broken
 
 

@@ -3,9 +3,7 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,10 +22,11 @@ from data import (
     is_image_name,
     to_square,
 )
-from data.decoding_room import DecodingRoom
 from data.images import MAX_BYTES, how_to_read, room_to_decode, upright_size
 
 ROOT = Path(__file__).parents[2]
+
+
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
@@ -409,24 +408,6 @@ def test_many_threads_need_no_more_memory_than_the_room(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, tmp_path]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 210_000_000
-
-
-def test_decoding_room_is_never_exceeded_and_lets_everyone_in() -> None:
-    room, held, most, lock = DecodingRoom(100), [0], [0], Lock()
-
-    def hold(wanted: int) -> None:
-        with room.taken(wanted):
-            with lock:
-                held[0] += min(wanted, 100)
-                most[0] = max(most[0], held[0])
-            time.sleep(0.001)
-            with lock:
-                held[0] -= min(wanted, 100)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(hold, [30, 500, 60, 1, 99, 100, 45] * 12))
-    assert most[0] <= 100
-    assert held[0] == 0
 
 
 def test_room_is_given_back_after_an_error(tmp_path: Path) -> None:

@@ -3,13 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from data import DataError, attributes, label_conflicts, load, split
-from data.synthetic.people import person, shot
-from data.synthetic.portrait import draw
 from data.synthetic.writing import generate
 
 
@@ -90,34 +87,6 @@ def test_two_processes_draw_one_set(tmp_path: Path) -> None:
     assert sorted(int(process.communicate()[0]) for process in processes) == [0, 30]
     assert len(load(tmp_path / "faces").manifest) == 30
     assert sorted(path.name for path in tmp_path.iterdir()) == [".faces.lock", "faces"]
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_the_face_is_where_celeba_has_it(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    who = person(seed % 2, rng)
-    image = np.asarray(draw(who, shot(who, rng)).convert("L"), dtype=float)
-    # An eye with its lid, iris and brow varies more than the skin of the cheek below it.
-    for x in (69, 109):
-        eye = image[103:118, x - 9 : x + 9]
-        cheek = image[124:134, x - 5 : x + 5]
-        assert eye.std() > cheek.std()
-
-
-def test_cues_overlap_so_that_none_decides() -> None:
-    women = [person(0, np.random.default_rng((0, i))) for i in range(400)]
-    men = [person(1, np.random.default_rng((1, i))) for i in range(400)]
-    cues = ("face_width", "jaw", "chin", "brow", "eye_size", "nose", "lips", "neck", "hair_length")
-    for cue in cues:
-        low = np.array([float(getattr(who, cue)) for who in women])
-        high = np.array([float(getattr(who, cue)) for who in men])
-        thresholds = np.unique(np.concatenate([low, high]))
-        best = max(
-            max(accuracy, 1 - accuracy)
-            for t in thresholds
-            if (accuracy := (np.mean(low <= t) + np.mean(high > t)) / 2) is not None
-        )
-        assert 0.65 < best < 0.93, cue
 
 
 def test_a_file_laid_beside_the_portraits_is_not_lost(tmp_path: Path) -> None:
