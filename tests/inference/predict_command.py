@@ -10,7 +10,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from inference.__main__ import app
-from inference.predict.outputs import FIELDS
+from inference.predict.rows import FIELDS
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,7 +17,7 @@ from inference import Box, BundleError, Classifier, Face, bundle, whole_image
 from inference.detection.alignment import LEAST_QUALITY
 from inference.detection.detector import Detection
 from inference.detection.finder import PreparedFace, PreparedPicture
-from inference.predict.outputs import JSON_FIELDS
+from inference.predict.rows import JSON_FIELDS
 
 
 def load(models: Path, *choice: Any, **options: Any) -> Classifier:

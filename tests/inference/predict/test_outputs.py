@@ -1,7 +1,5 @@
 """Where rows go: what they may overwrite, and what is kept of an output that was cut off."""
 
-import csv
-import io
 import json
 import os
 import subprocess
@@ -15,16 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from predict_command import ROOT, Aligned, Draw, assert_refused, contents, predict, rows_of
 
-from inference.predict.outputs import (
+from inference.predict.outputs import Output
+from inference.predict.rows import (
     CSV,
     FIELDS,
-    HEADER,
     JSON_FIELDS,
     JSONL,
-    Output,
     Row,
     RowFormat,
-    csv_text,
     written_name,
 )
 from inference.predict.run_record import RowSettings, RunRecord
@@ -280,11 +276,3 @@ def test_names_that_a_spreadsheet_would_run_are_paths_of_the_same_file(
     assert len(names) == len(FORMULAS)
     result = aligned(".", "--csv", tmp_path / "out.csv", "--resume")
     assert "0 files: 0 faces" in result.stderr
-
-
-def test_csv_of_names_from_anywhere() -> None:
-    row = dict.fromkeys(HEADER.split(",")) | {"file": "=cmd;@x\r.jpg", "p_man": 1e-7}
-    text = csv_text([row])
-    assert text == f'{HEADER}\n"./=cmd;@x\r.jpg",,,,,,,0.000000,,\n'
-    assert next(csv.DictReader(io.StringIO(text, newline="")))["file"] == "./=cmd;@x\r.jpg"
-    assert written_name("plain.jpg") == "plain.jpg" and written_name("/=x") == "/=x"

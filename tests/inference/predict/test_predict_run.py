@@ -8,11 +8,9 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,9 +26,8 @@ from predict_command import (
     rows_of_output,
 )
 
-from data.decoding_room import DecodingRoom
-from inference.predict import run as module
-from inference.predict.outputs import FIELDS, HEADER
+from inference.predict.outcomes import Outcome
+from inference.predict.rows import FIELDS, HEADER
 
 
 def test_one_row_a_face(models: Path, draw: Callable[..., Path], tmp_path: Path) -> None:
@@ -110,9 +107,9 @@ def test_an_interrupted_run_leaves_no_half_file(
     old = out.read_text()
     arguments = [*run, str(draw("b.png", "blue"))]
     code = (
-        "import sys; from inference.predict import run as predict\n"
+        "import sys; from inference.predict.outcomes import Outcome\n"
         "def stop(*_): raise KeyboardInterrupt\n"
-        "predict.Outcome.rows = stop\n"
+        "Outcome.rows = stop\n"
         "from inference.__main__ import app; app(sys.argv[1:])"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True)
@@ -388,15 +385,15 @@ def test_a_file_deleted_on_the_way_is_a_row_and_its_copy_a_line(
     first = draw("photos/00.png", "red")
     for index in range(1, 100):
         draw(f"photos/{index:02}.png", "red")
-    rows = module.Outcome.rows
+    rows = Outcome.rows
 
-    def delete(outcome: module.Outcome) -> Iterator[Any]:
+    def delete(outcome: Outcome) -> Iterator[Any]:
         if outcome.file == first:  # read, and not yet copied; of the last ones none is read
             for name in ("00", "98", "99"):
                 (tmp_path / f"photos/{name}.png").unlink()
         return rows(outcome)
 
-    monkeypatch.setattr(module.Outcome, "rows", delete)
+    monkeypatch.setattr(Outcome, "rows", delete)
     result = aligned(first.parent, "--csv", tmp_path / "o.csv", "--annotate", tmp_path / "marked")
     assert result.exit_code == 1
     assert [name for name, error in errors(tmp_path / "o.csv").items() if error] == [
@@ -415,46 +412,3 @@ def test_a_log_hears_how_far_a_long_run_is(
     files = [draw(name, "red") for name in ("a.png", "b.png", "c.png")]
     lines = aligned(*files).stderr.splitlines()
     assert lines[:2] == ["classifying: 1 of 3", "classifying: 2 of 3, 0 s left"]
-
-
-def test_threads_are_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    running, most, lock = [0], [0], threading.Lock()
-
-    def prepare(_: Path) -> Any:
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-        time.sleep(0.005)
-        with lock:
-            running[0] -= 1
-        return SimpleNamespace(faces=[])
-
-    classifier: Any = SimpleNamespace(prepare=prepare, label=lambda found: [[] for _ in found])
-    files = [Path(f"{index}.jpg") for index in range(60)]
-    for threads, allowed in ((3, 3), (1, 1), (None, 2)):
-        monkeypatch.setattr(module, "default_threads", lambda: 2)
-        most[0] = 0
-        assert len(list(module.outcomes(classifier, files, threads))) == 60
-        assert most[0] == allowed
-
-
-def test_large_pictures_share_the_memory(
-    draw: Draw, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Sixteen threads, room for two pictures: never more than two at a time."""
-    files = [draw(f"{index}.png", "red", (100, 100)) for index in range(24)]
-    monkeypatch.setattr("data.images._ROOM", DecodingRoom(2 * 16 * 100 * 100 + 2000))
-    running, most, lock = [0], [0], threading.Lock()
-
-    def prepare(_: Path) -> Any:
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-        time.sleep(0.01)
-        with lock:
-            running[0] -= 1
-        return SimpleNamespace(faces=[])
-
-    classifier: Any = SimpleNamespace(prepare=prepare, label=lambda found: [[] for _ in found])
-    assert len(list(module.outcomes(classifier, files, 16))) == 24
-    assert most[0] == 2
