@@ -104,9 +104,9 @@ def bench(
             "this processor has.",
         ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(envvar="SEED", help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(envvar="SEED", help="Seed of everything random.")] = 0,
     artifacts: Annotated[
-        Path, typer.Option(envvar="ARTIFACTS", help="Results go to its folder bench/.")
+        Path, typer.Option(envvar="ARTIFACTS", help="Folder in which results go to bench/.")
     ] = Path("artifacts"),
     _version: Version = False,
 ) -> None:
@@ -127,16 +127,20 @@ def bench(
 @app.command()
 def compare(
     context: typer.Context,
-    epochs: Annotated[int, typer.Option(min=1, help="Of each trial, on both sides.")] = 5,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Number of epochs of each trial, on both sides.")
+    ] = 5,
     plain_trials: Annotated[
         int,
-        typer.Option(min=1, help="Of plain Keras Tuner at each depth, at most as many as ours."),
+        typer.Option(
+            min=1, help="Trials of plain Keras Tuner at each depth, at most as many as ours."
+        ),
     ] = 1,
     algorithm: Annotated[
         Literal["bayesian", "random"],
         typer.Option(
-            help="Of our search; bayesian, its default, thinks a while before each trial. Plain "
-            "Keras Tuner is handed the trials that ours chose."
+            help="Algorithm of our search; bayesian, its default, takes a while before each trial. "
+            "Plain Keras Tuner gets the trials that ours chose."
         ),
     ] = "bayesian",
 ) -> None:
@@ -159,7 +163,9 @@ def parts(
     context: typer.Context,
     epochs: Annotated[
         int,
-        typer.Option(min=1, help="Of a trial; growth is measured to four times as many."),
+        typer.Option(
+            min=1, help="Number of epochs of a trial; growth is measured to four times as many."
+        ),
     ] = 2,
 ) -> None:
     """What one trial costs by part, and how it grows with images, epochs and trials."""
@@ -179,9 +185,11 @@ def parts(
 def workers(
     context: typer.Context,
     preset: Annotated[
-        Literal["quick", "standard", "full"], typer.Option(help="Of the study.")
+        Literal["quick", "standard", "full"], typer.Option(help="Preset of the study.")
     ] = "standard",
-    rounds: Annotated[int, typer.Option(min=1, help="Of both numbers of workers.")] = 1,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Number of rounds, each with both numbers of workers.")
+    ] = 1,
 ) -> None:
     """The same study with one worker and with two."""
     quiet.import_tensorflow()
