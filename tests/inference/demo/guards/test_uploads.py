@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.demo.errors import RefusedError
-from inference.demo.guards.uploads import SECONDS_KEPT, Uploads
+from inference.demo.guards.uploads import SECONDS_KEPT, Upload, Uploads
 
 REFUSAL = "no picture that was uploaded here"
 
@@ -47,7 +47,17 @@ def test_aborted_uploads_are_swept(hurried_server: Server) -> None:
         time.sleep(1)
         assert any(temp.rglob("uploads/tmp*")), "what is being sent stays"
     wait_for(lambda: not any(temp.rglob("uploads/tmp*")))
-    assert any(temp.rglob("uploads/*/group.jpg")), "the page's own pictures stay"
+
+
+def test_the_pages_own_pictures_stay(hurried_server: Server) -> None:
+    [example] = hurried_server.temp.rglob("uploads/*/group.jpg")
+    other = example.with_name("other.jpg")
+    other.touch()
+    for path in (example, other):
+        os.utime(path, (0, 0))
+    wait_for(lambda: not other.exists())
+    assert example.exists()
+    os.utime(example)
 
 
 def wait_for(true: Callable[[], bool]) -> None:
@@ -58,19 +68,35 @@ def wait_for(true: Callable[[], bool]) -> None:
 
 
 def test_the_sweep_goes_by_age(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path)
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "example.jpg").touch()
-    uploads.keep_what_is_there()
-    for name in ("old", "new"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "photo.jpg").touch()
+    uploads, now = Uploads(tmp_path), time.time()
+    ages = {"kept/example.jpg": 9e9, "old/photo.jpg": SECONDS_KEPT + 120, "new/photo.jpg": 100}
+    for name in ages:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+        if name.startswith("kept"):
+            uploads.keep_what_is_there()
     (tmp_path / "old" / "link").symlink_to(tmp_path / "kept")
-    long_ago = time.time() - SECONDS_KEPT - 120
-    for path in tmp_path.rglob("*"):
-        if path.parent.name != "new" and path.name != "new":
-            os.utime(path, (long_ago, long_ago), follow_symlinks=False)
+    (tmp_path / "empty").mkdir()
+    ages |= {"old/link": SECONDS_KEPT + 120, "empty": SECONDS_KEPT + 120}
+    for name, age in ages.items():
+        os.utime(tmp_path / name, (max(0, now - age),) * 2, follow_symlinks=False)
     uploads.sweep()
-    uploads.sweep()  # folders, which the first one emptied and so changed, are younger
-    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"kept/example.jpg", "new/photo.jpg"}
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"kept", "kept/example.jpg", "new", "new/photo.jpg", "old"}, "old is younger now"
+
+
+@pytest.mark.parametrize("sent", [0, 3, "", "text", {}, {"path": "a"}, [3], [{"path": 3}]])
+def test_many_pictures_are_a_list_of_uploads(tmp_path: Path, sent: object) -> None:
+    with pytest.raises(RefusedError, match=REFUSAL):
+        Uploads(tmp_path).to_uploads(sent)
+
+
+def test_uploads_keep_their_order_and_names(tmp_path: Path) -> None:
+    uploads, files = Uploads(tmp_path), [tmp_path / "b.jpg", tmp_path / "a.jpg"]
+    for file in files:
+        file.touch()
+    sent = [{"path": str(file), "orig_name": f"my {file.name}"} for file in files]
+    named = [Upload(file.resolve(), f"my {file.name}") for file in files]
+    assert uploads.to_uploads([sent[0], None, sent[1]]) == named
+    assert uploads.to_uploads(None) == []
+    assert uploads.to_upload({"path": str(files[0]), "orig_name": 5}).name == "picture"
