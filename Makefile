@@ -46,6 +46,7 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 tensorboard: setup
 	@$(BIN)/tensorboard --logdir artifacts/runs

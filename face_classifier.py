@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from importlib import import_module
 
-from data.cli import Version, command_group
+from data.cli import Version, command_group, exit_status
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class _Subcommand:
     help: str
 
     def run(self, name: str, arguments: list[str]) -> None:
-        """Run it and exit with its status."""
+        """Import it and run it; it exits with its status."""
         main = import_module(f"{self.package}.__main__").main
         if self.command:
             main([self.command, *arguments], "face-classifier")
@@ -65,7 +65,7 @@ def main() -> None:
     """Run a subcommand, which alone is imported, or show what there is."""
     name, *arguments = sys.argv[1:] or [""]
     if name in _SUBCOMMANDS:
-        _SUBCOMMANDS[name].run(name, arguments)
+        sys.exit(exit_status(lambda: _SUBCOMMANDS[name].run(name, arguments)))
     else:
         app(prog_name="face-classifier")
 

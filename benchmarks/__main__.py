@@ -16,6 +16,7 @@ from data.cli import UsageError, Version, command_group, existing_path, failing_
 from tuning import quiet
 from tuning.__main__ import user_errors
 from tuning.precision import Precision, resolve
+from tuning.runs.settings import Algorithm
 
 app = command_group()
 
@@ -33,7 +34,9 @@ class Choices:
     seed: int
     artifacts: Path
 
-    def settings(self, samples: int, backbones: str, size: int, preset: str, algorithm: str) -> Any:
+    def settings(
+        self, samples: int, backbones: str, size: int, preset: str, algorithm: Algorithm
+    ) -> Any:
         """Make the settings of a run from the choices and a benchmark's own defaults.
 
         Raises:
@@ -50,13 +53,9 @@ class Choices:
         return Settings(
             data=self._folder(self.data, "DATA", "synthetic"),
             samples=self.samples or samples,
-            balance="natural",
-            framing=None,
-            drop_conflicts=False,
             backbones=names,
             preset=preset,
             size=size,
-            budget=None,
             weights=self._folder(self.weights, "WEIGHTS", "imagenet", "none"),
             algorithm=algorithm,
             seed=self.seed,

@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks import plain
-from benchmarks.ours import Ours, equal_epochs
+from benchmarks.ours import Ours
 from benchmarks.subject import Subject
 from benchmarks.timing import TimedTrial, further
 from tuning.backbones.registry import BACKBONES
@@ -159,14 +159,13 @@ def run(subject: Subject, epochs: int, plain_trials: int) -> list[Compared]:
 def _compare(subject: Subject, name: str, epochs: int, plain_trials: int) -> Compared:
     say = subject.progress.say
     say(f"{BACKBONES[name].title}: trunk pass")
-    ours = Ours(subject, name, DEPTHS)
+    ours = Ours(subject, name, DEPTHS, head_epochs_factor=1)
     depths = []
     for depth in DEPTHS:
-        with equal_epochs():
-            mine = ours.study(depth, OUR_TRIALS[depth], epochs)
+        mine = ours.study(depth, OUR_TRIALS[depth], epochs)
         say(f"  depth {depth}: ours {_listed(mine)}; now plain Keras Tuner")
         configurations = [trial.values for trial in mine[:plain_trials]]
-        theirs = plain.search(subject, name, ours.runner.statistics, configurations, epochs)
+        theirs = plain.search(subject, name, ours.runner.data.statistics, configurations, epochs)
         say(f"  depth {depth}: plain Keras Tuner {_listed(theirs)}")
         depths.append(AtDepth.of(depth, theirs, mine))
     return Compared.of(name, ours.plan_seconds(), ours.trunk_seconds, depths)

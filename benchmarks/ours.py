@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,27 +11,16 @@ from benchmarks.subject import Subject
 from benchmarks.timing import Laps, TimedTrial
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.trial_records import TrialRecord
+from tuning.runs.schema import TrialRecord
 from tuning.search.presets import PRESETS
 from tuning.search.probe import Probe
 from tuning.search.study import search
 from tuning.search.trial_runner import Task, TrialRunner, search_model
-from tuning.training import trial as trial_module
+from tuning.training.trial import HEAD_EPOCHS_FACTOR
 from tuning.trunk.cache import TrunkCache
 
 _NEVER = 10**6
 _CACHE_BYTES = 100 * 10**9
-
-
-@contextmanager
-def equal_epochs() -> Iterator[None]:
-    """A head alone trains for a trial's epochs while the block runs, not for more as in a run."""
-    factor = trial_module.HEAD_EPOCHS_FACTOR
-    trial_module.HEAD_EPOCHS_FACTOR = 1
-    try:
-        yield
-    finally:
-        trial_module.HEAD_EPOCHS_FACTOR = factor
 
 
 class Ours:
@@ -42,6 +30,7 @@ class Ours:
         subject: images and weights.
         name: of the backbone.
         depths: that will be asked for.
+        head_epochs_factor: How many times as many epochs a head alone trains.
 
     Attributes:
         runner: the product's.
@@ -49,14 +38,22 @@ class Ours:
             training images in both views and validation images in one.
     """
 
-    def __init__(self, subject: Subject, name: str, depths: Sequence[int]) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        name: str,
+        depths: Sequence[int],
+        head_epochs_factor: int = HEAD_EPOCHS_FACTOR,
+    ) -> None:
         settings = subject.settings
         self._subject = subject
         self._depths = depths
         self._run = RunFolder(subject.folder / "runs" / name)
         self._studies = 0
         cache = TrunkCache(subject.folder / "cache" / "trunk", _CACHE_BYTES)
-        preset = replace(PRESETS[settings.preset], patience=_NEVER)
+        preset = replace(
+            PRESETS[settings.preset], patience=_NEVER, head_epochs_factor=head_epochs_factor
+        )
         task = Task(self._run, settings, preset, subject.store, cache, subject.progress)
         started = time.perf_counter()
         self._model = search_model(settings, BACKBONES[name], subject.weights[name])
@@ -89,8 +86,8 @@ class Ours:
         """
         settings = self._subject.settings
         self._studies += 1
-        folder = self._run.path / "studies" / f"{self._studies}-depth-{depth}"
-        folder.mkdir(parents=True)
+        folder = self._run.study(f"{self._studies}-depth-{depth}")
+        folder.make()
         timed: list[TimedTrial] = []
         laps = Laps()
 
@@ -112,5 +109,5 @@ def _timed(record: TrialRecord, seconds: float) -> TimedTrial:
     if result is None:
         raise RuntimeError(f"a trial at depth {record.hyperparameters.depth} failed: {record.note}")
     values: dict[str, Any] = dict(record.values)
-    epochs = tuple(row["seconds"] for row in result.history)
+    epochs = tuple(epoch.seconds for epoch in result.history)
     return TimedTrial(values, result.val_accuracy, result.epochs, seconds, result.seconds, epochs)

@@ -13,7 +13,7 @@ from rich.table import Table
 from benchmarks.ours import Ours
 from benchmarks.subject import Subject
 from benchmarks.timing import Stopwatch, TimedTrial, further
-from tuning.runs.trial_records import Records
+from tuning.runs.study_folder import StudyFolder
 from tuning.training import trial as trial_module
 from tuning.trunk.cache import TrunkCache
 
@@ -156,7 +156,7 @@ def _watching(stopwatch: Stopwatch) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(stopwatch.watch(trial_module, "fit_head", "head"))
         stack.enter_context(stopwatch.watch(trial_module, "fit_tail", "tail"))
-        stack.enter_context(stopwatch.watch(Records, "keep_if_best", "checkpoint"))
+        stack.enter_context(stopwatch.watch(StudyFolder, "keep_if_best", "checkpoint"))
         yield
 
 

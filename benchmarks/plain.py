@@ -21,19 +21,17 @@ from benchmarks.subject import Subject
 from benchmarks.timing import Laps, TimedTrial
 from data import class_weights
 from tuning.backbones.registry import BACKBONES
-from tuning.backbones.transfer_model import HeadConfig, TransferModel
-from tuning.runs.trial_records import hyperparameters_of
+from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
+from tuning.runs.schema import Hyperparameters
 from tuning.search.oracles import search_space
-from tuning.training.schedule import LABEL_SMOOTHING, Phase
-from tuning.training.trial import BATCH, HEAD_RATE_FACTOR
-
-Statistics = tuple[np.ndarray, np.ndarray]
+from tuning.training.schedule import LABEL_SMOOTHING, TrainingConfig
+from tuning.training.trial import BATCH_SIZE, HEAD_LEARNING_RATE_FACTOR
 
 
 def search(
     subject: Subject,
     name: str,
-    statistics: Statistics,
+    statistics: FeatureStatistics,
     configurations: Sequence[dict[str, Any]],
     epochs: int,
 ) -> list[TimedTrial]:
@@ -85,7 +83,9 @@ class _Listed(keras_tuner.Oracle):
 
 
 class _Model(keras_tuner.HyperModel):
-    def __init__(self, subject: Subject, name: str, statistics: Statistics, epochs: int) -> None:
+    def __init__(
+        self, subject: Subject, name: str, statistics: FeatureStatistics, epochs: int
+    ) -> None:
         super().__init__()
         self._subject = subject
         self._backbone = BACKBONES[name]
@@ -94,18 +94,20 @@ class _Model(keras_tuner.HyperModel):
         self._epochs = epochs
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        chosen = hyperparameters_of(hp.values)
+        chosen = Hyperparameters.of(hp.values)
         settings = self._subject.settings
         transfer = TransferModel(self._backbone, settings.size, self._weights, settings.precision)
-        head = transfer.head(HeadConfig(chosen.head_units, chosen.dropout, *self._statistics))
+        head = transfer.head(HeadConfig(chosen.head_units, chosen.dropout, self._statistics))
         model = transfer.classifier(head)
         names = [layer.name for layer in model.layers]
         for layer in model.layers[: names.index(self._backbone.cut(chosen.depth)) + 1]:
             layer.trainable = False
-        rate = chosen.learning_rate * (1.0 if chosen.depth else HEAD_RATE_FACTOR)
-        steps = -(-self._subject.images("train") // BATCH)
+        rate = chosen.learning_rate * (1.0 if chosen.depth else HEAD_LEARNING_RATE_FACTOR)
+        steps = -(-self._subject.images("train") // BATCH_SIZE)
         model.compile(
-            keras.optimizers.Adam(Phase(chosen.depth, BATCH, rate, self._epochs).schedule(steps)),
+            keras.optimizers.Adam(
+                TrainingConfig(chosen.depth, BATCH_SIZE, rate, self._epochs).schedule(steps)
+            ),
             keras.losses.BinaryCrossentropy(label_smoothing=LABEL_SMOOTHING),
             metrics=["accuracy"],
         )
@@ -149,4 +151,4 @@ def _dataset(subject: Subject, split: str) -> tf.data.Dataset:
             lambda image, label: (tf.image.random_flip_left_right(image), label),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-    return images.batch(BATCH).prefetch(tf.data.AUTOTUNE)
+    return images.batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,7 +46,7 @@ class Subject:
 
     def smaller(self, samples: int) -> Subject:
         """The same with fewer images, and a cache of its own."""
-        settings = replace(self.settings, samples=samples)
+        settings = self.settings.model_copy(update={"samples": samples})
         folder = self.folder / f"{samples}-images"
         store = _store(settings, self.artifacts, folder, self.progress)
         return replace(self, settings=settings, store=store, folder=folder)
@@ -56,7 +56,7 @@ class Subject:
         splits = ("train", "val")
         return {
             **machine(),
-            "settings": asdict(self.settings),
+            "settings": self.settings.model_dump(),
             "images": {split: self.images(split) for split in splits},
         }
 
@@ -72,7 +72,7 @@ def prepared(settings: Settings, artifacts: Path) -> Iterator[Subject]:
     with _scratch(artifacts) as folder:
         store = _store(settings, artifacts, folder, progress)
         weights, source = pretrained(settings, settings.data == SYNTHETIC, progress)
-        settings = replace(settings, weights=source)
+        settings = settings.model_copy(update={"weights": source})
         yield Subject(settings, store, weights, folder, artifacts, progress)
 
 

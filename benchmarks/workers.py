@@ -129,10 +129,10 @@ def _cached(artifacts: Path) -> dict[str, float]:
 
 def _read(run: RunFolder, workers: int, seconds: float) -> Run:
     table = pd.read_csv(run.leaderboard)
-    planned = min(run.path.glob("studies/*/plan.json"), key=_written)
-    last = max(run.path.glob("studies/*/trial_*/record.json"), key=_written)
+    planned = min(_written(study.plan) for study in run.studies())
+    last = max(_written(path) for study in run.studies() for path in study.trial_records())
     return Run(
-        workers, seconds, _written(last) - _written(planned),
+        workers, seconds, last - planned,
         dict(sorted(Counter(int(depth) for depth in table["depth"]).items())),
         int((table["status"] == "completed").sum()),
     )  # fmt: skip
@@ -154,7 +154,7 @@ def _check(runs: Sequence[Run]) -> None:
 
 def content(settings: Settings, rounds: int, measured: Measured) -> dict[str, Any]:
     """For JSON."""
-    return {**machine(), "settings": asdict(settings), "rounds": rounds, **asdict(measured)}
+    return {**machine(), "settings": settings.model_dump(), "rounds": rounds, **asdict(measured)}
 
 
 def table(settings: Settings, rounds: int, measured: Measured) -> Table:

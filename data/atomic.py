@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = _random_neighbour(path)
+    new = _random_neighbor(path)
     try:
         yield new
         _flush(new)
@@ -60,7 +60,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         OSError: it cannot be written or renamed; what was at `folder` is still there.
     """
     folder = Path(os.path.realpath(folder))
-    new, old = _random_neighbour(folder), _random_neighbour(folder)
+    new, old = _random_neighbor(folder), _random_neighbor(folder)
     new.mkdir(parents=True)
     try:
         yield new
@@ -116,7 +116,7 @@ def remove_leftovers(folder: Path, seconds: float = _LEFTOVER_SECONDS) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _random_neighbour(path: Path) -> Path:
+def _random_neighbor(path: Path) -> Path:
     end = os.fsencode(path.name)[-_LONGEST_NAME:]  # the end: suffixes say what to write
     return path.with_name(f"{_PREFIX}{secrets.token_hex(8)}-{os.fsdecode(end)}")
 

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -32,6 +33,7 @@ from data.messages import one_line, printable
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 _DISTRIBUTION = "face-classifier-tuner"
+_OUR_PACKAGES = ("data", "tuning", "export", "inference", "benchmarks")
 # Typer has click's class inside or beside it, by version, and shows only this child of it.
 _WrongArguments = cast("type[Exception]", typer.BadParameter.__base__)
 
@@ -67,7 +69,7 @@ class _OneLineErrors:
             return super().main(*args, standalone_mode=False, **extra)  # type: ignore[misc]
         print_any_name()
         run = super().main  # type: ignore[misc]
-        sys.exit(_status_of(partial(run, *args, standalone_mode=False, **extra)))
+        sys.exit(exit_status(partial(run, *args, standalone_mode=False, **extra)))
 
 
 class Command(_OneLineErrors, TyperCommand):
@@ -180,8 +182,12 @@ Version = Annotated[
 """The option of every command line: `_version: Version = False`."""
 
 
-def _status_of(run: Callable[[], Any]) -> int:
-    """Run a command to its exit status; print what went wrong."""
+def exit_status(run: Callable[[], Any]) -> int:
+    """Run a command, print what went wrong, and return the exit status.
+
+    Args:
+        run: The command; a number that it returns is its status.
+    """
     try:
         status = run()
         sys.stdout.flush()
@@ -216,10 +222,10 @@ def _missing_package(error: ModuleNotFoundError) -> str:
     """What to install, of an import that only the training part needs.
 
     Raises:
-        ModuleNotFoundError: It is one of this project's own modules.
+        ModuleNotFoundError: A module is missing in a package that is there.
     """
     name = (error.name or "").partition(".")[0]
-    if name in ("", "data", "tuning", "export", "inference", "benchmarks"):
+    if not name or (name in _OUR_PACKAGES and find_spec(name)):
         raise error
     return (
         f"the package {name} is not installed: this needs the extras for training, as in "

@@ -1,6 +1,6 @@
 """Images whose label contradicts what the same person's other images say.
 
-CelebA has such errors: one photo of a person labelled unlike all the others, by a slip in the
+CelebA has such errors: one photo of a person labeled unlike all the others, by a slip in the
 label or in the identity.
 """
 

@@ -128,8 +128,8 @@ def _bytes_to_decode(path: Path) -> int:
 def decode(source: Path | bytes | Image.Image, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The upright RGB image in a file, in bytes, or in an image of any mode.
 
-    EXIF orientation is obeyed; transparency is laid on white; 16-bit, integer and float grey
-    is scaled to 0..255; CMYK, palette, grey and 1-bit are converted; of several frames the
+    EXIF orientation is obeyed; transparency is laid on white; 16-bit, integer and float gray
+    is scaled to 0..255; CMYK, palette, gray and 1-bit are converted; of several frames the
     first counts. Formats that run programs or are no photos (EPS, PDF, …) are not opened.
 
     Raises:
@@ -358,7 +358,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of any depth to 8 bits, its range taken as the smallest usual one that holds it."""
+    """Gray of any depth to 8 bits, its range taken as the smallest usual one that holds it."""
     values = np.asarray(image).astype(np.float32)
     np.nan_to_num(values, copy=False, posinf=0, neginf=0)
     if image.mode.startswith("I;16"):

@@ -24,7 +24,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A recognised data set.
+    """A recognized data set.
 
     `manifest` has one row an image, index 0..N-1:
 
@@ -95,7 +95,7 @@ def checked(dataset: Dataset) -> Dataset:
     """
     manifest = dataset.manifest
     if manifest.empty:
-        raise DataError(f"{dataset.root}: the data set is empty: no labelled image in it")
+        raise DataError(f"{dataset.root}: the data set is empty: no labeled image in it")
     require_both_classes(manifest["label"], str(dataset.root))
     if manifest["split"].isna().all() or has_official_split(manifest):
         return dataset
@@ -113,8 +113,8 @@ def require_both_classes(labels: pd.Series, where: str) -> None:
         return
     only, other = ("woman", "man") if present == {0} else ("man", "woman")
     raise DataError(
-        f"{where}: all {len(labels):,} images are labelled {only!r}; "
-        f"a classifier needs images of both classes, add some labelled {other!r}"
+        f"{where}: all {len(labels):,} images are labeled {only!r}; "
+        f"a classifier needs images of both classes, add some labeled {other!r}"
     )
 
 

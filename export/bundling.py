@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import keras
 import numpy as np
@@ -22,16 +22,23 @@ from inference.bundle import (
     Band,
     BundleInfo,
     CheckImages,
+    DataFacts,
     FormatName,
+    Input,
+    Metrics,
     ModelFile,
     Precision,
     QuantizationTrial,
     Speed,
+    WeightFacts,
 )
-from tuning.metrics import brier, uncertainty_band
+from tuning.metrics import brier, decisions, uncertainty_band
 from tuning.runs.run_folder import RunError, RunFolder
+from tuning.runs.schema import RunConfig, WinnerFacts
 
-_PACKAGES = ("keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow")
+_PACKAGES = (
+    "face-classifier-tuner", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow",
+)  # fmt: skip
 _SAMPLE = 64  # images by which the run's record of Keras's answers is checked
 _TITLES = {"keras": "Keras", "saved_model": "SavedModel", "fp32": "ONNX", "int8": "INT8"}
 _SPLITS = {"val": "validation", "test": "test"}
@@ -54,7 +61,7 @@ class Source:
     """
 
     run: RunFolder
-    config: dict[str, Any]
+    config: RunConfig
     store: ImageStore
     target_accuracy: float | None
 
@@ -72,7 +79,7 @@ class Source:
 
     def calibration_rows(self) -> np.ndarray:
         """Training images to quantise by, int [n]; the same ones each time."""
-        random = np.random.default_rng(self.config["settings"]["seed"])
+        random = np.random.default_rng(self.config.settings.seed)
         return np.sort(random.permutation(self.rows("train"))[: quantize.CALIBRATION_IMAGES])
 
 
@@ -84,7 +91,7 @@ class Exported:
     info: BundleInfo
 
 
-def export(source: Source, facts: dict[str, Any], folder: Path, steps: Steps) -> Exported:
+def export(source: Source, facts: WinnerFacts, folder: Path, steps: Steps) -> Exported:
     """Write the bundle of a winner.
 
     Args:
@@ -111,12 +118,12 @@ class _Export:
         steps: shows what is being done.
     """
 
-    def __init__(self, source: Source, facts: dict[str, Any], scratch: Path, steps: Steps) -> None:
+    def __init__(self, source: Source, facts: WinnerFacts, scratch: Path, steps: Steps) -> None:
         self.source = source
         self.facts = facts
         self.scratch = scratch
         self.steps = steps
-        self.recorded = _predictions(source.run, facts["backbone"])
+        self.recorded = _predictions(source.run, facts.backbone)
         self.info = _info(source, facts, self.recorded)
         self.paths = {form: scratch / file for form, file in _FILES.items()}
         self.forms: dict[str, Predict] = {}
@@ -261,7 +268,7 @@ class _Export:
         return {
             form: ModelFile.of(
                 self.paths[form],
-                accuracy=float(((self.test[form] >= 0.5) == labels).mean()),
+                accuracy=float((decisions(self.test[form]) == labels).mean()),
                 latency_ms=timed.timings[form].latency_ms,
                 throughput=timed.timings[form].throughput,
             )
@@ -275,7 +282,7 @@ class _Export:
             backbone=info.backbone,
             precision=served,
             val_brier=brier(labels, answers),
-            val_accuracy=float(((answers >= 0.5) == labels).mean()),
+            val_accuracy=float((decisions(answers) == labels).mean()),
             latency_ms=info.formats[served].latency_ms or 0.0,
             size_mb=info.formats[served].bytes / 1e6,
         )
@@ -289,42 +296,38 @@ def _outcome(attempt: QuantizationTrial) -> str:
     )
 
 
-def _info(
-    source: Source, facts: dict[str, Any], predictions: dict[str, pd.DataFrame]
-) -> BundleInfo:
-    config, test = source.config, facts["test"]
-    band = _band(predictions["val"], source.target_accuracy or facts["band"]["target_accuracy"])
-    return BundleInfo.model_validate(
-        {
-            "backbone": facts["backbone"],
-            "input": {"size": facts["size"], "framing": config["images"]["framing"]},
-            "temperature": facts["temperature"],
-            "band": band,
-            "synthetic": config["data"]["synthetic"],
-            "hyperparameters": facts["hyperparameters"],
-            "data": {
-                "name": config["data"]["name"],
-                "fingerprint": config["data"]["fingerprint"],
-                "counts": {
-                    split: part["count"] for split, part in config["images"]["splits"].items()
-                },
-            },
-            "weights": facts["weights"],
-            "versions": {**config["versions"], **{name: version(name) for name in _PACKAGES}},
-            "created": facts["created"],
-            "run": source.run.name,
-            "metrics": {
-                "test_accuracy": test["accuracy"],
-                "test_accuracy_interval": test["accuracy_interval"],
-                "balanced_accuracy": test["balanced_accuracy"],
-                "auc": test["auc"],
-                "calibration_error": test["calibration_error"],
-                "uncalibrated_error": test["uncalibrated"]["calibration_error"],
-                "val_accuracy": facts["val"]["accuracy"],
-                "val_brier": facts["val"]["brier"],
+def _info(source: Source, facts: WinnerFacts, predictions: dict[str, pd.DataFrame]) -> BundleInfo:
+    config, test = source.config, facts.test
+    band = _band(predictions["val"], source.target_accuracy or facts.band.target_accuracy)
+    return BundleInfo(
+        backbone=facts.backbone,
+        input=Input(size=facts.size, framing=config.images.framing),
+        temperature=facts.temperature,
+        band=band,
+        synthetic=config.data.synthetic,
+        hyperparameters=facts.hyperparameters.model_dump(),
+        data=DataFacts(
+            name=config.data.name,
+            fingerprint=config.data.fingerprint,
+            counts={split: part.count for split, part in config.images.splits.items()},
+        ),
+        weights=WeightFacts(**facts.weights.model_dump()),
+        versions={**config.versions, **{name: version(name) for name in _PACKAGES}},
+        created=facts.created,
+        run=source.run.name,
+        metrics=Metrics.model_validate(
+            {
+                "test_accuracy": test.accuracy,
+                "test_accuracy_interval": test.accuracy_interval,
+                "balanced_accuracy": test.balanced_accuracy,
+                "auc": test.auc,
+                "calibration_error": test.calibration_error,
+                "uncalibrated_error": test.uncalibrated.calibration_error,
+                "val_accuracy": facts.val.accuracy,
+                "val_brier": facts.val.brier,
                 **_decided(predictions["test"], band),
-            },
-        }
+            }
+        ),
     )
 
 
@@ -340,14 +343,14 @@ def _predictions(run: RunFolder, backbone: str) -> dict[str, pd.DataFrame]:
 
 def _band(val: pd.DataFrame, target: float) -> Band:
     band = uncertainty_band(val["label"].to_numpy(), val["p_man"].to_numpy(), target)
-    return Band.model_validate(asdict(band))
+    return Band(**band.model_dump())
 
 
 def _decided(test: pd.DataFrame, band: Band) -> dict[str, float | None]:
     """What the band does on test images."""
     decided = test[(test["p_man"] <= band.low) | (test["p_man"] >= band.high)]
-    right = (decided["p_man"] >= 0.5) == (decided["label"] == 1)
+    correct = decisions(decided["p_man"].to_numpy()) == (decided["label"] == 1)
     return {
         "test_share_uncertain": 1 - len(decided) / len(test),
-        "test_decided_accuracy": float(right.mean()) if len(decided) else None,
+        "test_decided_accuracy": float(correct.mean()) if len(decided) else None,
     }

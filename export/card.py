@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pandas as pd
 
 from export import audit, int8_gate
 from inference.bundle import BundleInfo, Precision
+from tuning.runs.schema import RunConfig, WinnerFacts
 
 _TEMPLATE = Path(__file__).with_name("templates") / "MODEL_CARD.md.jinja"
 
 
 def render(
     info: BundleInfo,
-    facts: dict[str, Any],
-    config: dict[str, Any],
+    facts: WinnerFacts,
+    config: RunConfig,
     groups: pd.DataFrame,
     served: Precision,
 ) -> str:
@@ -38,7 +38,7 @@ def render(
         info=info,
         facts=facts,
         config=config,
-        origin=_origin(info, config["settings"]["weights"]),
+        origin=_origin(info, config.settings.weights),
         served=served,
         groups=groups.to_dict("records"),
         known_identities=bool(len(groups)) and (groups["identities"] < groups["images"]).any(),

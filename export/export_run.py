@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 import data
 from data import ImageStore
-from data.atomic import read_json
 from export import bundling, comparison, pareto
 from export.bundling import Exported, Source
 from export.champion import Candidate, Limits, choose, rank
@@ -18,6 +16,7 @@ from export.parity import ParityError
 from export.progress import Steps
 from inference import bundle
 from tuning.runs.run_folder import RunError, RunFolder
+from tuning.runs.schema import RunConfig, WinnerFacts
 
 
 def export_run(
@@ -44,15 +43,13 @@ def export_run(
         ParityError: an exported model does not answer as Keras does; the others are there.
         LimitsError: no model is within the limits (the bundles are there, without a champion).
     """
-    metrics, config = read_json(run.metrics), read_json(run.config)
-    if not metrics or not config:
-        raise RunError(f"{run.path} holds no finished run: run `make tune` first")
-    _refuse_foreign(models, metrics["winners"])
+    metrics, config = run.read_metrics(), run.read_config()
+    _refuse_foreign(models, metrics.winners)
     console = Console(highlight=False)
     console.print(f"Run {run.name} to {models}", style="bold", soft_wrap=True)
     source = Source(run, config, _images(run, config, cache), target_accuracy)
     exported, failures = [], []
-    for facts in metrics["winners"].values():
+    for facts in metrics.winners.values():
         try:
             exported.append(_export(source, facts, models, console))
         except ParityError as error:
@@ -87,13 +84,13 @@ def _refuse_foreign(models: Path, names: Iterable[str]) -> None:
         )
 
 
-def _images(run: RunFolder, config: dict[str, Any], cache: Path) -> ImageStore:
+def _images(run: RunFolder, config: RunConfig, cache: Path) -> ImageStore:
     manifest = data.read_manifest(run.manifest)
-    return data.build(manifest, config["settings"]["size"], config["images"]["framing"], cache)
+    return data.build(manifest, config.settings.size, config.images.framing, cache)
 
 
-def _export(source: Source, facts: dict[str, Any], models: Path, console: Console) -> Exported:
-    name = facts["backbone"]
+def _export(source: Source, facts: WinnerFacts, models: Path, console: Console) -> Exported:
+    name = facts.backbone
     steps = Steps(console, name)
     item = bundling.export(source, facts, models / name, steps)
     steps.done()

@@ -8,6 +8,7 @@ import numpy as np
 
 from export.forms import BATCH, Predict, in_batches
 from inference.bundle import QuantizationTrial
+from tuning.metrics import decisions
 
 MAX_ACCURACY_LOST = 0.005
 MAX_CHANGED = 0.01
@@ -28,7 +29,7 @@ def attempt(
         what it lost, and whether that is little enough: at most MAX_ACCURACY_LOST of accuracy
         and MAX_CHANGED of the decisions at p_man >= 0.5. Answers that are no numbers fail.
     """
-    labels, fp32, int8 = labels[: len(int8_p)], fp32_p[: len(int8_p)] >= 0.5, int8_p >= 0.5
+    labels, fp32, int8 = labels[: len(int8_p)], decisions(fp32_p[: len(int8_p)]), decisions(int8_p)
     lost = float((fp32 == labels).sum() - (int8 == labels).sum()) / len(labels)
     changed = float((fp32 != int8).mean())
     passed = lost <= MAX_ACCURACY_LOST and changed <= MAX_CHANGED
@@ -64,7 +65,7 @@ def until_refuted(
     for start in range(0, len(rows), BATCH):
         part = slice(start, start + BATCH)
         parts.append(in_batches(predict, images, rows[part], advance))
-        changed += int(((parts[-1] >= 0.5) != (fp32_p[part] >= 0.5)).sum())
+        changed += int((decisions(parts[-1]) != decisions(fp32_p[part])).sum())
         if changed > MAX_CHANGED * len(rows):
             break
     return np.concatenate(parts)

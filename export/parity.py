@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tuning.metrics import decisions
+
 TOLERANCE = 1e-4
 
 
@@ -23,7 +25,7 @@ def compare(keras_p: np.ndarray, exported_p: np.ndarray, name: str) -> None:
         ParityError: a difference of TOLERANCE or more, or a changed decision.
     """
     difference = np.abs(keras_p - exported_p)
-    changed = int(((keras_p >= 0.5) != (exported_p >= 0.5)).sum())
+    changed = int((decisions(keras_p) != decisions(exported_p)).sum())
     largest = float(difference.max())
     if not largest < TOLERANCE or changed:  # "not <" refuses NaN as well
         raise ParityError(

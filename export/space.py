@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tomllib
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import jinja2
@@ -17,6 +16,7 @@ from inference.bundle import Bundle
 _TEMPLATES = Path(__file__).with_name("space_files")
 _ROOT = Path(inference.__file__).parents[1]
 _PACKAGES = ("data", "inference")
+_DISTRIBUTION = "face-classifier-tuner"
 _MODELS = "models"
 
 
@@ -83,9 +83,8 @@ def _copy_served(item: Bundle, folder: Path) -> None:
 
 
 def _requirements() -> list[str]:
-    """Of the serving install, which has no TensorFlow."""
-    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return sorted(project["dependencies"])
+    """Of the serving install, which has no TensorFlow: what belongs to no extra."""
+    return sorted(line for line in requires(_DISTRIBUTION) or [] if "extra ==" not in line)
 
 
 def _readme(bundles: list[Bundle], champion: str) -> str:

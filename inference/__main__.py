@@ -262,8 +262,9 @@ def _is_report(path: Path) -> bool:
 
 
 def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output | TableOutput]":
-    from inference.predict.outputs import CSV, JSONL, Output
+    from inference.predict.outputs import Output
     from inference.predict.row_table import TableOutput
+    from inference.predict.rows import CSV, JSONL
 
     outputs: list[Output | TableOutput] = []
     outputs += [Output(form, target) for form, target in ((CSV, csv), (JSONL, jsonl)) if target]

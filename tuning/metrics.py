@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 from sklearn import metrics
 
+from tuning.runs.schema import Scores, Subgroup, SubgroupScores, UncertaintyBand
+
 BINS = 15
 CONFIDENCE = 0.95
 TARGET_ACCURACY = 0.98
+DECISION_THRESHOLD = 0.5
 _CLIP = 1e-7
 
 
@@ -22,8 +22,8 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
 
 
 def accuracy(labels: np.ndarray, p_man: np.ndarray) -> float:
-    """Share of right decisions at p_man >= 0.5."""
-    return float(metrics.accuracy_score(labels, p_man >= 0.5))
+    """Share of correct decisions at p_man >= 0.5."""
+    return float(metrics.accuracy_score(labels, decisions(p_man)))
 
 
 def auc(labels: np.ndarray, p_man: np.ndarray) -> float:
@@ -41,9 +41,9 @@ def log_loss(labels: np.ndarray, p_man: np.ndarray) -> float:
     return float(metrics.log_loss(labels, np.clip(p_man, _CLIP, 1 - _CLIP), labels=[0, 1]))
 
 
-def accuracy_interval(right: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % interval (1927) of a share of right decisions."""
-    interval = stats.binomtest(right, total).proportion_ci(CONFIDENCE, method="wilson")
+def accuracy_interval(correct: int, total: int) -> tuple[float, float]:
+    """Wilson's 95 % interval (1927) of a share of correct decisions."""
+    interval = stats.binomtest(correct, total).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
 
 
@@ -80,106 +80,121 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     return float(np.exp(result.x))
 
 
-@dataclass(frozen=True)
-class Band:
-    """Probabilities between which the answer is "uncertain".
+def decisions(p_man: np.ndarray) -> np.ndarray:
+    """Decide at p_man >= 0.5.
 
-    Attributes:
-        low: below it the label is "woman".
-        high: from it on the label is "man".
-        target_accuracy: wanted of the decisions given.
-        accuracy: reached by them on the validation split.
-        share_uncertain: of the validation split.
+    Args:
+        p_man: Probabilities, float [N].
+
+    Returns:
+        True for "man", bool [N].
+
+    Example:
+        >>> decisions(np.array([0.2, 0.5, 0.9])).tolist()
+        [False, True, True]
     """
-
-    low: float
-    high: float
-    target_accuracy: float
-    accuracy: float
-    share_uncertain: float
+    return np.asarray(p_man) >= DECISION_THRESHOLD
 
 
 def uncertainty_band(
     labels: np.ndarray, p_man: np.ndarray, target: float = TARGET_ACCURACY
-) -> Band:
-    """The narrowest band around 0.5, alike on both sides, whose outside is right often enough.
+) -> UncertaintyBand:
+    """Find the narrowest band around 0.5, alike on both sides, whose outside is correct enough.
 
     Args:
-        labels: 0 or 1, [N], of the validation split.
-        p_man: float [N].
-        target: wanted share of right decisions among those given.
+        labels: Labels of the validation split, 0 or 1, [N].
+        p_man: Probabilities, float [N].
+        target: Wanted share of correct decisions among those given.
+
+    Returns:
+        The band; without a decision at all where no band reaches the target.
+
+    Example:
+        >>> labels, p_man = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.7, 0.9])
+        >>> band = uncertainty_band(labels, p_man)
+        >>> round(band.low, 2), round(band.high, 2), band.share_uncertain
+        (0.35, 0.65, 0.25)
     """
     labels = np.asarray(labels)
-    confidence = np.abs(p_man - 0.5)
-    right = (p_man >= 0.5) == (labels == 1)
+    confidence = np.abs(p_man - DECISION_THRESHOLD)
+    correct = decisions(p_man) == (labels == 1)
     order = np.argsort(-confidence, kind="stable")
-    share_right = np.cumsum(right[order]) / np.arange(1, len(labels) + 1)
+    share_correct = np.cumsum(correct[order]) / np.arange(1, len(labels) + 1)
     # Ties are decided together: only the last of equal confidences may end the decided part.
     sorted_confidence = confidence[order]
     last = np.append(sorted_confidence[1:] < sorted_confidence[:-1], True)
-    reached = np.flatnonzero((share_right >= target) & last)
+    reached = np.flatnonzero((share_correct >= target) & last)
     if not len(reached):
-        return Band(0.0, 1.0, target, 0.0, 1.0)
+        return _band(0.5, target, 0.0, 1.0)
     decided = reached[-1] + 1
+    accuracy = float(share_correct[decided - 1])
     if decided == len(labels):
-        return Band(0.5, 0.5, target, float(share_right[-1]), 0.0)
+        return _band(0.0, target, accuracy, 0.0)
     half = float(sorted_confidence[decided - 1] + sorted_confidence[decided]) / 2
-    share = 1 - decided / len(labels)
-    return Band(0.5 - half, 0.5 + half, target, float(share_right[decided - 1]), float(share))
+    return _band(half, target, accuracy, float(1 - decided / len(labels)))
 
 
-def evaluate(labels: np.ndarray, p_man: np.ndarray) -> dict[str, Any]:
-    """All figures of one split.
+def _band(half: float, target: float, accuracy: float, share_uncertain: float) -> UncertaintyBand:
+    return UncertaintyBand(
+        low=DECISION_THRESHOLD - half,
+        high=DECISION_THRESHOLD + half,
+        target_accuracy=target,
+        accuracy=accuracy,
+        share_uncertain=share_uncertain,
+    )
+
+
+def evaluate(labels: np.ndarray, p_man: np.ndarray) -> Scores:
+    """Compute all figures of one split.
 
     Args:
-        labels: 0 or 1, [N].
-        p_man: float [N].
+        labels: Labels, 0 or 1, [N].
+        p_man: Probabilities, float [N].
 
-    Returns:
-        count, accuracy with its interval, balanced accuracy, AUC, Brier score, calibration error,
-        log loss and
-        the confusion matrix (rows: label woman, man; columns: answer woman, man).
+    Example:
+        >>> scores = evaluate(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.7, 0.9]))
+        >>> scores.accuracy, scores.confusion
+        (0.75, ((1, 1), (0, 2)))
     """
-    answers = (p_man >= 0.5).astype(int)
-    right = int((answers == labels).sum())
-    return {
-        "count": len(labels),
-        "accuracy": right / len(labels),
-        "accuracy_interval": accuracy_interval(right, len(labels)),
-        "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, answers)),
-        "auc": auc(labels, p_man),
-        "brier": brier(labels, p_man),
-        "calibration_error": calibration_error(labels, p_man),
-        "log_loss": log_loss(labels, p_man),
-        "confusion": metrics.confusion_matrix(labels, answers, labels=[0, 1]).tolist(),
-    }
+    predictions = decisions(p_man).astype(int)
+    correct = int((predictions == labels).sum())
+    return Scores(
+        count=len(labels),
+        accuracy=correct / len(labels),
+        accuracy_interval=accuracy_interval(correct, len(labels)),
+        balanced_accuracy=float(metrics.balanced_accuracy_score(labels, predictions)),
+        auc=auc(labels, p_man),
+        brier=brier(labels, p_man),
+        calibration_error=calibration_error(labels, p_man),
+        log_loss=log_loss(labels, p_man),
+        confusion=metrics.confusion_matrix(labels, predictions, labels=[0, 1]).tolist(),
+    )
 
 
 def subgroups(
     manifest: pd.DataFrame, attributes: list[str], p_man: np.ndarray, minimum: int = 30
-) -> list[dict[str, Any]]:
-    """Accuracy with and without each attribute, largest gap first.
+) -> tuple[Subgroup, ...]:
+    """Compute accuracy with and without each attribute, largest gap first.
 
     Args:
-        manifest: rows of one split, with `label` and the attributes as booleans.
-        attributes: columns to look at.
-        p_man: float [N].
-        minimum: images that both sides must have.
+        manifest: Rows of one split, with `label` and the attributes as booleans.
+        attributes: Columns to look at.
+        p_man: Probabilities, float [N].
+        minimum: Number of images that both sides must have.
     """
-    right = (np.asarray(p_man) >= 0.5) == (manifest["label"].to_numpy() == 1)
-    rows: list[dict[str, Any]] = []
+    correct = decisions(p_man) == (manifest["label"].to_numpy() == 1)
+    groups = []
     for attribute in attributes:
         has = manifest[attribute].to_numpy(dtype=bool)
         if min(has.sum(), (~has).sum()) < minimum:
             continue
-        sides: dict[str, dict[str, Any]] = {}
-        for name, mask in (("with", has), ("without", ~has)):
-            hits, total = int(right[mask].sum()), int(mask.sum())
-            sides[name] = {
-                "count": total,
-                "accuracy": hits / total,
-                "accuracy_interval": accuracy_interval(hits, total),
-            }
-        gap = sides["with"]["accuracy"] - sides["without"]["accuracy"]
-        rows.append({"attribute": attribute, "gap": gap, **sides})
-    return sorted(rows, key=lambda row: -abs(row["gap"]))
+        side, other = _subgroup_scores(correct[has]), _subgroup_scores(correct[~has])
+        gap = side.accuracy - other.accuracy
+        groups.append(Subgroup(attribute=attribute, gap=gap, with_=side, without=other))
+    return tuple(sorted(groups, key=lambda group: -abs(group.gap)))
+
+
+def _subgroup_scores(correct: np.ndarray) -> SubgroupScores:
+    hits, total = int(correct.sum()), len(correct)
+    interval = accuracy_interval(hits, total)
+    return SubgroupScores(count=total, accuracy=hits / total, accuracy_interval=interval)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -14,7 +13,15 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from data.progress import milestones
-from tuning.runs.trial_records import Hyperparameters, TrialRecord, TrialResult
+from tuning.runs.schema import (
+    Epoch,
+    Hyperparameters,
+    RunMetrics,
+    TrialRecord,
+    TrialResult,
+    WinnerFacts,
+)
+from tuning.training.early_stopping import OnEpoch
 
 
 class Progress:
@@ -35,7 +42,7 @@ class Progress:
         self._time_left: Callable[[], float | None] = lambda: None
 
     def expect(self, backbones: list[str], time_left: Callable[[], float | None]) -> None:
-        """Tell the backbones to come, in order, and how many seconds of the budget are left."""
+        """Take in the backbones to come, in order, and what gives the budget's seconds left."""
         self._backbones = backbones
         self._time_left = time_left
 
@@ -51,7 +58,7 @@ class Progress:
         with self._live():
             yield
 
-    def planned(self, depths: list[int], seconds: list[float]) -> None:
+    def planned(self, depths: Sequence[int], seconds: list[float]) -> None:
         """The study's plan is made: depths of its trials, and what they and the refit may take."""
         self._expected = seconds
         counts = ", ".join(f"{depths.count(d)} at depth {d}" for d in sorted(set(depths)))
@@ -82,7 +89,7 @@ class Progress:
         Call the result with done and total.
         """
         task = None
-        tell = milestones(f"  {what}", self.say)
+        report = milestones(f"  {what}", self.say)
         started = time.monotonic()
 
         def update(done: int, total: int) -> None:
@@ -92,22 +99,21 @@ class Progress:
             if self._bars and task is not None:
                 self._bars.update(task, completed=done, visible=done < total)
             else:
-                tell(done, total)
+                report(done, total)
             if done >= total:
                 seconds = time.monotonic() - started
                 self.say(f"  {what}: {total:,} in {seconds:.0f} s")
 
         return update
 
-    def epochs(
-        self, name: str, hyperparameters: Hyperparameters
-    ) -> Callable[[int, int, dict[str, float]], None]:
+    def epochs(self, name: str, hyperparameters: Hyperparameters) -> OnEpoch:
         """A bar for the epochs of one training."""
         bars = self._bars
         task = bars.add_task(f"  {name} {describe(hyperparameters)}", total=None) if bars else None
 
-        def update(done: int, total: int, _: dict[str, float]) -> None:
+        def update(epoch: Epoch, total: int) -> None:
             if bars and task is not None:
+                done = epoch.epoch
                 bars.update(task, completed=done, total=total, visible=done < total)
 
         return update
@@ -118,31 +124,28 @@ class Progress:
         with self._live():
             yield self.steps(what)
 
-    def winner(self, facts: dict[str, Any]) -> None:
+    def winner(self, facts: WinnerFacts) -> None:
         """A backbone is done."""
         self.say(f"  winner on test images: {_accuracy(facts)}")
 
-    def summary(
-        self, ranked: list[dict[str, Any]], notices: list[str], seconds: float | None, report: Path
-    ) -> None:
+    def summary(self, metrics: RunMetrics, report: Path) -> None:
         """The run is done."""
         table = Table("backbone", "depth", "test accuracy", "balanced", "AUC", "calibration error")
-        for facts in ranked:
-            test = facts["test"]
-            before = test["uncalibrated"]["calibration_error"]
+        for facts in metrics.winners.values():
+            test = facts.test
             table.add_row(
-                facts["backbone"],
-                str(facts["hyperparameters"]["depth"]),
+                facts.backbone,
+                str(facts.hyperparameters.depth),
                 _accuracy(facts),
-                f"{100 * test['balanced_accuracy']:.2f} %",
-                f"{test['auc']:.4f}",
-                f"{before:.3f} -> {test['calibration_error']:.3f}",
+                f"{100 * test.balanced_accuracy:.2f} %",
+                f"{test.auc:.4f}",
+                f"{test.uncalibrated.calibration_error:.3f} -> {test.calibration_error:.3f}",
             )
         self.say("")
         self.console.print(table)
-        for notice in notices:
+        for notice in metrics.notices:
             self.say(notice)
-        took = f" after {seconds / 60:.1f} min" if seconds else ""
+        took = f" after {metrics.seconds / 60:.1f} min" if metrics.seconds else ""
         self.say(f"Done{took}. Report: {report}")
 
     @contextmanager
@@ -166,10 +169,9 @@ class Progress:
         return f"  about {minutes:.0f} min left" if minutes >= 1 else "  under a minute left"
 
 
-def _accuracy(facts: dict[str, Any]) -> str:
-    test = facts["test"]
-    low, high = test["accuracy_interval"]
-    return f"{100 * test['accuracy']:.2f} % ({100 * low:.1f} to {100 * high:.1f})"
+def _accuracy(facts: WinnerFacts) -> str:
+    low, high = facts.test.accuracy_interval
+    return f"{100 * facts.test.accuracy:.2f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def describe(hp: Hyperparameters) -> str:

@@ -9,20 +9,27 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 import data
 from data import Dataset, Distinct, ImageStore
-from data.atomic import read_json, write_json
 from tuning.backbones import weights as weight_sources
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.weights import Weights, WeightsError
 from tuning.progress import Progress
 from tuning.report import report
 from tuning.runs.leaderboard import write_leaderboard
-from tuning.runs.run_folder import RunFolder
+from tuning.runs.run_folder import RunFolder, rows_fingerprint
+from tuning.runs.schema import (
+    Clock,
+    DataFacts,
+    ImageFacts,
+    RunConfig,
+    RunMetrics,
+    SplitFacts,
+    WinnerFacts,
+)
 from tuning.runs.settings import Settings
 from tuning.search import loopback
 from tuning.search import workers as worker_processes
@@ -43,7 +50,10 @@ LABEL_NOTICE = (
 )
 _BROKEN_SHOWN = 3
 _SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations and weights
-_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy", "pandas", "pillow")
+_PACKAGES = (
+    "face-classifier-tuner", "tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy",
+    "pandas", "pillow",
+)  # fmt: skip
 
 
 def tune(
@@ -76,11 +86,11 @@ def tune(
         clock = _Clock(run, settings.budget)
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
-        weights, settings_used = pretrained(settings, dataset.synthetic, progress)
+        weights, weights_used = pretrained(settings, dataset.synthetic, progress)
         images = prepare(settings, dataset, artifacts, progress, run.keeps_copies())
         store = images.store
-        _tell(images, progress)
-        run.begin(settings, _facts(dataset, images, settings_used), store.manifest)
+        _report_images(images, progress)
+        run.begin(_config(settings, dataset, images, weights_used), store.manifest)
         task = Task(
             run,
             settings,
@@ -174,7 +184,7 @@ def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progr
     )
 
 
-def _tell(images: Images, progress: Progress) -> None:
+def _report_images(images: Images, progress: Progress) -> None:
     store = images.store
     for note in images.notes:
         progress.say(f"note: {note}")
@@ -191,7 +201,7 @@ def _tell(images: Images, progress: Progress) -> None:
 def pretrained(
     settings: Settings, synthetic: bool, progress: Progress
 ) -> tuple[dict[str, Weights], str]:
-    """All weights before anything is computed, so that a missing file is told at once.
+    """All weights before anything is computed, so that a missing file is reported at once.
 
     Returns:
         those of each backbone, and their source; synthetic portraits may go without ImageNet's.
@@ -216,31 +226,32 @@ def _load_weights(settings: Settings, source: str) -> dict[str, Weights]:
     }
 
 
-def _facts(dataset: Dataset, images: Images, weights: str) -> dict[str, Any]:
+def _config(settings: Settings, dataset: Dataset, images: Images, weights: str) -> RunConfig:
     store = images.store
-    splits = store.manifest.groupby("split")
-    return {
-        "data": {
-            "name": dataset.name,
-            "synthetic": dataset.synthetic,
-            "fingerprint": store.fingerprint,
-        },
-        "images": {
-            "framing": store.framing,
-            "broken": [list(item) for item in store.broken],
-            "notes": [*dataset.notes, *images.notes],
-            "splits": {
-                str(split): {
-                    "count": len(rows),
-                    "share_man": float(rows["label"].mean()),
-                    "identities": int(rows["identity"].nunique()),
-                }
-                for split, rows in splits
+    return RunConfig(
+        settings=settings,
+        data=DataFacts(
+            name=dataset.name,
+            synthetic=dataset.synthetic,
+            fingerprint=store.fingerprint,
+            rows=rows_fingerprint(store.manifest),
+        ),
+        images=ImageFacts(
+            framing=store.framing,
+            broken=store.broken,
+            notes=(*dataset.notes, *images.notes),
+            splits={
+                str(split): SplitFacts(
+                    count=len(rows),
+                    share_man=float(rows["label"].mean()),
+                    identities=int(rows["identity"].nunique()),
+                )
+                for split, rows in store.manifest.groupby("split")
             },
-        },
-        "weights": weights,
-        "versions": _versions(),
-    }
+        ),
+        weights=weights,
+        versions=_versions(),
+    )
 
 
 def _versions() -> dict[str, str]:
@@ -277,15 +288,13 @@ def _work(task: Task, weights: dict[str, Weights]) -> None:
     """A worker's share: the trials of each backbone, as soon as its plan is made."""
     task.progress.expect(_in_order(task.settings), lambda: None)
     for name in _in_order(task.settings):
-        worker_processes.wait_for(task.run.plan(name), task.run.winner_facts(name))
+        worker_processes.wait_for(task.run.study(name).plan, task.run.winner_facts(name))
         if not task.run.winner_facts(name).exists():
             with task.progress.backbone(name, BACKBONES[name].title):
                 work(task, BACKBONES[name], weights[name])
 
 
-def _search_all(
-    task: Task, weights: dict[str, Weights], clock: _Clock
-) -> dict[str, dict[str, Any]]:
+def _search_all(task: Task, weights: dict[str, Weights], clock: _Clock) -> list[WinnerFacts]:
     """Search each backbone in turn, with a share of the time that is left.
 
     A large one gets more: a pass takes longer with its operations, a step behind the last cuts
@@ -295,12 +304,12 @@ def _search_all(
     names = _in_order(task.settings)
     task.progress.expect(names, clock.left)
     sizes = {name: BACKBONES[name].gmacs * weights[name].count for name in names}
-    winners: dict[str, dict[str, Any]] = {}
+    winners: list[WinnerFacts] = []
     for number, name in enumerate(names):
         left = clock.left()
         needs = [sizes[other] ** _SHARE_GROWTH for other in names[number:]]
         with task.progress.backbone(name, BACKBONES[name].title):
-            winners[name] = search(
+            facts = search(
                 task,
                 BACKBONES[name],
                 weights[name],
@@ -308,7 +317,8 @@ def _search_all(
                 lambda: write_leaderboard(task.run),
             )
         clock.save()
-        task.progress.winner(winners[name])
+        winners.append(facts)
+        task.progress.winner(facts)
     return winners
 
 
@@ -316,8 +326,8 @@ class _Clock:
     """The run's budget over all the sessions that work on it."""
 
     def __init__(self, run: RunFolder, minutes: float | None) -> None:
-        self._path = run.path / "clock.json"
-        self._before = float((read_json(self._path) or {}).get("seconds", 0.0))
+        self._run = run
+        self._before = run.read_clock().seconds
         self._budget = None if minutes is None else 60 * minutes
         self._started = time.monotonic()
 
@@ -331,24 +341,24 @@ class _Clock:
 
     def save(self) -> None:
         """Record the time spent."""
-        write_json(self._path, {"seconds": self.spent()})
+        self._run.write_clock(Clock(seconds=self.spent()))
 
 
-def _finish(task: Task, winners: dict[str, dict[str, Any]]) -> None:
-    ranked = sorted(winners.values(), key=lambda facts: facts["val"]["brier"])
-    config = read_json(task.run.config)
-    notices = [LABEL_NOTICE]
-    if config["data"]["synthetic"]:
-        notices.insert(0, SYNTHETIC_NOTICE)
-    if config["weights"] == "none":
-        notices.insert(0, RANDOM_NOTICE)
-    clock = read_json(task.run.path / "clock.json") or {}
-    metrics = {
-        "run": task.run.name,
-        "notices": notices,
-        "seconds": clock.get("seconds"),
-        "winners": {facts["backbone"]: facts for facts in ranked},
-    }
-    write_json(task.run.metrics, metrics)
+def _finish(task: Task, winners: list[WinnerFacts]) -> None:
+    ranked = sorted(winners, key=lambda facts: facts.val.brier)
+    config = task.run.read_config()
+    metrics = RunMetrics(
+        run=task.run.name,
+        notices=_notices(config),
+        seconds=task.run.read_clock().seconds or None,
+        winners={facts.backbone: facts for facts in ranked},
+    )
+    task.run.write_metrics(metrics)
     report.write(task.run, config, metrics, pd.read_csv(task.run.leaderboard))
-    task.progress.summary(ranked, notices, clock.get("seconds"), task.run.report)
+    task.progress.summary(metrics, task.run.report)
+
+
+def _notices(config: RunConfig) -> tuple[str, ...]:
+    random_start = [RANDOM_NOTICE] if config.weights == "none" else []
+    synthetic = [SYNTHETIC_NOTICE] if config.data.synthetic else []
+    return (*random_start, *synthetic, LABEL_NOTICE)

@@ -66,7 +66,7 @@ def near_pairs(looks: np.ndarray) -> np.ndarray:
 
 
 def _pairs_of_equals(key: np.ndarray) -> Iterator[np.ndarray]:
-    """Pairs of places [m, 2] with the same key: neighbours in order, then next but one, …"""
+    """Pairs of places [m, 2] with the same key: neighbors in order, then those one further on."""
     order = np.argsort(key, kind="stable")
     ordered = key[order]
     start, step = np.arange(len(key)), 1

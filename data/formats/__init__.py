@@ -1,6 +1,6 @@
 """The formats in which face data sets come, one module each, and `load` for all of them.
 
-A format module has `WANTED` (what it looks for, in words), `recognises(path)`, which looks at
+A format module has `WANTED` (what it looks for, in words), `recognizes(path)`, which looks at
 names only, and `load(path)`, which raises a `DataError` for what it can't use. Those of `OWN`, in
 which the labels are the user's words, are told how to read them.
 """
@@ -21,7 +21,7 @@ class Format(Protocol):
 
     WANTED: str
 
-    def recognises(self, path: Path) -> bool:
+    def recognizes(self, path: Path) -> bool:
         """Whether the names at `path` (absolute, existing) are those of this format."""
 
     def load(self, path: Path) -> Dataset:
@@ -33,7 +33,7 @@ class WordedFormat(Protocol):
 
     WANTED: str
 
-    def recognises(self, path: Path, reading: Reading) -> bool:
+    def recognizes(self, path: Path, reading: Reading) -> bool:
         """Whether the names at `path` (absolute, existing) are those of this format."""
 
     def load(self, path: Path, reading: Reading) -> Dataset:
@@ -46,7 +46,7 @@ OWN: Sequence[WordedFormat] = (folders, table)
 
 
 def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Dataset:
-    """Recognise the data set at `path` (a folder or a table) and read its manifest.
+    """Recognize the data set at `path` (a folder or a table) and read its manifest.
 
     Args:
         path: of the data set.
@@ -54,7 +54,7 @@ def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Datase
         split: `given` keeps the data set's own parts where they are whole, `identity` drops them.
 
     Raises:
-        DataError: nothing is there, no format fits, no image is labelled, only one class is, or
+        DataError: nothing is there, no format fits, no image is labeled, only one class is, or
             its labels contradict its names.
     """
     place = Path(path).expanduser().absolute()
@@ -68,15 +68,15 @@ def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Datase
 def _load(place: Path, reading: Reading) -> Dataset:
     if not place.exists():
         raise DataError(f"{place}: no such file or folder; check DATA")
-    published = next((fmt for fmt in PUBLISHED if fmt.recognises(place)), None)
+    published = next((fmt for fmt in PUBLISHED if fmt.recognizes(place)), None)
     if published and reading.chosen:
         raise DataError(f"{place}: its format says what its labels mean: leave LABELS out")
     if published:
         return published.load(place)
-    own = next((fmt for fmt in OWN if fmt.recognises(place, reading)), None)
+    own = next((fmt for fmt in OWN if fmt.recognizes(place, reading)), None)
     if own:
         return agreeing(own.load(place, reading), reading)
     if place.is_dir() and not any(place.iterdir()):
         raise DataError(f"{place}: the folder is empty; put a data set there or change DATA")
     wanted = "; ".join([fmt.WANTED for fmt in PUBLISHED] + [fmt.WANTED for fmt in OWN])
-    raise DataError(f"{place}: no data set recognised. Looked for: {wanted}")
+    raise DataError(f"{place}: no data set recognized. Looked for: {wanted}")

@@ -28,7 +28,7 @@ _PARTS = {0: "train", 1: "val", 2: "test"}
 _IMAGE_NAME = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
 
 
-def recognises(path: Path) -> bool:
+def recognizes(path: Path) -> bool:
     """Whether the attribute table is at `path`, one level below, or above its image folder."""
     return find_root(path) is not None
 

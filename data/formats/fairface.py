@@ -21,7 +21,7 @@ _COLUMNS = ("file", "age", "gender", "race")
 _MOST = "more than 70"
 
 
-def recognises(path: Path) -> bool:
+def recognizes(path: Path) -> bool:
     """Whether at least one of the two tables is there."""
     return any((path / name).is_file() for name in _TABLES.values())
 

@@ -27,7 +27,7 @@ _PARTS = {
 }
 
 
-def recognises(path: Path, reading: Reading) -> bool:
+def recognizes(path: Path, reading: Reading) -> bool:
     """Whether there is at least one class folder."""
     return path.is_dir() and bool(_class_folders(path, reading))
 

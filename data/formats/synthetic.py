@@ -11,7 +11,7 @@ NOTICE = "synthetic faces, drawn by a program: they measure the plumbing, not pe
 WANTED = f"synthetic portraits ({MARKER})"
 
 
-def recognises(path: Path) -> bool:
+def recognizes(path: Path) -> bool:
     """Whether CelebA's layout is there with the marker beside the tables."""
     root = celeba.find_root(path)
     return root is not None and (root / MARKER).is_file()

@@ -50,7 +50,7 @@ _SPLITS = {
 _SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
-def recognises(path: Path, _: Reading) -> bool:
+def recognizes(path: Path, _: Reading) -> bool:
     """Whether `path` is a table, or a folder with one."""
     return bool(_tables(path))
 

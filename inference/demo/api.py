@@ -12,7 +12,7 @@ from inference.demo import predictions
 from inference.demo.errors import EXPECTED_ERRORS, RefusedError, message_for
 from inference.demo.guards.uploads import Upload
 from inference.demo.served_models import ModelFigures, ServedModels
-from inference.predict.outputs import Row
+from inference.predict.rows import Row
 
 ONE_MODEL = "model"
 """Group of the functions that run one at a time, as a run of a model uses all cores already."""

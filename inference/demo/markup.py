@@ -15,7 +15,7 @@ from inference.demo.predictions import Prediction
 from inference.demo.served_models import ModelFigures, ServedModels
 from inference.detection.alignment import LEAST_QUALITY
 from inference.faces import Face
-from inference.predict.outputs import Row, csv_text
+from inference.predict.rows import Row, csv_text
 
 _ROWS_SHOWN = 100  # of a batch; all are in the CSV
 _LONG_SIDE = 900  # pixels of the marked picture

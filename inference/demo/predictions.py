@@ -12,8 +12,8 @@ from inference.demo.guards.uploads import Upload
 from inference.demo.served_models import ServedModels
 from inference.detection.finder import PreparedPicture
 from inference.faces import Face
-from inference.predict.outputs import Row
-from inference.predict.run import Outcome, outcomes
+from inference.predict.outcomes import Outcome, outcomes
+from inference.predict.rows import Row
 
 MAX_FILES = 200
 """Largest number of files in one batch."""

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from data.messages import printable
-from inference.predict.outputs import Row, WriteRows
+from inference.predict.rows import Row, WriteRows
 
 _SHOWN = 200  # rows in a table
 

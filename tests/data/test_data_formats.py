@@ -201,7 +201,7 @@ def test_folder_with_one_table(tmp_path: Path, picture: Picture) -> None:
         ("file,gender\nz.jpg,m\n", r"none of its 1 images is there: .*z\.jpg"),
         ("file,gender\n", r"the data set is empty"),
         ("", r"the data set is empty"),
-        ("file,gender\na.jpg,m\nb.jpg,m\n", r"all 2 images are labelled 'man'.*add some .*'woman'"),
+        ("file,gender\na.jpg,m\nb.jpg,m\n", r"all 2 images are labeled 'man'.*add some .*'woman'"),
         ("file,gender,split\na.jpg,m,dev\nb.jpg,f,train\n", r"split holds 'dev'"),
     ],
 )
@@ -249,7 +249,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the folder is empty"):
         load(tmp_path)
     (tmp_path / "readme.txt").write_text("hello")
-    with pytest.raises(DataError, match=r"no data set recognised.*CelebA.*FairFace.*UTKFace.*CSV"):
+    with pytest.raises(DataError, match=r"no data set recognized.*CelebA.*FairFace.*UTKFace.*CSV"):
         load(tmp_path)
     (tmp_path / "man").mkdir()
     with pytest.raises(DataError, match="the data set is empty"):
@@ -283,7 +283,7 @@ def test_zero_beside_minus_one_is_undefined(tmp_path: Path, picture: Picture) ->
     assert "Young" in notes and attributes(load(table).manifest) == []
     assert read(table, "0=man,1=woman")[0] == {"a.jpg": 0, "b.jpg": 1, "d.jpg": 1}
     (tmp_path / "c.jpg").unlink()  # The -1 stands in the table still.
-    with pytest.raises(DataError, match="all 1 images are labelled 'man'"):
+    with pytest.raises(DataError, match="all 1 images are labeled 'man'"):
         load(table)
 
 

@@ -130,7 +130,7 @@ def test_transparency_is_laid_on_white() -> None:
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_first_frame_of_an_animation(kind: str) -> None:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (16, 16), color) for color in ("red", "blue")]
     content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     red, _, blue = decode(content).getpixel((8, 8))
     assert red > 200 and blue < 60

@@ -76,16 +76,13 @@ def train(table: Path) -> None:
     from tuning.backbones.transfer_model import TransferModel
     from tuning.progress import Progress
     from tuning.runs.run_folder import RunFolder
+    from tuning.runs.schema import Hyperparameters
     from tuning.runs.settings import Settings
-    from tuning.runs.trial_records import Hyperparameters
     from tuning.search.presets import Preset
     from tuning.search.trial_runner import Task, TrialRunner
     from tuning.trunk.cache import TrunkCache
 
-    settings = Settings(
-        "", None, "natural", None, False, ("googlenet",), "tiny", SIZE, None, "none", "random", 0,
-        "float32",
-    )  # fmt: skip
+    settings = Settings(data="", backbones=("googlenet",), size=SIZE, weights="none")
     task = Task(
         RunFolder(table.parent / "run"), settings, Preset("tiny", SIZE, (1,), 1, 1, 9, None),
         decode(table), TrunkCache(table.parent / "cache", 1 << 40), Progress(),
@@ -93,4 +90,5 @@ def train(table: Path) -> None:
     backbone = BACKBONES["googlenet"]
     model = TransferModel(backbone, SIZE, weights.load(backbone, "none"))
     runner = TrialRunner(task, model, [0])
-    runner.run(Hyperparameters(0, 5e-4, 64, 0.2), 1, "trial")
+    chosen = Hyperparameters(depth=0, learning_rate=5e-4, head_units=64, dropout=0.2)
+    runner.run(chosen, 1, "trial")

@@ -1,6 +1,5 @@
 """A finished run whose winner is a small real network: is a picture more red or more blue?"""
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +11,20 @@ from PIL import Image
 
 from tuning.metrics import evaluate, uncertainty_band
 from tuning.runs.run_folder import RunFolder
+from tuning.runs.schema import (
+    DataFacts,
+    Hyperparameters,
+    ImageFacts,
+    RunConfig,
+    RunMetrics,
+    SplitFacts,
+    TestScores,
+    ValScores,
+    WeightsOrigin,
+    WinnerFacts,
+    write_record,
+)
+from tuning.runs.settings import Settings
 
 SIZE = 32
 SPLITS = {"train": 96, "val": 120, "test": 120}
@@ -31,8 +44,9 @@ def make(folder: Path, backbone: str = "vgg16") -> RunFolder:
     p_man = model.predict(images, verbose=0)[:, 0].astype(float)
     scored = manifest.assign(row=range(len(manifest)), p_man=p_man)[~train]
     scored[["row", "split", "label", "p_man"]].to_csv(run.predictions(backbone), index=False)
-    run.config.write_text(json.dumps(_config(manifest)))
-    run.metrics.write_text(json.dumps({"winners": {backbone: _facts(backbone, scored)}}))
+    write_record(run.config, _config())
+    facts = _facts(backbone, scored)
+    run.write_metrics(RunMetrics(run=run.name, winners={backbone: facts}))
     return run
 
 
@@ -65,41 +79,39 @@ def _network(name: str) -> keras.Model:
     return model
 
 
-def _config(manifest: pd.DataFrame) -> dict:
-    counts = manifest["split"].value_counts()
-    return {
-        "settings": {
-            "size": SIZE,
-            "seed": 0,
-            "samples": None,
-            "preset": "quick",
-            "algorithm": "random",
-            "weights": "none",
-        },
-        "data": {"name": "colours", "synthetic": True, "fingerprint": "c" * 64},
-        "images": {
-            "framing": "stretch",
-            "splits": {split: {"count": int(counts[split])} for split in SPLITS},
-        },
-        "versions": {"keras": version("keras")},
+def _config() -> RunConfig:
+    splits = {
+        split: SplitFacts(count=count, share_man=0.5, identities=count // 2)
+        for split, count in SPLITS.items()
     }
+    return RunConfig(
+        settings=Settings(
+            data="", backbones=("vgg16",), preset="quick", size=SIZE, weights="none",
+            algorithm="random",
+        ),
+        data=DataFacts(name="colours", synthetic=True, fingerprint="c" * 64),
+        images=ImageFacts(framing="stretch", splits=splits),
+        weights="none",
+        versions={"keras": version("keras")},
+    )  # fmt: skip
 
 
-def _facts(backbone: str, scored: pd.DataFrame) -> dict:
-    figures = {}
-    for split in ("val", "test"):
-        part = scored[scored["split"] == split]
-        figures[split] = evaluate(part["label"].to_numpy(), part["p_man"].to_numpy())
-        figures[split]["uncalibrated"] = dict(figures[split])
-    val = scored[scored["split"] == "val"]
-    band = uncertainty_band(val["label"].to_numpy(), val["p_man"].to_numpy())
-    return {
-        "backbone": backbone,
-        "size": SIZE,
-        "hyperparameters": {"depth": 1, "learning_rate": 3e-3},
-        "weights": {"source": "none", "fingerprint": "w"},
-        "temperature": 1.0,
-        "band": {**vars(band)},
-        "created": "2026-01-01T00:00:00+00:00",
-        **figures,
-    }
+def _facts(backbone: str, scored: pd.DataFrame) -> WinnerFacts:
+    val, test = (scored[scored["split"] == split] for split in ("val", "test"))
+    of_val, of_test = (evaluate(*_labels_and_p(part)) for part in (val, test))
+    return WinnerFacts(
+        backbone=backbone,
+        origin="trial",
+        hyperparameters=Hyperparameters(depth=1, learning_rate=3e-3, head_units=0, dropout=0.1),
+        size=SIZE,
+        weights=WeightsOrigin(source="none", fingerprint="w"),
+        temperature=1.0,
+        band=uncertainty_band(*_labels_and_p(val)),
+        val=ValScores(**dict(of_val), uncalibrated=of_val),
+        test=TestScores(**dict(of_test), uncalibrated=of_test),
+        created="2026-01-01T00:00:00+00:00",
+    )
+
+
+def _labels_and_p(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return part["label"].to_numpy(), part["p_man"].to_numpy()

@@ -77,12 +77,12 @@ def test_the_band_follows_the_target_asked_of_the_export(
 def test_the_card_comes_from_the_files_of_the_run(exported: Path, small_run: RunFolder) -> None:
     card = bundle.find(exported).card
     assert card
-    facts = json.loads(small_run.metrics.read_text())["winners"]["vgg16"]
+    facts = small_run.read_metrics().winners["vgg16"]
     for words in (
         "synthetic, drawn portraits",
         "random start",
         "not a person's gender",
-        f"{100 * facts['test']['accuracy']:.2f} %",
+        f"{100 * facts.test.accuracy:.2f} %",
         "| Eyeglasses: yes | 40 |",
         "| ONNX INT8",
         " (served) |",
@@ -317,11 +317,12 @@ def test_a_model_that_differs_does_not_stop_the_others(
     conversion: str,
 ) -> None:
     run = RunFolder(Path(shutil.copytree(small_run.path, tmp_path / "run")))
-    winners = json.loads(run.metrics.read_text())["winners"]
+    metrics = run.read_metrics()
     for path in (run.winner("vgg16"), run.predictions("vgg16")):
         shutil.copyfile(path, path.with_name(path.name.replace("vgg16", "vgg19")))
-    second = winners["vgg16"] | {"backbone": "vgg19"}
-    run.metrics.write_text(json.dumps({"winners": winners | {"vgg19": second}}))
+    second = metrics.winners["vgg16"].model_copy(update={"backbone": "vgg19"})
+    winners = {**metrics.winners, "vgg19": second}
+    run.write_metrics(metrics.model_copy(update={"winners": winners}))
     convert = getattr(bundling.convert, conversion)
     kept_of_weights = chain([0.0], repeat(1.0))  # the first model loses its head on the way
 

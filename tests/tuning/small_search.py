@@ -26,10 +26,7 @@ def small_task(folder: Path, images: int, console: Console | None = None) -> Tas
     from tuning.search.trial_runner import Task
     from tuning.trunk.cache import TrunkCache
 
-    settings = Settings(
-        "", None, "natural", None, False, ("googlenet",), "tiny", SIZE, None, "none", "bayesian", 0,
-        "float32",
-    )  # fmt: skip
+    settings = Settings(data="", backbones=("googlenet",), preset="tiny", size=SIZE, weights="none")
     preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)
     cache = TrunkCache(folder / "cache", 1 << 30)
     progress = Progress(console)

@@ -7,7 +7,6 @@ from small_search import small_task
 
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
-from tuning.runs.trial_records import Records
 from tuning.search import presets
 from tuning.search.backbone_search import search
 
@@ -22,9 +21,9 @@ def test_a_trial_that_would_eat_the_refit_is_left_out(
     task = small_task(tmp_path, 32, console)
     start = weights.load(GOOGLENET, "none")
     facts = search(task, GOOGLENET, start, 600.0, lambda: None)
-    records = Records(task.run.study("googlenet")).all()
+    records = task.run.study("googlenet").trials()
     assert [record.hyperparameters.depth for record in records] == [0]
-    assert facts["hyperparameters"]["depth"] == 0
+    assert facts.hyperparameters.depth == 0
     text = console.file.getvalue()
     assert "plan: 2 trials" in text
     assert "left out, so that time remains for the refit: 1 of 2 trials" in text

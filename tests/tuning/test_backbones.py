@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from data import decode, to_square
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
-from tuning.backbones.transfer_model import HeadConfig, TransferModel, pooled_statistics
+from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 
 ModelOf = Callable[[str], TransferModel]
 
@@ -21,8 +21,8 @@ def images(count: int, size: int = 64) -> np.ndarray:
 
 
 def head_of(model: TransferModel) -> keras.Model:
-    statistics = np.zeros(model.features), np.ones(model.features)
-    return model.head(HeadConfig(8, 0.2, *statistics))
+    statistics = FeatureStatistics(np.zeros(model.features), np.ones(model.features))
+    return model.head(HeadConfig(8, 0.2, statistics))
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -113,6 +113,7 @@ def test_restore_brings_the_pretrained_weights_back(model_of: ModelOf) -> None:
 def test_dead_channels_do_not_blow_up() -> None:
     features = np.random.default_rng(0).random((50, 8)).astype(np.float32)
     features[:, 3] = 0.5
-    mean, variance = pooled_statistics(features)
+    statistics = FeatureStatistics.of(features)
+    mean, variance = statistics.mean, statistics.variance
     assert mean.shape == variance.shape == (8,)
     assert variance[3] > 1e-4

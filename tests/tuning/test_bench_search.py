@@ -16,9 +16,9 @@ from benchmarks.subject import Subject, prepared
 from benchmarks.timing import Stopwatch, TimedTrial
 from data.synthetic.writing import generate
 from tuning.backbones.registry import BACKBONES
-from tuning.backbones.transfer_model import HeadConfig, TransferModel
+from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
+from tuning.runs.schema import Hyperparameters
 from tuning.runs.settings import Settings
-from tuning.runs.trial_records import hyperparameters_of
 from tuning.search.oracles import search_space
 
 ROOT = Path(__file__).parents[2]
@@ -102,9 +102,8 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def subject(portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
     chosen = Settings(
-        data=str(portraits), samples=100, balance="natural", framing=None, drop_conflicts=False,
-        backbones=("googlenet",), preset="quick", size=64, budget=None, weights="none",
-        algorithm="random", seed=0, precision="float32",
+        data=str(portraits), samples=100, backbones=("googlenet",), preset="quick", size=64,
+        weights="none", algorithm="random",
     )  # fmt: skip
     with prepared(chosen, tmp_path_factory.mktemp("artifacts")) as ready:
         yield ready
@@ -113,21 +112,21 @@ def subject(portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_plain_keras_tuner_freezes_what_we_freeze(subject: Subject) -> None:
     backbone = BACKBONES["googlenet"]
     ours = TransferModel(backbone, 64, subject.weights["googlenet"])
-    statistics = np.zeros(ours.features), np.ones(ours.features)
+    statistics = FeatureStatistics(np.zeros(ours.features), np.ones(ours.features))
     side = plain._Model(subject, "googlenet", statistics, 1)
     for depth in compare.DEPTHS:
         space = search_space(2)
         space.values |= {"depth": depth}
         theirs = side.build(space)
-        hp = hyperparameters_of(space.values)
-        tail = ours.tail(depth, ours.head(HeadConfig(hp.head_units, hp.dropout, *statistics)))
+        hp = Hyperparameters.of(space.values)
+        tail = ours.tail(depth, ours.head(HeadConfig(hp.head_units, hp.dropout, statistics)))
         count = sum(weight.shape.num_elements() for weight in theirs.trainable_weights)
         assert count == sum(weight.shape.num_elements() for weight in tail.trainable_weights)
 
 
 def test_plain_keras_tuner_runs_the_list(subject: Subject, model_of: Callable[..., Any]) -> None:
     features = model_of("googlenet").features
-    statistics = np.zeros(features), np.ones(features)
+    statistics = FeatureStatistics(np.zeros(features), np.ones(features))
     base = {"depth": 0, "learning_rate": 3e-4, "head_units": 64, "dropout": 0.3}
     configurations = [base, {**base, "head_units": 0}]
     timed = plain.search(subject, "googlenet", statistics, configurations, 1)

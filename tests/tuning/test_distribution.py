@@ -46,8 +46,8 @@ def test_two_devices_train_what_one_trains(tmp_path: Path) -> None:
 def test_a_search_of_an_odd_number_of_images_on_two_devices(tmp_path: Path) -> None:
     facts, statuses = on_devices(2, whole_search, tmp_path, BATCH + 3)
     assert statuses == ["completed", "completed"]
-    assert facts["val"]["count"] == facts["test"]["count"] == 25
-    assert np.isfinite([row["loss"] for row in facts["history"]]).all()
+    assert facts.val.count == facts.test.count == 25
+    assert np.isfinite([epoch.loss for epoch in facts.history]).all()
 
 
 def on_devices(devices: int, work: Callable[..., Any], folder: Path, images: int) -> Any:
@@ -60,7 +60,7 @@ def trials(devices: int, folder: Path, images: int) -> list[Trained]:
     """A trial at depth 0 and one at depth 1, after one that left the layers changed."""
     task, start = prepared(devices, folder, images)
     from tuning.backbones.transfer_model import TransferModel
-    from tuning.runs.trial_records import Hyperparameters
+    from tuning.runs.schema import Hyperparameters
     from tuning.search.trial_runner import TrialRunner
     from tuning.search.winner import assemble, predict
     from tuning.training.devices import strategy
@@ -70,26 +70,26 @@ def trials(devices: int, folder: Path, images: int) -> list[Trained]:
     exact = TransferModel(googlenet(), SIZE, start)
     runner = TrialRunner(task, model, [0, 1])
     rows = np.flatnonzero(task.store.manifest["split"] == "val")
-    checkpoint = str(folder / "tail.weights.h5")
+    checkpoint = folder / "tail.weights.h5"
     left = []
     for depth in (1, 0, 1):
-        result, tail = runner.run(Hyperparameters(depth, 1e-5, 8, 0.0), 2, f"depth-{depth}")
+        chosen = Hyperparameters(depth=depth, learning_rate=1e-5, head_units=8, dropout=0.0)
+        result, tail = runner.run(chosen, 2, f"depth-{depth}")
         tail.save_weights(checkpoint)
-        whole = assemble(exact, result, runner.statistics, checkpoint)
-        losses = [row["loss"] for row in result.history]
+        whole = assemble(exact, result, runner.data.statistics, checkpoint)
+        losses = [epoch.loss for epoch in result.history]
         left.append(Trained(losses, result.val_brier, predict(whole, task.store.images, rows)))
     return left[1:]
 
 
-def whole_search(devices: int, folder: Path, images: int) -> tuple[dict[str, Any], list[str]]:
+def whole_search(devices: int, folder: Path, images: int) -> tuple[Any, list[str]]:
     """A backbone's search to its winner; returns the winner's facts and how the trials ended."""
     task, start = prepared(devices, folder, images)
     from tuning.runs.leaderboard import write_leaderboard
-    from tuning.runs.trial_records import Records
     from tuning.search.backbone_search import search
 
     facts = search(task, googlenet(), start, None, lambda: write_leaderboard(task.run))
-    records = Records(task.run.study(googlenet().name)).all()
+    records = task.run.study(googlenet().name).trials()
     return facts, [f"{record.status} {record.note}".strip() for record in records]
 
 

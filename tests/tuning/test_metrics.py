@@ -49,10 +49,10 @@ def test_calibration_error_of_a_known_case() -> None:
 
 def test_evaluate_counts_by_label_and_answer() -> None:
     result = metrics.evaluate(np.array([0, 0, 0, 1]), np.array([0.1, 0.2, 0.7, 0.8]))
-    assert result["confusion"] == [[2, 1], [0, 1]]
-    assert result["accuracy"] == 0.75
-    assert result["balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
-    low, high = result["accuracy_interval"]
+    assert result.confusion == ((2, 1), (0, 1))
+    assert result.accuracy == 0.75
+    assert result.balanced_accuracy == pytest.approx((2 / 3 + 1) / 2)
+    low, high = result.accuracy_interval
     assert low < 0.75 < high
 
 
@@ -62,5 +62,5 @@ def test_subgroups_need_enough_images_on_both_sides() -> None:
     )
     p_man = np.where(manifest["Hat"], 0.9, manifest["label"])
     rows = metrics.subgroups(manifest, ["Hat", "Rare"], p_man)
-    assert [row["attribute"] for row in rows] == ["Hat"]
-    assert rows[0]["gap"] == pytest.approx(-0.5)
+    assert [row.attribute for row in rows] == ["Hat"]
+    assert rows[0].gap == pytest.approx(-0.5)

@@ -1,7 +1,6 @@
 import base64
 import html
 import io
-import json
 import re
 import time
 from html.parser import HTMLParser
@@ -12,14 +11,32 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
-from data.atomic import write_json
+from data import SPLITS
 from tuning.metrics import evaluate, uncertainty_band
 from tuning.report import plots, report
 from tuning.runs.leaderboard import write_leaderboard
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.trial_records import Hyperparameters, Records, TrialRecord, TrialResult
+from tuning.runs.schema import (
+    DataFacts,
+    Epoch,
+    Hyperparameters,
+    ImageFacts,
+    RefitRecord,
+    RunConfig,
+    RunMetrics,
+    SplitFacts,
+    TestScores,
+    TrialRecord,
+    TrialResult,
+    ValScores,
+    WeightsOrigin,
+    WinnerFacts,
+)
+from tuning.runs.settings import Settings
 from tuning.search import winner
 
 WINNERS = ("googlenet", "vgg16")
@@ -56,30 +73,50 @@ class Tags(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def history(*accuracies: float) -> list[dict[str, float]]:
-    return [{"epoch": i + 1, "val_accuracy": value} for i, value in enumerate(accuracies)]
+def history(*accuracies: float) -> tuple[Epoch, ...]:
+    return tuple(
+        Epoch(
+            epoch=i + 1, seconds=1.0, loss=0.3, val_accuracy=value, val_auc=0.9, val_brier=0.1,
+            val_loss=0.3,
+        )
+        for i, value in enumerate(accuracies)
+    )  # fmt: skip
+
+
+def result_of(depth: int, *accuracies: float) -> TrialResult:
+    chosen = Hyperparameters(depth=depth, learning_rate=3e-4, head_units=64, dropout=0.1)
+    return TrialResult(
+        hyperparameters=chosen, val_accuracy=accuracies[-1], val_auc=0.9,
+        val_brier=1 - accuracies[-1], val_loss=0.3, epochs=len(accuracies), seconds=2.0,
+        history=history(*accuracies),
+    )  # fmt: skip
 
 
 def completed(trial: str, depth: int, *accuracies: float) -> TrialRecord:
-    values = {"depth": depth, "learning_rate": 3e-4, "head_units": 64, "dropout": 0.1}
-    result = TrialResult(
-        Hyperparameters(**values), accuracies[-1], 0.9, 0.1, 0.3, len(accuracies), 2.0,
-        history(*accuracies),
-    )  # fmt: skip
-    return TrialRecord(trial, values, result)
+    result = result_of(depth, *accuracies)
+    return TrialRecord(trial=trial, values=result.hyperparameters.model_dump(), result=result)
 
 
-def facts_of(name: str, table: pd.DataFrame) -> dict[str, Any]:
-    figures = evaluate(table["label"].to_numpy(), table["p_man"].to_numpy())
-    return {
-        "backbone": name,
-        "hyperparameters": {
-            "depth": 1, "learning_rate": 3e-4, "head_units": 64, "dropout": 0.1,
-        },
-        "band": vars(uncertainty_band(table["label"].to_numpy(), table["p_man"].to_numpy())),
-        "test": {**figures, "uncalibrated": figures, "subgroups": []},
-        "history": history(0.6, 0.8),
-    }  # fmt: skip
+def failed() -> TrialRecord:
+    values = completed("3", 1, 0.5).values
+    return TrialRecord(trial="3", values=values, result=None, note="loss <nan>")
+
+
+def facts_of(name: str, table: pd.DataFrame) -> WinnerFacts:
+    labels, p_man = table["label"].to_numpy(), table["p_man"].to_numpy()
+    scores = evaluate(labels, p_man)
+    return WinnerFacts(
+        backbone=name,
+        origin="refit",
+        hyperparameters=result_of(1, 0.8).hyperparameters,
+        size=64,
+        weights=WeightsOrigin(source="imagenet", fingerprint="w"),
+        temperature=1.0,
+        band=uncertainty_band(labels, p_man),
+        val=ValScores(**dict(scores), uncalibrated=scores),
+        test=TestScores(**dict(scores), uncalibrated=scores),
+        history=history(0.6, 0.8),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +138,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
             [{"split": "test", "label": label, "p_man": p} for _, _, label, p in TEST_IMAGES]
         )
         table.to_csv(run.predictions(name), index_label="row")
-        records = Records(run.study(name))
+        study = run.study(name)
         for record in (
             completed("0", 0, 0.5, 0.6),
             completed("1", 1, 0.6, 0.8),
             completed("2", 2, 0.7),
-            TrialRecord("3", completed("3", 1, 0.5).values, None, "loss <nan>"),
+            failed(),
         ):
-            records.write(record)
-    refit = {"origin": "refit", "result": {"history": history(0.7, 0.9)}}
-    write_json(run.study("googlenet") / "refit.json", refit)
+            study.write_trial(record)
+    run.study("googlenet").write_refit(RefitRecord(origin="refit", result=result_of(1, 0.7, 0.9)))
     write_leaderboard(run)
     return run
 
@@ -118,24 +154,34 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def page_of(run: RunFolder, *costs: dict[str, float]) -> str:
     """The report of the run, with these costs in the facts of the first winners."""
     winners = {name: facts_of(name, pd.read_csv(run.predictions(name))) for name in WINNERS}
-    for facts, cost in zip(winners.values(), costs, strict=False):
-        facts.update(cost)
-    split = {"count": 44, "share_man": 0.5, "identities": 5}
-    config = {
-        "data": {"name": "Folder <b>", "synthetic": False},
-        "images": {"broken": [], "splits": dict.fromkeys(("train", "val", "test"), split)},
-        "settings": {"size": 64, "preset": "quick", "budget": None, "backbones": list(WINNERS)},
-        "weights": "imagenet",
-        "versions": {"keras": "3"},
-    }
-    metrics = {"run": "tiny", "notices": ["A notice."], "seconds": 60.0, "winners": winners}
-    report.write(run, config, json.loads(json.dumps(metrics)), pd.read_csv(run.leaderboard))
+    for name, cost in zip(WINNERS, costs, strict=False):
+        winners[name] = winners[name].model_copy(update=cost)
+    split = SplitFacts(count=44, share_man=0.5, identities=5)
+    config = RunConfig(
+        settings=Settings(data="", backbones=WINNERS, preset="quick", size=64),
+        data=DataFacts(name="Folder <b>", synthetic=False, fingerprint="f"),
+        images=ImageFacts(framing="stretch", splits=dict.fromkeys(SPLITS, split)),
+        weights="imagenet",
+        versions={"keras": "3"},
+    )
+    metrics = RunMetrics(run="tiny", notices=("A notice.",), seconds=60.0, winners=winners)
+    report.write(run, config, metrics, pd.read_csv(run.leaderboard))
     return run.report.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def page(run: RunFolder) -> str:
     return page_of(run, COST)
+
+
+@pytest.fixture(scope="module")
+def figures(run: RunFolder) -> dict[str, Axes]:
+    """The axes of the light figures, by what lies on their x axes."""
+    saved: list[Figure] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda figure, *_, **__: saved.append(figure))
+        page_of(run, COST)
+    return {figure.axes[0].get_xlabel(): figure.axes[0] for figure in saved[::-1]}
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +210,60 @@ def test_each_trial_changes_the_picture_of_the_curves() -> None:
         for part in shown
     }
     assert len(pictures) == len(shown)
+
+
+def test_the_roc_curve_is_that_of_the_test_images(figures: dict[str, Axes]) -> None:
+    axes = figures["Share of 'woman' labels answered man"]
+    labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
+    points = {
+        tuple(float((p_man[labels == label] >= threshold).mean()) for label in (0, 1))
+        for threshold in (*p_man, 2.0)
+    }
+    assert axes.get_ylabel() == "Share of 'man' labels answered man"
+    assert len(axes.lines) == len(WINNERS)
+    for line in axes.lines:
+        drawn = set(map(tuple, line.get_xydata().tolist()))
+        assert drawn <= points
+        assert {(0, 0), (1, 1)} <= drawn
+        area = np.trapezoid(line.get_ydata(), line.get_xdata())
+        assert area == pytest.approx(evaluate(labels, p_man).auc)
+    (corner,) = axes.child_axes
+    assert [line.get_xydata().tolist() for line in corner.lines] == [
+        line.get_xydata().tolist() for line in axes.lines
+    ]
+
+
+def test_reliability_is_the_share_of_men_in_bins_of_five_images_or_more(
+    figures: dict[str, Axes],
+) -> None:
+    axes = figures["p_man, mean of a bin"]
+    diagonal, *lines = [line for line in axes.lines if len(line.get_xdata())]
+    assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]]
+    full = [line for line in lines if line.get_linestyle() == "-"]
+    assert len(full) == len(WINNERS)
+    for line in full:
+        assert line.get_ydata() == pytest.approx([1 / 6, 1 / 11, 0, 10 / 11, 1])
+        assert line.get_xdata()[-1] == pytest.approx(np.mean([0.9 + 0.005 * i for i in range(10)]))
+
+
+def test_each_trial_is_a_dot_and_the_best_of_each_backbone_is_ringed(
+    figures: dict[str, Axes],
+) -> None:
+    axes = figures["Fine-tuning depth"]
+    dots = [np.asarray(collection.get_offsets()).round() for collection in axes.collections]
+    drawn = [sorted(points.tolist()) for points in dots]
+    assert drawn == [[[0, 60], [1, 80], [2, 70]], [[1, 80]]] * len(WINNERS)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1", "2"]
+
+
+def test_cost_is_drawn_with_the_interval_of_the_accuracy(figures: dict[str, Axes]) -> None:
+    labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
+    low, high = (100 * bound for bound in evaluate(labels, p_man).accuracy_interval)
+    for label, cost in (("Latency, ms", 12.5), ("File size, MB", 25.3)):
+        (bars,) = figures[f"{label}, log scale"].collections
+        assert np.array(bars.get_segments()) == pytest.approx(
+            np.array([[[cost, low], [cost, high]]])
+        )
 
 
 def test_mistakes_come_by_confidence_and_are_shown_from_the_data_set(

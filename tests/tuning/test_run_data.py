@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -18,9 +17,8 @@ from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.settings import Settings
 
 SETTINGS = Settings(
-    "", None, "natural", None, False, ("googlenet",), "quick", 64, None, "none", "random", 0,
-    "float32",
-)  # fmt: skip
+    data="", backbones=("googlenet",), preset="quick", size=64, weights="none", algorithm="random"
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +46,23 @@ class Session:
 
     def __init__(self, artifacts: Path, data: Path) -> None:
         self.artifacts = artifacts
-        self.settings = replace(SETTINGS, data=str(data))
+        self.settings = SETTINGS.model_copy(update={"data": str(data)})
         self.run = RunFolder(artifacts / "runs" / "tiny")
         self.text = ""
 
     def go(self, **settings: object) -> runs.Images:
         out = StringIO()
         progress = Progress(Console(file=out, width=1000))
-        chosen = replace(self.settings, **settings)  # type: ignore[arg-type]
+        chosen = self.settings.model_copy(update=settings)
         try:
             dataset = runs.open_dataset(chosen, self.artifacts, progress)
             runs._greet(chosen, dataset, self.run, progress)
             images = runs.prepare(
                 chosen, dataset, self.artifacts, progress, self.run.keeps_copies()
             )
-            runs._tell(images, progress)
-            facts = runs._facts(dataset, images, "none")
-            self.run.begin(chosen, facts, images.store.manifest)
+            runs._report_images(images, progress)
+            config = runs._config(chosen, dataset, images, "none")
+            self.run.begin(config, images.store.manifest)
         finally:
             self.text = out.getvalue()
         return images
@@ -76,6 +74,7 @@ class Session:
         """Make the run's config what a version wrote that did not know labels and copies."""
         config = self.config()
         del config["data"]["rows"], config["settings"]["labels"], config["settings"]["split"]
+        config["format"] = config.pop("schema_version")
         self.run.config.write_text(json.dumps(config))
 
 
@@ -140,9 +139,12 @@ def test_a_reading_of_labels_and_a_split_are_settings(
 
 
 def test_the_name_of_a_run_is_that_of_versions_without_these_settings(tmp_path: Path) -> None:
-    settings = replace(SETTINGS, data="/x/celeba")
+    settings = SETTINGS.model_copy(update={"data": "/x/celeba"})
     assert runs.default_name(settings) == "celeba-quick-86e827"
-    assert runs.default_name(replace(settings, split="identity")) != "celeba-quick-86e827"
+    assert (
+        runs.default_name(settings.model_copy(update={"split": "identity"}))
+        != "celeba-quick-86e827"
+    )
 
 
 def test_people_in_several_given_parts_are_told_and_can_be_parted(

@@ -1,7 +1,6 @@
 import math
 import traceback
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras_tuner.errors import FatalError
 
-from tuning.runs.trial_records import Hyperparameters, Records, TrialRecord, TrialResult
+from tuning.runs.schema import Hyperparameters, TrialRecord, TrialResult
+from tuning.runs.study_folder import StudyFolder
 from tuning.search import oracles, presets, study
 from tuning.search.presets import PRESETS, Cost
 from tuning.training.early_stopping import OBJECTIVE, hopeless
@@ -52,13 +52,20 @@ def test_the_pace_is_what_fine_tuned_trials_took_over_their_plan() -> None:
     costs = [Cost(1, 1), Cost(5, 10)]
 
     def result(depth: int, epochs: int, seconds: float) -> TrialResult:
-        hp = Hyperparameters(depth, 5e-4, 0, 0.1)
-        return TrialResult(hp, 0.8, 0.9, 0.1, 0.3, epochs, seconds)
+        hp = Hyperparameters(depth=depth, learning_rate=5e-4, head_units=0, dropout=0.1)
+        return result_of(hp, 0.1, epochs, seconds)
 
     slow = [result(0, 6, 1), result(1, 2, 2 * (head + 25)), result(1, 1, 2 * (head + 15))]
     assert presets.pace(preset, costs, [result(0, 6, 900)]) == 1
     assert presets.pace(preset, costs, [result(1, 2, 20)]) == 1
     assert presets.pace(preset, costs, slow) == 2
+
+
+def result_of(hp: Hyperparameters, brier: float, epochs: int, seconds: float) -> TrialResult:
+    return TrialResult(
+        hyperparameters=hp, val_accuracy=0.8, val_auc=0.9, val_brier=brier, val_loss=0.3,
+        epochs=epochs, seconds=seconds,
+    )  # fmt: skip
 
 
 class Landscape:
@@ -72,7 +79,7 @@ class Landscape:
     ) -> tuple[TrialResult, object]:
         self.seen.append(hyperparameters)
         brier = self.brier(hyperparameters)
-        return TrialResult(hyperparameters, 0.8, 0.9, brier, 0.3, epochs, 0.1), _Tail()
+        return result_of(hyperparameters, brier, epochs, 0.1), _Tail()
 
     def brier(self, hp: Hyperparameters) -> float:
         if hp.depth == 2:
@@ -111,7 +118,7 @@ def test_trials_follow_the_plan_and_failures_are_recorded(algorithm: str, tmp_pa
     assert tuple(hp.depth for hp in landscape.seen) == depths
     assert [record.status for record in records] == ["completed"] * 7 + ["failed"]
     assert records[-1].note == "RuntimeError: out of memory"
-    best = Records(tmp_path / "s").best()
+    best = StudyFolder(tmp_path / "s").best()
     assert best is not None
     assert best.hyperparameters.depth == 1
     assert len({record.hyperparameters for record in records}) == len(records)
@@ -126,10 +133,12 @@ def test_the_first_trial_at_a_depth_takes_over_what_was_found_so_far(tmp_path: P
     run(valley, tmp_path / "s", "random", (0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2))
     heads, stages, deeper = valley.seen[:6], valley.seen[6:10], valley.seen[10]
     default = heads[0].learning_rate
-    assert stages[0] == replace(min(heads, key=valley.brier), depth=1, learning_rate=default)
+    assert stages[0] == min(heads, key=valley.brier).model_copy(
+        update={"depth": 1, "learning_rate": default}
+    )
     assert stages[0].head_units != heads[0].head_units
-    assert deeper == replace(min(stages, key=valley.brier), depth=2)
-    assert deeper != replace(stages[0], depth=2)
+    assert deeper == min(stages, key=valley.brier).model_copy(update={"depth": 2})
+    assert deeper != stages[0].model_copy(update={"depth": 2})
 
 
 def test_hyperband_picks_among_the_planned_depths(tmp_path: Path) -> None:
@@ -159,7 +168,7 @@ def run(
     folder.mkdir(exist_ok=True)
     return study.search(
         landscape,
-        folder=folder,
+        folder=StudyFolder(folder),
         algorithm=algorithm,
         depths=depths,
         epochs=9,
@@ -209,11 +218,11 @@ def test_a_full_disk_stops_the_study_and_nothing_is_lost(tmp_path: Path) -> None
 
 
 def test_the_best_weights_are_those_of_the_best_result(tmp_path: Path) -> None:
-    records = Records(tmp_path)
+    records = StudyFolder(tmp_path)
     tails = {brier: _Tail(f"{brier}".encode()) for brier in (0.3, 0.1, 0.2)}
-    hp = Hyperparameters(0, 1e-3, 64, 0.1)
+    hp = Hyperparameters(depth=0, learning_rate=1e-3, head_units=64, dropout=0.1)
     kept = [
-        records.keep_if_best(TrialResult(hp, 0.9, 0.9, brier, 0.3, 1, 1.0), tail)  # type: ignore[arg-type]
+        records.keep_if_best(result_of(hp, brier, 1, 1.0), tail)  # type: ignore[arg-type]
         for brier, tail in tails.items()
     ]
     assert kept == [True, True, False]
@@ -232,4 +241,4 @@ def test_the_best_weights_are_those_of_the_best_result(tmp_path: Path) -> None:
     ],
 )
 def test_a_training_stops_when_it_can_no_longer_win(scores: list[float], stops: bool) -> None:
-    assert hopeless(scores, epochs=4, rival=0.05) is stops
+    assert hopeless(scores, epochs=4, score_to_beat=0.05) is stops

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from tuning.backbones.transfer_model import HeadConfig, TransferModel, pooled_statistics
-from tuning.runs.trial_records import Hyperparameters, TrialResult
+from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
+from tuning.runs.schema import Hyperparameters, TrialResult
 from tuning.training import trial
-from tuning.training.batches import Batches, Examples
+from tuning.training.batches import Batches, Examples, TrainingData
 from tuning.training.early_stopping import DivergedError, Validation
 from tuning.training.head import fit_head
-from tuning.training.schedule import Phase
-from tuning.training.trial import HEAD_EPOCHS_FACTOR
+from tuning.training.schedule import TrainingConfig
+from tuning.training.trial import HEAD_EPOCHS_FACTOR, TrialConfig
 
 RNG = np.random.default_rng(0)
 
@@ -25,6 +25,16 @@ def separable(count: int, channels: int) -> Examples:
     features[:, :64] += labels[:, None] / 2
     weights = np.ones(count, dtype=np.float32)
     return Examples({0: [features, features]}, labels, weights)
+
+
+def data_of(train: Examples, val: Examples) -> TrainingData:
+    return TrainingData(train, val, FeatureStatistics.of(train.views[0][0]))
+
+
+def chosen(depth: int, learning_rate: float, units: int, dropout: float) -> Hyperparameters:
+    return Hyperparameters(
+        depth=depth, learning_rate=learning_rate, head_units=units, dropout=dropout
+    )
 
 
 def test_batches_hold_every_row_once_in_either_view() -> None:
@@ -40,11 +50,11 @@ def test_batches_hold_every_row_once_in_either_view() -> None:
 
 @pytest.mark.parametrize(("epochs", "batches"), [(1, 1), (1, 5), (3, 7), (20, 55)])
 def test_rates_are_those_of_the_keras_schedule(epochs: int, batches: int) -> None:
-    phase = Phase(0, 8, 3e-3, epochs)
-    schedule = phase.schedule(batches)
+    config = TrainingConfig(0, 8, 3e-3, epochs)
+    schedule = config.schedule(batches)
     expected = [float(schedule(step)) for step in range(epochs * batches)]
     np.testing.assert_allclose(
-        phase.rates(batches)[: len(expected)], expected, rtol=1e-4, atol=1e-9
+        config.learning_rates(batches)[: len(expected)], expected, rtol=1e-4, atol=1e-9
     )
 
 
@@ -54,10 +64,8 @@ def test_a_head_learns_what_can_be_learned(
 ) -> None:
     model = model_of("googlenet")
     train, val = separable(300, model.features), separable(100, model.features)
-    result, tail = trial.run(
-        model, Hyperparameters(0, 5e-4, units, 0.1), train, val,
-        pooled_statistics(train.views[0][0]), epochs=6, patience=9, seed=0,
-    )  # fmt: skip
+    hyperparameters = chosen(0, 5e-4, units, 0.1)
+    result, tail = trial.run(model, hyperparameters, data_of(train, val), TrialConfig(6, 9, 0))
     assert result.val_accuracy > 0.9
     answers = tail.predict(val.views[0][0].astype(np.float32), verbose=0)[:, 0] > 0
     assert (answers == (val.labels == 1)).mean() == pytest.approx(result.val_accuracy)
@@ -71,14 +79,11 @@ def test_a_restart_goes_on_from_trained_weights(
     shape = (40, *model.trunk([1]).outputs[0].shape[1:])
     cut = np.random.default_rng(0).normal(size=shape).astype(np.float16)
     examples = replace(pooled, views={**pooled.views, 1: [cut]})
-    statistics = pooled_statistics(pooled.views[0][0])
+    data = data_of(examples, examples)
 
-    def train(rate: float, start: Path | None) -> keras.Model:
-        _, tail = trial.run(
-            model, Hyperparameters(1, rate, 8, 0.1), examples, examples, statistics,
-            epochs=1, patience=9, seed=0, start=start,
-        )  # fmt: skip
-        return tail
+    def train(learning_rate: float, start: Path | None) -> keras.Model:
+        config = TrialConfig(epochs=1, patience=9, seed=0, start=start)
+        return trial.run(model, chosen(1, learning_rate, 8, 0.1), data, config)[1]
 
     first = train(5e-4, None)
     first.save_weights(tmp_path / "tail.weights.h5")
@@ -93,18 +98,16 @@ def test_a_restart_runs_to_its_end(
 ) -> None:
     model = model_of("googlenet")
     examples = separable(40, model.features)
-    statistics = pooled_statistics(examples.views[0][0])
+    data = data_of(examples, examples)
 
-    def train(start: Path | None) -> tuple[TrialResult, keras.Model]:
-        return trial.run(
-            model, Hyperparameters(0, 1e-9, 8, 0.1), examples, examples, statistics,
-            epochs=2, patience=1, seed=0, start=start, rival=0.0,
-        )  # fmt: skip
+    def train(config: TrialConfig) -> tuple[TrialResult, keras.Model]:
+        return trial.run(model, chosen(0, 1e-9, 8, 0.1), data, config)
 
-    result, head = train(None)
+    result, head = train(TrialConfig(epochs=2, patience=1, seed=0, score_to_beat=0.0))
     assert result.epochs < 2 * HEAD_EPOCHS_FACTOR
     head.save_weights(tmp_path / "head.weights.h5")
-    result, _ = train(tmp_path / "head.weights.h5")
+    start = tmp_path / "head.weights.h5"
+    result, _ = train(TrialConfig(epochs=2, patience=None, seed=0, start=start))
     assert result.epochs == 2 * HEAD_EPOCHS_FACTOR
 
 
@@ -114,14 +117,14 @@ def test_one_step_is_keras_adam_on_the_smoothed_loss(
     """The head's own loop against `fit`, without dropout and shuffling."""
     model = model_of("googlenet")
     examples = separable(32, model.features)
-    statistics = pooled_statistics(examples.views[0][0])
-    heads = [model.head(HeadConfig(8, 0.0, *statistics)) for _ in range(2)]
+    data = data_of(examples, examples)
+    heads = [model.head(HeadConfig(8, 0.0, data.statistics)) for _ in range(2)]
     heads[1].set_weights(heads[0].get_weights())
-    phase = Phase(0, 32, 1e-3, 4)
+    config = TrainingConfig(0, 32, 1e-3, 4)
     watch = Validation(examples.labels, 4, 9)
-    fit_head(heads[0], 0.0, statistics, examples, examples, phase, np.random.default_rng(0), watch)
+    fit_head(heads[0], 0.0, data, config, np.random.default_rng(0), watch)
     heads[1].compile(
-        keras.optimizers.Adam(phase.schedule(1)),
+        keras.optimizers.Adam(config.schedule(1)),
         keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.05),
     )
     features = examples.views[0][0].astype(np.float32)
@@ -140,18 +143,15 @@ def test_patience_ends_a_training() -> None:
     for spread, ended in ((2.0, False), (1.0, False), (0.5, True)):
         watch.epoch(np.array([-spread, spread]), 0.1)
         assert watch.ended is ended
-    assert watch.best["epoch"] == 1
+    assert watch.best.epoch == 1
 
 
 def test_the_same_seed_gives_the_same_trial(model_of: Callable[[str], TransferModel]) -> None:
     model = model_of("googlenet")
     train, val = separable(80, model.features), separable(40, model.features)
-    statistics = pooled_statistics(train.views[0][0])
+    data = data_of(train, val)
     results = [
-        trial.run(
-            model, Hyperparameters(0, 5e-4, 8, 0.3), train, val, statistics,
-            epochs=2, patience=9, seed=seed,
-        )[0].val_brier
+        trial.run(model, chosen(0, 5e-4, 8, 0.3), data, TrialConfig(2, 9, seed))[0].val_brier
         for seed in (1, 1, 2)
-    ]  # fmt: skip
+    ]
     assert results[0] == results[1] != results[2]

@@ -18,21 +18,63 @@ OUTPUT_NAME = "p_man"
 _BLOCK = 1024
 
 
+@dataclass(frozen=True, eq=False)
+class FeatureStatistics:
+    """Mean and variance of each channel of pooled features.
+
+    Attributes:
+        mean: float32 [C].
+        variance: float32 [C], positive.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+    @property
+    def std(self) -> np.ndarray:
+        """Standard deviation of each channel, float32 [C]."""
+        return np.sqrt(self.variance)
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> FeatureStatistics:
+        """Measure pooled features.
+
+        Channels that hardly vary get a tenth of the median standard deviation, so that noise in
+        them is not blown up.
+
+        Args:
+            features: float [N, C], may be a memory map of any length.
+
+        Example:
+            >>> statistics = FeatureStatistics.of(np.array([[0.0, 1.0], [2.0, 5.0]]))
+            >>> statistics.mean.tolist(), statistics.std.tolist()
+            ([1.0, 3.0], [1.0, 2.0])
+        """
+        count, width = features.shape
+        blocks = [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
+        mean, variance = np.zeros(width), np.zeros(width)
+        for block in blocks:
+            mean += features[block].sum(axis=0, dtype=np.float64) / count
+        for block in blocks:
+            variance += ((features[block] - mean) ** 2).sum(axis=0) / count
+        std = np.sqrt(variance)
+        floor = max(0.1 * float(np.median(std)), 1e-4)
+        return cls(mean.astype(np.float32), (np.maximum(std, floor) ** 2).astype(np.float32))
+
+
 @dataclass(frozen=True)
 class HeadConfig:
     """The classifier on top of a backbone.
 
     Attributes:
-        units: width of the hidden layer, 0 for none.
-        dropout: rate before each dense layer, 0..1.
-        mean: per channel, float [C], of the pooled features of the pretrained backbone.
-        variance: likewise.
+        units: Width of the hidden layer, 0 for none.
+        dropout: Dropout rate before each dense layer, 0..1.
+        statistics: By which the pooled features of the pretrained backbone are standardized.
     """
 
     units: int
     dropout: float
-    mean: np.ndarray
-    variance: np.ndarray
+    statistics: FeatureStatistics
 
 
 class TransferModel:
@@ -113,13 +155,13 @@ class TransferModel:
 
     def head(self, config: HeadConfig) -> keras.Model:
         """A new head: pooled features, float32 [N, features] -> logit, float32 [N, 1]."""
-        # Batch norm in inference mode standardises the features by weights that are saved.
-        standardise = layers.BatchNormalization(
+        # Batch norm in inference mode standardizes the features by weights that are saved.
+        standardize = layers.BatchNormalization(
             center=False, scale=False, epsilon=1e-9, trainable=False, name="standardise"
         )
         stack = [
             keras.Input((self.features,)),
-            standardise,
+            standardize,
             layers.Dropout(config.dropout, name="dropout"),
         ]
         if config.units:
@@ -128,7 +170,7 @@ class TransferModel:
                 layers.Dropout(config.dropout, name="hidden_dropout"),
             ]
         head = keras.Sequential([*stack, layers.Dense(1, name="logit")], name="head")
-        standardise.set_weights([config.mean, config.variance])
+        standardize.set_weights([config.statistics.mean, config.statistics.variance])
         return head
 
     def _cut(self, depth: int) -> keras.KerasTensor:
@@ -145,21 +187,3 @@ class TransferModel:
             yield
         finally:
             keras.config.set_dtype_policy(before)
-
-
-def pooled_statistics(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of each channel of pooled features, float [N, C] -> two float32 [C].
-
-    Channels that hardly vary get a tenth of the median deviation, so that noise in them is not
-    blown up.
-    """
-    count, width = features.shape
-    blocks = [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
-    mean, variance = np.zeros(width), np.zeros(width)
-    for block in blocks:  # Of a memory map of any length.
-        mean += features[block].sum(axis=0, dtype=np.float64) / count
-    for block in blocks:
-        variance += ((features[block] - mean) ** 2).sum(axis=0) / count
-    deviation = np.sqrt(variance)
-    floor = max(0.1 * float(np.median(deviation)), 1e-4)
-    return mean.astype(np.float32), (np.maximum(deviation, floor) ** 2).astype(np.float32)

@@ -19,7 +19,7 @@ from sklearn.metrics import roc_curve
 
 from tuning.backbones.registry import BACKBONES
 from tuning.metrics import accuracy_interval, equal_bins
-from tuning.runs.trial_records import TrialRecord
+from tuning.runs.schema import Epoch, TrialRecord, WinnerFacts
 
 # Middle tones, seen on white and on black and told apart by most colour-blind readers.
 _TONES = ("#3b82c4", "#d55e00", "#009e73", "#b5619b", "#a07800")
@@ -65,10 +65,10 @@ class Curves:
     trials: list[TrialRecord]
     bold: str
     bold_depth: int
-    bold_history: list[dict[str, float]]
+    bold_history: Sequence[Epoch]
 
     @property
-    def completed(self) -> list[tuple[int, list[dict[str, float]]]]:
+    def completed(self) -> list[tuple[int, Sequence[Epoch]]]:
         """Depth and history of each trial that ended well."""
         return [
             (record.hyperparameters.depth, record.result.history)
@@ -102,7 +102,7 @@ def learning_curves(studies: Sequence[Curves]) -> list[Plot]:
         for study in studies
         for history in [study.bold_history, *(history for _, history in study.completed)]
     ]
-    rows = pd.DataFrame([row for history in histories for row in history])
+    rows = pd.DataFrame([row.model_dump() for history in histories for row in history])
     low, high = 100 * rows["val_accuracy"].min(), 100 * rows["val_accuracy"].max()
     margin = 0.04 * (high - low) + 0.1
     limits = (low - margin, high + margin), (0.7, rows["epoch"].max() + 0.3)
@@ -134,14 +134,14 @@ def _study_curves(study: Curves, y: tuple[float, float], x: tuple[float, float])
     )
 
 
-def _curve(axes: Axes, history: list[dict[str, float]], **style: Any) -> None:
-    table = pd.DataFrame(history)
+def _curve(axes: Axes, history: Sequence[Epoch], **style: Any) -> None:
+    table = pd.DataFrame([row.model_dump() for row in history])
     marker = "." if len(table) == 1 else None
     axes.plot(table["epoch"], 100 * table["val_accuracy"], marker=marker, **style)
 
 
-def _top(history: list[dict[str, float]]) -> float:
-    return 100 * max(row["val_accuracy"] for row in history)
+def _top(history: Sequence[Epoch]) -> float:
+    return 100 * max(row.val_accuracy for row in history)
 
 
 def search(leaderboard: pd.DataFrame) -> list[Plot]:
@@ -189,23 +189,23 @@ def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
     )
 
 
-def costs(winners: dict[str, dict[str, Any]]) -> list[Plot]:
+def costs(winners: dict[str, WinnerFacts]) -> list[Plot]:
     """Test accuracy against latency and file size of those winners whose facts have them."""
-    measured = {name: w for name, w in winners.items() if "latency_ms" in w and "bytes" in w}
+    measured = {name: w for name, w in winners.items() if w.latency_ms and w.bytes}
     if not measured:
         return []
-    latencies = {name: w["latency_ms"] for name, w in measured.items()}
-    sizes = {name: w["bytes"] / 1e6 for name, w in measured.items()}
+    latencies = {name: w.latency_ms or 0.0 for name, w in measured.items()}
+    sizes = {name: (w.bytes or 0) / 1e6 for name, w in measured.items()}
     return [
         _cost(measured, latencies, "latency", "ms"),
         _cost(measured, sizes, "file size", "MB"),
     ]
 
 
-def _cost(winners: dict[str, dict[str, Any]], x: dict[str, float], what: str, unit: str) -> Plot:
+def _cost(winners: dict[str, WinnerFacts], x: dict[str, float], what: str, unit: str) -> Plot:
     def draw(axes: Axes, _: _Theme) -> list[Line2D]:
         for name, facts in winners.items():
-            accuracy, (low, high) = facts["test"]["accuracy"], facts["test"]["accuracy_interval"]
+            accuracy, (low, high) = facts.test.accuracy, facts.test.accuracy_interval
             bar = [[100 * (accuracy - low)], [100 * (high - accuracy)]]
             axes.errorbar(
                 x[name], 100 * accuracy, yerr=bar, fmt=_MARKERS[name], color=_COLORS[name],
@@ -220,7 +220,7 @@ def _cost(winners: dict[str, dict[str, Any]], x: dict[str, float], what: str, un
         return [_key(name, marker=_MARKERS[name]) for name in winners]
 
     points = "; ".join(
-        f"{_title(name)} {100 * facts['test']['accuracy']:.1f} % at {x[name]:.0f} {unit}"
+        f"{_title(name)} {100 * facts.test.accuracy:.1f} % at {x[name]:.0f} {unit}"
         for name, facts in winners.items()
     )
     return _plot(
@@ -230,7 +230,7 @@ def _cost(winners: dict[str, dict[str, Any]], x: dict[str, float], what: str, un
     )
 
 
-def roc(winners: dict[str, dict[str, Any]], tests: dict[str, pd.DataFrame]) -> Plot:
+def roc(winners: dict[str, WinnerFacts], tests: dict[str, pd.DataFrame]) -> Plot:
     """ROC curves, with the corner larger where all curves run through it.
 
     Args:
@@ -241,7 +241,7 @@ def roc(winners: dict[str, dict[str, Any]], tests: dict[str, pd.DataFrame]) -> P
 
     def draw(axes: Axes, _: _Theme) -> list[Line2D]:
         views = [axes]
-        if min(facts["test"]["auc"] for facts in winners.values()) >= _GOOD_AUC:
+        if min(facts.test.auc for facts in winners.values()) >= _GOOD_AUC:
             views.append(_corner(axes))
         else:
             axes.plot([0, 1], [0, 1], color="grey", linewidth=0.7)
@@ -254,7 +254,7 @@ def roc(winners: dict[str, dict[str, Any]], tests: dict[str, pd.DataFrame]) -> P
         )
         return [_key(name) for name in winners]
 
-    areas = ", ".join(f"{_title(name)} {f['test']['auc']:.4f}" for name, f in winners.items())
+    areas = ", ".join(f"{_title(name)} {f.test.auc:.4f}" for name, f in winners.items())
     return _plot(
         draw,
         "ROC curves on test images",
@@ -269,7 +269,7 @@ def _corner(axes: Axes) -> Axes:
     return inset
 
 
-def reliability(winners: dict[str, dict[str, Any]], tests: dict[str, pd.DataFrame]) -> Plot:
+def reliability(winners: dict[str, WinnerFacts], tests: dict[str, pd.DataFrame]) -> Plot:
     """Share labelled man against p_man, in ten equal bins; the best winner with 95 % intervals.
 
     Args:
@@ -296,8 +296,7 @@ def reliability(winners: dict[str, dict[str, Any]], tests: dict[str, pd.DataFram
         return [_key(name, marker=_MARKERS[name]) for name in winners]
 
     errors = ", ".join(
-        f"{_title(name)} {facts['test']['calibration_error']:.3f}"
-        for name, facts in winners.items()
+        f"{_title(name)} {facts.test.calibration_error:.3f}" for name, facts in winners.items()
     )
     return _plot(
         draw,

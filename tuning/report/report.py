@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from data import LABELS, label_conflicts, read_manifest
-from data.atomic import read_json, write_text
+from data.atomic import write_text
 from tuning.backbones.registry import BACKBONES
+from tuning.metrics import decisions
 from tuning.report import plots
+from tuning.report.rendering import render
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.trial_records import Records
+from tuning.runs.schema import RunConfig, RunMetrics, WinnerFacts
 from tuning.training.trial import HEAD_EPOCHS_FACTOR
 
 _MISTAKES = 24
+_PACKAGE = "tuning.report"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Mistake:
 
 
 def write(
-    run: RunFolder, config: dict[str, Any], metrics: dict[str, Any], leaderboard: pd.DataFrame
+    run: RunFolder, config: RunConfig, metrics: RunMetrics, leaderboard: pd.DataFrame
 ) -> None:
     """Write a run's report and its table of results.
 
@@ -53,14 +55,15 @@ def write(
         metrics: content of `metrics.json`; winners' costs are left out where it lacks them.
         leaderboard: one row a trial.
     """
-    winners = metrics["winners"]
+    winners = metrics.winners
     tests = {name: _test_predictions(run, name) for name in winners}
     titles = {name: BACKBONES[name].title for name in winners}
     facts = {"config": config, "metrics": metrics, "winners": winners, "titles": titles}
-    write_text(run.results, _render("results.md.jinja", **facts))
+    write_text(run.results, render(_PACKAGE, "templates/results.md.jinja", **facts))
     best = next(iter(winners))
-    page = _render(
-        "report.html.jinja",
+    page = render(
+        _PACKAGE,
+        "templates/report.html.jinja",
         **facts,
         best=winners[best],
         labels=LABELS,
@@ -83,7 +86,7 @@ def mistakes(manifest: pd.DataFrame, predictions: pd.DataFrame) -> list[Mistake]
         manifest: of the run.
         predictions: `row` of the manifest, `label` and `p_man`.
     """
-    answer = (predictions["p_man"] >= 0.5).astype(int)
+    answer = decisions(predictions["p_man"].to_numpy()).astype(int)
     wrong = predictions.assign(answer=answer)[answer != predictions["label"]]
     wrong = wrong.sort_values("p_man", key=lambda p: -(p - 0.5).abs(), kind="stable")
     disputed = manifest.index.isin(label_conflicts(manifest).index)
@@ -114,25 +117,14 @@ def _test_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:
     return table[table["split"] == "test"]
 
 
-def _curves(run: RunFolder, facts: dict[str, Any]) -> plots.Curves:
+def _curves(run: RunFolder, facts: WinnerFacts) -> plots.Curves:
     """Without a refit on record the winner is the best trial."""
-    folder = run.study(facts["backbone"])
-    refit = read_json(folder / "refit.json")
+    study = run.study(facts.backbone)
+    refit = study.read_refit()
     return plots.Curves(
-        facts["backbone"],
-        Records(folder).all(),
+        facts.backbone,
+        study.trials(),
         "refit" if refit else "best trial",
-        facts["hyperparameters"]["depth"],
-        refit["result"]["history"] if refit else facts["history"],
+        facts.hyperparameters.depth,
+        refit.result.history if refit else facts.history,
     )
-
-
-def _render(template: str, **facts: Any) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=template.endswith(".html.jinja"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(**facts)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
 from data.atomic import write_text
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.trial_records import Records, TrialRecord
+from tuning.runs.schema import TrialRecord
 
 LEADERBOARD_COLUMNS = (
     "backbone", "trial", "depth", "learning_rate", "head_units", "dropout", "epochs",
@@ -18,22 +17,22 @@ LEADERBOARD_COLUMNS = (
 
 
 def write_leaderboard(run: RunFolder) -> None:
-    """Write `leaderboard.csv`: one row a trial, by validation Brier score; failed ones last."""
-    rows = [
-        _row(folder.name, record)
-        for folder in sorted(run.path.glob("studies/*"))
-        for record in Records(folder).all()
-    ]
+    """Write `leaderboard.csv`: one row a trial, by validation Brier score; failed ones last.
+
+    Args:
+        run: Folder of the run.
+    """
+    rows = [_row(study.backbone, record) for study in run.studies() for record in study.trials()]
     table = pd.DataFrame(rows, columns=list(LEADERBOARD_COLUMNS))
     table = table.sort_values("val_brier", na_position="last", ignore_index=True)
     write_text(run.leaderboard, table.to_csv(index=False))
 
 
 def _row(backbone: str, record: TrialRecord) -> dict[str, Any]:
-    result = asdict(record.result) if record.result else {}
+    result = record.result.model_dump() if record.result else {}
     return {
         **{name: value for name, value in result.items() if name in LEADERBOARD_COLUMNS},
-        **asdict(record.hyperparameters),
+        **record.hyperparameters.model_dump(),
         "backbone": backbone,
         "trial": record.trial,
         "status": record.status,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
 from data import read_manifest
-from data.atomic import read_json, write_json, write_text
-from tuning.runs.settings import Settings
-
-FORMAT = 1
-_ROWS = "rows"  # in config.json: fingerprint of labels, people and splits
+from data.atomic import write_text
+from tuning.runs.schema import (
+    Clock,
+    RunConfig,
+    RunMetrics,
+    WinnerFacts,
+    read_record,
+    write_record,
+)
+from tuning.runs.study_folder import StudyFolder
 
 
 class RunError(RuntimeError):
@@ -26,7 +29,23 @@ class RunFolder:
     """`artifacts/runs/<run>`.
 
     Args:
-        path: of the run; made by `begin`.
+        path: Path of the run's folder; `begin` makes it.
+
+    Attributes:
+        path: As given.
+        config: JSON of settings, data and versions, see `RunConfig`.
+        manifest: CSV of the images, see `data.manifest`.
+        leaderboard: CSV of all trials, see `tuning.runs.leaderboard`.
+        metrics: JSON of the winners, see `RunMetrics`; written when the run is finished.
+        report: HTML page.
+        results: Markdown table of the winners.
+        tensorboard: Folder of TensorBoard's logs.
+        logs: Folder of what worker processes print.
+        clock: JSON of the time worked on the run, see `Clock`.
+
+    Example:
+        >>> RunFolder(Path("artifacts/runs/faces")).winner("vgg16").as_posix()
+        'artifacts/runs/faces/winners/vgg16.keras'
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,16 +55,25 @@ class RunFolder:
         self.leaderboard = path / "leaderboard.csv"
         self.metrics = path / "metrics.json"
         self.report = path / "report.html"
+        self.results = path / "results.md"
         self.tensorboard = path / "tensorboard"
         self.logs = path / "logs"
-        self.results = path / "results.md"
+        self.clock = path / "clock.json"
 
     @classmethod
     def named(cls, runs: Path, name: str) -> RunFolder:
-        """The run of that name below `runs`.
+        """Return the run of a name.
+
+        Args:
+            runs: Folder of all runs.
+            name: Name of the run, as in `RUN=`.
 
         Raises:
-            RunError: it is a path, which would lead elsewhere.
+            RunError: The name is a path, which would lead elsewhere.
+
+        Example:
+            >>> RunFolder.named(Path("artifacts/runs"), "faces").name
+            'faces'
         """
         if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
             raise RunError(f"RUN={name!r}: give a name, not a path; runs lie in {runs}")
@@ -53,34 +81,34 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        """Of the run, as in `RUN=`."""
+        """Name of the run, as in `RUN=`."""
         return self.path.name
 
-    def plan(self, backbone: str) -> Path:
-        """JSON: the study's trials; written when the trunk cache is complete."""
-        return self.study(backbone) / "plan.json"
+    def study(self, backbone: str) -> StudyFolder:
+        """Return the folder of a backbone's study."""
+        return StudyFolder(self.path / "studies" / backbone)
 
-    def study(self, backbone: str) -> Path:
-        """Keras Tuner's folder of a backbone's study."""
-        return self.path / "studies" / backbone
+    def studies(self) -> list[StudyFolder]:
+        """Return the studies that have been begun, by name."""
+        return [StudyFolder(path) for path in sorted(self.path.glob("studies/*"))]
 
     def winner(self, backbone: str) -> Path:
-        """The refitted model, written when the backbone's search is complete."""
+        """Path of the winner's Keras model, written when the backbone's search is complete."""
         return self.path / "winners" / f"{backbone}.keras"
 
     def winner_facts(self, backbone: str) -> Path:
-        """JSON beside the winner, written last."""
+        """Path of the JSON beside the winner, written last, see `WinnerFacts`."""
         return self.path / "winners" / f"{backbone}.json"
 
     def predictions(self, backbone: str) -> Path:
-        """CSV: row of the manifest, split, label, p_man, for validation and test images."""
+        """Path of a CSV for validation and test images: manifest's row, split, label, p_man."""
         return self.path / "predictions" / f"{backbone}.csv"
 
     def lock(self) -> FileLock:
-        """Held while a process works on the run.
+        """Take the lock that a process holds while it works on the run.
 
         Raises:
-            RunError: another process holds it.
+            RunError: Another process holds it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")
@@ -92,65 +120,113 @@ class RunFolder:
             ) from None
         return lock
 
-    def keeps_copies(self) -> bool:
-        """Whether a version began the run that did not look for copies of images."""
-        config = read_json(self.config)
-        return config is not None and _ROWS not in config["data"]
-
-    def begin(self, settings: Settings, facts: dict[str, Any], manifest: pd.DataFrame) -> None:
-        """Record settings, versions and data, or check them against what is there.
+    def read_config(self) -> RunConfig:
+        """Read `config.json`.
 
         Raises:
-            RunError: the folder holds a run with other settings or data.
+            RunError: It is missing or damaged, or was written by another version's schema.
         """
-        config = {"format": FORMAT, "settings": asdict(settings), **facts}
-        config["settings"]["backbones"] = list(settings.backbones)
-        config["data"][_ROWS] = _rows(manifest)
-        there = read_json(self.config)
-        if there is None:
-            write_json(self.config, config)
+        config = read_record(self.config, RunConfig)
+        if config is None:
+            raise RunError(f"{self.config} can't be read: run `make tune` again with another RUN")
+        return config
+
+    def read_metrics(self) -> RunMetrics:
+        """Read `metrics.json`.
+
+        Raises:
+            RunError: The run is not finished, or the file is damaged.
+        """
+        metrics = read_record(self.metrics, RunMetrics)
+        if metrics is None:
+            raise RunError(
+                f"run {self.name} is not finished: `make tune RUN={self.name}` goes on with it"
+            )
+        return metrics
+
+    def write_metrics(self, metrics: RunMetrics) -> None:
+        """Write `metrics.json`."""
+        write_record(self.metrics, metrics)
+
+    def read_winner(self, backbone: str) -> WinnerFacts | None:
+        """Read the facts of a winner, None if its search is not complete."""
+        facts = read_record(self.winner_facts(backbone), WinnerFacts)
+        return facts if self.winner(backbone).exists() else None
+
+    def write_winner(self, facts: WinnerFacts) -> None:
+        """Write the facts of a winner, by which its search is complete."""
+        write_record(self.winner_facts(facts.backbone), facts)
+
+    def read_clock(self) -> Clock:
+        """Read the time worked on the run; none where it was not recorded."""
+        return read_record(self.clock, Clock) or Clock()
+
+    def write_clock(self, clock: Clock) -> None:
+        """Write the time worked on the run."""
+        write_record(self.clock, clock)
+
+    def keeps_copies(self) -> bool:
+        """Whether a version began the run that did not look for copies of images."""
+        config = read_record(self.config, RunConfig)
+        return config is not None and config.data.rows is None
+
+    def begin(self, config: RunConfig, manifest: pd.DataFrame) -> None:
+        """Record settings, versions and data, or check them against what is there.
+
+        Args:
+            config: What is to be recorded.
+            manifest: Rows of the run's images.
+
+        Raises:
+            RunError: The folder holds a run with other settings or data.
+        """
+        if not self.config.exists():
+            write_record(self.config, config)
         else:
-            self._compare(there, config)
+            self._compare(self.read_config(), config)
         if not self.manifest.exists():
             write_text(self.manifest, manifest.to_csv(index=False))
 
-    def _compare(self, there: dict[str, Any], config: dict[str, Any]) -> None:
-        usual = {field.name: field.default for field in fields(Settings)}
-        for key, value in config["settings"].items():
-            before = there["settings"].get(key, usual[key])
-            if before != value:
+    def _compare(self, before: RunConfig, now: RunConfig) -> None:
+        settings_before = before.settings.model_dump()
+        for name, value in now.settings.model_dump().items():
+            if settings_before[name] != value:
                 raise RunError(
-                    f"run {self.name} was made with {key}={before!r}, not {value!r}: use the same, "
-                    "or give another RUN=<name>"
+                    f"run {self.name} was made with {name}={settings_before[name]!r}, not "
+                    f"{value!r}: use the same, or give another RUN=<name>"
                 )
-        known = {_ROWS: self._rows_then(), **there["data"]}
-        if any(known.get(key) not in (value, None) for key, value in config["data"].items()):
+        rows_before = before.data.rows or self._rows_before()
+        data_before = before.data.model_copy(update={"rows": rows_before or now.data.rows})
+        if data_before != now.data:
             raise RunError(
                 f"run {self.name} was made from other images, labels, people or splits than "
-                f"{config['settings']['data']} holds now: give another RUN=<name>, or put the data "
-                "back as they were"
+                f"{now.settings.data} holds now: give another RUN=<name>, or put the data back as "
+                "they were"
             )
 
-    def _rows_then(self) -> str | None:
-        """For runs whose `config.json` does not say it."""
+    def _rows_before(self) -> str | None:
+        """Fingerprint of a run whose `config.json` does not have it."""
         try:
-            return _rows(read_manifest(self.manifest))
+            return rows_fingerprint(read_manifest(self.manifest))
         except (OSError, ValueError, KeyError):
             return None
 
 
-def _rows(manifest: pd.DataFrame) -> str:
-    """SHA-256 (hex) of labels, people and splits, row by row."""
+def rows_fingerprint(manifest: pd.DataFrame) -> str:
+    """Return the SHA-256 (hex) of labels, persons and splits, row by row."""
     columns = manifest[["label", "identity", "split"]]
     text = columns.to_csv(index=False)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def latest_run(runs: Path) -> RunFolder:
-    """The run whose metrics were written last.
+    """Return the run whose metrics were written last.
+
+    Args:
+        runs: Folder of all runs.
 
     Raises:
-        RunError: no finished run is there.
+        RunError: No finished run is there.
     """
     finished = [RunFolder(path.parent) for path in runs.glob("*/metrics.json")]
     if not finished:

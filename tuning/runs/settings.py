@@ -2,71 +2,84 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from data import Balance, Framing, SplitBy
 
+Algorithm = Literal["bayesian", "hyperband", "random"]
 
-@dataclass(frozen=True)
-class Settings:
+_LATER = ("labels", "split")  # not part of a run's name where they have their defaults
+_POLICY = "mixed_"
+
+
+class Settings(BaseModel):
     """What a user chose for a run; recorded in its folder, and a run goes on only with the same.
 
+    The fields are the variables of `make tune` in lower case.
+
     Attributes:
-        data: folder or table; "synthetic" for the built-in portraits.
-        samples: images to use of it, None for all.
-        balance: "natural" or "equal".
-        framing: part of each image that is used, of `data.FRAMINGS`; None for the data set's own.
-        drop_conflicts: leave out images that contradict their identity's other labels.
-        backbones: names, in the order they are searched.
-        preset: of `tuning.search.presets.PRESETS`.
-        size: of the square input, pixels.
-        budget: minutes for the whole run, None for no limit.
-        weights: "imagenet", "none" or a folder.
-        algorithm: of `tuning.search.oracles.ALGORITHMS`.
-        seed: of sampling, splits, search and training.
+        data: Folder or table; "synthetic" for the built-in portraits.
+        samples: Number of its images to use, None for all.
+        balance: Whether classes are used as they are ("natural") or equally ("equal").
+        framing: Part of each image that is used, of `data.FRAMINGS`; None for the data set's own.
+        drop_conflicts: Whether to leave out images that contradict their identity's other labels.
+        backbones: Names of the backbones to search.
+        preset: Name of a preset in `tuning.search.presets.PRESETS`.
+        size: Side of the square input, pixels.
+        budget: Minutes for the whole run, None for no limit.
+        weights: Source of the pretrained weights: "imagenet", "none" or a folder.
+        algorithm: Keras Tuner's search algorithm.
+        seed: Seed of sampling, splits, search and training.
         precision: Keras dtype policy of the search.
-        labels: what the data's words for the labels mean, "0=man,1=woman"; "" for the usual.
-        split: "given" keeps the data set's own parts, "identity" makes new ones.
+        labels: What the data's words for the labels mean, "0=man,1=woman"; "" for the usual.
+        split: Whether to keep the data set's own parts ("given") or make new ones ("identity").
+
+    Example:
+        >>> Settings(data="faces", backbones=("vgg16",), size=96).environment()["BACKBONES"]
+        'vgg16'
     """
 
+    model_config = ConfigDict(frozen=True)
+
     data: str
-    samples: int | None
-    balance: Balance
-    framing: Framing | None
-    drop_conflicts: bool
-    backbones: tuple[str, ...]
-    preset: str
+    samples: int | None = None
+    balance: Balance = "natural"
+    framing: Framing | None = None
+    drop_conflicts: bool = False
+    backbones: tuple[str, ...] = Field(min_length=1)
+    preset: str = "standard"
     size: int
-    budget: float | None
-    weights: str
-    algorithm: str
-    seed: int
-    precision: str
+    budget: int | float | None = None  # a preset's whole minutes stay whole: the name holds them
+    weights: str = "imagenet"
+    algorithm: Algorithm = "bayesian"
+    seed: int = 0
+    precision: str = "float32"
     labels: str = ""
     split: SplitBy = "given"
 
     def chosen(self) -> dict[str, Any]:
-        """What tells the run from others: settings that came later only where they were used."""
-        later = {field.name: field.default for field in fields(self) if field.default != MISSING}
-        return {k: v for k, v in asdict(self).items() if k not in later or v != later[k]}
+        """Return what tells the run from others, for its name.
+
+        Settings that came later count only where they have been used, so that a command gives the
+        name that it gave before them.
+        """
+        defaults = {name: type(self).model_fields[name].default for name in _LATER}
+        chosen = self.model_dump()
+        return {k: v for k, v in chosen.items() if k not in _LATER or v != defaults[k]}
 
     def environment(self) -> dict[str, str]:
-        """The same choices as the variables of `make tune`."""
-        return {
-            "DATA": self.data,
+        """Return the same choices as the environment variables of `make tune`."""
+        return {name.upper(): _as_text(value) for name, value in self.model_dump().items()} | {
             "SAMPLES": str(self.samples or 0),
-            "BALANCE": self.balance,
-            "FRAMING": self.framing or "",
-            "DROP_CONFLICTS": str(int(self.drop_conflicts)),
-            "BACKBONES": ",".join(self.backbones),
-            "PRESET": self.preset,
-            "SIZE": str(self.size),
-            "BUDGET": "" if self.budget is None else str(self.budget),
-            "WEIGHTS": self.weights,
-            "ALGORITHM": self.algorithm,
-            "SEED": str(self.seed),
-            "PRECISION": self.precision.removeprefix("mixed_"),
-            "LABELS": self.labels,
-            "SPLIT": self.split,
+            "PRECISION": self.precision.removeprefix(_POLICY),
         }
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
-from typing import Any
 
-from data.atomic import read_json, write_json
 from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import TransferModel
 from tuning.backbones.weights import Weights
 from tuning.runs.run_folder import RunError
-from tuning.runs.trial_records import Records, TrialRecord
+from tuning.runs.schema import Cost, Origin, RefitRecord, StudyPlan, TrialRecord, WinnerFacts
 from tuning.search import presets, study, winner, workers
-from tuning.search.presets import Cost
 from tuning.search.probe import Probe
-from tuning.search.trial_runner import REFIT, Task, TrialRunner, search_model
+from tuning.search.trial_runner import Task, TrialRunner, search_model
 from tuning.trunk.cache import VIEWS
 
 _EVALUATION_START = 10.0  # seconds, to make and save the whole model
@@ -31,7 +27,7 @@ def search(
     weights: Weights,
     seconds: float | None,
     on_trial: Callable[[], None],
-) -> dict[str, Any]:
+) -> WinnerFacts:
     """Find, refit, evaluate and save a backbone's winner; what is done already is not done again.
 
     Args:
@@ -44,8 +40,8 @@ def search(
     Returns:
         the winner's facts.
     """
-    facts = read_json(task.run.winner_facts(backbone.name))
-    if facts and task.run.winner(backbone.name).exists():
+    facts = task.run.read_winner(backbone.name)
+    if facts:
         return facts
     return _Search(task, backbone, weights, seconds).run(on_trial)
 
@@ -64,47 +60,46 @@ class _Search:
         self.weights = weights
         self.settings, self.preset = task.settings, task.preset
         self.deadline = math.inf if seconds is None else time.monotonic() + seconds
-        self.folder = task.run.study(backbone.name)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.records = Records(self.folder)
+        self.study = task.run.study(backbone.name)
+        self.study.make()
 
-    def run(self, on_trial: Callable[[], None]) -> dict[str, Any]:
+    def run(self, on_trial: Callable[[], None]) -> WinnerFacts:
         plan = self.run_trials(on_trial)
-        self._tell_left_out(len(plan["depths"]))
-        origin = self._refit(plan["costs"])
+        self._report_left_out(len(plan.depths))
+        origin = self._refit(plan.costs)
         return self._finish(origin)
 
-    def run_trials(self, on_trial: Callable[[], None]) -> dict[str, Any]:
-        """The study, to its end; returns its plan."""
+    def run_trials(self, on_trial: Callable[[], None]) -> StudyPlan:
+        """Run the study to its end; returns its plan."""
         model = search_model(self.settings, self.backbone, self.weights)
         plan = self._plan(model)
-        costs = plan["costs"]
-        self.deadline -= plan["evaluation_seconds"]
-        self.runner = TrialRunner(self.task, model, range(max(plan["depths"]) + 1))
+        self.deadline -= plan.evaluation_seconds
+        self.runner = TrialRunner(self.task, model, range(max(plan.depths) + 1))
         # Workers wait for it: from here on the trunk cache is complete.
-        write_json(self.task.run.plan(self.backbone.name), plan)
-        self.task.progress.planned(plan["depths"], self._expected(plan))
+        self.study.write_plan(plan)
+        self.task.progress.planned(plan.depths, self._expected(plan))
 
         def finished(record: TrialRecord) -> None:
-            self.task.progress.trial_done(record, self.records.best())
+            self.task.progress.trial_done(record, self.study.best())
             on_trial()
 
         def out_of_time() -> bool:
-            done = self.records.all()
-            depths = plan["depths"][: len(done) + 1]
-            trial = presets.trial_seconds(self.preset, costs, depths[-1])
-            refit = presets.least_refit_seconds(costs[max(depths)])
-            pace = presets.pace(self.preset, costs, [one.result for one in done if one.result])
+            done = self.study.trials()
+            depths = plan.depths[: len(done) + 1]
+            trial = presets.trial_seconds(self.preset, plan.costs, depths[-1])
+            refit = presets.least_refit_seconds(plan.costs[max(depths)])
+            results = [record.result for record in done if record.result]
+            pace = presets.pace(self.preset, plan.costs, results)
             return self._time_left() < pace * (trial + refit)
 
         chief = workers.role() == "chief"
-        watch = workers.reporting(self.records, finished) if chief else nullcontext()
+        watch = workers.reporting(self.study, finished) if chief else nullcontext()
         with watch:
             study.search(
                 self.runner.run,
-                folder=self.folder,
+                folder=self.study,
                 algorithm=self.settings.algorithm,
-                depths=plan["depths"],
+                depths=plan.depths,
                 epochs=self.preset.epochs,
                 seed=self.settings.seed,
                 out_of_time=out_of_time,
@@ -113,11 +108,11 @@ class _Search:
         on_trial()
         return plan
 
-    def _plan(self, model: TransferModel) -> dict[str, Any]:
-        """The study's plan; a study that is taken up again keeps its own."""
-        kept = read_json(self.task.run.plan(self.backbone.name))
-        if kept and kept.keys() >= {"depths", "costs", "evaluation_seconds"}:
-            return kept | {"costs": [Cost(*cost) for cost in kept["costs"]]}
+    def _plan(self, model: TransferModel) -> StudyPlan:
+        """Plan the study; one that is taken up again keeps its own plan."""
+        kept = self.study.read_plan()
+        if kept:
+            return kept
         images = self.task.store.manifest["split"].value_counts()
         possible = range(min(len(self.preset.trials), self.backbone.max_depth + 1))
         probe = Probe(model, self.task.store, possible)
@@ -133,26 +128,26 @@ class _Search:
                 break
             costs.append(probe.cost(depth, images["train"], images["val"]))
         depths = presets.plan(self.preset, costs, self._time_left() - reserved)
-        return {"depths": depths, "costs": costs, "evaluation_seconds": evaluation}
+        return StudyPlan(depths=depths, costs=tuple(costs), evaluation_seconds=evaluation)
 
-    def _expected(self, plan: dict[str, Any]) -> list[float]:
-        costs, depths = plan["costs"], plan["depths"]
+    def _expected(self, plan: StudyPlan) -> list[float]:
+        costs, depths = plan.costs, plan.depths
         refit = presets.training_seconds(costs[max(depths)], self.preset.refit_epochs)
         trials = (presets.trial_seconds(self.preset, costs, depth) for depth in depths)
-        return [*trials, refit, plan["evaluation_seconds"]]
+        return [*trials, refit, plan.evaluation_seconds]
 
-    def _tell_left_out(self, planned: int) -> None:
-        left_out = planned - len(self.records.all())
+    def _report_left_out(self, planned: int) -> None:
+        left_out = planned - len(self.study.trials())
         # Hyperband takes depths of the plan, not its number of trials.
         if left_out > 0 and self.settings.algorithm != "hyperband":
             self.task.progress.trials_left_out(left_out, planned)
 
-    def _refit(self, costs: list[Cost]) -> str:
+    def _refit(self, costs: Sequence[Cost]) -> Origin:
         """Train the best trial on for longer; keep whichever is better on validation images."""
-        done = read_json(self.folder / "refit.json")
+        done = self.study.read_refit()
         if done:
-            return done["origin"]
-        best = self.records.best()
+            return done.origin
+        best = self.study.best()
         if best is None:
             raise RunError(
                 f"no trial of {self.backbone.title} succeeded; see {self.task.run.leaderboard}"
@@ -162,14 +157,14 @@ class _Search:
         if not epochs:
             self.task.progress.say("  no time left for a refit: the best trial is the winner")
             return "trial"
-        result, tail = self.runner.run(best.hyperparameters, epochs, REFIT)
-        origin = "refit" if self.records.keep_if_best(result, tail) else "trial"
+        result, tail = self.runner.refit(best.hyperparameters, epochs)
+        origin: Origin = "refit" if self.study.keep_if_best(result, tail) else "trial"
         self.task.progress.refit_done(result, best)
-        write_json(self.folder / "refit.json", {"origin": origin, "result": asdict(result)})
+        self.study.write_refit(RefitRecord(origin=origin, result=result))
         return origin
 
-    def _finish(self, origin: str) -> dict[str, Any]:
-        result = self.records.best()
+    def _finish(self, origin: Origin) -> WinnerFacts:
+        result = self.study.best()
         assert result is not None
         exact = TransferModel(self.backbone, self.settings.size, self.weights)
         return winner.finish(
@@ -177,7 +172,7 @@ class _Search:
             exact,
             result,
             origin,
-            self.runner.statistics,
+            self.runner.data.statistics,
             self.task.store.images,
             self.task.store.manifest,
             self.task.progress.steps("validation and test images"),

@@ -11,9 +11,9 @@ import numpy as np
 from keras_tuner import oracles
 
 from data.atomic import write_json
+from tuning.runs.settings import Algorithm
 from tuning.training.early_stopping import OBJECTIVE
 
-ALGORITHMS = ("bayesian", "hyperband", "random")
 _INITIAL_POINTS = 4
 _POINTS = 2000  # that the Bayesian algorithm picks each trial from
 _FIT_RESTARTS = 3  # of its Gaussian process's fit
@@ -31,7 +31,7 @@ def search_space(max_depth: int) -> keras_tuner.HyperParameters:
 
 
 def create(
-    algorithm: str,
+    algorithm: Algorithm,
     depths: tuple[int, ...],
     epochs: int,
     seed: int,
@@ -40,7 +40,7 @@ def create(
     """An oracle for a study.
 
     Args:
-        algorithm: of `ALGORITHMS`. Hyperband picks depths by itself among the planned ones.
+        algorithm: Keras Tuner's algorithm. Hyperband picks depths by itself among the planned ones.
         depths: fine-tuning depth of each trial, in order.
         epochs: of a full trial.
         seed: of the oracle's random numbers.
@@ -145,8 +145,8 @@ class _OneShot(oracles.BayesianOptimizationOracle):
         self.gpr.fit(*self._vectorize_trials())
         low, high = self._get_hp_bounds().T
         points = self._random_state.uniform(low, high, (_POINTS, len(low)))
-        mean, deviation = self.gpr.predict(points, return_std=True)
-        best = points[np.argmin(mean - self.beta * deviation)]
+        mean, std = self.gpr.predict(points, return_std=True)
+        best = points[np.argmin(mean - self.beta * std)]
         return {"status": "RUNNING", "values": self._vector_to_values(best)}
 
     def _make_gpr(self) -> Any:

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from tuning.runs.trial_records import TrialResult
+from tuning.runs.schema import Cost, TrialResult
 from tuning.training.trial import HEAD_EPOCHS_FACTOR
 
 _LEAST_REFIT = 2  # epochs, on top of the trial's: depth pays more
-
-
-class Cost(NamedTuple):
-    """What a training at one fine-tuning depth takes on this machine, seconds.
-
-    Attributes:
-        start: until its first step, while the graph is made.
-        epoch: of training.
-    """
-
-    start: float
-    epoch: float
 
 
 @dataclass(frozen=True)
@@ -35,6 +22,7 @@ class Preset:
         refit_epochs: of the winner's refit, which goes on from its trial.
         patience: epochs without improvement before a training stops.
         minutes: budget of the whole run, None for no limit.
+        head_epochs_factor: How many times as many epochs the head alone trains.
     """
 
     name: str
@@ -44,6 +32,7 @@ class Preset:
     refit_epochs: int
     patience: int
     minutes: float | None
+    head_epochs_factor: int = HEAD_EPOCHS_FACTOR
 
 
 PRESETS: dict[str, Preset] = {
@@ -101,7 +90,7 @@ def trial_seconds(
         depth: of the trial.
         epochs: of its stages, where it stopped before the preset's.
     """
-    head = training_seconds(costs[0], HEAD_EPOCHS_FACTOR * preset.epochs)
+    head = training_seconds(costs[0], preset.head_epochs_factor * preset.epochs)
     return head + (training_seconds(costs[depth], epochs or preset.epochs) if depth else 0.0)
 
 

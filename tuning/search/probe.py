@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from data import ImageStore
-from tuning.backbones.transfer_model import HeadConfig, TransferModel, pooled_statistics
-from tuning.search.presets import Cost
+from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
+from tuning.runs.schema import Cost
 from tuning.training import devices
 from tuning.training.tail import compile_tail
-from tuning.training.trial import BATCH
+from tuning.training.trial import BATCH_SIZE
 from tuning.trunk.cache import compiled
 
 _STEPS = 5
@@ -36,7 +36,7 @@ class Probe:
     """
 
     def __init__(self, model: TransferModel, store: ImageStore, depths: Sequence[int]) -> None:
-        rows = np.flatnonzero(store.manifest["split"] == "train")[:BATCH]
+        rows = np.flatnonzero(store.manifest["split"] == "train")[:BATCH_SIZE]
         images, labels = store.images[rows], store.manifest["label"].to_numpy(np.float32)[rows]
         frozen = [depth for depth in depths if depth < model.backbone.max_depth]
         forward = compiled(model.trunk(frozen))
@@ -44,7 +44,7 @@ class Probe:
         self.pass_seconds = seconds / len(images)
         outputs = [tf.cast(output, tf.float32).numpy() for output in forward(images)]
         self._inputs = {model.backbone.max_depth: images} | dict(zip(frozen, outputs, strict=True))
-        self._statistics = pooled_statistics(outputs[0])
+        self._statistics = FeatureStatistics.of(outputs[0])
         self._labels = labels[:, None]
         self._model = model
 
@@ -52,7 +52,7 @@ class Probe:
         """Of training at a fine-tuning depth on `train` images, scored on `val` each epoch."""
         model, inputs = self._model, self._inputs[depth]
         with devices.strategy():
-            tail = model.tail(depth, model.head(HeadConfig(0, 0.0, *self._statistics)))
+            tail = model.tail(depth, model.head(HeadConfig(0, 0.0, self._statistics)))
             compile_tail(tail, 1e-9)
             start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._labels))
         model.restore()

@@ -16,13 +16,9 @@ from keras_tuner.engine import base_tuner
 from sklearn.exceptions import ConvergenceWarning
 
 from data.atomic import read_json, write_json
-from tuning.runs.trial_records import (
-    Hyperparameters,
-    Records,
-    TrialRecord,
-    TrialResult,
-    hyperparameters_of,
-)
+from tuning.runs.schema import Hyperparameters, TrialRecord, TrialResult
+from tuning.runs.settings import Algorithm
+from tuning.runs.study_folder import StudyFolder
 from tuning.search import oracles
 
 
@@ -46,7 +42,7 @@ class Study(base_tuner.BaseTuner):
         oracle: from `tuning.search.oracles.create`.
         run: trains one configuration.
         epochs: of a trial, unless the oracle says another number (Hyperband).
-        records: where results go.
+        folder: Where results go.
         on_trial: called with each finished trial's record.
     """
 
@@ -55,16 +51,17 @@ class Study(base_tuner.BaseTuner):
         oracle: keras_tuner.Oracle,
         run: RunTrial,
         epochs: int,
-        records: Records,
+        folder: StudyFolder,
         on_trial: Callable[[TrialRecord], None],
     ) -> None:
         self._run = run
         self._epochs = epochs
-        self._records = records
+        self._folder = folder
         self._on_trial = on_trial
-        folder = records.folder
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from …"
-            super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
+            super().__init__(
+                oracle, directory=str(folder.path.parent), project_name=folder.path.name
+            )
 
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
         """Train a trial's configuration and keep its tail if it is the best so far.
@@ -75,16 +72,18 @@ class Study(base_tuner.BaseTuner):
             errors.FatalError: the disk failed; the trial is run again when the study goes on.
         """
         values = trial.hyperparameters.values
-        done = self._records.of(trial.trial_id)
+        done = self._folder.trial(trial.trial_id)
         if done and done.result and done.values == values:
             return metrics_of(done.result)
         epochs = int(values.get("tuner/epochs", self._epochs))
         try:
-            result, tail = self._run(hyperparameters_of(values), epochs, f"trial-{trial.trial_id}")
-            self._records.keep_if_best(result, tail)
-            self._records.write(TrialRecord(trial.trial_id, dict(values), result))
+            result, tail = self._run(Hyperparameters.of(values), epochs, f"trial-{trial.trial_id}")
+            self._folder.keep_if_best(result, tail)
+            self._folder.write_trial(
+                TrialRecord(trial=trial.trial_id, values=dict(values), result=result)
+            )
         except OSError as error:
-            raise errors.FatalError(f"{self._records.folder}: {error}") from error
+            raise errors.FatalError(f"{self._folder.path}: {error}") from error
         return metrics_of(result)
 
     def on_trial_end(self, trial: Any) -> None:
@@ -94,8 +93,10 @@ class Study(base_tuner.BaseTuner):
         if ended.status == "FAILED":
             reason = reason_of(trial.message or ended.message or "")
             values = dict(trial.hyperparameters.values)
-            self._records.write(TrialRecord(trial.trial_id, values, None, reason))
-        record = self._records.of(trial.trial_id)
+            self._folder.write_trial(
+                TrialRecord(trial=trial.trial_id, values=values, result=None, note=reason)
+            )
+        record = self._folder.trial(trial.trial_id)
         if record:
             self._on_trial(record)
 
@@ -109,8 +110,8 @@ class Study(base_tuner.BaseTuner):
 def search(
     run: RunTrial,
     *,
-    folder: Path,
-    algorithm: str,
+    folder: StudyFolder,
+    algorithm: Algorithm,
     depths: Sequence[int],
     epochs: int,
     seed: int,
@@ -122,7 +123,7 @@ def search(
     Args:
         run: trains one configuration.
         folder: of the study.
-        algorithm: of `oracles.ALGORITHMS`.
+        algorithm: Keras Tuner's algorithm.
         depths: the plan, a fine-tuning depth a trial.
         epochs: of a trial.
         seed: of the oracle.
@@ -130,18 +131,17 @@ def search(
         on_trial: called with each finished trial.
 
     Returns:
-        all trials; the best one's tail is kept beside them, see `Records`.
+        all trials; the best one's tail is kept beside them, see `StudyFolder`.
     """
-    records = Records(folder)
     oracle = oracles.create(algorithm, tuple(depths), epochs, seed, out_of_time)
     damaged = _drop_damaged_state(folder)
-    study = Study(oracle, run, epochs, records, on_trial)
+    study = Study(oracle, run, epochs, folder, on_trial)
     if damaged:
-        _rebuild(oracle, records)
+        _rebuild(oracle, folder.trials())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
         study.search(verbose=0)
-    return records.all()
+    return folder.trials()
 
 
 def reason_of(trace: str) -> str:
@@ -151,7 +151,7 @@ def reason_of(trace: str) -> str:
 
 
 def metrics_of(result: TrialResult) -> dict[str, float]:
-    """What Keras Tuner is told of a result."""
+    """Return the metrics of a result that are reported to Keras Tuner."""
     return {
         "val_brier": result.val_brier,
         "val_accuracy": result.val_accuracy,
@@ -160,10 +160,10 @@ def metrics_of(result: TrialResult) -> dict[str, float]:
     }
 
 
-def _drop_damaged_state(folder: Path) -> bool:
+def _drop_damaged_state(folder: StudyFolder) -> bool:
     """Remove all of Keras Tuner's state files if one of them can't be read or is missing."""
-    trials = list(folder.glob("trial_*/trial.json"))
-    state = [folder / "oracle.json", folder / "tuner0.json"]
+    trials = folder.trial_states()
+    state = [folder.oracle, folder.tuner]
     if not trials and not any(path.exists() for path in state):
         return False
     if all(read_json(path) is not None for path in (*state, *trials)):
@@ -173,13 +173,13 @@ def _drop_damaged_state(folder: Path) -> bool:
     return True
 
 
-def _rebuild(oracle: keras_tuner.Oracle, records: Records) -> None:
+def _rebuild(oracle: keras_tuner.Oracle, trials: Sequence[TrialRecord]) -> None:
     """Put the recorded trials into a fresh oracle, as if it had seen them.
 
     Trials keep their places: a gap (a record that is damaged as well) is filled by a failed trial,
     so that no identifier is given twice.
     """
-    known = {record.trial: record for record in records.all()}
+    known = {record.trial: record for record in trials}
     last = max(map(int, known), default=-1)
     for number in range(last + 1):
         name = oracle.trial_name(number)

@@ -11,19 +11,18 @@ import numpy as np
 
 from data import ImageStore, class_weights
 from tuning.backbones.registry import Backbone
-from tuning.backbones.transfer_model import TransferModel, pooled_statistics
+from tuning.backbones.transfer_model import FeatureStatistics, TransferModel
 from tuning.backbones.weights import Weights
 from tuning.progress import Progress
 from tuning.runs.run_folder import RunFolder
+from tuning.runs.schema import Epoch, Hyperparameters, TrialResult
 from tuning.runs.settings import Settings
-from tuning.runs.trial_records import Hyperparameters, Records, TrialResult
 from tuning.search.presets import Preset
 from tuning.training import devices, tensorboard, trial
-from tuning.training.batches import Examples
+from tuning.training.batches import Examples, TrainingData
+from tuning.training.trial import TrialConfig
 from tuning.trunk.cache import VIEWS, TrunkCache
 from tuning.trunk.image_set import ImageSet, PixelView
-
-REFIT = "refit"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class TrialRunner:
         depths: fine-tuning depths that will be asked for.
 
     Attributes:
-        statistics: mean and variance of the pooled features, float32 [C] each.
+        data: What the trials are trained and scored on.
     """
 
     def __init__(self, task: Task, model: TransferModel, depths: Sequence[int]) -> None:
@@ -63,42 +62,57 @@ class TrialRunner:
         self._model = model
         self._backbone = model.backbone
         self._depths = depths
-        self._records = Records(task.run.study(self._backbone.name))
-        self._train, self._val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
-        self.statistics = pooled_statistics(self._train.views[0][0])
+        self._study = task.run.study(self._backbone.name)
+        train, val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
+        self.data = TrainingData(train, val, FeatureStatistics.of(train.views[0][0]))
 
     def run(
         self, hyperparameters: Hyperparameters, epochs: int, name: str
     ) -> tuple[TrialResult, keras.Model]:
-        """Train one configuration; see `tuning.training.trial.run`.
+        """Train one configuration as a trial; it stops when it can't beat the best one so far.
 
         Args:
-            hyperparameters: what to train.
-            epochs: of the fine-tuned stages.
-            name: of the training in logs; one named REFIT goes on from the best trial's weights.
+            hyperparameters: What is tried.
+            epochs: Number of epochs of the fine-tuned stages.
+            name: Name of the training in logs.
         """
-        best = self._records.best()
+        best = self._study.best()
+        preset, settings = self._task.preset, self._task.settings
+        config = TrialConfig(
+            epochs,
+            preset.patience,
+            settings.seed,
+            score_to_beat=best.val_brier if best else None,
+            head_epochs_factor=preset.head_epochs_factor,
+        )
+        return self._train(hyperparameters, config, name)
+
+    def refit(
+        self, hyperparameters: Hyperparameters, epochs: int
+    ) -> tuple[TrialResult, keras.Model]:
+        """Train the best trial on from its weights, to the end of all epochs.
+
+        A refit gains most when the learning rate has decayed, so nothing stops it.
+
+        Args:
+            hyperparameters: Those of the best trial.
+            epochs: Number of epochs of the fine-tuned stages.
+        """
+        seed, start = self._task.settings.seed, self._study.weights
+        return self._train(hyperparameters, TrialConfig(epochs, None, seed, start), "refit")
+
+    def _train(
+        self, hyperparameters: Hyperparameters, config: TrialConfig, name: str
+    ) -> tuple[TrialResult, keras.Model]:
         log = tensorboard.logger(self._task.run.tensorboard / f"{self._backbone.name}-{name}")
         show = self._task.progress.epochs(name, hyperparameters)
 
-        def on_epoch(epoch: int, epochs: int, figures: dict[str, float]) -> None:
-            log(epoch, epochs, figures)
-            show(epoch, epochs, figures)
+        def on_epoch(epoch: Epoch, epochs: int) -> None:
+            log(epoch, epochs)
+            show(epoch, epochs)
 
         with devices.strategy():
-            return trial.run(
-                self._model,
-                hyperparameters,
-                self._train,
-                self._val,
-                self.statistics,
-                epochs=epochs,
-                patience=self._task.preset.patience,
-                seed=self._task.settings.seed,
-                start=self._records.weights if name == REFIT else None,
-                rival=best.val_brier if best else None,
-                on_epoch=on_epoch,
-            )
+            return trial.run(self._model, hyperparameters, self.data, config, on_epoch)
 
     def _examples(self, split: str, views: tuple[str, ...]) -> Examples:
         manifest = self._task.store.manifest

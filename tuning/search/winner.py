@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
 from data import attributes
-from data.atomic import replacing, write_json, write_text
-from tuning.backbones.transfer_model import HeadConfig, TransferModel
+from data.atomic import replacing, write_text
+from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.metrics import evaluate, fit_temperature, sigmoid, subgroups, uncertainty_band
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.trial_records import BEST_WEIGHTS, TrialResult
+from tuning.runs.schema import (
+    Origin,
+    TestScores,
+    TrialResult,
+    ValScores,
+    WeightsOrigin,
+    WinnerFacts,
+)
 
 _BATCH = 64
 _WARM_UP, _CALLS = 3, 15
@@ -26,8 +32,8 @@ _WARM_UP, _CALLS = 3, 15
 def assemble(
     model: TransferModel,
     result: TrialResult,
-    statistics: tuple[np.ndarray, np.ndarray],
-    weights_file: str,
+    statistics: FeatureStatistics,
+    weights_file: Path,
     temperature: float = 1.0,
 ) -> keras.Model:
     """The whole float32 model of a result, from the tail's weights.
@@ -35,12 +41,12 @@ def assemble(
     Args:
         model: in float32, with pretrained weights.
         result: whose hyperparameters say where the tail begins and what its head is.
-        statistics: mean and variance of the pooled features, float32 [C] each.
+        statistics: Of the pooled features of the training images.
         weights_file: written by `tuning.search.study.save_best`.
         temperature: see `TransferModel.classifier`.
     """
     hp = result.hyperparameters
-    head = model.head(HeadConfig(hp.head_units, hp.dropout, *statistics))
+    head = model.head(HeadConfig(hp.head_units, hp.dropout, statistics))
     model.restore()
     model.tail(hp.depth, head).load_weights(weights_file)
     return model.classifier(head, temperature)
@@ -50,12 +56,12 @@ def finish(
     run: RunFolder,
     model: TransferModel,
     result: TrialResult,
-    origin: str,
-    statistics: tuple[np.ndarray, np.ndarray],
+    origin: Origin,
+    statistics: FeatureStatistics,
     images: np.ndarray,
     manifest: pd.DataFrame,
     progress: Callable[[int, int], None],
-) -> dict[str, Any]:
+) -> WinnerFacts:
     """Calibrate on validation images, score on test images, save the winner.
 
     Everything is measured on the whole float32 model from pixels, as it is saved and served.
@@ -74,7 +80,7 @@ def finish(
         the facts written beside the winner.
     """
     backbone = model.backbone.name
-    weights_file = str(run.study(backbone) / BEST_WEIGHTS)
+    weights_file = run.study(backbone).weights
     plain = assemble(model, result, statistics, weights_file)
     scored = manifest[manifest["split"].isin(["val", "test"])]
     rows = scored.index.to_numpy()
@@ -86,33 +92,31 @@ def finish(
     test = manifest.loc[rows[~is_val]]
     classifier = assemble(model, result, statistics, weights_file, temperature)
     _save(classifier, run, backbone)
-    facts = {
-        "backbone": backbone,
-        "origin": origin,
-        "hyperparameters": asdict(result.hyperparameters),
-        "size": model.size,
-        "weights": {"source": model.weights.source, "fingerprint": model.weights.fingerprint},
-        "temperature": temperature,
-        "band": asdict(uncertainty_band(labels[is_val], p_man[is_val])),
-        "val": {
-            **evaluate(labels[is_val], p_man[is_val]),
-            "uncalibrated": evaluate(labels[is_val], sigmoid(logits[is_val])),
-        },
-        "test": {
-            **evaluate(labels[~is_val], p_man[~is_val]),
-            "uncalibrated": evaluate(labels[~is_val], sigmoid(logits[~is_val])),
-            "subgroups": subgroups(test, attributes(test), p_man[~is_val]),
-        },
-        "latency_ms": latency_ms(classifier, images[:1]),
-        "parameters": classifier.count_params(),
-        "bytes": run.winner(backbone).stat().st_size,
-        "history": result.history,
-        "seconds": result.seconds,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    val_scores, test_scores = (
+        dict(evaluate(labels[part], p_man[part]))
+        | {"uncalibrated": evaluate(labels[part], sigmoid(logits[part]))}
+        for part in (is_val, ~is_val)
+    )
+    facts = WinnerFacts(
+        backbone=backbone,
+        origin=origin,
+        hyperparameters=result.hyperparameters,
+        size=model.size,
+        weights=WeightsOrigin(source=model.weights.source, fingerprint=model.weights.fingerprint),
+        temperature=temperature,
+        band=uncertainty_band(labels[is_val], p_man[is_val]),
+        val=ValScores(**val_scores),
+        test=TestScores(**test_scores, subgroups=subgroups(test, attributes(test), p_man[~is_val])),
+        latency_ms=latency_ms(classifier, images[:1]),
+        parameters=classifier.count_params(),
+        bytes=run.winner(backbone).stat().st_size,
+        history=result.history,
+        seconds=result.seconds,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
     table = scored.assign(row=rows, p_man=p_man)[["row", "split", "label", "p_man"]]
     write_text(run.predictions(backbone), table.to_csv(index=False))
-    write_json(run.winner_facts(backbone), facts)
+    run.write_winner(facts)
     return facts
 
 

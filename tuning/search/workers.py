@@ -1,8 +1,8 @@
 """One process or several, on one machine or more, by Keras Tuner's own three variables.
 
 The chief makes the cache and the plan, hands out trials and refits the winner; workers run trials.
-Each is the same `make tune` command, told its part by `KERASTUNER_TUNER_ID` ("chief" or any other
-name), `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT`. `local_workers` starts them here.
+Each is the same `make tune` command, whose part is named by `KERASTUNER_TUNER_ID` ("chief" or any
+other name), `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT`. `local_workers` starts them here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Literal
 
 from data.processors import usable
-from tuning.runs.trial_records import Records, TrialRecord
+from tuning.runs.schema import TrialRecord
+from tuning.runs.study_folder import StudyFolder
 
 Role = Literal["single", "chief", "worker"]
 _POLL = 1.0
@@ -74,20 +75,20 @@ def local_workers(count: int, settings: dict[str, str], logs: Path) -> Iterator[
 
 
 @contextlib.contextmanager
-def reporting(records: Records, on_trial: Callable[[TrialRecord], None]) -> Iterator[None]:
-    """Tell of the trials that workers finish while the chief waits for them."""
-    told = {record.trial for record in records.all()}
+def reporting(study: StudyFolder, on_trial: Callable[[TrialRecord], None]) -> Iterator[None]:
+    """Report the trials that workers finish while the chief waits for them."""
+    reported = {record.trial for record in study.trials()}
     ended = threading.Event()
 
-    def tell() -> None:
-        for record in records.all():
-            if record.trial not in told:
-                told.add(record.trial)
+    def report() -> None:
+        for record in study.trials():
+            if record.trial not in reported:
+                reported.add(record.trial)
                 on_trial(record)
 
     def watch() -> None:
         while not ended.wait(_POLL):
-            tell()
+            report()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -96,7 +97,7 @@ def reporting(records: Records, on_trial: Callable[[TrialRecord], None]) -> Iter
     finally:
         ended.set()
         watcher.join()
-        tell()
+        report()
 
 
 def wait_for(path: Path, other: Path) -> None:

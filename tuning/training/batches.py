@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from tuning.backbones.transfer_model import FeatureStatistics
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -26,13 +28,28 @@ class Examples:
         return len(self.labels)
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """What the trials of one backbone are trained and scored on.
+
+    Attributes:
+        train: Examples to learn from.
+        val: Examples of the validation split; their first view is used.
+        statistics: Of the pooled features of `train`.
+    """
+
+    train: Examples
+    val: Examples
+    statistics: FeatureStatistics
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of float32 activations, gathered from memory maps; each row from a random view.
 
     Args:
         examples: to draw from.
         depth: fine-tuning depth whose activations are wanted.
-        batch: rows a batch.
+        batch_size: Number of rows in a batch.
         rng: for order and views; None keeps the order and takes the first view.
         devices: that share each batch, to equal parts (Keras takes no others); the few examples
             for which that leaves no place are others in the next epoch.
@@ -42,7 +59,7 @@ class Batches(keras.utils.PyDataset):
         self,
         examples: Examples,
         depth: int,
-        batch: int,
+        batch_size: int,
         rng: np.random.Generator | None = None,
         devices: int = 1,
     ) -> None:
@@ -51,17 +68,17 @@ class Batches(keras.utils.PyDataset):
         views = examples.views[depth]
         self._views = views if rng else views[:1]
         self._examples = examples
-        self._batch = batch - batch % devices
+        self._batch_size = batch_size - batch_size % devices
         self._rng = rng
         self._order = np.arange(len(examples) - len(examples) % devices)
         self._view = np.zeros(len(examples), dtype=np.int64)
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return -(-len(self._order) // self._batch)
+        return -(-len(self._order) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = np.sort(self._order[index * self._batch : (index + 1) * self._batch])
+        rows = np.sort(self._order[index * self._batch_size : (index + 1) * self._batch_size])
         first = self._views[0]
         dtype = np.uint8 if first.dtype == np.uint8 else np.float32
         batch = np.empty((len(rows), *first.shape[1:]), dtype=dtype)

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tuning.metrics import accuracy, auc, brier, log_loss, sigmoid
+from tuning.runs.schema import Epoch
 
 # Bounded for each image, so that a few wrong labels do not decide, and finer than accuracy.
 OBJECTIVE = "val_brier"
 
-OnEpoch = Callable[[int, int, dict[str, float]], None]
-"""Called with epochs done, epochs planned and the epoch's figures."""
+OnEpoch = Callable[[Epoch, int], None]
+"""Called with the epoch that ended and the number of epochs planned."""
 
 
 class DivergedError(RuntimeError):
@@ -24,16 +25,18 @@ class Validation:
     """The validation split's view of one training.
 
     Args:
-        labels: 0 or 1, float32 [N], of the validation split.
-        epochs: planned.
-        patience: epochs without a better `OBJECTIVE` before the training stops.
-        rival: `OBJECTIVE` of another training; it stops when it can't beat that, see `hopeless`.
-        on_epoch: told of each epoch.
+        labels: Labels of the validation split, 0 or 1, float32 [N].
+        epochs: Number of epochs planned.
+        patience: Number of epochs without a better score before the training stops.
+        score_to_beat: Brier score of another training; this one stops when it can't beat that,
+            see `hopeless`. None to go on whatever it is.
+        on_epoch: Called after each epoch.
 
     Attributes:
-        history: a row of figures an epoch.
-        improved: whether the last epoch was the best so far.
-        ended: whether the training should stop.
+        epochs: As given.
+        history: Figures of the epochs so far.
+        improved: Whether the last epoch was the best so far.
+        ended: Whether the training should stop.
     """
 
     def __init__(
@@ -41,20 +44,24 @@ class Validation:
         labels: np.ndarray,
         epochs: int,
         patience: int,
-        rival: float | None = None,
+        score_to_beat: float | None = None,
         on_epoch: OnEpoch | None = None,
     ) -> None:
-        self.history: list[dict[str, float]] = []
+        self.history: list[Epoch] = []
         self.improved = self.ended = False
         self._labels = labels
-        self._epochs = epochs
+        self.epochs = epochs
         self._patience = patience
-        self._rival = rival
+        self._score_to_beat = score_to_beat
         self._on_epoch = on_epoch
         self._started = time.perf_counter()
 
     def epoch(self, logits: np.ndarray, loss: float) -> None:
-        """Take in an epoch's logits of the validation split, float [N], and its training loss.
+        """Score an epoch.
+
+        Args:
+            logits: Logits of the validation split, float [N].
+            loss: Mean training loss of the epoch.
 
         Raises:
             DivergedError: a logit or the loss is infinite or not a number.
@@ -64,44 +71,50 @@ class Validation:
             raise DivergedError(f"the loss diverged in epoch {number}")
         p_man = sigmoid(logits)
         now = time.perf_counter()
-        row = {
-            "epoch": number,
-            "seconds": now - self._started,
-            "loss": float(loss),
-            "val_accuracy": accuracy(self._labels, p_man),
-            "val_auc": auc(self._labels, p_man),
-            "val_brier": brier(self._labels, p_man),
-            "val_loss": log_loss(self._labels, p_man),
-        }
+        epoch = Epoch(
+            epoch=number,
+            seconds=now - self._started,
+            loss=float(loss),
+            val_accuracy=accuracy(self._labels, p_man),
+            val_auc=auc(self._labels, p_man),
+            val_brier=brier(self._labels, p_man),
+            val_loss=log_loss(self._labels, p_man),
+        )
         self._started = now
-        self.history.append(row)
-        scores = [past[OBJECTIVE] for past in self.history]
+        self.history.append(epoch)
+        scores = [past.val_brier for past in self.history]
         best = int(np.argmin(scores))
         self.improved = best == len(scores) - 1
         self.ended = len(scores) - 1 - best >= self._patience or (
-            self._rival is not None and hopeless(scores, self._epochs, self._rival)
+            self._score_to_beat is not None and hopeless(scores, self.epochs, self._score_to_beat)
         )
         if self._on_epoch:
-            self._on_epoch(number, self._epochs, row)
+            self._on_epoch(epoch, self.epochs)
 
     @property
-    def best(self) -> dict[str, float]:
-        """The best epoch's figures."""
-        return min(self.history, key=lambda row: row[OBJECTIVE])
+    def best(self) -> Epoch:
+        """Figures of the best epoch."""
+        return min(self.history, key=lambda epoch: epoch.val_brier)
 
 
-def hopeless(scores: Sequence[float], epochs: int, rival: float) -> bool:
+def hopeless(scores: Sequence[float], epochs: int, score_to_beat: float) -> bool:
     """Whether a training can no longer beat another one.
 
     It can't if it would stay behind even with every epoch left bringing twice what the last one
-    brought; learning curves flatten, but a rate that decays to zero may steepen their end.
+    brought; learning curves flatten, but a learning rate that decays to zero may steepen their end.
 
     Args:
-        scores: `OBJECTIVE` after each epoch so far, smaller is better.
-        epochs: planned.
-        rival: the other training's best score.
+        scores: Brier score after each epoch so far, smaller is better.
+        epochs: Number of epochs planned.
+        score_to_beat: Best score of the other training.
+
+    Example:
+        >>> hopeless([0.30, 0.29], epochs=3, score_to_beat=0.05)
+        True
+        >>> hopeless([0.30, 0.20], epochs=3, score_to_beat=0.05)
+        False
     """
     if len(scores) < 2:
         return False
     gain = max(0.0, scores[-2] - scores[-1])
-    return min(scores) - 2 * gain * (epochs - len(scores)) > rival
+    return min(scores) - 2 * gain * (epochs - len(scores)) > score_to_beat

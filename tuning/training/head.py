@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tuning.training.batches import Batches, Examples
+from tuning.training.batches import Batches, TrainingData
 from tuning.training.early_stopping import Validation
-from tuning.training.schedule import ADAM, LABEL_SMOOTHING, PREDICT_BATCH_SIZE, Phase
+from tuning.training.schedule import ADAM, LABEL_SMOOTHING, PREDICTION_BATCH_SIZE, TrainingConfig
 
 Tensors = list[tf.Tensor]
 
@@ -19,10 +19,8 @@ Tensors = list[tf.Tensor]
 def fit_head(
     head: keras.Model,
     dropout: float,
-    statistics: tuple[np.ndarray, np.ndarray],
-    train: Examples,
-    val: Examples,
-    phase: Phase,
+    data: TrainingData,
+    config: TrainingConfig,
     rng: np.random.Generator,
     validation: Validation,
 ) -> None:
@@ -31,38 +29,35 @@ def fit_head(
     The graph of a step is the same for all heads, so it is made once a process.
 
     Args:
-        head: from `TransferModel.head`.
-        dropout: its rate.
-        statistics: mean and variance of the pooled features, float32 [C] each.
-        train: pooled features to learn from.
-        val: pooled features to score on.
-        phase: how, at depth 0.
-        rng: of order, views and dropout.
-        validation: told of each epoch; says when to stop.
+        head: Model from `TransferModel.head`.
+        dropout: Dropout rate of the head, 0..1.
+        data: Pooled features to learn from and to score on, and their statistics.
+        config: How to train, at depth 0.
+        rng: Source of order, views and dropout.
+        validation: Scores each epoch and says when to stop.
     """
-    batches = Batches(train, 0, phase.batch, rng)
-    rates = phase.rates(len(batches))
-    mean, deviation = statistics[0], np.sqrt(statistics[1])
-    held_out = Batches(val, 0, PREDICT_BATCH_SIZE)
+    batches = Batches(data.train, 0, config.batch_size, rng)
+    rates = config.learning_rates(len(batches))
+    mean, std = data.statistics.mean, data.statistics.std
+    held_out = Batches(data.val, 0, PREDICTION_BATCH_SIZE)
     weights = [tf.constant(weight) for weight in head.trainable_weights]
     first, second = ([tf.zeros_like(weight) for weight in weights] for _ in range(2))
     best, step = weights, 0
-    for _ in range(phase.epochs):
+    for _ in range(config.epochs):
         losses = []
         for index in range(len(batches)):
             features, labels, importance = batches[index]
-            rate = tf.constant(rates[step])
+            learning_rate = tf.constant(rates[step])
             step += 1
             seed = tf.constant(rng.integers(2**31, size=2), dtype=tf.int32)
             loss, weights, first, second = _step(
-                weights, first, second, tf.constant(step, tf.float32), rate,
-                (features - mean) / deviation, labels, importance, tf.constant(dropout), seed,
+                weights, first, second, tf.constant(step, tf.float32), learning_rate,
+                (features - mean) / std, labels, importance, tf.constant(dropout), seed,
             )  # fmt: skip
             losses.append(loss)
         batches.on_epoch_end()
         parts = [
-            _logits(weights, (held_out[index][0] - mean) / deviation)
-            for index in range(len(held_out))
+            _logits(weights, (held_out[index][0] - mean) / std) for index in range(len(held_out))
         ]
         validation.epoch(np.concatenate(parts)[:, 0], float(np.mean(losses)))
         if validation.improved:
@@ -86,7 +81,7 @@ def _step(
     first: Tensors,
     second: Tensors,
     step: tf.Tensor,
-    rate: tf.Tensor,
+    learning_rate: tf.Tensor,
     features: tf.Tensor,
     labels: tf.Tensor,
     importance: tf.Tensor,
@@ -108,9 +103,9 @@ def _step(
     beta_1, beta_2 = ADAM["beta_1"], ADAM["beta_2"]
     first = [beta_1 * m + (1 - beta_1) * g for m, g in zip(first, gradients, strict=True)]
     second = [beta_2 * v + (1 - beta_2) * g * g for v, g in zip(second, gradients, strict=True)]
-    rate *= tf.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    learning_rate *= tf.sqrt(1 - beta_2**step) / (1 - beta_1**step)
     weights = [
-        w - rate * m / (tf.sqrt(v) + ADAM["epsilon"])
+        w - learning_rate * m / (tf.sqrt(v) + ADAM["epsilon"])
         for w, m, v in zip(weights, first, second, strict=True)
     ]
     return loss, weights, first, second

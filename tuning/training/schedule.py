@@ -9,39 +9,55 @@ import numpy as np
 
 LABEL_SMOOTHING = 0.05
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-PREDICT_BATCH_SIZE = 128
+PREDICTION_BATCH_SIZE = 128
 _WARM_UP_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Phase:
-    """One training.
+class TrainingConfig:
+    """How one network is trained.
 
     Attributes:
-        depth: fine-tuning depth of the activations.
-        batch: examples a step.
-        rate: peak learning rate.
-        epochs: most.
+        depth: Fine-tuning depth of the activations that it is trained on.
+        batch_size: Number of examples in a step.
+        learning_rate: Peak learning rate.
+        epochs: Number of epochs, if it is not stopped early.
+
+    Example:
+        >>> config = TrainingConfig(depth=0, batch_size=32, learning_rate=1e-3, epochs=2)
+        >>> config.learning_rates(batches=5).round(5).tolist()[:3]
+        [0.0, 0.001, 0.00097]
     """
 
     depth: int
-    batch: int
-    rate: float
+    batch_size: int
+    learning_rate: float
     epochs: int
 
-    def rates(self, batches: int) -> np.ndarray:
-        """The rate of each step, float32 [epochs * batches], as `schedule` gives it."""
+    def learning_rates(self, batches: int) -> np.ndarray:
+        """Return the learning rate of each step as `schedule` gives it.
+
+        Args:
+            batches: Number of steps in an epoch.
+
+        Returns:
+            float32 [epochs * batches].
+        """
         steps, warm_up = self._steps(batches)
         step = np.arange(steps)
         decay = (1 + np.cos(np.pi * np.clip((step - warm_up) / (steps - warm_up), 0, 1))) / 2
-        rates = self.rate * np.where(step < warm_up, step / warm_up, decay)
+        rates = self.learning_rate * np.where(step < warm_up, step / warm_up, decay)
         return rates.astype(np.float32)
 
     def schedule(self, batches: int) -> keras.optimizers.schedules.LearningRateSchedule:
-        """Linear warm-up to the peak rate, then cosine decay to zero, for Keras."""
+        """Return a linear warm-up to the peak, then a cosine decay to zero, for Keras.
+
+        Args:
+            batches: Number of steps in an epoch.
+        """
         steps, warm_up = self._steps(batches)
         return keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warm_up, warmup_target=self.rate, warmup_steps=warm_up
+            0.0, steps - warm_up, warmup_target=self.learning_rate, warmup_steps=warm_up
         )
 
     def _steps(self, batches: int) -> tuple[int, int]:

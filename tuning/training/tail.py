@@ -10,17 +10,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tuning.training.batches import Batches, Examples
+from tuning.training.batches import Batches, Examples, TrainingData
 from tuning.training.early_stopping import Validation
-from tuning.training.schedule import ADAM, LABEL_SMOOTHING, PREDICT_BATCH_SIZE, Phase
+from tuning.training.schedule import ADAM, LABEL_SMOOTHING, PREDICTION_BATCH_SIZE, TrainingConfig
 
 
 def compile_tail(
-    tail: keras.Model, rate: float | keras.optimizers.schedules.LearningRateSchedule
+    tail: keras.Model, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
 ) -> None:
-    """Give a tail its optimizer and loss."""
+    """Give a tail its optimizer and loss.
+
+    Args:
+        tail: Model from activations to a logit.
+        learning_rate: Constant, or a schedule over the steps.
+    """
     tail.compile(
-        optimizer=keras.optimizers.Adam(rate, **ADAM),
+        optimizer=keras.optimizers.Adam(learning_rate, **ADAM),
         loss=keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING),
         weighted_metrics=[],
         jit_compile=False,
@@ -29,37 +34,44 @@ def compile_tail(
 
 def fit_tail(
     tail: keras.Model,
-    train: Examples,
-    val: Examples,
-    phase: Phase,
+    data: TrainingData,
+    config: TrainingConfig,
     rng: np.random.Generator,
     validation: Validation,
 ) -> None:
     """Train a tail in place and leave it at its best epoch.
 
     Args:
-        tail: activation at the cut -> logit.
-        train: activations to learn from.
-        val: activations to score on; the first view is used.
-        phase: how.
-        rng: of order and views.
-        validation: told of each epoch; says when to stop.
+        tail: Model from the activation at the cut to a logit.
+        data: Activations to learn from and to score on.
+        config: How to train.
+        rng: Source of the order and the views of the examples.
+        validation: Scores each epoch and says when to stop.
     """
     devices = tf.distribute.get_strategy().num_replicas_in_sync
-    batches = Batches(train, phase.depth, phase.batch, rng, devices)
-    compile_tail(tail, phase.schedule(len(batches)))
-    callback = _Watch(val, phase.depth, validation)
-    tail.fit(batches, epochs=phase.epochs, verbose=0, callbacks=[callback])
+    batches = Batches(data.train, config.depth, config.batch_size, rng, devices)
+    compile_tail(tail, config.schedule(len(batches)))
+    callback = _Watch(data.val, config.depth, validation)
+    tail.fit(batches, epochs=config.epochs, verbose=0, callbacks=[callback])
     tail.set_weights(callback.best)
 
 
 def predict_tail(tail: keras.Model, examples: Examples, depth: int) -> np.ndarray:
-    """Logits of the plain view, float32 [N]."""
-    batches = Batches(examples, depth, PREDICT_BATCH_SIZE)
+    """Predict the logits of examples, in their plain view.
+
+    Args:
+        tail: Model from the activation at the cut to a logit.
+        examples: Cached activations.
+        depth: Fine-tuning depth of the tail.
+
+    Returns:
+        float32 [N].
+    """
+    batches = Batches(examples, depth, PREDICTION_BATCH_SIZE)
     parts = []
     for index in range(len(batches)):
         rows = batches[index][0]
-        # On several devices Keras lets each answer the whole batch, and puts the answers together.
+        # On several devices Keras lets each predict the whole batch, and joins the predictions.
         parts.append(tail.predict_on_batch(rows)[: len(rows)])
     return np.concatenate(parts)[:, 0]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tuning.runs.schema import Epoch
 from tuning.training.early_stopping import OnEpoch
 
 
@@ -13,10 +14,10 @@ def logger(folder: Path) -> OnEpoch:
     """A function that writes each epoch's figures to `folder`."""
     writer = tf.summary.create_file_writer(str(folder))
 
-    def log(epoch: int, _: int, figures: dict[str, float]) -> None:
+    def log(epoch: Epoch, _: int) -> None:
         with writer.as_default():
-            for name, value in figures.items():
-                tf.summary.scalar(name, value, step=epoch)
+            for name, value in epoch.model_dump().items():
+                tf.summary.scalar(name, value, step=epoch.epoch)
         writer.flush()
 
     return log

@@ -3,99 +3,130 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from tuning.backbones.transfer_model import HeadConfig, TransferModel
-from tuning.runs.trial_records import Hyperparameters, TrialResult
-from tuning.training.batches import Examples
+from tuning.runs.schema import Hyperparameters, TrialResult
+from tuning.training.batches import TrainingData
 from tuning.training.early_stopping import OnEpoch, Validation
 from tuning.training.head import fit_head
-from tuning.training.schedule import Phase
+from tuning.training.schedule import TrainingConfig
 from tuning.training.tail import fit_tail
 
-BATCH = 32
-HEAD_BATCH = 128
-HEAD_RATE = 1e-3  # of the warm-up, on standardised features
-HEAD_RATE_FACTOR = 10.0
+BATCH_SIZE = 32
+HEAD_BATCH_SIZE = 128
+WARM_UP_LEARNING_RATE = 1e-3  # of the head before a tail is trained, on standardized features
+HEAD_LEARNING_RATE_FACTOR = 10.0
 HEAD_EPOCHS_FACTOR = 6
+
+
+@dataclass(frozen=True)
+class TrialConfig:
+    """How long a trial trains, and what it starts from.
+
+    Attributes:
+        epochs: Number of epochs of the fine-tuned stages.
+        patience: Number of epochs without a better score before it stops, None to go to the end.
+        seed: Seed of initial weights, order, views and dropout.
+        start: Weights file of a trained tail to go on from, without a warm-up of the head; None to
+            start from the pretrained weights.
+        score_to_beat: Brier score of another training; the trial stops when it no longer can beat
+            it. None to go on whatever it is.
+        head_epochs_factor: How many times as many epochs the head alone trains, at depth 0 or
+            before the stages.
+    """
+
+    epochs: int
+    patience: int | None
+    seed: int
+    start: Path | None = None
+    score_to_beat: float | None = None
+    head_epochs_factor: int = HEAD_EPOCHS_FACTOR
 
 
 def run(
     model: TransferModel,
     hyperparameters: Hyperparameters,
-    train: Examples,
-    val: Examples,
-    statistics: tuple[np.ndarray, np.ndarray],
-    *,
-    epochs: int,
-    patience: int,
-    seed: int,
-    start: Path | None = None,
-    rival: float | None = None,
+    data: TrainingData,
+    config: TrialConfig,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[TrialResult, keras.Model]:
     """Train one configuration: from the pretrained weights, or on from a trained tail's.
 
     Args:
-        model: its layers are trained in place.
-        hyperparameters: of this trial.
-        train: activations to learn from.
-        val: activations to stop and score on; the first view is used.
-        statistics: mean and variance of the pooled features, float32 [C] each.
-        epochs: of the fine-tuned stages; the head alone, at depth 0 or before them, gets
-            HEAD_EPOCHS_FACTOR times as many.
-        patience: epochs without a better score before it stops.
-        seed: of initial weights, order, views and dropout.
-        start: weights file of a trained tail to go on from: without a warm-up of the head, and to
-            the end, as it gains most when the rate has decayed.
-        rival: score to beat; the training stops when it no longer can.
-        on_epoch: told of each epoch of the part that counts.
+        model: Backbone with pretrained weights; its layers are trained in place.
+        hyperparameters: What is tried.
+        data: Activations to learn from, and to stop and score on.
+        config: How long to train, and from where.
+        on_epoch: Called after each epoch of the part that counts.
 
     Returns:
-        the result and the trained tail, at its best epoch.
+        The result, and the trained tail at its best epoch.
 
     Raises:
-        DivergedError: the loss became infinite or not a number.
+        DivergedError: The loss became infinite or not a number.
     """
     started = time.perf_counter()
-    keras.utils.set_random_seed(seed)
-    rng = np.random.default_rng(seed)
+    keras.utils.set_random_seed(config.seed)
     model.restore()
-    hp = hyperparameters
-    head = model.head(HeadConfig(hp.head_units, hp.dropout, *statistics))
-    head_epochs = HEAD_EPOCHS_FACTOR * epochs
-
-    def train_head(rate: float, watch: Validation) -> None:
-        phase = Phase(0, HEAD_BATCH, rate, head_epochs)
-        fit_head(head, hp.dropout, statistics, train, val, phase, rng, watch)
-
-    if hp.depth and start is None:
-        train_head(HEAD_RATE, Validation(val.labels, head_epochs, patience))
-    tail = model.tail(hp.depth, head)
-    if hp.depth == 0:
-        epochs = head_epochs
-    if start:
-        tail.load_weights(start)
-        patience, rival = epochs, None
-    validation = Validation(val.labels, epochs, patience, rival, on_epoch)
-    if hp.depth == 0:
-        train_head(HEAD_RATE_FACTOR * hp.learning_rate, validation)
-    else:
-        fit_tail(
-            tail, train, val, Phase(hp.depth, BATCH, hp.learning_rate, epochs), rng, validation
-        )
-    best = validation.best
-    result = TrialResult(
-        hp,
-        val_accuracy=best["val_accuracy"],
-        val_auc=best["val_auc"],
-        val_brier=best["val_brier"],
-        val_loss=best["val_loss"],
-        epochs=len(validation.history),
-        seconds=time.perf_counter() - started,
-        history=validation.history,
+    head = model.head(
+        HeadConfig(hyperparameters.head_units, hyperparameters.dropout, data.statistics)
     )
-    return result, tail
+    trial = _Trial(head, hyperparameters, data, np.random.default_rng(config.seed))
+    head_epochs = config.head_epochs_factor * config.epochs
+    if hyperparameters.depth and config.start is None:
+        warm_up = replace(config, epochs=head_epochs, score_to_beat=None)
+        trial.train_head(WARM_UP_LEARNING_RATE, trial.validation(warm_up))
+    tail = model.tail(hyperparameters.depth, head)
+    if config.start:
+        tail.load_weights(config.start)
+    if hyperparameters.depth:
+        validation = trial.validation(config, on_epoch)
+        trial.train_tail(tail, validation)
+    else:
+        validation = trial.validation(replace(config, epochs=head_epochs), on_epoch)
+        trial.train_head(HEAD_LEARNING_RATE_FACTOR * hyperparameters.learning_rate, validation)
+    return _result(hyperparameters, validation, time.perf_counter() - started), tail
+
+
+@dataclass(frozen=True)
+class _Trial:
+    head: keras.Model
+    hyperparameters: Hyperparameters
+    data: TrainingData
+    rng: np.random.Generator
+
+    def validation(self, config: TrialConfig, on_epoch: OnEpoch | None = None) -> Validation:
+        patience = config.epochs if config.patience is None else config.patience
+        labels = self.data.val.labels
+        return Validation(labels, config.epochs, patience, config.score_to_beat, on_epoch)
+
+    def train_head(self, learning_rate: float, validation: Validation) -> None:
+        config = TrainingConfig(0, HEAD_BATCH_SIZE, learning_rate, validation.epochs)
+        dropout = self.hyperparameters.dropout
+        fit_head(self.head, dropout, self.data, config, self.rng, validation)
+
+    def train_tail(self, tail: keras.Model, validation: Validation) -> None:
+        chosen = self.hyperparameters
+        config = TrainingConfig(chosen.depth, BATCH_SIZE, chosen.learning_rate, validation.epochs)
+        fit_tail(tail, self.data, config, self.rng, validation)
+
+
+def _result(
+    hyperparameters: Hyperparameters, validation: Validation, seconds: float
+) -> TrialResult:
+    best = validation.best
+    return TrialResult(
+        hyperparameters=hyperparameters,
+        val_accuracy=best.val_accuracy,
+        val_auc=best.val_auc,
+        val_brier=best.val_brier,
+        val_loss=best.val_loss,
+        epochs=len(validation.history),
+        seconds=seconds,
+        history=tuple(validation.history),
+    )

@@ -14,7 +14,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from inference.predict.outputs import HEADER
+from inference.predict.rows import HEADER
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 

@@ -1,0 +1,444 @@
+"""What a run's JSON files say: one record each, with a schema version.
+
+Files of earlier versions can be read: what they lack has a default, what they have besides is
+passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self, TypeVar
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from data import Framing
+from data.atomic import read_json, write_json
+from tuning.runs.settings import Settings
+
+Origin = Literal["trial", "refit"]
+"""Which training a winner's weights are from."""
+
+TunerValues = dict[str, int | float | str]
+"""Keras Tuner's hyperparameter values by name."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+
+class _Versioned(_Record):
+    """A record with a file of its own."""
+
+    schema_version: Literal[1] = 1
+
+
+class Hyperparameters(_Record):
+    """What the search chooses.
+
+    Attributes:
+        depth: Fine-tuning depth: the last `depth` stages train, 0 trains the head alone.
+        learning_rate: Peak learning rate of the fine-tuned stages; at depth 0 the head's is ten
+            times as high.
+        head_units: Width of the head's hidden layer, 0 for none.
+        dropout: Dropout rate before each dense layer of the head, 0..1.
+
+    Example:
+        >>> Hyperparameters(depth=1, learning_rate=2e-4, head_units=256, dropout=0.3).depth
+        1
+    """
+
+    depth: int
+    learning_rate: float
+    head_units: int
+    dropout: float
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Take the hyperparameters out of Keras Tuner's values, which hold others as well.
+
+        Args:
+            values: Keras Tuner's values by name.
+
+        Example:
+            >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
+            >>> Hyperparameters.of(values | {"tuner/epochs": 2}).head_units
+            64
+        """
+        return cls(
+            depth=int(values["depth"]),
+            learning_rate=float(values["learning_rate"]),
+            head_units=int(values["head_units"]),
+            dropout=round(float(values["dropout"]), 3),
+        )
+
+
+class Epoch(_Record):
+    """One epoch of a training.
+
+    Attributes:
+        epoch: Number of the epoch, from 1.
+        seconds: Wall time of the epoch with its validation.
+        loss: Mean training loss, nats.
+        val_accuracy: Accuracy on validation images at p_man >= 0.5, 0..1.
+        val_auc: Area under the ROC curve on validation images, 0..1.
+        val_brier: Mean squared error of p_man on validation images (Brier, 1950), 0..1.
+        val_loss: Cross-entropy on validation images, nats.
+    """
+
+    epoch: int
+    seconds: float
+    loss: float
+    val_accuracy: float
+    val_auc: float
+    val_brier: float
+    val_loss: float
+
+
+class TrialResult(_Record):
+    """What a training reached: its best epoch on the validation split.
+
+    Attributes:
+        hyperparameters: What was trained.
+        val_accuracy: Accuracy at p_man >= 0.5, 0..1.
+        val_auc: Area under the ROC curve, 0..1.
+        val_brier: Mean squared error of p_man (Brier, 1950), 0..1; the search's objective.
+        val_loss: Cross-entropy, nats.
+        epochs: Number of epochs of the fine-tuned stages (of the head at depth 0).
+        seconds: Wall time of the whole training.
+        history: All epochs, in order.
+    """
+
+    hyperparameters: Hyperparameters
+    val_accuracy: float
+    val_auc: float
+    val_brier: float
+    val_loss: float
+    epochs: int
+    seconds: float
+    history: tuple[Epoch, ...] = ()
+
+
+class TrialRecord(_Versioned):
+    """A finished trial: `record.json` in its folder.
+
+    Attributes:
+        trial: Keras Tuner's identifier.
+        values: Keras Tuner's hyperparameter values.
+        result: What it reached, None if it failed.
+        note: Why it failed, in one line.
+    """
+
+    trial: str
+    values: TunerValues
+    result: TrialResult | None
+    note: str = ""
+
+    @property
+    def status(self) -> Literal["completed", "failed"]:
+        """Whether the trial has a result."""
+        return "failed" if self.result is None else "completed"
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """What was tried."""
+        return Hyperparameters.of(self.values)
+
+
+class Cost(NamedTuple):
+    """What a training at one fine-tuning depth takes on this machine.
+
+    Attributes:
+        start: Seconds until the first step, while the graph is made.
+        epoch: Seconds of one epoch of training.
+    """
+
+    start: float
+    epoch: float
+
+
+class StudyPlan(_Versioned):
+    """The trials that a study is to run: `plan.json`.
+
+    Attributes:
+        depths: Fine-tuning depth of each trial, in order.
+        costs: What a training costs at each depth that was measured, from depth 0.
+        evaluation_seconds: Time reserved for the winner's evaluation.
+    """
+
+    depths: tuple[int, ...]
+    costs: tuple[Cost, ...]
+    evaluation_seconds: float
+
+
+class RefitRecord(_Versioned):
+    """The longer training of the best trial: `refit.json`.
+
+    Attributes:
+        origin: Whose weights were kept, the better ones on validation images.
+        result: What the refit reached.
+    """
+
+    origin: Origin
+    result: TrialResult
+
+
+class Clock(_Versioned):
+    """Time that all sessions together have worked on a run: `clock.json`."""
+
+    seconds: float = 0.0
+
+
+class Scores(_Record):
+    """Figures of one split.
+
+    Attributes:
+        count: Number of images.
+        accuracy: Share of correct decisions at p_man >= 0.5.
+        accuracy_interval: Ends of Wilson's 95 % interval (1927) of the accuracy.
+        balanced_accuracy: Mean of both labels' accuracies.
+        auc: Area under the ROC curve.
+        brier: Mean squared error of p_man (Brier, 1950).
+        calibration_error: Expected calibration error (Guo et al., 2017).
+        log_loss: Mean cross-entropy, nats.
+        confusion: Number of images by label (rows: woman, man) and decision (columns).
+    """
+
+    count: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    balanced_accuracy: float
+    auc: float
+    brier: float
+    calibration_error: float
+    log_loss: float
+    confusion: tuple[tuple[int, int], tuple[int, int]]
+
+
+class ValScores(Scores):
+    """Figures of the validation split, and those before temperature scaling."""
+
+    uncalibrated: Scores
+
+
+class SubgroupScores(_Record):
+    """Accuracy on the images that have an attribute, or on those that do not."""
+
+    count: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+
+
+class Subgroup(_Record):
+    """An attribute as annotated, and the accuracy with and without it.
+
+    Attributes:
+        attribute: Name of the column.
+        gap: Accuracy with the attribute less that without it, -1..1.
+        with_: Figures of the images that have it (`with` in JSON).
+        without: Figures of the others.
+    """
+
+    attribute: str
+    gap: float
+    with_: SubgroupScores = Field(
+        serialization_alias="with", validation_alias=AliasChoices("with", "with_")
+    )
+    without: SubgroupScores
+
+
+class TestScores(ValScores):
+    """Figures of the test split."""
+
+    __test__ = False  # not a test class, for all its name
+
+    subgroups: tuple[Subgroup, ...] = ()
+
+
+class UncertaintyBand(_Record):
+    """Probabilities between which the label is "uncertain".
+
+    Attributes:
+        low: Largest p_man that is labeled "woman".
+        high: Smallest p_man that is labeled "man".
+        target_accuracy: Accuracy wanted of the decisions given.
+        accuracy: Accuracy that they reach on the validation split.
+        share_uncertain: Share of the validation split that gets no decision.
+    """
+
+    low: float
+    high: float
+    target_accuracy: float
+    accuracy: float
+    share_uncertain: float
+
+
+class WeightsOrigin(_Record):
+    """Where a backbone's weights came from before fine-tuning.
+
+    Attributes:
+        source: "imagenet", a file's name, or "none".
+        fingerprint: SHA-256 over all weights, hex.
+    """
+
+    source: str
+    fingerprint: str
+
+
+class WinnerFacts(_Versioned):
+    """All that is known about a backbone's winner: the JSON beside it, and in `metrics.json`.
+
+    Attributes:
+        backbone: Name in the registry.
+        origin: Whether its weights are the best trial's or the refit's.
+        hyperparameters: Those of the best trial.
+        size: Side of the square input, pixels.
+        weights: Where the fine-tuning started.
+        temperature: What the logit is divided by (Guo et al., 2017).
+        band: Chosen on validation images.
+        val: Figures of the validation split.
+        test: Figures of the test split, which was used for nothing else.
+        latency_ms: Median time of Keras for one image, None in runs made before it was measured.
+        parameters: Number of the model's weights, None likewise.
+        bytes: Size of the saved model's file, None likewise.
+        history: Epochs of the training that the weights are from.
+        seconds: Wall time of that training.
+        created: Time of writing, ISO 8601.
+    """
+
+    backbone: str
+    origin: Origin
+    hyperparameters: Hyperparameters
+    size: int
+    weights: WeightsOrigin
+    temperature: float
+    band: UncertaintyBand
+    val: ValScores
+    test: TestScores
+    latency_ms: float | None = None
+    parameters: int | None = None
+    bytes: int | None = None
+    history: tuple[Epoch, ...] = ()
+    seconds: float | None = None
+    created: str = ""
+
+
+class DataFacts(_Record):
+    """The data set of a run.
+
+    Attributes:
+        name: Name of the format, or of the data set.
+        synthetic: Whether it is drawn portraits.
+        fingerprint: SHA-256 (hex) of the decoded images.
+        rows: SHA-256 (hex) of labels, persons and splits, None in runs that did not record it.
+    """
+
+    name: str
+    synthetic: bool
+    fingerprint: str
+    rows: str | None = None
+
+
+class SplitFacts(_Record):
+    """One split of a run: its number of images, their share of men, its number of persons."""
+
+    count: int
+    share_man: float
+    identities: int
+
+
+class ImageFacts(_Record):
+    """The images of a run.
+
+    Attributes:
+        framing: Part of each image that is used.
+        broken: Path and reason of each file that could not be read.
+        notes: Remarks on what was left out, a line each.
+        splits: Figures by split.
+    """
+
+    framing: Framing
+    broken: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    splits: dict[str, SplitFacts]
+
+
+class RunConfig(_Versioned):
+    """Settings, data and versions of a run: `config.json`.
+
+    Attributes:
+        settings: What the user chose.
+        data: The data set.
+        images: Its images that are used.
+        weights: Source of the pretrained weights that were really used.
+        versions: Version by package.
+    """
+
+    settings: Settings
+    data: DataFacts
+    images: ImageFacts
+    weights: str
+    versions: dict[str, str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _format_was_the_version(cls, content: Any) -> Any:
+        """Read `format`, which the schema version was called before."""
+        if isinstance(content, dict) and "format" in content:
+            return {**content, "schema_version": content["format"]}
+        return content
+
+
+class RunMetrics(_Versioned):
+    """What a finished run reached: `metrics.json`.
+
+    Attributes:
+        run: Name of the run.
+        notices: What a reader of the figures must know, a line each.
+        seconds: Time worked on the run.
+        winners: By backbone, best on validation images first.
+    """
+
+    run: str
+    notices: tuple[str, ...] = ()
+    seconds: float | None = None
+    winners: dict[str, WinnerFacts]
+
+
+_AnyRecord = TypeVar("_AnyRecord", bound=BaseModel)
+
+
+def read_record(path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
+    """Read a record's JSON file.
+
+    Args:
+        path: Path of the file.
+        kind: Class of the record.
+
+    Returns:
+        The record; None when the file is missing, damaged or of another schema.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "clock.json")
+        >>> read_record(path, Clock) is None
+        True
+        >>> write_record(path, Clock(seconds=3.5))
+        >>> read_record(path, Clock).seconds
+        3.5
+    """
+    content = read_json(path)
+    try:
+        return None if content is None else kind.model_validate(content)
+    except ValidationError:
+        return None
+
+
+def write_record(path: Path, record: BaseModel) -> None:
+    """Replace a record's JSON file at once.
+
+    Args:
+        path: Path of the file.
+        record: Its new content.
+    """
+    write_json(path, record.model_dump(mode="json", by_alias=True))

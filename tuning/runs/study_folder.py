@@ -1,0 +1,129 @@
+"""The folder of one backbone's study: plan, trials, refit, and the best trial's weights.
+
+Keras Tuner's files there hold its state; ours hold the results, so that the state can be made again
+from them when a file of it is damaged.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+from filelock import FileLock
+
+from data.atomic import replacing
+from tuning.runs.schema import (
+    RefitRecord,
+    StudyPlan,
+    TrialRecord,
+    TrialResult,
+    read_record,
+    write_record,
+)
+
+_TRIAL_RECORD = "record.json"
+
+
+class StudyFolder:
+    """`artifacts/runs/<run>/studies/<backbone>`, which is Keras Tuner's project folder as well.
+
+    Args:
+        path: Path of the folder.
+
+    Attributes:
+        path: As given.
+        plan: JSON of the planned trials, written when the trunk cache is complete.
+        refit: JSON of the refit.
+        weights: Weights of the best tail so far, HDF5.
+        oracle: Keras Tuner's state of its oracle.
+        tuner: Keras Tuner's state of its tuner.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.plan = path / "plan.json"
+        self.refit = path / "refit.json"
+        self.weights = path / "best.weights.h5"
+        self.oracle = path / "oracle.json"
+        self.tuner = path / "tuner0.json"
+        self._best = path / "best.json"
+
+    @property
+    def backbone(self) -> str:
+        """Name of the backbone that is studied."""
+        return self.path.name
+
+    def make(self) -> None:
+        """Make the folder, if it is not there."""
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def trial_states(self) -> list[Path]:
+        """Return Keras Tuner's state file of each trial."""
+        return list(self.path.glob("trial_*/trial.json"))
+
+    def trial_records(self) -> list[Path]:
+        """Return the record's path of each finished trial, in order."""
+        return sorted(self.path.glob(f"trial_*/{_TRIAL_RECORD}"))
+
+    def trials(self) -> list[TrialRecord]:
+        """Return every finished trial whose record can be read, in order."""
+        records = (read_record(path, TrialRecord) for path in self.trial_records())
+        return [record for record in records if record]
+
+    def trial(self, identifier: str) -> TrialRecord | None:
+        """Return a finished trial, None if it has no record that can be read.
+
+        Args:
+            identifier: Keras Tuner's identifier of the trial.
+        """
+        return read_record(self._trial(identifier), TrialRecord)
+
+    def write_trial(self, record: TrialRecord) -> None:
+        """Keep a finished trial's record."""
+        write_record(self._trial(record.trial), record)
+
+    def read_plan(self) -> StudyPlan | None:
+        """Return the planned trials, None if there is no plan yet."""
+        return read_record(self.plan, StudyPlan)
+
+    def write_plan(self, plan: StudyPlan) -> None:
+        """Keep the planned trials."""
+        write_record(self.plan, plan)
+
+    def read_refit(self) -> RefitRecord | None:
+        """Return the refit, None if it has not been done."""
+        return read_record(self.refit, RefitRecord)
+
+    def write_refit(self, refit: RefitRecord) -> None:
+        """Keep the refit's record."""
+        write_record(self.refit, refit)
+
+    def best(self) -> TrialResult | None:
+        """Return the result of the training whose weights are kept, None if there is none yet."""
+        return read_record(self._best, TrialResult) if self.weights.exists() else None
+
+    def keep_if_best(self, result: TrialResult, tail: keras.Model) -> bool:
+        """Keep a tail's weights in place of the best so far if its result is better.
+
+        Args:
+            result: What the training reached.
+            tail: The trained tail.
+
+        Returns:
+            Whether they are kept.
+
+        Raises:
+            OSError: The weights cannot be written.
+        """
+        with FileLock(self.path / ".best.lock"):
+            best = self.best()
+            if best and best.val_brier <= result.val_brier:
+                return False
+            with replacing(self.weights) as new:
+                tail.save_weights(new)
+                self._best.unlink(missing_ok=True)
+            write_record(self._best, result)
+        return True
+
+    def _trial(self, identifier: str) -> Path:
+        return self.path / f"trial_{identifier}" / _TRIAL_RECORD
