@@ -158,13 +158,13 @@ def search(
 
 
 def reason_of(trace: str) -> str:
-    """Return the exception's own line of a traceback, without the rest of a long message.
+    r"""Return the exception's own line of a traceback, without the rest of a long message.
 
     Args:
         trace: Traceback as Python prints it, "" for none.
 
     Example:
-        >>> trace = "Traceback (most recent call last):\\n  File ...\\nValueError: a shape\\nmore"
+        >>> trace = "Traceback (most recent call last):\n  File ...\nValueError: a shape\nmore"
         >>> reason_of(trace)
         'ValueError: a shape'
     """
