@@ -24,8 +24,8 @@ def test_a_head_learns_what_can_be_learned(
         model, hyperparameters, training_data(train, val), TrialConfig(6, 9, 0)
     )
     assert result.val_accuracy > 0.9
-    answers = tail.predict(val.views[0][0].astype(np.float32), verbose=0)[:, 0] > 0
-    assert (answers == (val.labels == 1)).mean() == pytest.approx(result.val_accuracy)
+    predictions = tail.predict(val.views[0][0].astype(np.float32), verbose=0)[:, 0] > 0
+    assert (predictions == (val.labels == 1)).mean() == pytest.approx(result.val_accuracy)
 
 
 def test_a_restart_goes_on_from_trained_weights(
