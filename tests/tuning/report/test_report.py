@@ -34,13 +34,13 @@ from tuning.runs.settings import Settings
 
 WINNERS = ("googlenet", "vgg16")
 HOSTILE = 'x<img src=q onerror=alert(1)>&".png'
-# Test images: file, identity, label, p_man of GoogLeNet. Four of the answers are wrong.
+# Test images: file, identity, label, p_man of GoogLeNet. Four of the predictions are incorrect.
 TEST_IMAGES = [
     ("unsure.png", "7", 0, 0.55),
     ("Ada_Lovelace_01.png", "Ada Lovelace", 0, 0.80),
     (HOSTILE, "8", 1, 0.01),
     ("slip.png", "9", 1, 0.10),
-    *[(f"right{i}.png", "9", 0, 0.05 + 0.01 * i) for i in range(20)],
+    *[(f"correct{i}.png", "9", 0, 0.05 + 0.01 * i) for i in range(20)],
     *[(f"also{i}.png", "10", 1, 0.85 + 0.005 * i) for i in range(20)],
 ]
 BY_CONFIDENCE = [HOSTILE, "slip.png", "row 1 of manifest.csv", "unsure.png"]
@@ -179,13 +179,13 @@ def test_each_trial_changes_the_picture_of_the_curves() -> None:
 
 
 def test_the_roc_curve_is_that_of_the_test_images(figures: dict[str, Axes]) -> None:
-    axes = figures["Share of 'woman' labels answered man"]
+    axes = figures["False positive rate: women predicted as men"]
     labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
     points = {
         tuple(float((p_man[labels == label] >= threshold).mean()) for label in (0, 1))
         for threshold in (*p_man, 2.0)
     }
-    assert axes.get_ylabel() == "Share of 'man' labels answered man"
+    assert axes.get_ylabel() == "True positive rate: men predicted as men"
     assert len(axes.lines) == len(WINNERS)
     for line in axes.lines:
         drawn = set(map(tuple, line.get_xydata().tolist()))
@@ -243,7 +243,7 @@ def test_mistakes_come_by_confidence_and_are_shown_from_the_data_set(
         Path(manifest["path"][row]).as_uri() for row in (2, 3, 1, 0)
     ]
     assert {i["loading"] for i in photos} == {"lazy"}
-    assert photos[0]["alt"] == "Face labelled man, answered woman"
+    assert photos[0]["alt"] == "Face labeled man, predicted woman"
     assert "4 of 44 test images" in tags.text
 
 
