@@ -84,8 +84,8 @@ def tune(
         typer.Option(
             envvar="FRAMING",
             help="Part of an image that the classifier sees: all of it (stretch), its central "
-            "square (crop), or the face of one aligned as CelebA's are (face). Left out: face for CelebA, "
-            "stretch for other data.",
+            "square (crop), or the face of one aligned as CelebA's are (face). Left out: face for "
+            "CelebA, stretch for other data.",
         ),
     ] = None,
     labels: Annotated[

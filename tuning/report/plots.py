@@ -176,7 +176,7 @@ def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
                 x = rows[column].map(values.index) + offset
             _trials(axes, name, x, rows, theme.ink)
         if column == "learning_rate":
-            axes.set_xscale("log")
+            _log_axis(axes, "{:.0e}")
         else:
             axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
         axes.set(xlabel=title, ylabel="Validation accuracy, %")
@@ -227,10 +227,7 @@ def _cost(winners: dict[str, WinnerFacts], x: dict[str, float], what: str, unit:
                 x[name], 100 * accuracy, yerr=bar, fmt=_MARKERS[name], color=_COLORS[name],
                 capsize=3, markersize=7,
             )  # fmt: skip
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_locator(NullLocator())
+        _log_axis(axes, "{:g}")
         axes.set_xlim(min(x.values()) / 1.6, max(x.values()) * 1.6)
         axes.set(xlabel=f"{what.capitalize()}, {unit}, log scale", ylabel="Test accuracy, %")
         return [_key(name, marker=_MARKERS[name]) for name in winners]
@@ -244,6 +241,13 @@ def _cost(winners: dict[str, WinnerFacts], x: dict[str, float], what: str, unit:
         f"Test accuracy with its 95 % interval against {what}",
         f"Test accuracy against {what}: {points}",
     )
+
+
+def _log_axis(axes: Axes, number: str) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number.format(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def roc(winners: dict[str, WinnerFacts], tests: dict[str, pd.DataFrame]) -> Plot:
