@@ -13,10 +13,10 @@ if __name__ == "__main__":  # a folder `data` where one works does not hide ours
 import typer
 
 from data.cli import UsageError, Version, command_group, existing_path, failing_on
-from tuning import quiet
 from tuning.__main__ import user_errors
 from tuning.precision import Precision, resolve
 from tuning.runs.settings import Algorithm
+from tuning.tensorflow_import import import_tensorflow
 
 app = command_group()
 
@@ -145,7 +145,7 @@ def compare(
     ] = "bayesian",
 ) -> None:
     """The same trials by plain Keras Tuner and by us, at depths 0, 1 and 2."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     from benchmarks import compare as benchmark
     from benchmarks.subject import prepared
 
@@ -169,7 +169,7 @@ def parts(
     ] = 2,
 ) -> None:
     """What one trial costs by part, and how it grows with images, epochs and trials."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     from benchmarks import parts as benchmark
     from benchmarks.subject import prepared
 
@@ -192,7 +192,7 @@ def workers(
     ] = 1,
 ) -> None:
     """The same study with one worker and with two."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     from benchmarks import workers as benchmark
 
     choices: Choices = context.obj

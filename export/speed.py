@@ -82,9 +82,9 @@ def _report(form: str, path: Path, size: int, started: float) -> None:
 def _open(form: str, path: Path) -> Predict:
     if form not in ("keras", "saved_model"):
         return onnx_predict(path)
-    from tuning import quiet
+    from tuning.tensorflow_import import import_tensorflow
 
-    quiet.import_tensorflow()
+    import_tensorflow()
     return keras_predict(path) if form == "keras" else saved_model_predict(path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 
 from data import ImageStore, attributes
 from data.atomic import replacing, write_text
+from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.image_batches import map_batches
 from tuning.metrics import (
@@ -61,7 +61,7 @@ def save_winner(
     tail: SavedTail,
     origin: Origin,
     store: ImageStore,
-    progress: Callable[[int, int], None],
+    progress: ProgressCallback,
 ) -> WinnerFacts:
     """Calibrate on validation images, score on test images, save the winner.
 
@@ -132,7 +132,7 @@ def predict(
     classifier: keras.Model,
     images: np.ndarray,
     rows: np.ndarray,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> np.ndarray:
     """Predict p_man of some images.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tuning import metrics
-from tuning.training.early_stopping import DivergedError, Validation
+from tuning.training.early_stopping import DivergedError, Validation, hopeless
 
 LABELS = np.array([0.0, 1.0, 1.0])
 
@@ -76,3 +76,18 @@ def test_whoever_watches_hears_of_each_epoch() -> None:
         watch.epoch(logits(spread), 0.1)
     assert [news[0] for news in heard] == watch.history
     assert {news[-1] for news in heard} == {2}
+
+
+@pytest.mark.parametrize(
+    ("scores", "stops"),
+    [
+        ([0.5], False),
+        ([0.5, 0.4], False),  # 0.4 - 2 * 0.1 * 2 is below 0.05
+        ([0.5, 0.49], True),
+        ([0.5, 0.6], True),
+        ([0.04, 0.6], False),
+        ([0.2, 0.1, 0.09, 0.08], True),
+    ],
+)
+def test_a_training_stops_when_it_can_no_longer_win(scores: list[float], stops: bool) -> None:
+    assert hopeless(scores, epochs=4, score_to_beat=0.05) is stops

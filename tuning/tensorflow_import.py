@@ -1,4 +1,4 @@
-"""TensorFlow without the notices that its C++ part prints when it is imported."""
+"""The import of TensorFlow, without the notices that its C++ part prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from pathlib import Path
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow once with standard error closed to it; errors are raised as ever."""
+    """Import TensorFlow with standard error closed to it, and select it as Keras's backend.
+
+    Raises:
+        ImportError: TensorFlow is not installed, or cannot be loaded.
+
+    Example:
+        >>> import_tensorflow()
+        >>> import keras
+        >>> keras.backend.backend()
+        'tensorflow'
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     sys.stderr.flush()

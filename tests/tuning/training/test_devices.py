@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from small_search import SIZE, faces, small_context
 
-from tuning import metrics, quiet
+from tuning import metrics
+from tuning.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     from tuning.search.context import SearchContext
@@ -95,7 +96,7 @@ def whole_search(devices: int, folder: Path, images: int) -> tuple[Any, list[str
 
 def prepared(devices: int, folder: Path, images: int) -> tuple[SearchContext, Any]:
     """TensorFlow on a divided processor, a search of two trials, and random weights."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     import tensorflow as tf
 
     (processor,) = tf.config.list_physical_devices("CPU")
