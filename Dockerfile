@@ -4,7 +4,7 @@
 #   docker run -p 127.0.0.1:7860:7860 -v ./artifacts/models:/models:ro face-classifier
 FROM python:3.12-slim
 WORKDIR /app
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE face_classifier.py ./
 COPY data data
 COPY inference inference
 RUN pip install --no-cache-dir -c constraints.txt .

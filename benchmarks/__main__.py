@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+if __name__ == "__main__":  # a folder `data` where one works does not hide ours
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import typer
 
+from data.cli import UsageError, Version, command_group, existing_path, failing_on
 from tuning import quiet
+from tuning.__main__ import user_errors
 from tuning.precision import Precision, resolve
 from tuning.runs.settings import Algorithm
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+app = command_group()
 
 
 @dataclass(frozen=True)
@@ -32,18 +37,19 @@ class Choices:
     def settings(
         self, samples: int, backbones: str, size: int, preset: str, algorithm: Algorithm
     ) -> Any:
-        """Settings as of a run, checked.
+        """Make the settings of a run from the choices and a benchmark's own defaults.
 
         Raises:
-            ValueError: with a line for the user.
+            UsageError: A choice is wrong.
         """
         from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, names_in
         from tuning.runs.settings import Settings
 
-        names = names_in(self.backbones or backbones)
+        with failing_on(ValueError, error=UsageError):
+            names = names_in(self.backbones or backbones)
         size = self.size or size
         if not MIN_SIZE <= size <= MAX_SIZE:
-            raise ValueError(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
+            raise UsageError(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
         return Settings(
             data=self._folder(self.data, "DATA", "synthetic"),
             samples=self.samples or samples,
@@ -59,9 +65,7 @@ class Choices:
     def _folder(self, value: str, option: str, *words: str) -> str:
         if value in words:
             return value
-        if not Path(value).exists():
-            raise ValueError(f"{option}={value}: no such file or folder; or give {words[0]!r}")
-        return str(Path(value).resolve())
+        return str(existing_path(value, option).resolve())
 
 
 @app.callback(invoke_without_command=True)
@@ -100,10 +104,11 @@ def bench(
             "this processor has.",
         ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(envvar="SEED", help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(envvar="SEED", help="Seed of everything random.")] = 0,
     artifacts: Annotated[
-        Path, typer.Option(envvar="ARTIFACTS", help="Results go to its folder bench/.")
+        Path, typer.Option(envvar="ARTIFACTS", help="Folder in which results go to bench/.")
     ] = Path("artifacts"),
+    _version: Version = False,
 ) -> None:
     """Time the search: three benchmarks, all of them when none is named.
 
@@ -122,16 +127,20 @@ def bench(
 @app.command()
 def compare(
     context: typer.Context,
-    epochs: Annotated[int, typer.Option(min=1, help="Of each trial, on both sides.")] = 5,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Number of epochs of each trial, on both sides.")
+    ] = 5,
     plain_trials: Annotated[
         int,
-        typer.Option(min=1, help="Of plain Keras Tuner at each depth, at most as many as ours."),
+        typer.Option(
+            min=1, help="Trials of plain Keras Tuner at each depth, at most as many as ours."
+        ),
     ] = 1,
     algorithm: Annotated[
         Literal["bayesian", "random"],
         typer.Option(
-            help="Of our search; bayesian, its default, thinks a while before each trial. Plain "
-            "Keras Tuner is handed the trials that ours chose."
+            help="Algorithm of our search; bayesian, its default, takes a while before each trial. "
+            "Plain Keras Tuner gets the trials that ours chose."
         ),
     ] = "bayesian",
 ) -> None:
@@ -142,7 +151,7 @@ def compare(
 
     choices: Choices = context.obj
     settings = choices.settings(1500, "resnet50,vgg16", 96, "quick", algorithm)
-    with prepared(settings, choices.artifacts) as subject:
+    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
         compared = benchmark.run(subject, epochs, plain_trials)
         shown: list[Any] = [benchmark.table(subject, epochs, compared)]
         shown += [line for item in compared for line in benchmark.lines(item)]
@@ -154,7 +163,9 @@ def parts(
     context: typer.Context,
     epochs: Annotated[
         int,
-        typer.Option(min=1, help="Of a trial; growth is measured to four times as many."),
+        typer.Option(
+            min=1, help="Number of epochs of a trial; growth is measured to four times as many."
+        ),
     ] = 2,
 ) -> None:
     """What one trial costs by part, and how it grows with images, epochs and trials."""
@@ -164,7 +175,7 @@ def parts(
 
     choices: Choices = context.obj
     settings = choices.settings(400, "googlenet", 96, "quick", "bayesian")
-    with prepared(settings, choices.artifacts) as subject:
+    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
         measured = benchmark.run(subject, epochs)
         shown = benchmark.tables(subject, epochs, measured)
         _end(choices, "parts", shown, benchmark.content(subject, epochs, measured))
@@ -174,9 +185,11 @@ def parts(
 def workers(
     context: typer.Context,
     preset: Annotated[
-        Literal["quick", "standard", "full"], typer.Option(help="Of the study.")
+        Literal["quick", "standard", "full"], typer.Option(help="Preset of the study.")
     ] = "standard",
-    rounds: Annotated[int, typer.Option(min=1, help="Of both numbers of workers.")] = 1,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Number of rounds, each with both numbers of workers.")
+    ] = 1,
 ) -> None:
     """The same study with one worker and with two."""
     quiet.import_tensorflow()
@@ -184,7 +197,8 @@ def workers(
 
     choices: Choices = context.obj
     settings = choices.settings(200, "googlenet", 64, preset, "random")
-    measured = benchmark.run(settings, choices.artifacts, rounds)
+    with failing_on(*user_errors(), RuntimeError):
+        measured = benchmark.run(settings, choices.artifacts, rounds)
     shown = [benchmark.table(settings, rounds, measured)]
     _end(choices, "workers", shown, benchmark.content(settings, rounds, measured))
 
@@ -202,13 +216,9 @@ def _end(choices: Choices, name: str, shown: Any, content: dict[str, Any]) -> No
     console.print(f"written to {path}", soft_wrap=True)
 
 
-def main() -> None:
-    """Run the command; errors of use in one line."""
-    try:
-        app(prog_name="python -m benchmarks")
-    except (ValueError, RuntimeError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise SystemExit(1) from None
+def main(arguments: list[str] | None = None, name: str = "python -m benchmarks") -> None:
+    """Run the command line and exit with its status, see `data.__main__.main`."""
+    app(arguments, prog_name=name)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ from benchmarks.timing import Laps, TimedTrial
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import TrialRecord
+from tuning.search import oracles
+from tuning.search.context import SearchContext
 from tuning.search.presets import PRESETS
 from tuning.search.probe import Probe
 from tuning.search.study import search
-from tuning.search.trial_runner import Task, TrialRunner, search_model
+from tuning.search.trial_runner import TrialRunner, search_model
 from tuning.training.trial import HEAD_EPOCHS_FACTOR
 from tuning.trunk.cache import TrunkCache
 
@@ -54,10 +56,10 @@ class Ours:
         preset = replace(
             PRESETS[settings.preset], patience=_NEVER, head_epochs_factor=head_epochs_factor
         )
-        task = Task(self._run, settings, preset, subject.store, cache, subject.progress)
+        context = SearchContext(self._run, settings, preset, subject.store, cache, subject.progress)
         started = time.perf_counter()
         self._model = search_model(settings, BACKBONES[name], subject.weights[name])
-        self.runner = TrialRunner(task, self._model, depths)
+        self.runner = TrialRunner(context, self._model, depths)
         self.trunk_seconds = time.perf_counter() - started
 
     def plan_seconds(self) -> float:
@@ -65,7 +67,7 @@ class Ours:
         started = time.perf_counter()
         probe = Probe(self._model, self._subject.store, self._depths)
         for depth in self._depths:
-            probe.cost(depth, self._subject.images("train"), self._subject.images("val"))
+            probe.training_time(depth, self._subject.images("train"), self._subject.images("val"))
         return time.perf_counter() - started
 
     def study(
@@ -96,11 +98,9 @@ class Ours:
             if on_trial:
                 on_trial(timed[-1])
 
-        search(
-            self.runner.run, folder=folder, algorithm=settings.algorithm,
-            depths=(depth,) * trials, epochs=epochs, seed=settings.seed,
-            out_of_time=lambda: False, on_trial=finished,
-        )  # fmt: skip
+        depths = (depth,) * trials
+        oracle = oracles.create(settings.algorithm, depths, epochs, settings.seed, lambda: False)
+        search(self.runner.run, folder, oracle, epochs, finished)
         return timed
 
 

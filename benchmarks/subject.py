@@ -15,8 +15,8 @@ from rich.console import Console
 from data import ImageStore
 from inference.runtime.machine import processor
 from tuning.backbones.weights import Weights
+from tuning.inputs import SYNTHETIC, open_dataset, prepare_images, pretrained
 from tuning.progress import Progress
-from tuning.run import SYNTHETIC, open_dataset, prepare, pretrained
 from tuning.runs.settings import Settings
 
 
@@ -91,4 +91,4 @@ def machine() -> dict[str, Any]:
 
 def _store(settings: Settings, artifacts: Path, folder: Path, progress: Progress) -> ImageStore:
     dataset = open_dataset(settings, artifacts, progress)
-    return prepare(settings, dataset, folder, progress).store
+    return prepare_images(settings, dataset, folder, progress).store

@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks.ours import Ours
 from benchmarks.subject import Subject, machine, prepared
 from tuning.backbones.registry import BACKBONES
-from tuning.run import SYNTHETIC
+from tuning.inputs import SYNTHETIC
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.settings import Settings
 from tuning.search.presets import PRESETS

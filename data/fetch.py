@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data.formats import load
 from data.manifest import DataError, Dataset
+from data.messages import one_line
 
 HANDLE = "jessicali9530/celeba-dataset"
 PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
@@ -14,11 +15,18 @@ PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
 def fetch(to: Path, download: Callable[[str], str] | None = None) -> Dataset:
     """Download CelebA (about 1.3 GB, kept in kagglehub's cache), link it at `to`, and load it.
 
-    What is already at `to` is loaded and not fetched again. `download` takes the data set's
-    handle and returns the folder it made; by default it is `kagglehub.dataset_download`.
+    What is already at `to` is loaded and not fetched again.
+
+    Args:
+        to: Path of the link.
+        download: Function that takes the data set's handle and returns the folder that it made;
+            None for `kagglehub.dataset_download`.
+
+    Returns:
+        The data set.
 
     Raises:
-        DataError: the download failed, what came is no data set, or `to` holds something else.
+        DataError: The download failed, what came is no data set, or `to` holds something else.
     """
     if to.exists() and any(to.iterdir()):
         return load(to)
@@ -48,8 +56,8 @@ def _reason(error: Exception) -> str:
     kind = type(error).__name__
     if any(word in kind for word in ("Connect", "Proxy", "Timeout")):
         return "no connection to Kaggle"
-    text = " ".join(str(error).split())
-    return f"{kind}: {text[:119]}…" if len(text) > 120 else f"{kind}: {text}".rstrip(": .")
+    text = one_line(error, 120)
+    return kind if text == kind else f"{kind}: {text}".rstrip(".")
 
 
 def _link(to: Path, source: Path) -> None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
-from data import ImageError
 from data.listing import find_images
-from inference import Classifier
+from inference import Classifier, ImageError
 
 
 def main() -> None:
@@ -43,7 +41,7 @@ def rows(classifier: Classifier, folder: Path) -> Iterator[dict[str, object]]:
             print(f"{photo}: {error}")
             continue
         for face in faces:
-            yield {"photo": photo, **asdict(face)}
+            yield {"photo": photo, **face.to_dict()}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import data
-from data.synthetic.writing import generate
+from data.synthetic import generate
 from export.champion import Limits
 from export.export_run import export_run
 from inference import Classifier, whole_image
@@ -33,7 +33,7 @@ def main(artifacts: Path) -> None:
     test = manifest[manifest["split"] == "test"]
     # Each drawn portrait is one face in CelebA's frame, so no face has to be searched for.
     classifier = Classifier.load(models, finder=whole_image)
-    p_man = [face.p_man for [face] in classifier.predict_batch(test["path"].tolist())]
+    p_man = [classifier.predict(path)[0].p_man for path in test["path"]]
     accuracy = ((test["label"] == 1) == (np.array(p_man) >= 0.5)).mean()
     print(f"{accuracy:.0%} of {len(test)} drawn test portraits are classified as labeled")
 
@@ -41,18 +41,12 @@ def main(artifacts: Path) -> None:
 def _settings(portraits: Path) -> Settings:
     return Settings(
         data=str(portraits),
-        samples=None,
-        balance="natural",
-        framing=None,
-        drop_conflicts=False,
         backbones=("googlenet",),
         preset="quick",
         size=64,
-        budget=1.0,
+        budget=1,
         weights="none",
         algorithm="random",
-        seed=0,
-        precision="float32",
     )
 
 

@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+if __name__ == "__main__":  # a folder `data` where one works does not hide ours
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import typer
 
+from data.cli import CommandError, UsageError, Version, command_group, failing_on
 from tuning import quiet
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+app = command_group()
 
 
 @app.callback(invoke_without_command=True)
@@ -22,35 +26,38 @@ def export(
     ] = None,
     max_latency_ms: Annotated[
         float | None,
-        typer.Option(envvar="MAX_LATENCY_MS", help="Slowest champion, ms an image."),
+        typer.Option(envvar="MAX_LATENCY_MS", help="Largest latency of the champion, ms an image."),
     ] = None,
     max_size_mb: Annotated[
-        float | None, typer.Option(envvar="MAX_SIZE_MB", help="Largest champion, MB.")
+        float | None, typer.Option(envvar="MAX_SIZE_MB", help="Largest size of the champion, MB.")
     ] = None,
     min_accuracy: Annotated[
         float | None,
         typer.Option(
-            envvar="MIN_ACCURACY", help="Worst champion, on validation images: 0.95 or 95."
+            envvar="MIN_ACCURACY",
+            help="Least accuracy of the champion on validation images: 0.95 or 95.",
         ),
     ] = None,
     target_accuracy: Annotated[
         float | None,
         typer.Option(
             envvar="TARGET_ACCURACY",
-            help="Wanted of the decisions given on validation images, 0.98 or 98; the surest are "
-            "given, the others are 'uncertain'. Left out: as in the run.",
+            help="Accuracy wanted of the decisions on validation images, 0.98 or 98: the surest "
+            "predictions are decisions, the others 'uncertain'. Left out: as in the run.",
         ),
     ] = None,
     models: Annotated[
-        Path | None, typer.Option(envvar="MODELS", help="Left out: artifacts/models.")
+        Path | None,
+        typer.Option(envvar="MODELS", help="Folder for the bundles. Left out: artifacts/models."),
     ] = None,
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
     ] = Path("artifacts"),
+    _version: Version = False,
 ) -> None:
     """Export a run's winners to SavedModel and ONNX and name a champion.
 
-    Each exported model must answer as the Keras model does on the run's test images, or the
+    Each exported model must predict as the Keras model does on the run's test images, or the
     export fails. INT8 is served if it decides as fp32 does on the validation images. The champion
     is the best on validation images within the limits given.
 
@@ -59,7 +66,10 @@ def export(
     if context.invoked_subcommand:
         return
     target = _share(target_accuracy, "TARGET_ACCURACY", 0.5)
-    limits_accuracy = _share(min_accuracy, "MIN_ACCURACY", 0.0)
+    least_accuracy = _share(min_accuracy, "MIN_ACCURACY", 0.0)
+    runs = artifacts / "runs"
+    if run:
+        _check_run(runs, run)
     quiet.import_tensorflow()
     from data import DataError
     from export.champion import Limits, LimitsError
@@ -67,19 +77,14 @@ def export(
     from export.parity import ParityError
     from tuning.runs.run_folder import RunError, RunFolder, latest_run
 
-    runs = artifacts / "runs"
-    try:
-        folder = RunFolder.named(runs, run) if run else latest_run(runs)
+    with failing_on(DataError, RunError, ParityError, LimitsError):
         export_run(
-            folder,
+            RunFolder.named(runs, run) if run else latest_run(runs),
             models or artifacts / "models",
             artifacts / "cache" / "images",
-            Limits(max_latency_ms, max_size_mb, limits_accuracy),
+            Limits(max_latency_ms, max_size_mb, least_accuracy),
             target,
         )
-    except (DataError, RunError, ParityError, LimitsError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
 
 
 @app.command()
@@ -100,22 +105,33 @@ def space(
     from export.space import SpaceError, write
     from inference import BundleError
 
-    try:
+    error = CommandError if models.is_dir() else UsageError
+    with failing_on(SpaceError, BundleError, error=error):
         write(models, to)
-    except (SpaceError, BundleError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
     print(f"{to} is ready: `cd {to} && pip install -r requirements.txt && python app.py` tries it")
+
+
+def _check_run(runs: Path, name: str) -> None:
+    from tuning.runs.run_folder import RunError, RunFolder
+
+    with failing_on(RunError, error=UsageError):
+        folder = RunFolder.named(runs, name)
+    if not folder.path.is_dir():
+        raise UsageError(f"RUN={name}: no such run in {runs}")
 
 
 def _share(value: float | None, name: str, least: float) -> float | None:
     """0.98 from 0.98 or 98."""
     share = value / 100 if value is not None and value > 1 else value
     if share is not None and not least <= share <= 1:
-        print(f"error: {name}={value:g}: give a share such as 0.98, or 98", file=sys.stderr)
-        raise SystemExit(2)
+        raise UsageError(f"{name}={value:g}: give a share such as 0.98, or 98")
     return share
 
 
+def main(arguments: list[str] | None = None, name: str = "python -m export") -> None:
+    """Run the command line and exit with its status, see `data.__main__.main`."""
+    app(arguments, prog_name=name)
+
+
 if __name__ == "__main__":
-    app(prog_name="python -m export")
+    main()

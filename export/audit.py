@@ -22,6 +22,7 @@ from PIL import Image
 from sklearn.metrics import accuracy_score
 
 from data import attributes
+from data.splits import number_people
 from inference.bundle import Gap
 
 FILE = "audit.csv"
@@ -89,7 +90,7 @@ def audit(
     """
     manifest = manifest.iloc[rows]
     labels = manifest["label"].to_numpy()
-    people = _people(manifest["identity"])
+    people = number_people(manifest["identity"])
     draws = _draws(people.max() + 1, seed)
     tables = [
         _table(feature, groups, labels, decisions, people, draws)
@@ -175,12 +176,6 @@ def _terciles(values: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     if len({values.min(), *edges, values.max()}) < 4:
         return np.full(len(values), names[1])
     return np.array(names)[np.searchsorted(edges, values, side="left")]
-
-
-def _people(identity: pd.Series) -> np.ndarray:
-    """A number for each identity, int [N]; an image without identity is a person of its own."""
-    alone = pd.Series([f"image {row}" for row in range(len(identity))], index=identity.index)
-    return pd.factorize(identity.astype("string").fillna(alone))[0]
 
 
 def _draws(people: int, seed: int) -> np.ndarray:

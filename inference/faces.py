@@ -47,7 +47,7 @@ class Box:
 
     @property
     def middle(self) -> tuple[float, float]:
-        """x and y of the middle."""
+        """Middle of the box, x and y."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def contains(self, point: tuple[float, float]) -> bool:

@@ -1,9 +1,15 @@
 import os
+import shutil
+import subprocess
+import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
 
 # A deadline measures how busy the machine is: one example in hundreds takes 300 ms, not 20.
 settings.register_profile("no deadline", deadline=None)
@@ -32,3 +38,32 @@ def real_data() -> Path:
 def real_weights() -> Path:
     """The folder of pretrained weights that the environment hands in."""
     return _folder("WEIGHTS")
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of commands of a fresh environment into which a wheel of this was installed.
+
+    Dependencies are those of the environment that runs the tests.
+    """
+    folder = tmp_path_factory.mktemp("installed")
+    source, environment = folder / "source", folder / "environment"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", "face_classifier.py"):
+        shutil.copy(ROOT / name, source)
+    for package in ("data", "tuning", "export", "inference"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, source / package, ignore=ignored)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    alone = ["--no-deps", "--no-index"]
+    build = ["wheel", *alone, "--no-build-isolation", "-w", folder, source]
+    subprocess.run([*pip, *build], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    commands = environment / "bin"
+    [wheel] = folder.glob("*.whl")
+    install = ["--python", commands / "python", "install", *alone, wheel]
+    subprocess.run([*pip, *install], check=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
+    others = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "dependencies.pth").write_text("\n".join(others) + "\n")
+    return commands

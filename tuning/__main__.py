@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
+
+if __name__ == "__main__":  # a folder `data` where one works does not hide ours
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import typer
 
 from data import Balance, Framing, SplitBy
-from data.cli import print_any_name
+from data.cli import (
+    Command,
+    StoppedError,
+    UsageError,
+    Version,
+    command_group,
+    existing_path,
+    failing_on,
+)
 from tuning import quiet
 from tuning.precision import Precision, resolve
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+if TYPE_CHECKING:
+    from tuning.runs.settings import Settings
+
+app = command_group()
 
 _CELEBA = Path("datasets") / "celeba"
-_QUICK_SAMPLES = 600
+_SYNTHETIC = "synthetic"
 
 
-@app.command()
+@app.command(cls=Command)
 def tune(
     data: Annotated[
         str | None,
@@ -31,7 +45,7 @@ def tune(
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option(envvar="SAMPLES", min=0, help="Images to use; 0 for all.")
+        int, typer.Option(envvar="SAMPLES", min=0, help="Number of images to use; 0 for all.")
     ] = 5000,
     backbones: Annotated[
         str,
@@ -48,7 +62,7 @@ def tune(
     budget: Annotated[
         float | None,
         typer.Option(
-            envvar="BUDGET", min=0.1, help="Minutes for the whole run; the preset has its own."
+            envvar="BUDGET", min=0.1, help="Minutes for the whole run. Left out: the preset's."
         ),
     ] = None,
     weights: Annotated[
@@ -69,16 +83,16 @@ def tune(
         Framing | None,
         typer.Option(
             envvar="FRAMING",
-            help="What the classifier sees of an image: all of it (stretch), its central square "
-            "(crop), or the face of one aligned as CelebA's are (face). Left out: face for CelebA, "
-            "stretch for other data.",
+            help="Part of an image that the classifier sees: all of it (stretch), its central "
+            "square (crop), or the face of one aligned as CelebA's are (face). Left out: face for "
+            "CelebA, stretch for other data.",
         ),
     ] = None,
     labels: Annotated[
         str,
         typer.Option(
             envvar="LABELS",
-            help="Which label each word of a table or folder means, as in 0=man,1=woman; other "
+            help="Label that each word of a table or folder name means, as in 0=man,1=woman; other "
             "words are left out. Left out: 1 and man, men, male, m are man.",
         ),
     ] = "",
@@ -106,17 +120,19 @@ def tune(
     ] = "bayesian",
     size: Annotated[
         int | None,
-        typer.Option(envvar="SIZE", help="Side of the input in pixels, 64 to 224; the preset's."),
+        typer.Option(
+            envvar="SIZE", help="Side of the input in pixels, 64 to 224. Left out: the preset's."
+        ),
     ] = None,
     run: Annotated[
         str | None,
         typer.Option(
             envvar="RUN",
-            help="Name of the run; the same name goes on where it was. Left out: named after the "
-            "settings, so the same command goes on as well.",
+            help="Name of the run; the same name continues it. Left out: a name made of the "
+            "settings, so that the same command continues the run as well.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(envvar="SEED", help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(envvar="SEED", help="Seed of everything random.")] = 0,
     precision: Annotated[
         Precision,
         typer.Option(
@@ -126,7 +142,7 @@ def tune(
         ),
     ] = "auto",
     cache_gb: Annotated[
-        float, typer.Option(envvar="CACHE_GB", help="Disk budget of the frozen-trunk cache.")
+        float, typer.Option(envvar="CACHE_GB", help="Disk budget of the frozen-trunk cache in GB.")
     ] = 20.0,
     workers: Annotated[
         int,
@@ -137,77 +153,109 @@ def tune(
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
     ] = Path("artifacts"),
+    _version: Version = False,
 ) -> None:
     """Search fine-tuning depth, learning rate and head size for each backbone.
 
     Everything goes to `artifacts/runs/<run>`: leaderboard.csv, metrics.json, report.html and the
-    winners. A run that was stopped, by whatever, goes on when the same command is given again.
+    winners. A run that was stopped continues when the same command is given again.
 
     Examples: `make tune`, `make tune DATA=celeba SAMPLES=5000 PRESET=standard`,
     `make tune DATA=faces BACKBONES=resnet50,googlenet BUDGET=20`.
     """
-    print_any_name()
-    source = data or _default_data(artifacts)
-    synthetic = source == "synthetic"
-    preset = preset or ("quick" if synthetic else "standard")
-    if not synthetic and not Path(source).exists():
-        _fail(f"DATA={source}: no such file or folder")
-    if weights not in ("imagenet", "none") and not Path(weights).is_dir():
-        _fail(f"WEIGHTS={weights} is not a folder; give one, or 'imagenet', or 'none'")
-
+    source = _source(data, artifacts)
+    preset = preset or ("quick" if source == _SYNTHETIC else "standard")
+    weights = _weights(weights)
+    _check_words(labels, run)
     quiet.import_tensorflow()
-    from keras_tuner.errors import FatalError
-
-    from data import DataError
-    from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, names_in
-    from tuning.backbones.weights import WeightsError
-    from tuning.run import tune as tune_run
-    from tuning.runs.run_folder import RunError
+    from tuning.backbones.registry import names_in
     from tuning.runs.settings import Settings
     from tuning.search.presets import PRESETS
-    from tuning.trunk.cache import CacheError
 
-    try:
+    with failing_on(ValueError, error=UsageError):
         names = names_in(backbones)
-    except ValueError as error:
-        _fail(str(error), code=2)
-    size = size or PRESETS[preset].size
-    if not MIN_SIZE <= size <= MAX_SIZE:
-        _fail(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
     settings = Settings(
-        data=source if synthetic else str(Path(source).resolve()),
+        data=source,
         samples=samples or None,
         balance=balance,
         framing=framing,
         drop_conflicts=drop_conflicts,
         backbones=names,
         preset=preset,
-        size=size,
+        size=_checked_size(size or PRESETS[preset].size),
         budget=budget or PRESETS[preset].minutes,
-        weights=weights if weights in ("imagenet", "none") else str(Path(weights).resolve()),
+        weights=weights,
         algorithm=algorithm,
         seed=seed,
         precision=resolve(precision),
         labels=labels,
         split=split,
     )
+    _run(settings, artifacts, run, cache_gb, workers)
+
+
+def _run(
+    settings: Settings, artifacts: Path, run: str | None, cache_gb: float, workers: int
+) -> None:
+    from tuning.run import tune as tune_run
+
     try:
-        tune_run(settings, artifacts, run, cache_gb, workers)
-    except (DataError, WeightsError, CacheError, RunError, FatalError, OSError) as error:
-        _fail(" ".join(str(error).split()))
+        with failing_on(*user_errors()):
+            tune_run(settings, artifacts, run, cache_gb, workers)
     except KeyboardInterrupt:
-        _fail("stopped; the same command goes on where it was", code=130)
+        raise StoppedError("interrupted: the same command continues the run") from None
 
 
-def _default_data(artifacts: Path) -> str:
+def user_errors() -> tuple[type[Exception], ...]:
+    """The exceptions of a search whose message a user can do something about."""
+    from keras_tuner.errors import FatalError
+
+    from data import DataError
+    from tuning.backbones.weights import WeightsError
+    from tuning.runs.run_folder import RunError
+    from tuning.trunk.cache import CacheError
+
+    return DataError, WeightsError, CacheError, RunError, FatalError
+
+
+def _source(data: str | None, artifacts: Path) -> str:
+    """The data set to use: a path, or the word for the built-in portraits."""
     celeba = artifacts / _CELEBA
-    return str(celeba) if celeba.exists() else "synthetic"
+    source = data or (str(celeba) if celeba.exists() else _SYNTHETIC)
+    return source if source == _SYNTHETIC else str(existing_path(source, "DATA").resolve())
 
 
-def _fail(message: str, code: int = 1) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(code)
+def _weights(source: str) -> str:
+    if source in ("imagenet", "none"):
+        return source
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise UsageError(f"WEIGHTS={source} is not a folder; give one, or 'imagenet', or 'none'")
+    return str(folder.resolve())
+
+
+def _check_words(labels: str, run: str | None) -> None:
+    from data import DataError
+    from data.labels import reading_of
+    from tuning.runs.run_folder import RunError, RunFolder
+
+    with failing_on(DataError, RunError, error=UsageError):
+        reading_of(labels)
+        RunFolder.named(Path("artifacts/runs"), run or "any")
+
+
+def _checked_size(size: int) -> int:
+    from tuning.backbones.registry import MAX_SIZE, MIN_SIZE
+
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        raise UsageError(f"SIZE={size}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
+    return size
+
+
+def main(arguments: list[str] | None = None, name: str = "python -m tuning") -> None:
+    """Run the command line and exit with its status, see `data.__main__.main`."""
+    app(arguments, prog_name=name)
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m tuning")
+    main()

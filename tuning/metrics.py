@@ -21,6 +21,20 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
     return special.expit(np.asarray(logits, dtype=np.float64))
 
 
+def logit(p_man: np.ndarray) -> np.ndarray:
+    """Turn probabilities back into logits; those at 0 or 1 become -16 or 16.
+
+    Args:
+        p_man: Probabilities, float [N].
+
+    Example:
+        >>> logit(np.array([0.5, 1.0])).round(1).tolist()
+        [0.0, 16.1]
+    """
+    p = np.clip(p_man, _CLIP, 1 - _CLIP)
+    return np.log(p / (1 - p))
+
+
 def accuracy(labels: np.ndarray, p_man: np.ndarray) -> float:
     """Share of correct decisions at p_man >= 0.5."""
     return float(metrics.accuracy_score(labels, decisions(p_man)))

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from data.progress import milestones
+from data.progress import live_bars, milestones
 from tuning.runs.schema import (
     Epoch,
     Hyperparameters,
@@ -153,10 +152,7 @@ class Progress:
         if not self.console.is_terminal:
             yield
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Bars(
-            *columns, TimeRemainingColumn(), console=self.console, transient=True
-        ) as self._bars:
+        with live_bars(self.console) as self._bars:
             yield
         self._bars = None
 

@@ -18,6 +18,7 @@ from data.formats.unused import unused
 from data.labels import read_labels
 from data.listing import find_images, holds_images, subfolders
 from data.manifest import PATHS, DataError, Dataset, make_manifest
+from data.messages import one_line
 
 WANTED = "CelebA (list_attr_celeba.csv or .txt with img_align_celeba/)"
 
@@ -27,7 +28,7 @@ _PARTS = {0: "train", 1: "val", 2: "test"}
 _IMAGE_NAME = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
 
 
-def recognises(path: Path) -> bool:
+def recognizes(path: Path) -> bool:
     """Whether the attribute table is at `path`, one level below, or above its image folder."""
     return find_root(path) is not None
 
@@ -93,19 +94,19 @@ def _absent(root: Path, rows: int) -> tuple[str, ...]:
         (rows, f"{rows:,} rows of the attribute table have no image here"),
         (
             not _find_table(root, _IDENTITY),
-            f"no {_IDENTITY}.txt: photos of one person can't be told, nor wrong labels found",
+            f"no {_IDENTITY}.txt: photos of one person can't be recognized, nor wrong labels found",
         ),
     )
     return tuple(text for holds, text in remarks if holds)
 
 
 def _find_table(root: Path, stem: str) -> Path | None:
-    places = (
+    candidates = (
         root / folder / f"{stem}{suffix}"
         for folder in ("", "Anno", "Eval")
         for suffix in (".csv", ".txt")
     )
-    return next((place for place in places if place.is_file()), None)
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _image_folder(root: Path) -> Path:
@@ -132,7 +133,7 @@ def _attributes(root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     try:
         numbers = table.astype("float32").map(np.sign).astype("int8")
     except ValueError as error:
-        raise DataError(f"{table_path}: attributes must be 1 or -1: {error}") from error
+        raise DataError(f"{table_path}: attributes must be 1 or -1: {one_line(error)}") from error
     return numbers, tuple(text.format(count) for count, text in remarks if count)
 
 
@@ -164,8 +165,7 @@ def _read(path: Path) -> pd.DataFrame:
             path, sep=separator, header=None, names=names, skiprows=header, encoding="utf-8-sig"
         )
     except (ValueError, OSError) as error:  # ValueError takes in pandas' parser errors.
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: not a CelebA table: {reason}") from error
+        raise DataError(f"{path}: not a CelebA table: {one_line(error)}") from error
     table.index = pd.Index([_stem(str(name)) for name in table.pop(table.columns[0])])
     return table
 

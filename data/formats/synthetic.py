@@ -7,11 +7,11 @@ from data.formats import celeba
 from data.manifest import Dataset
 
 MARKER = "synthetic.json"
-NOTICE = "synthetic faces, drawn by a program: they measure the plumbing, not people"
+NOTICE = "synthetic faces, drawn by a program: they only show that the pipeline works"
 WANTED = f"synthetic portraits ({MARKER})"
 
 
-def recognises(path: Path) -> bool:
+def recognizes(path: Path) -> bool:
     """Whether CelebA's layout is there with the marker beside the tables."""
     root = celeba.find_root(path)
     return root is not None and (root / MARKER).is_file()

@@ -22,7 +22,7 @@ _NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+\.(?:jpe?g|png)(?:\.chip\.jpg)?
 _ORIGINS = ("White", "Black", "Asian", "Indian", "Other")
 
 
-def recognises(path: Path) -> bool:
+def recognizes(path: Path) -> bool:
     """Whether half of the first hundred images, at `path` or a level below, have such names."""
     if not path.is_dir():
         return False

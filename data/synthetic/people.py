@@ -3,7 +3,7 @@
 A person's label sets a presentation score, 1 for a typical man and -1 for a typical woman, with
 a spread that puts about 2 % of either on the other's side. Every visible cue follows that score
 with a spread of its own, so no cue decides and no classifier can be always right. Skin, hair
-colour, age, smile, glasses, hat, pose, light and background say nothing about the label.
+color, age, smile, glasses, hat, pose, light and background say nothing about the label.
 """
 
 import math
@@ -12,7 +12,7 @@ from enum import IntEnum
 
 import numpy as np
 
-HAIR_COLOURS = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
+HAIR_COLORS = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
 
 
 class HairLength(IntEnum):
@@ -32,13 +32,13 @@ class Person:
     score: float
     skin: float  # 0 palest .. 1 darkest
     age: float  # 0 young .. 1 old
-    hair_colour: str
+    hair_color: str
     hair_length: HairLength
     hair_volume: float  # 0 flat .. 1 full
     fringe: float  # 0 high forehead .. 1 over the brows
     wavy: bool
     parting: float  # -1 left .. 1 right
-    eye_colour: tuple[int, int, int]
+    eye_color: tuple[int, int, int]
     grows_beard: bool
     wears_glasses: bool
     # Cues.
@@ -77,7 +77,7 @@ class Shot:
     brightness: float  # 1 is neutral
     warmth: float  # -1 bluish .. 1 reddish
     blur: float  # pixels
-    noise: float  # grey levels
+    noise: float  # gray levels
     texture_seed: int
 
 
@@ -95,13 +95,13 @@ def person(label: int, rng: np.random.Generator) -> Person:
         score=float(score),
         skin=rng.beta(1.2, 1.8),
         age=age,
-        hair_colour=_hair_colour(age, rng),
+        hair_color=_hair_color(age, rng),
         hair_length=HairLength(int(np.digitize(length, (-1.9, 0.15, 0.75)))),
         hair_volume=rng.uniform(),
         fringe=rng.beta(1.2, 2),
         wavy=bool(rng.uniform() < 0.4),
         parting=rng.uniform(-1, 1),
-        eye_colour=_pick(rng, ((70, 45, 25), (95, 65, 35), (75, 110, 140), (85, 110, 70))),
+        eye_color=_pick(rng, ((70, 45, 25), (95, 65, 35), (75, 110, 140), (85, 110, 70))),
         grows_beard=bool(rng.uniform() < 0.6 * _rises(score - 0.3)),
         wears_glasses=bool(rng.uniform() < 0.18),
         face_width=cue(),
@@ -131,8 +131,8 @@ def shot(who: Person, rng: np.random.Generator) -> Shot:
         hat=bool(rng.uniform() < 0.06),
         collar=bool(rng.uniform() < 0.12 + 0.3 * _rises(who.score)),
         neckline=rng.uniform(),
-        clothes=_colour(rng, 20, 230),
-        accent=_colour(rng, 20, 200),
+        clothes=_color(rng, 20, 230),
+        accent=_color(rng, 20, 200),
         roll=rng.normal(0, 0.035),
         yaw=float(np.clip(rng.normal(0, 0.45), -1, 1)),
         scale=rng.normal(1, 0.025),
@@ -152,7 +152,7 @@ def attributes(who: Person, seen: Shot) -> dict[str, bool]:
     return {
         "Bald": who.hair_length is HairLength.BALD,
         "Bangs": hair_shows and who.fringe > 0.6,
-        **{colour: hair_shows and who.hair_colour == colour for colour in HAIR_COLOURS},
+        **{color: hair_shows and who.hair_color == color for color in HAIR_COLORS},
         "Bushy_Eyebrows": who.brow > 0.8,
         "Eyeglasses": seen.glasses,
         "Heavy_Makeup": seen.makeup > 0.5,
@@ -176,20 +176,20 @@ def _rises(score: float) -> float:
     return 1 / (1 + math.exp(-4 * score))
 
 
-def _hair_colour(age: float, rng: np.random.Generator) -> str:
+def _hair_color(age: float, rng: np.random.Generator) -> str:
     if rng.uniform() < 0.9 * max(0.0, age - 0.45):
         return "Gray_Hair"
-    return str(rng.choice(HAIR_COLOURS[:3], p=(0.38, 0.38, 0.24)))
+    return str(rng.choice(HAIR_COLORS[:3], p=(0.38, 0.38, 0.24)))
 
 
-def _colour(rng: np.random.Generator, low: int, high: int) -> tuple[int, int, int]:
-    """A muted colour, each channel between the bounds."""
+def _color(rng: np.random.Generator, low: int, high: int) -> tuple[int, int, int]:
+    """A muted color, each channel between the bounds."""
     channels = 0.55 * rng.uniform(low, high) + 0.45 * rng.uniform(low, high, 3)
     red, green, blue = (int(value) for value in channels)
     return red, green, blue
 
 
 def _pick(
-    rng: np.random.Generator, colours: tuple[tuple[int, int, int], ...]
+    rng: np.random.Generator, colors: tuple[tuple[int, int, int], ...]
 ) -> tuple[int, int, int]:
-    return colours[int(rng.integers(len(colours)))]
+    return colors[int(rng.integers(len(colors)))]

@@ -13,7 +13,7 @@ from data.synthetic.people import HairLength, Person, Shot
 WIDTH, HEIGHT = 178, 218
 
 _SCALE = 2
-_CENTRE = np.array([89.0, 118.0])
+_CENTER = np.array([89.0, 118.0])
 _EYE_LINE, _MOUTH_LINE = 111.0, 152.0
 _EYES = (69.0, 109.0)
 
@@ -32,7 +32,7 @@ _HAIR = {
     "Gray_Hair": (165, 162, 160),
 }
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 Points = np.ndarray  # float [n, 2], x and y
 
 
@@ -41,7 +41,7 @@ def draw(who: Person, seen: Shot) -> Image.Image:
     rng = np.random.default_rng(seen.texture_seed)
     canvas = _Canvas(seen, rng)
     face = _Face(who, seen)
-    hair = canvas.strands(_HAIR[who.hair_colour], who.wavy)
+    hair = canvas.strands(_HAIR[who.hair_color], who.wavy)
     _hair_behind(canvas, face, hair)
     _body(canvas, face)
     _head(canvas, face)
@@ -61,7 +61,7 @@ def draw(who: Person, seen: Shot) -> Image.Image:
 
 
 class _Face:
-    """Measures and colours that several parts of the drawing need."""
+    """Measures and colors that several parts of the drawing need."""
 
     def __init__(self, who: Person, seen: Shot) -> None:
         self.who, self.seen = who, seen
@@ -87,22 +87,22 @@ class _Canvas:
         self._rng = rng
         cos, sin = np.cos(seen.roll) * seen.scale, np.sin(seen.roll) * seen.scale
         self._turn = np.array([[cos, sin], [-sin, cos]])
-        self._shift = _CENTRE + seen.shift
-        grey, tint = rng.uniform(40, 215), rng.normal(0, 22, 3)
-        base = grey + tint + rng.normal(0, 20, (4, 3, 1)) + rng.normal(0, 7, (4, 3, 3))
+        self._shift = _CENTER + seen.shift
+        gray, tint = rng.uniform(40, 215), rng.normal(0, 22, 3)
+        base = gray + tint + rng.normal(0, 20, (4, 3, 1)) + rng.normal(0, 7, (4, 3, 3))
         self.image = _enlarged(base.clip(0, 255), Image.Resampling.BICUBIC)
         self._draw = ImageDraw.Draw(self.image)
 
-    def fill(self, colour: Colour, points: Points) -> None:
+    def fill(self, color: Color, points: Points) -> None:
         """A polygon with sharp edges."""
-        self._draw.polygon(self._placed(points, _SCALE), fill=colour)
+        self._draw.polygon(self._placed(points, _SCALE), fill=color)
 
-    def line(self, colour: Colour, width: float, points: Points) -> None:
+    def line(self, color: Color, width: float, points: Points) -> None:
         """An open line, `width` in pixels of the finished image."""
         placed = self._placed(points, _SCALE)
-        self._draw.line(placed, fill=colour, width=round(width * _SCALE), joint="curve")
+        self._draw.line(placed, fill=color, width=round(width * _SCALE), joint="curve")
 
-    def soft(self, colour: Colour, strength: float, blur: float, shape: Points) -> None:
+    def soft(self, color: Color, strength: float, blur: float, shape: Points) -> None:
         """A polygon with blurred edges, laid on with `strength` 0..1."""
         placed = self._placed(shape, 1)
         margin = 2.5 * blur + 1  # The mask is no larger than the blurred shape: most are small.
@@ -114,7 +114,7 @@ class _Canvas:
         ImageDraw.Draw(mask).polygon(local, fill=round(255 * strength))
         mask = mask.filter(ImageFilter.GaussianBlur(blur))
         mask = mask.resize((size[0] * _SCALE, size[1] * _SCALE), Image.Resampling.BILINEAR)
-        self.image.paste(colour, (left * _SCALE, top * _SCALE), mask)
+        self.image.paste(color, (left * _SCALE, top * _SCALE), mask)
 
     def cut(self, paint: Image.Image, strength: float, shape: Points, *holes: Points) -> None:
         """`paint` (as large as the canvas) inside `shape` but not in the holes."""
@@ -125,16 +125,16 @@ class _Canvas:
             pen.polygon(self._placed(hole, _SCALE), fill=0)
         self.image.paste(paint, mask=mask)
 
-    def strands(self, colour: Colour, wavy: bool) -> Image.Image:
+    def strands(self, color: Color, wavy: bool) -> Image.Image:
         """A canvas full of hair."""
         rows = 26 if wavy else 5
         streaks = self._rng.normal(0, 1, (rows, 70, 1)) * 13
         sheen = np.linspace(16, -14, rows)[:, None, None]
-        tone = (np.array(colour) * (1 + (streaks + sheen) / 85)).clip(0, 255)
+        tone = (np.array(color) * (1 + (streaks + sheen) / 85)).clip(0, 255)
         return _enlarged(tone, Image.Resampling.BICUBIC)
 
     def _placed(self, points: Points, scale: float) -> list[tuple[float, float]]:
-        moved = ((points - _CENTRE) @ self._turn + self._shift) * scale
+        moved = ((points - _CENTER) @ self._turn + self._shift) * scale
         return [(x, y) for x, y in moved.tolist()]
 
 
@@ -191,8 +191,8 @@ def _head(canvas: _Canvas, face: _Face) -> None:
         ear = _oval(face.middle + side * (face.half_width + 1), 119, 5.5, 11)
         canvas.fill(_mix(face.skin, face.dark_skin, 0.35), ear)
     canvas.fill(face.skin, face.outline)
-    centre = np.array([face.middle, 118.0])
-    rim = np.concatenate([face.outline, ((face.outline - centre) * 0.86 + centre)[::-1]])
+    center = np.array([face.middle, 118.0])
+    rim = np.concatenate([face.outline, ((face.outline - center) * 0.86 + center)[::-1]])
     canvas.soft(face.dark_skin, 0.5, 4, rim)
     light = np.clip(face.seen.light, -1, 1)
     far_side = _oval(face.middle - 26 * np.sign(light), 125, 17, 46)
@@ -233,12 +233,12 @@ def _eye(canvas: _Canvas, face: _Face, x: float) -> None:
         canvas.soft(seen.accent, 0.5 * seen.makeup, 2, shadow)
     canvas.fill((240, 236, 232), np.concatenate([upper, lower[::-1]]))
     gaze = x + 1.2 * seen.yaw
-    for radius, colour in ((5.0, who.eye_colour), (2.2, (12, 10, 10))):
+    for radius, color in ((5.0, who.eye_color), (2.2, (12, 10, 10))):
         disc = _oval(gaze, _EYE_LINE - 0.6, radius, radius)
         ceiling = np.interp(disc[:, 0], upper[:, 0], upper[:, 1])
         floor = np.interp(disc[:, 0], lower[:, 0], lower[:, 1])
         disc[:, 1] = disc[:, 1].clip(ceiling, np.maximum(floor, ceiling))
-        canvas.fill(colour, disc)
+        canvas.fill(color, disc)
     canvas.fill((255, 255, 255), _oval(gaze + 1.6, _EYE_LINE - 2, 0.9, 0.9))
     lid = _mix(face.dark_skin, (15, 10, 10), 0.45 + 0.5 * seen.makeup)
     canvas.line(lid, 1.1 + 1.5 * seen.makeup, upper)
@@ -253,7 +253,7 @@ def _eye(canvas: _Canvas, face: _Face, x: float) -> None:
 
 def _brow(canvas: _Canvas, face: _Face, x: float, outward: float) -> None:
     who = face.who
-    colour = _mix(_HAIR[who.hair_colour], (40, 28, 22), 0.45)
+    color = _mix(_HAIR[who.hair_color], (40, 28, 22), 0.45)
     along = np.linspace(-12, 13, 14)
     thickness = (2.1 + 0.95 * who.brow) * (1 - ((along + 1) / 15) ** 2 * 0.75)
     top = (
@@ -261,7 +261,7 @@ def _brow(canvas: _Canvas, face: _Face, x: float, outward: float) -> None:
     )
     ridge = np.stack([x + outward * along, top], axis=1)
     under = ridge + np.stack([np.zeros(14), 2 * thickness.clip(0.5)], axis=1)
-    canvas.soft(colour, 0.85, 0.6, np.concatenate([ridge, under[::-1]]))
+    canvas.soft(color, 0.85, 0.6, np.concatenate([ridge, under[::-1]]))
 
 
 def _nose(canvas: _Canvas, face: _Face) -> None:
@@ -320,7 +320,7 @@ def _beard(canvas: _Canvas, face: _Face, hair: Image.Image) -> None:
     cheeks = _oval(x, 122, 38, 34 - 5 * seen.beard)
     chin = _oval(x, _MOUTH_LINE + 2, 18, 9)
     canvas.cut(hair, strength, jaw, cheeks, chin)
-    canvas.soft(_mix(_HAIR[face.who.hair_colour], (30, 22, 20), 0.4), 0.35 * strength, 3, jaw[2:-2])
+    canvas.soft(_mix(_HAIR[face.who.hair_color], (30, 22, 20), 0.4), 0.35 * strength, 3, jaw[2:-2])
     if seen.moustache:
         upper = np.concatenate([_arc(x, 143.5, 18, 4), _arc(x, 148.5, 18, 5)[::-1]])
         canvas.cut(hair, strength, upper)
@@ -373,11 +373,11 @@ def _glasses(canvas: _Canvas, face: _Face) -> None:
 
 
 def _hat(canvas: _Canvas, face: _Face) -> None:
-    colour, x, half = face.seen.accent, face.middle, face.half_width + 10
-    canvas.fill(colour, _oval(x, 80, half - 2, 56, (180, 360), 2.6))
+    color, x, half = face.seen.accent, face.middle, face.half_width + 10
+    canvas.fill(color, _oval(x, 80, half - 2, 56, (180, 360), 2.6))
     brim = np.concatenate([_arc(x, 80, half + 3, 6), _arc(x, 89, half + 3, 5)[::-1]])
     canvas.soft((0, 0, 0), 0.4, 3, brim + np.array([0, 4]))
-    canvas.fill(_mix(colour, (0, 0, 0), 0.35), brim)
+    canvas.fill(_mix(color, (0, 0, 0), 0.35), brim)
 
 
 def _photograph(drawing: Image.Image, seen: Shot, rng: np.random.Generator) -> Image.Image:
@@ -415,15 +415,15 @@ def _arc(x: float, y: float, half_width: float, sag: float) -> Points:
     return np.stack([x + half_width * across, y + sag * across**2], axis=1)
 
 
-def _mix(first: Colour, second: Colour, share: float) -> Colour:
+def _mix(first: Color, second: Color, share: float) -> Color:
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
-def _between(colours: tuple[Colour, ...], position: float) -> Colour:
-    place = position * (len(colours) - 1)
-    lower = min(int(place), len(colours) - 2)
-    return _mix(colours[lower], colours[lower + 1], place - lower)
+def _between(colors: tuple[Color, ...], position: float) -> Color:
+    index = position * (len(colors) - 1)
+    lower = min(int(index), len(colors) - 2)
+    return _mix(colors[lower], colors[lower + 1], index - lower)
 
 
 def _enlarged(pixels: np.ndarray, resample: Image.Resampling) -> Image.Image:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -73,7 +72,7 @@ class ModelReport:
     rounds: int
     timings: list[ModelTiming]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the report for JSON, by the names that scripts read."""
         facts = asdict(self)
         return facts | {"batch": facts.pop("batch_size"), "rows": facts.pop("timings")}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 from rich.table import Table
 
@@ -47,7 +46,7 @@ class PhotoTiming:
         """Milliseconds from file to labels."""
         return sum(self.milliseconds.values())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the photo for JSON, by the names that scripts read."""
         others = self.other_predictions
         return {
@@ -87,7 +86,7 @@ class PhotoReport:
     score: Score | None
     other_score: Score | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the report for JSON, by the names that scripts read."""
         return {
             "model": self.model,

@@ -4,7 +4,6 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from inference.faces import Box
 
@@ -21,7 +20,7 @@ class PredictedFace:
     box: Box
     label: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the prediction for JSON."""
         return {"box": list(self.box.xyxy), "label": self.label}
 

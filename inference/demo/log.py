@@ -5,16 +5,25 @@ import traceback
 from pathlib import Path
 
 
-def note(text: str) -> None:
-    """Write one line; what a visitor sent cannot begin another."""
+def log_line(text: str) -> None:
+    """Write one line to standard error.
+
+    Args:
+        text: Text that may hold what a visitor sent; line breaks and all characters beyond ASCII
+            are written as escapes, so that nobody can forge a second line.
+    """
     print(text.encode("unicode_escape").decode(), file=sys.stderr, flush=True)
 
 
-def note_failure(error: BaseException, where: str) -> None:
-    """Say that something failed that should not, and where, without what was sent.
+def log_failure(error: BaseException, where: str) -> None:
+    """Log a fault of the server in one line, without what was sent.
 
     The line names the innermost line of code by its file's name alone: no paths, no traceback.
+
+    Args:
+        error: Exception that was caught.
+        where: Part of the server that failed, such as a route.
     """
     frames = traceback.extract_tb(error.__traceback__)
     line = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    note(f"{where} failed: {type(error).__name__}{line}")
+    log_line(f"{where} failed: {type(error).__name__}{line}")

@@ -41,10 +41,19 @@ _SMALLEST = 0.02  # picture pixels a frame pixel: a face of two pixels is none
 
 
 def align(image: Image.Image, landmarks: np.ndarray) -> Image.Image | None:
-    """Return the face as an RGB image of `FRAME`; beyond the picture its edge is repeated.
+    """Cut out a face as CelebA frames it; beyond the picture its edge is repeated.
 
-    `landmarks` is [5, 2] in pixels of the RGB `image`, in the order of `TEMPLATE`. None if they
-    are all but one point, or the face would lie outside the picture.
+    Args:
+        image: RGB image.
+        landmarks: float [5, 2] in pixels of the image, in the order of `TEMPLATE`.
+
+    Returns:
+        RGB image of `FRAME`; None if the landmarks are nearly one point, or the face would lie
+        outside the picture.
+
+    Example:
+        >>> align(Image.new("RGB", (400, 500)), 2 * TEMPLATE).size
+        (178, 218)
     """
     turn, shift = similarity(TEMPLATE, landmarks)
     seen, beyond = _reach(turn, shift, image.size)
@@ -73,7 +82,7 @@ def align(image: Image.Image, landmarks: np.ndarray) -> Image.Image | None:
 def _reach(
     turn: complex, shift: complex, size: tuple[int, int]
 ) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
-    """Return the box of the picture that the frame covers, and what it lacks on each side."""
+    """Return the box of the picture that the frame covers, and what is missing on each side."""
     corners = (
         turn * (np.array([0, 1, 0, 1]) * FRAME[0] + np.array([0, 0, 1j, 1j]) * FRAME[1]) + shift
     )
@@ -86,16 +95,32 @@ def _reach(
 
 
 def scale_of(landmarks: np.ndarray) -> float:
-    """Return how many pixels of the picture one pixel of the aligned face spans, along a side."""
-    return abs(similarity(TEMPLATE, landmarks)[0])
+    """Return how many pixels of the picture one pixel of the aligned face spans, along a side.
+
+    Args:
+        landmarks: float [5, 2] in pixels of the picture, in the order of `TEMPLATE`.
+
+    Example:
+        >>> round(scale_of(3 * TEMPLATE), 6)
+        3.0
+    """
+    return float(abs(similarity(TEMPLATE, landmarks)[0]))
 
 
 def quality_of(landmarks: np.ndarray, box: Box) -> float:
-    """Return in 0..1 how well landmarks and box fit a face as `TEMPLATE` shows it.
+    """Return how well landmarks and box fit a face as `TEMPLATE` shows it.
 
-    1 is a face seen from the front. `LEAST_QUALITY` and below is no face that can be judged: one
-    that stands on its head, a full profile, or something else. `landmarks` is [5, 2], both
-    are in pixels of the same picture, turned in any way.
+    Args:
+        landmarks: float [5, 2] in pixels of a picture, which may be turned in any way.
+        box: Box of the face in pixels of the same picture.
+
+    Returns:
+        0..1: 1 for a face seen from the front; below `LEAST_QUALITY` for what cannot be judged,
+        such as a face that stands on its head, a full profile, or something else.
+
+    Example:
+        >>> round(quality_of(TEMPLATE, Box(46, 64, 131, 179)), 2)
+        1.0
     """
     turn, shift = similarity(TEMPLATE, landmarks)
     if not turn or box.width <= 0 or box.height <= 0:
@@ -107,14 +132,24 @@ def quality_of(landmarks: np.ndarray, box: Box) -> float:
 
 
 def roll_of(landmarks: np.ndarray) -> float:
-    """Return by how many degrees, -180 to 180, a face is turned clockwise in the picture."""
+    """Return by how many degrees, -180 to 180, a face is turned clockwise in the picture.
+
+    Args:
+        landmarks: float [5, 2] in pixels of the picture, in the order of `TEMPLATE`.
+    """
     return float(np.degrees(np.angle(similarity(TEMPLATE, landmarks)[0])))
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[complex, complex]:
-    """Return `turn` and `shift`: turn * (x + iy) + shift moves `source` closest to `target`.
+    """Return the similarity transform that moves landmarks closest to others.
 
-    Both are [5, 2]; the landmarks count by their weights. `turn` is 0 if one is a single point.
+    Args:
+        source: Landmarks to move, float [5, 2].
+        target: Landmarks to come close to, float [5, 2].
+
+    Returns:
+        `turn` and `shift` of turn * (x + iy) + shift, by weighted least squares. `turn` is 0 if
+        one of the two is a single point.
     """
     weights = _WEIGHTS / _WEIGHTS.sum()
     start, end = (points.astype(float) @ (1, 1j) for points in (source, target))

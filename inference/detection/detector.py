@@ -66,37 +66,57 @@ class Detection:
 
     @property
     def is_upright(self) -> bool:
-        """Whether it can be judged, and this way up is the best one to do so."""
+        """Whether the face can be judged, and this way up is the best one to do so."""
         return abs(roll_of(self.landmarks)) <= _TILTED and self.quality >= LEAST_QUALITY
 
     def scaled(self, factor: float) -> "Detection":
-        """Return the same face in an image that is `factor` times as large."""
+        """Return the face in an image that is `factor` times as large."""
         box, landmarks = self.box.scaled(factor), self.landmarks * factor
         return replace(self, box=box, landmarks=landmarks)
 
 
 @dataclass(frozen=True)
 class Detector:
-    """Finds faces. Make one with `Detector.load`; it may be used from several threads."""
+    """Finds faces; several threads may use it. Make one with `Detector.load`.
+
+    Attributes:
+        network: Network that finds candidates in one look.
+
+    Example:
+        >>> Detector.load(threads=1).detect(Image.new("RGB", (64, 64)))
+        []
+    """
 
     network: RetinaFace
 
     @classmethod
     def load(cls, threads: int | None = None) -> "Detector":
-        """Open the network; `threads` left out is the number of physical cores.
+        """Open the network.
 
-        Raises DetectorError if its package is not installed, or holds other weights.
+        Args:
+            threads: Number of threads of a run; None for the number of physical cores.
+
+        Raises:
+            DetectorError: The network's package is not installed, or holds other weights.
         """
         return cls(RetinaFace.load(threads))
 
     def detect(
         self, image: Image.Image, max_faces: int = 64, small_faces: bool = False
     ) -> list[Detection]:
-        """Find the faces in an RGB image, the surest first, `max_faces` of them at most.
+        """Find the faces in an image.
 
-        A picture that lies on its side or stands on its head is turned for the search; what comes
-        back is in pixels of `image`, the landmarks in the order of an upright face. `small_faces`
-        finds faces from 20 pixels on in large images too, which takes twenty times as long.
+        A picture that lies on its side or stands on its head is turned for the search.
+
+        Args:
+            image: RGB image.
+            max_faces: Largest number of faces to return.
+            small_faces: Whether to find faces from 20 pixels on in large images too, which takes
+                twenty times as long.
+
+        Returns:
+            The faces in order of their scores, the highest first, in pixels of `image`, the
+            landmarks in the order of an upright face.
         """
         found = self._search(image, small_faces)
         faces = _faces(found)
@@ -167,12 +187,12 @@ def _spans(length: int) -> list[tuple[int, int]]:
 
 
 def _upright_score(faces: list[Detection]) -> float:
-    """Return the score of the surest face that stands upright, 0 if none does."""
+    """Return the highest score of a face that stands upright, 0 if none does."""
     return next((face.score for face in faces if face.is_upright), 0.0)
 
 
 def _faces(found: Candidates) -> list[Detection]:
-    """Return the faces, the surest first."""
+    """Return the faces, the highest score first."""
     return sorted(_distinct(found), key=lambda face: -face.score)
 
 

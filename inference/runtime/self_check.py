@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
 import platformdirs
+from pydantic import BaseModel, ValidationError
 
 from data.atomic import read_json, write_json
 from inference.bundle import Bundle, Precision, faster
@@ -164,15 +165,24 @@ def _machine() -> str:
     return f"{processor()}, onnxruntime {ort.__version__}"
 
 
-def _remember(key: str, value: Any) -> None:
+class _Remembered(BaseModel):
+    """What was found out on this machine: a form is correct, or is the faster one."""
+
+    key: str
+    value: Literal[True] | Precision
+
+
+def _remember(key: str, value: Literal[True] | Precision) -> None:
     with suppress(OSError):  # what cannot be remembered is found out again
-        write_json(_path(key), {"key": key, "value": value})
+        write_json(_path(key), _Remembered(key=key, value=value).model_dump())
 
 
-def _recall(key: str) -> Any:
-    content = read_json(_path(key))
-    known = isinstance(content, dict) and content.get("key") == key
-    return content.get("value") if known else None
+def _recall(key: str) -> Literal[True] | Precision | None:
+    try:
+        remembered = _Remembered.model_validate(read_json(_path(key)))
+    except ValidationError:
+        return None
+    return remembered.value if remembered.key == key else None
 
 
 def _path(key: str) -> Path:

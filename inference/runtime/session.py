@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from data.messages import one_line
 from inference.bundle import BundleInfo
 from inference.errors import BundleError
 from inference.runtime.machine import default_threads
@@ -45,8 +46,7 @@ def open_session(model: Path | bytes, threads: int | None = None) -> ort.Inferen
     except OSError as error:
         raise BundleError(f"{name} cannot be read: {error.strerror}") from None
     except Exception as error:  # onnxruntime raises a dozen unrelated classes here
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BundleError(f"onnxruntime cannot open {name}: {reason}") from None
+        raise BundleError(f"onnxruntime cannot open {name}: {one_line(error, 200)}") from None
 
 
 def warm_up(session: ort.InferenceSession, info: BundleInfo) -> None:
@@ -80,7 +80,7 @@ def classify(session: ort.InferenceSession, info: BundleInfo, batch: np.ndarray)
     try:
         [output] = session.run([info.output], {info.input.name: batch})
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = one_line(error, 200)
         raise BundleError(f"the model does not fit its description: {reason}") from None
     shape, dtype = getattr(output, "shape", None), getattr(output, "dtype", type(output).__name__)
     if shape not in ((len(batch), 1), (len(batch),)) or dtype != np.float32:

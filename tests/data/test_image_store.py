@@ -42,8 +42,8 @@ def test_a_store_is_reused_and_keyed(folder_manifest: pd.DataFrame, tmp_path: Pa
     first = make(folder_manifest, tmp_path / "s")
     (array,) = (tmp_path / "s").glob("*/images.npy")
     before = array.stat().st_mtime_ns
-    relabelled = folder_manifest.assign(split="train", label=[1, 0] * 20)
-    again = make(relabelled, tmp_path / "s")
+    relabeled = folder_manifest.assign(split="train", label=[1, 0] * 20)
+    again = make(relabeled, tmp_path / "s")
     assert again.fingerprint == first.fingerprint and len(first.fingerprint) == 64
     assert array.stat().st_mtime_ns == before
     assert again.manifest["label"].tolist() == [1, 0] * 20

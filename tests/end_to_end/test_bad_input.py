@@ -76,7 +76,7 @@ def test_wrong_settings(tmp_path: Path, settings: dict[str, str], message: str) 
     [
         (csv_without_label, "label"),
         (empty, "empty"),
-        (one_class, "labelled 'man'"),
+        (one_class, "labeled 'man'"),
         (text_files, "text0.jpg"),
     ],
 )

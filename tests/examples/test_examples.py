@@ -37,7 +37,7 @@ def test_the_training_example_makes_a_run_and_a_bundle(artifacts: Path) -> None:
 
 
 def test_the_folder_example_writes_a_row_a_face(artifacts: Path, tmp_path: Path) -> None:
-    from inference.demo.examples import draw_examples
+    from inference.demo.example_pictures import draw_examples
 
     photos, table = tmp_path / "photos", tmp_path / "faces.csv"
     photos.mkdir()

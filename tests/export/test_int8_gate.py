@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from export.forms import BATCH_SIZE
-from export.int8_gate import judge, predict_until_refuted
+from export.int8_gate import MAX_CHANGED, judge, predict_until_refuted
 
 LABELS = np.arange(1000) % 2
 SURE = np.where(LABELS == 1, 0.9, 0.1)
@@ -60,3 +61,49 @@ def test_the_verdict_is_the_same_as_after_all_images(wrong: set[int]) -> None:
     too_many = sorted(wrong)[10] if len(wrong) > 10 else None
     if too_many is not None:
         assert len(p_man) <= too_many + BATCH_SIZE
+
+
+IMAGES = np.arange(1000)  # an image is its number here
+MEN = np.ones(1000, int)
+
+
+def p_man_with_changed(count: int) -> np.ndarray:
+    """p_man of a model that calls the last `count` of 1000 men women."""
+    return np.repeat([0.9, 0.1], [1000 - count, count])
+
+
+@pytest.mark.parametrize(("changed", "passed"), [(10, True), (11, False)])
+def test_as_many_changed_decisions_as_allowed_are_looked_at_to_the_end(
+    changed: int, passed: bool
+) -> None:
+    """They change for the better, so that accuracy has no say."""
+    assert len(IMAGES) * MAX_CHANGED == 10
+    int8_p, fp32_p = p_man_with_changed(0), p_man_with_changed(changed)
+    seen_p = predict_until_refuted(lambda batch: int8_p[batch][:, None], IMAGES, IMAGES, fp32_p)
+    assert len(seen_p) == 1000
+    trial = judge("minmax", MEN, fp32_p, seen_p)
+    assert (trial.changed_decisions, trial.passed) == (changed / 1000, passed)
+    assert trial.accuracy_lost == -changed / 1000
+
+
+@pytest.mark.parametrize(("lost", "passed"), [(5, True), (6, False)])
+def test_accuracy_lost_is_what_fp32_had_more(lost: int, passed: bool) -> None:
+    trial = judge("minmax", MEN, p_man_with_changed(0), p_man_with_changed(lost))
+    assert (trial.accuracy_lost, trial.changed_decisions) == (lost / 1000, lost / 1000)
+    assert trial.passed is passed
+
+
+def test_half_is_a_decision_for_man_in_both_models() -> None:
+    half, more = np.full(1000, 0.5), np.full(1000, 0.6)
+    for fp32_p, int8_p in ((half, more), (more, half)):
+        seen_p = predict_until_refuted(
+            lambda batch, p=int8_p: p[batch][:, None], IMAGES, IMAGES, fp32_p
+        )
+        trial = judge("minmax", MEN, fp32_p, seen_p)
+        assert (trial.images, trial.changed_decisions, trial.passed) == (1000, 0.0, True)
+
+
+def test_images_are_those_of_the_rows_in_their_order() -> None:
+    rows = IMAGES[::-3]
+    seen_p = predict_until_refuted(lambda batch: batch[:, None] / 1000, IMAGES, rows, rows / 1000)
+    assert seen_p.tolist() == (rows / 1000).tolist()

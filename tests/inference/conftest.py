@@ -1,8 +1,10 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from predict_command import Aligned, Draw, predict
 from tiny_bundles import add_models
 
 from data import decode
@@ -16,12 +18,12 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def draw(tmp_path: Path) -> Callable[..., Path]:
-    """Write a one-coloured image and return its path: red is a man to resnet50, blue a woman."""
+    """Write a one-colored image and return its path: red is a man to resnet50, blue a woman."""
 
-    def write(name: str, colour: str, size: tuple[int, int] = (30, 40)) -> Path:
+    def write(name: str, color: str, size: tuple[int, int] = (30, 40)) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", size, colour).save(path)
+        Image.new("RGB", size, color).save(path)
         return path
 
     return write
@@ -45,13 +47,39 @@ def group(portraits: list[Image.Image]) -> Image.Image:
 
 @pytest.fixture
 def portray(tmp_path: Path, portraits: list[Image.Image]) -> Callable[..., Path]:
-    """Write a drawn face seen through coloured glass and return its path; colours as in `draw`."""
+    """Write a drawn face seen through colored glass and return its path; colors as in `draw`."""
 
-    def write(name: str, colour: str) -> Path:
-        picture = Image.new("RGB", (400, 400), colour)
+    def write(name: str, color: str) -> Path:
+        picture = Image.new("RGB", (400, 400), color)
         face = portraits[0].convert("L").convert("RGB")
-        picture.paste(Image.blend(face, Image.new("RGB", face.size, colour), 0.3), (111, 91))
+        picture.paste(Image.blend(face, Image.new("RGB", face.size, color), 0.3), (111, 91))
         picture.save(tmp_path / name)
         return tmp_path / name
 
     return write
+
+
+@pytest.fixture
+def photos(tmp_path: Path, group: Image.Image) -> Path:
+    """A folder with a group of six, an empty picture and a broken one."""
+    folder = tmp_path / "photos"
+    (folder / "day one").mkdir(parents=True)
+    group.save(folder / "group.png")
+    Image.new("RGB", (300, 200), "green").save(folder / "day one" / "empty.jpg")
+    (folder / "z.jpg").write_bytes(b"\xff\xd8\xff")
+    return folder
+
+
+@pytest.fixture
+def aligned(models: Path) -> Aligned:
+    """Run `predict` on pictures that are one face each."""
+    return lambda *arguments: predict(*arguments, "--aligned", "--models", models)
+
+
+@pytest.fixture
+def many(draw: Draw) -> Path:
+    """A folder with 600 links to one picture."""
+    first = draw("many/000.png", "red")
+    for index in range(1, 600):
+        os.link(first, first.with_name(f"{index:03}.png"))
+    return first.parent

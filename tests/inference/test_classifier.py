@@ -14,9 +14,10 @@ from tiny_bundles import SIZE
 
 from data import ImageError
 from inference import Box, BundleError, Classifier, Face, bundle, whole_image
+from inference.detection.alignment import LEAST_QUALITY
 from inference.detection.detector import Detection
 from inference.detection.finder import PreparedFace, PreparedPicture
-from inference.predict.outputs import JSON_FIELDS
+from inference.predict.rows import JSON_FIELDS
 
 
 def load(models: Path, *choice: Any, **options: Any) -> Classifier:
@@ -24,7 +25,7 @@ def load(models: Path, *choice: Any, **options: Any) -> Classifier:
     return Classifier.load(models, *choice, finder=whole_image, **options)
 
 
-def test_labels_by_colour(models: Path, draw: Callable[..., Path]) -> None:
+def test_labels_by_color(models: Path, draw: Callable[..., Path]) -> None:
     classifier = load(models)
     assert classifier.predict(draw("a.png", "red"))[0].label == "man"
     assert classifier.predict(draw("b.png", "blue"))[0].label == "woman"
@@ -257,3 +258,24 @@ def test_onnxruntime_reports_to_nobody() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=plain, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[0] == "1"
+
+
+def test_a_face_of_little_quality_is_uncertain_whatever_the_model_says(
+    models: Path, portraits: list[Image.Image]
+) -> None:
+    """A man to the model (red) both times, but one lies head down."""
+    red = [
+        Image.blend(p.convert("L").convert("RGB"), Image.new("RGB", p.size, "red"), 0.3)
+        for p in portraits
+    ]
+    lying = red[5].resize((356, 436)).convert("RGBA")
+    lying = lying.rotate(110, Image.Resampling.BICUBIC, expand=True)
+    picture = Image.new("RGB", (700, 500), "red")
+    picture.paste(red[0].resize((300, 367)), (10, 30))
+    picture.paste(lying, (330, 20), lying)
+    upright, lies = Classifier.load(models).predict(picture)
+    assert upright.label == "man" and upright.quality is not None and upright.quality > 0.9
+    assert lies.label == "uncertain" and lies.p_man > 0.9
+    assert lies.quality is not None and lies.quality < LEAST_QUALITY
+    [whole] = Classifier.load(models, finder=whole_image).predict(red[0])
+    assert whole.label == "man" and whole.quality is None

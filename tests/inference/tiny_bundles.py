@@ -68,7 +68,7 @@ def _waste() -> list[onnx.NodeProto]:
 
 
 def save_checks(path: Path, slope: float) -> bundle.CheckImages:
-    """Write six images of one colour each, and what models of that slope give for them."""
+    """Write six images of one color each, and what models of that slope give for them."""
     reds = np.arange(90, 150, 10)
     images = np.full((len(reds), SIZE, SIZE, 3), 120, np.uint8)
     images[..., 0] = reds[:, None, None]

@@ -12,25 +12,27 @@ from rich.console import Console
 from data import ImageStore
 
 if TYPE_CHECKING:
-    from tuning.search.trial_runner import Task
+    from tuning.search.context import SearchContext
 
 SIZE = 64
 
 
-def small_task(folder: Path, images: int, console: Console | None = None) -> Task:
+def small_context(folder: Path, images: int, console: Console | None = None) -> SearchContext:
     """A search of two trials, on `images` images; TensorFlow is imported here and not before."""
     from tuning.progress import Progress
     from tuning.runs.run_folder import RunFolder
     from tuning.runs.settings import Settings
+    from tuning.search.context import SearchContext
     from tuning.search.presets import Preset
-    from tuning.search.trial_runner import Task
     from tuning.trunk.cache import TrunkCache
 
     settings = Settings(data="", backbones=("googlenet",), preset="tiny", size=SIZE, weights="none")
     preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)
     cache = TrunkCache(folder / "cache", 1 << 30)
     progress = Progress(console)
-    return Task(RunFolder(folder / "run"), settings, preset, faces(images), cache, progress)
+    return SearchContext(
+        RunFolder(folder / "run"), settings, preset, faces(images), cache, progress
+    )
 
 
 def faces(train: int) -> ImageStore:

@@ -223,7 +223,7 @@ def test_wrong_use_is_told_in_one_line(
     monkeypatch.setattr(sys, "argv", ["benchmarks", *artifacts, *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == 1
+    assert ended.value.code == 2
     errors = capsys.readouterr().err
     assert errors.startswith(f"error: {told}")
     assert errors.count("\n") == 1

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from small_search import SIZE, faces, small_task
+from small_search import SIZE, faces, small_context
 
 from tuning import metrics, quiet
 
 if TYPE_CHECKING:
-    from tuning.search.trial_runner import Task
+    from tuning.search.context import SearchContext
 
 BATCH = 32
 
@@ -58,42 +58,42 @@ def on_devices(devices: int, work: Callable[..., Any], folder: Path, images: int
 
 def trials(devices: int, folder: Path, images: int) -> list[Trained]:
     """A trial at depth 0 and one at depth 1, after one that left the layers changed."""
-    task, start = prepared(devices, folder, images)
+    context, start = prepared(devices, folder, images)
     from tuning.backbones.transfer_model import TransferModel
     from tuning.runs.schema import Hyperparameters
     from tuning.search.trial_runner import TrialRunner
-    from tuning.search.winner import assemble, predict
+    from tuning.search.winner import SavedTail, assemble, predict
     from tuning.training.devices import strategy
 
     with strategy():
         model = TransferModel(googlenet(), SIZE, start)
     exact = TransferModel(googlenet(), SIZE, start)
-    runner = TrialRunner(task, model, [0, 1])
-    rows = np.flatnonzero(task.store.manifest["split"] == "val")
+    runner = TrialRunner(context, model, [0, 1])
+    rows = np.flatnonzero(context.store.manifest["split"] == "val")
     checkpoint = folder / "tail.weights.h5"
     left = []
     for depth in (1, 0, 1):
         chosen = Hyperparameters(depth=depth, learning_rate=1e-5, head_units=8, dropout=0.0)
         result, tail = runner.run(chosen, 2, f"depth-{depth}")
         tail.save_weights(checkpoint)
-        whole = assemble(exact, result, runner.data.statistics, checkpoint)
+        whole = assemble(exact, SavedTail(result, checkpoint, runner.data.statistics))
         losses = [epoch.loss for epoch in result.history]
-        left.append(Trained(losses, result.val_brier, predict(whole, task.store.images, rows)))
+        left.append(Trained(losses, result.val_brier, predict(whole, context.store.images, rows)))
     return left[1:]
 
 
 def whole_search(devices: int, folder: Path, images: int) -> tuple[Any, list[str]]:
     """A backbone's search to its winner; returns the winner's facts and how the trials ended."""
-    task, start = prepared(devices, folder, images)
+    context, start = prepared(devices, folder, images)
     from tuning.runs.leaderboard import write_leaderboard
     from tuning.search.backbone_search import search
 
-    facts = search(task, googlenet(), start, None, lambda: write_leaderboard(task.run))
-    records = task.run.study(googlenet().name).trials()
+    facts = search(context, googlenet(), start, None, lambda: write_leaderboard(context.run))
+    records = context.run.study(googlenet().name).trials()
     return facts, [f"{record.status} {record.note}".strip() for record in records]
 
 
-def prepared(devices: int, folder: Path, images: int) -> tuple[Task, Any]:
+def prepared(devices: int, folder: Path, images: int) -> tuple[SearchContext, Any]:
     """TensorFlow on a divided processor, a search of two trials, and random weights."""
     quiet.import_tensorflow()
     import tensorflow as tf
@@ -106,7 +106,7 @@ def prepared(devices: int, folder: Path, images: int) -> tuple[Task, Any]:
 
     with strategy():
         assert tf.distribute.get_strategy().num_replicas_in_sync == devices
-    return small_task(folder, images), weights.load(googlenet(), "none")
+    return small_context(folder, images), weights.load(googlenet(), "none")
 
 
 def googlenet() -> Any:

@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from data import SPLITS
@@ -84,8 +86,9 @@ def history(*accuracies: float) -> tuple[Epoch, ...]:
 def result_of(depth: int, *accuracies: float) -> TrialResult:
     chosen = Hyperparameters(depth=depth, learning_rate=3e-4, head_units=64, dropout=0.1)
     return TrialResult(
-        hyperparameters=chosen, val_accuracy=accuracies[-1], val_auc=0.9, val_brier=0.1,
-        val_loss=0.3, epochs=len(accuracies), seconds=2.0, history=history(*accuracies),
+        hyperparameters=chosen, val_accuracy=accuracies[-1], val_auc=0.9,
+        val_brier=1 - accuracies[-1], val_loss=0.3, epochs=len(accuracies), seconds=2.0,
+        history=history(*accuracies),
     )  # fmt: skip
 
 
@@ -172,6 +175,16 @@ def page(run: RunFolder) -> str:
 
 
 @pytest.fixture(scope="module")
+def figures(run: RunFolder) -> dict[str, Axes]:
+    """The axes of the light figures, by what lies on their x axes."""
+    saved: list[Figure] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda figure, *_, **__: saved.append(figure))
+        page_of(run, COST)
+    return {figure.axes[0].get_xlabel(): figure.axes[0] for figure in saved[::-1]}
+
+
+@pytest.fixture(scope="module")
 def tags(page: str) -> Tags:
     return Tags(page)
 
@@ -197,6 +210,60 @@ def test_each_trial_changes_the_picture_of_the_curves() -> None:
         for part in shown
     }
     assert len(pictures) == len(shown)
+
+
+def test_the_roc_curve_is_that_of_the_test_images(figures: dict[str, Axes]) -> None:
+    axes = figures["Share of 'woman' labels answered man"]
+    labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
+    points = {
+        tuple(float((p_man[labels == label] >= threshold).mean()) for label in (0, 1))
+        for threshold in (*p_man, 2.0)
+    }
+    assert axes.get_ylabel() == "Share of 'man' labels answered man"
+    assert len(axes.lines) == len(WINNERS)
+    for line in axes.lines:
+        drawn = set(map(tuple, line.get_xydata().tolist()))
+        assert drawn <= points
+        assert {(0, 0), (1, 1)} <= drawn
+        area = np.trapezoid(line.get_ydata(), line.get_xdata())
+        assert area == pytest.approx(evaluate(labels, p_man).auc)
+    (corner,) = axes.child_axes
+    assert [line.get_xydata().tolist() for line in corner.lines] == [
+        line.get_xydata().tolist() for line in axes.lines
+    ]
+
+
+def test_reliability_is_the_share_of_men_in_bins_of_five_images_or_more(
+    figures: dict[str, Axes],
+) -> None:
+    axes = figures["p_man, mean of a bin"]
+    diagonal, *lines = [line for line in axes.lines if len(line.get_xdata())]
+    assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]]
+    full = [line for line in lines if line.get_linestyle() == "-"]
+    assert len(full) == len(WINNERS)
+    for line in full:
+        assert line.get_ydata() == pytest.approx([1 / 6, 1 / 11, 0, 10 / 11, 1])
+        assert line.get_xdata()[-1] == pytest.approx(np.mean([0.9 + 0.005 * i for i in range(10)]))
+
+
+def test_each_trial_is_a_dot_and_the_best_of_each_backbone_is_ringed(
+    figures: dict[str, Axes],
+) -> None:
+    axes = figures["Fine-tuning depth"]
+    dots = [np.asarray(collection.get_offsets()).round() for collection in axes.collections]
+    drawn = [sorted(points.tolist()) for points in dots]
+    assert drawn == [[[0, 60], [1, 80], [2, 70]], [[1, 80]]] * len(WINNERS)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1", "2"]
+
+
+def test_cost_is_drawn_with_the_interval_of_the_accuracy(figures: dict[str, Axes]) -> None:
+    labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
+    low, high = (100 * bound for bound in evaluate(labels, p_man).accuracy_interval)
+    for label, cost in (("Latency, ms", 12.5), ("File size, MB", 25.3)):
+        (bars,) = figures[f"{label}, log scale"].collections
+        assert np.array(bars.get_segments()) == pytest.approx(
+            np.array([[[cost, low], [cost, high]]])
+        )
 
 
 def test_mistakes_come_by_confidence_and_are_shown_from_the_data_set(

@@ -11,6 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from data.synthetic.writing import generate
+from tuning import inputs
 from tuning import run as runs
 from tuning.progress import Progress
 from tuning.runs.run_folder import RunError, RunFolder
@@ -50,14 +51,14 @@ class Session:
         self.run = RunFolder(artifacts / "runs" / "tiny")
         self.text = ""
 
-    def go(self, **settings: object) -> runs.Images:
+    def go(self, **settings: object) -> inputs.RunImages:
         out = StringIO()
         progress = Progress(Console(file=out, width=1000))
         chosen = self.settings.model_copy(update=settings)
         try:
-            dataset = runs.open_dataset(chosen, self.artifacts, progress)
+            dataset = inputs.open_dataset(chosen, self.artifacts, progress)
             runs._greet(chosen, dataset, self.run, progress)
-            images = runs.prepare(
+            images = inputs.prepare_images(
                 chosen, dataset, self.artifacts, progress, self.run.keeps_copies()
             )
             runs._report_images(images, progress)

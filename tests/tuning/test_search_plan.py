@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras_tuner.errors import FatalError
 
-from tuning.runs.schema import Hyperparameters, TrialRecord, TrialResult
+from tuning.runs.schema import Hyperparameters, TrainingTime, TrialRecord, TrialResult
 from tuning.runs.study_folder import StudyFolder
-from tuning.search import oracles, presets, study
-from tuning.search.presets import PRESETS, Cost
+from tuning.search import oracles, planning, study
+from tuning.search.presets import PRESETS
 from tuning.training.early_stopping import OBJECTIVE, hopeless
 
-COSTS = st.builds(Cost, st.floats(0, 30), st.floats(0.01, 500))
+COSTS = st.builds(TrainingTime, st.floats(0, 30), st.floats(0.01, 500))
 
 
 @given(
@@ -23,42 +23,42 @@ COSTS = st.builds(Cost, st.floats(0, 30), st.floats(0.01, 500))
     st.sampled_from(sorted(PRESETS)),
 )
 def test_the_plan_fits_its_time_cheap_depths_first(
-    costs: list[Cost], limit: float, name: str
+    costs: list[TrainingTime], limit: float, name: str
 ) -> None:
     preset = PRESETS[name]
-    depths = presets.plan(preset, costs, limit)
-    full = presets.plan(preset, costs, math.inf)
+    depths = planning.plan_depths(preset, costs, limit)
+    full = planning.plan_depths(preset, costs, math.inf)
     heads, deepest = depths.count(0), max(depths)
     assert depths[: heads + deepest] == (*[0] * heads, *range(1, deepest + 1))
     assert list(depths[heads + deepest :]) == sorted(depths[heads + deepest :])
     assert not Counter(depths) - Counter(full)
     assert set(depths) == set(range(max(depths) + 1))
-    planned = sum(presets.trial_seconds(preset, costs, depth) for depth in depths)
-    planned += presets.least_refit_seconds(costs[deepest])
+    planned = sum(planning.trial_seconds(preset, costs, depth) for depth in depths)
+    planned += planning.least_refit_seconds(costs[deepest])
     assert planned <= limit or len(depths) == 1
 
 
 @given(COSTS, st.floats(-10, 20_000) | st.just(math.inf))
-def test_a_refit_stays_in_its_time(cost: Cost, seconds: float) -> None:
+def test_a_refit_stays_in_its_time(cost: TrainingTime, seconds: float) -> None:
     preset = PRESETS["standard"]
-    epochs = presets.refit_epochs(preset, cost, seconds)
+    epochs = planning.refit_epochs(preset, cost, seconds)
     assert 0 <= epochs <= preset.refit_epochs
     assert not epochs or cost.start + epochs * cost.epoch <= seconds + 1e-6
 
 
 def test_the_pace_is_what_fine_tuned_trials_took_over_their_plan() -> None:
     preset = PRESETS["standard"]
-    head = presets.trial_seconds(preset, [Cost(1, 1)], 0)
-    costs = [Cost(1, 1), Cost(5, 10)]
+    head = planning.trial_seconds(preset, [TrainingTime(1, 1)], 0)
+    costs = [TrainingTime(1, 1), TrainingTime(5, 10)]
 
     def result(depth: int, epochs: int, seconds: float) -> TrialResult:
         hp = Hyperparameters(depth=depth, learning_rate=5e-4, head_units=0, dropout=0.1)
         return result_of(hp, 0.1, epochs, seconds)
 
     slow = [result(0, 6, 1), result(1, 2, 2 * (head + 25)), result(1, 1, 2 * (head + 15))]
-    assert presets.pace(preset, costs, [result(0, 6, 900)]) == 1
-    assert presets.pace(preset, costs, [result(1, 2, 20)]) == 1
-    assert presets.pace(preset, costs, slow) == 2
+    assert planning.slowdown(preset, costs, [result(0, 6, 900)]) == 1
+    assert planning.slowdown(preset, costs, [result(1, 2, 20)]) == 1
+    assert planning.slowdown(preset, costs, slow) == 2
 
 
 def result_of(hp: Hyperparameters, brier: float, epochs: int, seconds: float) -> TrialResult:
@@ -166,16 +166,11 @@ def run(
     stop_after: int = 99,
 ) -> list[TrialRecord]:
     folder.mkdir(exist_ok=True)
-    return study.search(
-        landscape,
-        folder=StudyFolder(folder),
-        algorithm=algorithm,
-        depths=depths,
-        epochs=9,
-        seed=3,
-        out_of_time=lambda: len(landscape.seen) >= stop_after,
-        on_trial=lambda record: None,
+    epochs, seed = 9, 3
+    oracle = oracles.create(
+        algorithm, depths, epochs, seed, lambda: len(landscape.seen) >= stop_after
     )
+    return study.search(landscape, StudyFolder(folder), oracle, epochs, lambda record: None)
 
 
 def test_the_objective_is_minimised() -> None:
@@ -226,7 +221,7 @@ def test_the_best_weights_are_those_of_the_best_result(tmp_path: Path) -> None:
         for brier, tail in tails.items()
     ]
     assert kept == [True, True, False]
-    assert records.weights.read_bytes() == b"0.1"
+    assert records.best_weights.read_bytes() == b"0.1"
 
 
 @pytest.mark.parametrize(

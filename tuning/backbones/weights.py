@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from data.messages import one_line
 from tuning.backbones.registry import Backbone, bgr_to_rgb
 
 GOOGLENET_URL = "https://huggingface.co/onnxmodelzoo/googlenet-12/resolve/main/googlenet-12.onnx"
@@ -65,7 +66,7 @@ def load(backbone: Backbone, source: str, seed: int = 0) -> Weights:
     except Exception as error:
         raise WeightsError(
             f"{path} does not hold {backbone.title} weights without classifier: "
-            f"{_first_line(error)}"
+            f"{one_line(error, 200)}"
         ) from error
     return _finish(path.name, backbone, layers)
 
@@ -130,7 +131,7 @@ def _download(backbone: Backbone) -> Arrays:
     except Exception as error:
         raise WeightsError(
             f"ImageNet weights of {backbone.title} could not be downloaded "
-            f"({_first_line(error)}). Go on with a network, with WEIGHTS=<folder> that holds "
+            f"({one_line(error, 200)}). Go on with a network, with WEIGHTS=<folder> that holds "
             f"{' or '.join(_file_names(backbone))}, or with WEIGHTS=none for a random start."
         ) from error
 
@@ -152,8 +153,3 @@ def _find(backbone: Backbone, folder: Path) -> Path:
     raise WeightsError(
         f"no weights of {backbone.title} in {folder}: looked for {' and '.join(names)}"
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from data import LABELS, label_conflicts, read_manifest
@@ -15,11 +14,13 @@ from data.atomic import write_text
 from tuning.backbones.registry import BACKBONES
 from tuning.metrics import decisions
 from tuning.report import plots
+from tuning.report.rendering import render
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import RunConfig, RunMetrics, WinnerFacts
 from tuning.training.trial import HEAD_EPOCHS_FACTOR
 
 _MISTAKES = 24
+_PACKAGE = "tuning.report"
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ def write(
     tests = {name: _test_predictions(run, name) for name in winners}
     titles = {name: BACKBONES[name].title for name in winners}
     facts = {"config": config, "metrics": metrics, "winners": winners, "titles": titles}
-    write_text(run.results, _render("results.md.jinja", **facts))
+    write_text(run.results, render(_PACKAGE, "templates/results.md.jinja", **facts))
     best = next(iter(winners))
-    page = _render(
-        "report.html.jinja",
+    page = render(
+        _PACKAGE,
+        "templates/report.html.jinja",
         **facts,
         best=winners[best],
         labels=LABELS,
@@ -126,14 +128,3 @@ def _curves(run: RunFolder, facts: WinnerFacts) -> plots.Curves:
         facts.hyperparameters.depth,
         refit.result.history if refit else facts.history,
     )
-
-
-def _render(template: str, **facts: Any) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=template.endswith(".html.jinja"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(**facts)

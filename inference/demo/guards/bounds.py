@@ -10,23 +10,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from inference.demo.guards.logins import client_address
 
 MAX_UPLOAD = 20_000_000
-"""Bytes of a picture at most."""
+"""Largest picture in bytes."""
 
 MAX_BODY = 500_000_000
-"""Bytes of one request at most: a batch of pictures comes in one."""
+"""Largest request in bytes: a batch of pictures comes in one."""
 
 SECONDS_TO_SEND = 60
-"""A request whose next part takes longer than this is dropped."""
+"""Time within which the next part of a request must come; else it is dropped."""
 
 SECONDS_FOR_BODY = 900
-"""A request whose parts together take longer than this is dropped."""
+"""Time within which a whole request must come; else it is dropped."""
 
-REQUESTS_OF_ONE = 32
-"""Requests of one client at a time; a browser has six, two of which wait for news."""
+MAX_REQUESTS_OF_ONE_CLIENT = 32
+"""Largest number of open requests of one client; a browser has six, two waiting for news."""
 
 
 class Bounds:
-    """ASGI middleware: requests that are too large, too slow or too many end."""
+    """ASGI middleware: requests that are too large, too slow or too many end.
+
+    Args:
+        app: Application to wrap.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,7 +44,7 @@ class Bounds:
         if not declared.isdigit() or int(declared) > MAX_BODY:
             return await PlainTextResponse("too large\n", 413)(scope, receive, send)
         client = scope["client"][0] if scope.get("client") else ""
-        if self._running[client] >= REQUESTS_OF_ONE:
+        if self._running[client] >= MAX_REQUESTS_OF_ONE_CLIENT:
             busy = PlainTextResponse("too many requests of yours are open: try again later\n", 429)
             return await busy(scope, receive, send)
         client_address.set(client)

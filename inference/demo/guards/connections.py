@@ -7,22 +7,27 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SECONDS_FOR_HEAD = 10
-"""A connection on which no whole request head has come after this is closed."""
+"""Time within which a whole request head must come; else the connection is closed."""
 
-WAITING_OF_ONE = 32
-"""Connections of one address at most on which no request has come yet."""
+MAX_WAITING_OF_ONE_CLIENT = 32
+"""Largest number of connections of one address on which no request has come yet."""
 
 
 class BoundedProtocol(H11Protocol):
-    """Uvicorn's HTTP, which alone would wait for a request head for ever."""
+    """Uvicorn's HTTP, which by itself would wait for a request head for ever.
 
-    waiting_of_one: int | None = WAITING_OF_ONE
+    Attributes:
+        max_waiting: Largest number of waiting connections of one address; None is any number, for
+            a server behind a proxy, whose address is everybody's.
+    """
+
+    max_waiting: int | None = MAX_WAITING_OF_ONE_CLIENT
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or say that its client has too many."""
         super().connection_made(transport)
-        if self.waiting_of_one and self._waiting_of_this_client() > self.waiting_of_one:
+        if self.max_waiting and self._waiting_of_this_client() > self.max_waiting:
             self._refuse("503 Service Unavailable", "too many connections of yours are open")
         else:
             self._watch_head()

@@ -1,4 +1,4 @@
-"""Under which names the server answers: a page elsewhere must not reach it through a browser."""
+"""Names under which the server is reached: other sites must not use it through a browser."""
 
 import re
 from collections.abc import Iterable
@@ -16,10 +16,18 @@ class Hosts:
 
     Loopback names always are, and `address`. Where the server listens on all addresses, so is
     each address written in numbers: DNS, which an attacker may control, has no part in those.
-    Other names must be in `named`; `*.example.org` names all below it, and `*` every name.
+    Other names must be in `named`.
 
-    >>> Hosts("127.0.0.1").know("localhost:7860"), Hosts("127.0.0.1").know("evil.example")
-    (True, False)
+    Attributes:
+        address: Address or name that the server listens on, in lower case, without brackets.
+        named: Further names in lower case; `*.example.org` is all below it, `*` every name.
+
+    Example:
+        >>> hosts = Hosts.of("127.0.0.1", ["*.example.org"])
+        >>> hosts.know("localhost:7860"), hosts.know("faces.example.org")
+        (True, True)
+        >>> hosts.know("evil.example"), hosts.trust("http://evil.example", "localhost:7860")
+        (False, False)
     """
 
     address: str
@@ -27,7 +35,15 @@ class Hosts:
 
     @classmethod
     def of(cls, address: str, named: Iterable[str] = ()) -> "Hosts":
-        """Take names as people write them: in any case, with a port or a scheme before them."""
+        """Take names as people write them.
+
+        Args:
+            address: Address or name that the server listens on.
+            named: Further names, in any case, with or without scheme and port.
+
+        Returns:
+            The names.
+        """
         names = (name.strip().lower().rpartition("://")[2].strip("/") for name in named)
         return cls(_plain(address), frozenset(_name(name) or name for name in names if name))
 
@@ -37,7 +53,14 @@ class Hosts:
         return self.address in _EVERYWHERE
 
     def know(self, authority: str) -> bool:
-        """Whether a request's `Host` is this server."""
+        """Check whether a request is for this server.
+
+        Args:
+            authority: The request's `Host`.
+
+        Returns:
+            Whether it names this server.
+        """
         name = _name(authority)
         if name is None:
             return False
@@ -47,9 +70,14 @@ class Hosts:
         return name in ("localhost", self.address) or self._is_named(name)
 
     def trust(self, origin: str, authority: str) -> bool:
-        """Whether a page of `origin` may send a request whose `Host` is `authority`.
+        """Check whether a page may send requests: only this server's own, and of hosts in `named`.
 
-        Only this server's own pages, and those of hosts that were named.
+        Args:
+            origin: The request's `Origin`.
+            authority: The request's `Host`.
+
+        Returns:
+            Whether a page of that origin may send the request.
         """
         try:
             parts = urlsplit(origin)

@@ -1,4 +1,4 @@
-"""Who may see the page: one name and password, and no quick guessing of them."""
+"""Who may see the page: one user and password, which cannot be guessed quickly."""
 
 import asyncio
 import secrets
@@ -6,10 +6,10 @@ import time
 from collections import OrderedDict
 from contextvars import ContextVar
 
-from inference.demo.log import note
+from inference.demo.log import log_line
 
 SECONDS_OF_DELAY = (1.0, 30.0)
-"""What the first failed login takes, and the longest: each doubles the one before."""
+"""Delay after the first failed login of a client, and the longest; each doubles the last one."""
 
 _SECONDS_REMEMBERED = 3600
 _CLIENTS_REMEMBERED = 1000
@@ -19,9 +19,17 @@ client_address: ContextVar[str] = ContextVar("client_address", default="")
 
 
 class Login:
-    """A name and a password; `check` is Gradio's `auth`. Failures are slowed and logged.
+    """A user and a password; `check` is Gradio's `auth`. Failures are slowed and logged.
 
     The attempts of one client wait for each other: many at once are no faster.
+
+    Args:
+        user: User to expect.
+        password: Password to expect.
+
+    Example:
+        >>> asyncio.run(Login("me", "secret").check("me", "secret"))
+        True
     """
 
     def __init__(self, user: str, password: str) -> None:
@@ -29,7 +37,15 @@ class Login:
         self._clients: OrderedDict[str, _Client] = OrderedDict()
 
     async def check(self, user: str, password: str) -> bool:
-        """Whether they are right, after the delay that earlier failures brought."""
+        """Check a login of the client in `client_address`; a failed one takes its delay.
+
+        Args:
+            user: User as it was sent.
+            password: Password as it was sent.
+
+        Returns:
+            Whether both are the expected ones.
+        """
         address = client_address.get()
         client = self._client(address)
         async with client.turn:
@@ -40,7 +56,7 @@ class Login:
             if all(matches):
                 self._clients.pop(address, None)
                 return True
-            note(f"login failed from {address}, user {user[:40]!r}")
+            log_line(f"login failed from {address}, user {user[:40]!r}")
             await asyncio.sleep(client.next_delay())
             return False
 

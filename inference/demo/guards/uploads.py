@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from inference.demo.answers import RefusedError
+from inference.demo.errors import RefusedError
 
 SECONDS_KEPT = 300
-"""Uploads older than this are deleted."""
+"""Age at which uploads are deleted."""
 
 SECONDS_BETWEEN_SWEEPS = 30
+"""Time between two looks for uploads to delete."""
 
 _SECONDS_UNLISTED = SECONDS_KEPT + 2 * SECONDS_BETWEEN_SWEEPS  # Gradio has its turn first
 _REFUSAL = "this is no picture that was uploaded here in the last minutes: upload it again"
@@ -22,7 +22,12 @@ _SLACK = 2  # seconds by which the file system's clock may differ from this mach
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture that a visitor sent: `path` is resolved, `name` is what the visitor calls it."""
+    """A picture that a visitor sent.
+
+    Attributes:
+        path: Resolved path in the folder of uploads.
+        name: File name as the visitor sent it.
+    """
 
     path: Path
     name: str
@@ -31,11 +36,16 @@ class Upload:
 class Uploads:
     """The folder that Gradio puts uploads into.
 
-    >>> import tempfile
-    >>> uploads = Uploads(Path(tempfile.mkdtemp()))
-    >>> uploads.find("/etc/passwd")
-    Traceback (most recent call last):
-    inference.demo.answers.RefusedError: this is no picture that was uploaded here in the last ...
+    Args:
+        folder: Folder, which need not exist yet.
+
+    Attributes:
+        folder: Its resolved path.
+
+    Example:
+        >>> Uploads(Path("uploads")).find("/etc/passwd")
+        Traceback (most recent call last):
+        inference.demo.errors.RefusedError: this is no picture that was uploaded here in the last...
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,10 +54,19 @@ class Uploads:
         self._begun: list[float] = []
 
     def find(self, path: str) -> Path:
-        """Return the resolved path of an upload.
+        """Find an upload by the path that a visitor sent.
 
-        Raises RefusedError in the same words wherever else `path` leads; what lies outside the
-        folder is not looked at, so that not even the time taken tells whether it exists.
+        What lies outside the folder is not looked at, so that not even the time taken shows whether
+        it exists.
+
+        Args:
+            path: Any text.
+
+        Returns:
+            Resolved path of a file in the folder.
+
+        Raises:
+            RefusedError: The path leads elsewhere, in the same words wherever that is.
         """
         if Path(os.path.normpath(path)).is_relative_to(self.folder):
             file = _file_at(path)
@@ -55,32 +74,48 @@ class Uploads:
                 return file
         raise RefusedError(_REFUSAL)
 
-    def one(self, sent: Any) -> Upload | None:
+    def to_upload(self, sent: object) -> Upload | None:
         """Turn what a visitor sent for a picture into an upload.
 
-        Raises RefusedError for all but a file of this folder: no URLs, no base64, no other paths.
+        Args:
+            sent: Anything that can be written in JSON.
+
+        Returns:
+            The upload; None if no picture was sent.
+
+        Raises:
+            RefusedError: It is no file of this folder, but a URL, base64 or another path.
         """
         if sent is None:
             return None
-        path = sent.get("path") if isinstance(sent, dict) else None
-        if not isinstance(path, str):
+        if not isinstance(sent, dict) or not isinstance(path := sent.get("path"), str):
             raise RefusedError(_REFUSAL)
         name = sent.get("orig_name")
         return Upload(self.find(path), name if name and isinstance(name, str) else "picture")
 
-    def many(self, sent: Any) -> list[Upload]:
-        """Turn what a visitor sent for many pictures into uploads. Raises RefusedError."""
+    def to_uploads(self, sent: object) -> list[Upload]:
+        """Turn what a visitor sent for many pictures into uploads.
+
+        Args:
+            sent: Anything that can be written in JSON.
+
+        Returns:
+            The uploads, in the order in which they were sent.
+
+        Raises:
+            RefusedError: One is no file of this folder.
+        """
         if not isinstance(sent, list | None):
             raise RefusedError(_REFUSAL)
-        return [upload for upload in map(self.one, sent or []) if upload]
+        return [upload for upload in map(self.to_upload, sent or []) if upload]
 
     def keep_what_is_there(self) -> None:
-        """Never delete the files that are there now: the page's own."""
+        """Exempt the files that are there now, which are the page's own, from being deleted."""
         self._kept = {path for path in self.folder.rglob("*") if path.is_file()}
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
-        """Hold what is being written while a request that uploads runs, and not after it."""
+        """Keep what is being written from being deleted while a request that uploads runs."""
         began = time.time()
         self._begun.append(began)
         try:

@@ -1,0 +1,138 @@
+"""The functions that the page offers over HTTP, with the same checks as the page itself."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from inference.demo import predictions
+from inference.demo.errors import EXPECTED_ERRORS, RefusedError, message_for
+from inference.demo.guards.uploads import Upload
+from inference.demo.served_models import ModelFigures, ServedModels
+from inference.predict.rows import Row
+
+ONE_MODEL = "model"
+"""Group of the functions that run one at a time, as a run of a model uses all cores already."""
+
+
+class Api:
+    """The functions, by their names over HTTP.
+
+    Gradio publishes what stands before the arguments in their docstrings: for visitors, this is the
+    documentation.
+
+    Args:
+        models: Models to use.
+    """
+
+    def __init__(self, models: ServedModels) -> None:
+        self._models = models
+
+    def classify(self, picture: Upload | None, backbone: str, precision: str) -> dict[str, object]:
+        """Find the faces in a picture and classify them with one model.
+
+        The prediction has the backbone, the precision, the milliseconds that each part took, and
+        the faces from left to right: box in pixels, detection_score, p_man (calibrated probability
+        of the label "man"), label (woman, man or uncertain: what annotators would have perceived,
+        not a person's gender) and quality. The precision "as checked" is the faster one that
+        passes its check on this machine.
+
+        Args:
+            picture: Picture that was uploaded.
+            backbone: Name of a model, as /models lists them.
+            precision: One of `served_models.PRECISIONS`.
+
+        Returns:
+            The prediction, as JSON has it.
+
+        Raises:
+            RefusedError: There is no picture, or no such model or precision.
+            ImageError: The picture cannot be read.
+            BundleError: The model is damaged.
+        """
+        classifier = self._models.load(backbone, precision)
+        return predictions.classify(_path(picture), classifier).to_dict()
+
+    def classify_batch(self, files: list[Upload], backbone: str, precision: str) -> list[Row]:
+        """Find and classify the faces in many pictures: one row for each face.
+
+        The rows have the columns of `python -m inference predict`; a picture without a face, or
+        that cannot be read, has one row with `error` filled.
+
+        Args:
+            files: Pictures that were uploaded, at most `predictions.MAX_FILES`.
+            backbone: Name of a model, as /models lists them.
+            precision: One of `served_models.PRECISIONS`.
+
+        Returns:
+            The rows, as JSON has them.
+
+        Raises:
+            RefusedError: There are no pictures, too many, or no such model or precision.
+            BundleError: The model is damaged.
+        """
+        return predictions.classify_batch(files, self._models.load(backbone, precision))
+
+    def compare(self, picture: Upload | None) -> list[dict[str, object]]:
+        """Classify the faces in one picture with all exported models.
+
+        The list has one prediction for each model, like the one of /classify.
+
+        Args:
+            picture: Picture that was uploaded.
+
+        Returns:
+            The predictions, as JSON has them.
+
+        Raises:
+            RefusedError: There is no picture.
+            ImageError: The picture cannot be read.
+            BundleError: All models are damaged.
+        """
+        return [one.to_dict() for one in predictions.compare(_path(picture), self._models)]
+
+    def models(self) -> list[dict[str, object]]:
+        """List the exported models, the champion first, with the figures measured at export.
+
+        A model with synthetic true was trained on drawn faces, and its figures only show that the
+        pipeline works.
+
+        Returns:
+            The fields of `served_models.ModelFigures`, as JSON has them.
+        """
+        return [ModelFigures.of(bundle).to_dict() for bundle in self._models.bundles]
+
+
+def publish(function: Callable[..., Any], inputs: Sequence[Component]) -> None:
+    """Offer a function over HTTP under its own name.
+
+    Args:
+        function: Method of `Api`; what it returns is sent as JSON.
+        inputs: Components of the page that check the function's arguments.
+    """
+
+    @wraps(function)
+    def answered(*given: Any) -> Any:
+        try:
+            return function(*given)
+        except EXPECTED_ERRORS as error:
+            raise gr.Error(message_for(error), print_exception=False) from None
+
+    gr.Button(visible=False).click(
+        answered,
+        inputs,
+        gr.JSON(visible=False),
+        preprocess=False,
+        api_name=function.__name__,
+        concurrency_limit=1,
+        concurrency_id=ONE_MODEL,
+    )
+
+
+def _path(picture: Upload | None) -> Path:
+    if picture is None:
+        raise RefusedError("no picture was sent")
+    return picture.path

@@ -1,0 +1,199 @@
+"""The exported models that the page can use: which there are, their figures, and loading them."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self, cast
+
+from inference.bundle import Bundle, Precision, read, read_index
+from inference.classifier import Classifier
+from inference.demo.errors import RefusedError
+from inference.demo.log import log_line
+from inference.errors import BundleError
+
+AUTOMATIC = "as checked"
+"""Choice of the precision that is faster here, among those that predict as they did at export."""
+
+PRECISIONS = (AUTOMATIC, "int8", "fp32")
+"""All choices of a precision."""
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """A model's figures as measured at export, in the precision that was the faster one then.
+
+    Attributes:
+        model: Name of the model's folder.
+        test_accuracy: Share of correct predictions on the test images, in 0..1.
+        test_accuracy_interval: Ends of its 95 % interval, in 0..1.
+        precision: "int8" or "fp32".
+        latency_ms: Milliseconds to classify one face.
+        throughput: Faces a second in batches.
+        megabytes: Size of the ONNX file in 10^6 bytes.
+        synthetic: Whether the model was trained on drawn faces, and its figures only show that the
+            pipeline works.
+    """
+
+    model: str
+    test_accuracy: float | None
+    test_accuracy_interval: tuple[float, float] | None
+    precision: Precision
+    latency_ms: float | None
+    throughput: float | None
+    megabytes: float
+    synthetic: bool
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """Read the figures of a bundle.
+
+        Args:
+            bundle: Bundle with at least one precision that may be served.
+
+        Returns:
+            The figures; those that the export did not measure are None.
+
+        Raises:
+            BundleError: No precision may be served.
+        """
+        precision = bundle.choose()
+        measured, metrics = bundle.info.formats[precision], bundle.info.metrics
+        return cls(
+            model=bundle.folder.name,
+            test_accuracy=metrics.test_accuracy,
+            test_accuracy_interval=metrics.test_accuracy_interval,
+            precision=precision,
+            latency_ms=measured.latency_ms,
+            throughput=measured.throughput,
+            megabytes=measured.bytes / 1e6,
+            synthetic=bundle.info.synthetic,
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures as the API's JSON has them."""
+        return asdict(self)
+
+
+class ServedModels:
+    """The exported models that can be used, the champion first, or the next in rank.
+
+    The first model is loaded at once, each other one when it is first asked for. Make one with
+    `ServedModels.read`.
+
+    Attributes:
+        folder: Folder that the export wrote.
+        bundles: Bundles that can be used, in rank order, at least one.
+        left_out: Names of the models that cannot be used, in rank order.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bundles: list[Bundle] = []
+        self.left_out: list[str] = []
+        self._classifiers: dict[tuple[str, Precision | None], Classifier] = {}
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the bundles; those that are damaged are logged and left out.
+
+        Args:
+            folder: Folder that the export wrote.
+
+        Returns:
+            The models, of which the first one is loaded and known to work.
+
+        Raises:
+            BundleError: None of the models can be used.
+        """
+        index = read_index(folder)
+        models = cls(folder)
+        for name in index.ranked:
+            try:
+                models._add(name)
+            except BundleError as error:
+                models.left_out.append(name)
+                log_line(f"left out: {error}")
+        if not models.bundles:
+            raise BundleError(
+                f"none of the models in {folder} can be used: run `make export` again"
+            )
+        if models.names[0] != index.champion:
+            log_line(
+                f"the champion {index.champion} is replaced by {models.names[0]}, next in rank"
+            )
+        return models
+
+    def _add(self, name: str) -> None:
+        """Add a model; the default one must be seen to work."""
+        bundle = read(self.folder / name)
+        bundle.choose()
+        if not self.bundles:
+            self._load(bundle, None)
+        self.bundles.append(bundle)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the models, in rank order."""
+        return [bundle.folder.name for bundle in self.bundles]
+
+    def bundle(self, name: str) -> Bundle:
+        """Return the bundle of a model.
+
+        Args:
+            name: Name as visitors send it.
+
+        Returns:
+            The bundle in `bundles` of that name.
+
+        Raises:
+            RefusedError: There is no model of that name.
+        """
+        for bundle in self.bundles:
+            if bundle.folder.name == name:
+                return bundle
+        raise RefusedError(f"there is no such model; there are: {', '.join(self.names)}")
+
+    def load(self, name: str, precision: str = AUTOMATIC) -> Classifier:
+        """Load a model, or return the one that was loaded before.
+
+        Args:
+            name: Name as visitors send it.
+            precision: One of `PRECISIONS`, as visitors send it.
+
+        Returns:
+            The classifier.
+
+        Raises:
+            RefusedError: There is no such model, or it was not exported in that precision.
+            BundleError: The model is damaged.
+        """
+        bundle = self.bundle(name)
+        if precision == AUTOMATIC:
+            return self._load(bundle, None)
+        if precision not in bundle.info.formats or precision not in PRECISIONS:
+            raise RefusedError("this model was not exported in that precision")
+        return self._load(bundle, cast(Precision, precision))
+
+    def load_all(self) -> list[Classifier]:
+        """Load all models but those that turn out to be damaged, which are logged.
+
+        Returns:
+            At least one classifier, in rank order.
+
+        Raises:
+            BundleError: All models are damaged.
+        """
+        loaded = []
+        for name in self.names:
+            try:
+                loaded.append(self.load(name))
+            except BundleError as error:
+                log_line(f"left out: {error}")
+        if not loaded:
+            raise BundleError(f"none of the models in {self.folder} can be used any more")
+        return loaded
+
+    def _load(self, bundle: Bundle, precision: Precision | None) -> Classifier:
+        key = (bundle.folder.name, precision)
+        if key not in self._classifiers:
+            self._classifiers[key] = Classifier.from_bundle(bundle, precision)
+        return self._classifiers[key]

@@ -1,0 +1,75 @@
+"""The tab for one picture and all models, with the models' figures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+
+from inference.demo import markup
+from inference.demo.api import Api, publish
+from inference.demo.guards.uploads import Upload
+from inference.demo.predictions import compare
+from inference.demo.served_models import ModelFigures, ServedModels
+from inference.demo.tabs.controls import UPLOAD_FIRST, picture_input, show_on
+
+
+def add_compare_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> None:
+    """Fill the tab, and publish /compare and /models.
+
+    Args:
+        models: Models to compare.
+        api: Functions offered over HTTP.
+        examples: Example pictures.
+    """
+
+    def show(picture: Upload | None) -> str:
+        if picture is None:
+            return markup.empty(UPLOAD_FIRST)
+        return markup.comparison(picture.path, compare(picture.path, models), models)
+
+    with gr.Row(equal_height=False):
+        with gr.Column():
+            picture = picture_input("compare", "Photo for all models", examples)
+        with gr.Column():
+            output = gr.HTML(markup.empty(UPLOAD_FIRST), elem_id="compare-result")
+    show_on([picture.change], show, [picture], output)
+    publish(api.compare, [picture])
+    figures = [ModelFigures.of(bundle) for bundle in models.bundles]
+    gr.Markdown("### The models")
+    gr.HTML(markup.models(figures))
+    _plot(figures)
+    gr.api(api.models, api_name="models")
+
+
+def _plot(figures: Sequence[ModelFigures]) -> None:
+    """Plot accuracy over latency, for the models of which both were measured."""
+    rows = [
+        {
+            "model": f"{one.model}, {one.megabytes:.0f} MB",
+            "ms per face": round(one.latency_ms, 2),
+            "accuracy %": round(one.test_accuracy * 100, 2),
+        }
+        for one in figures
+        if one.latency_ms is not None and one.test_accuracy is not None
+    ]
+    if not rows:
+        return
+    frame = pd.DataFrame(rows)
+    accuracy = frame["accuracy %"]
+    gr.ScatterPlot(
+        frame,
+        x="ms per face",
+        y="accuracy %",
+        color="model",
+        y_lim=[
+            float(np.floor(accuracy.min()) - 1),
+            float(min(100, np.ceil(accuracy.max()) + 1)),
+        ],
+        x_lim=[0, float(frame["ms per face"].max() * 1.15)],
+        tooltip="all",
+        title="Test accuracy and speed",
+        height=320,
+        elem_id="plot",
+    )

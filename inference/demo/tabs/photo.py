@@ -1,0 +1,40 @@
+"""The tab for one picture and one model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from inference.demo import markup
+from inference.demo.api import Api, publish
+from inference.demo.guards.uploads import Upload
+from inference.demo.predictions import classify
+from inference.demo.served_models import ServedModels
+from inference.demo.tabs.controls import UPLOAD_FIRST, model_choices, picture_input, show_on
+
+
+def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> None:
+    """Fill the tab, and publish /classify.
+
+    Args:
+        models: Models to choose from.
+        api: Functions offered over HTTP.
+        examples: Example pictures.
+    """
+
+    def show(picture: Upload | None, backbone: str, precision: str) -> str:
+        if picture is None:
+            return markup.empty(UPLOAD_FIRST)
+        classifier = models.load(backbone, precision)
+        prediction = classify(picture.path, classifier)
+        return markup.prediction(picture.path, prediction, classifier.info.band)
+
+    with gr.Row(equal_height=False):
+        with gr.Column():
+            picture = picture_input("photo", "Photo with one face or more", examples)
+        with gr.Column():
+            backbone, precision = model_choices(models, "photo")
+            output = gr.HTML(markup.empty(UPLOAD_FIRST), elem_id="photo-result")
+    inputs = [picture, backbone, precision]
+    show_on([picture.change, backbone.change, precision.change], show, inputs, output)
+    publish(api.classify, inputs)
