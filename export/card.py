@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import jinja2
 import pandas as pd
 
 from export import audit, int8_gate
 from export.forms import TITLES
 from inference.bundle import BundleInfo, Precision
+from tuning.report import rendering
 from tuning.runs.schema import RunConfig, WinnerFacts
-
-_TEMPLATE = Path(__file__).with_name("templates") / "MODEL_CARD.md.jinja"
 
 
 def render(
@@ -31,11 +27,9 @@ def render(
         groups: Table of `export.audit.audit`, on the precision that is served.
         served: Precision that is served.
     """
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    return rendering.render(
+        "export",
+        "templates/MODEL_CARD.md.jinja",
         info=info,
         facts=facts,
         config=config,
