@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks.workload import Workload, prepared
 from data.synthetic.writing import generate
-from tuning.tensorflow_import import import_tensorflow
 from tuning.runs.settings import Settings
+from tuning.tensorflow_import import import_tensorflow
 
 
 @pytest.fixture(scope="session", autouse=True)
