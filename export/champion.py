@@ -33,8 +33,8 @@ class Candidate:
     size_mb: float
 
     @property
-    def rank(self) -> tuple[float, float, float]:
-        """Place among others, smaller is better: by accuracy, then Brier score, then latency."""
+    def rank_key(self) -> tuple[float, float, float]:
+        """Key to sort by, the best first: by accuracy, then Brier score, then latency."""
         return -self.val_accuracy, self.val_brier, self.latency_ms
 
     def dominates(self, other: Candidate) -> bool:
@@ -105,7 +105,7 @@ def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
         >>> [candidate.backbone for candidate in rank([vgg16, resnet50])]
         ['resnet50', 'vgg16']
     """
-    return sorted(candidates, key=lambda candidate: candidate.rank)
+    return sorted(candidates, key=lambda candidate: candidate.rank_key)
 
 
 def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:

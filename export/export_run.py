@@ -68,7 +68,7 @@ def _export_winners(
         except ParityError as error:
             console.print(f"  {error}", style="red", soft_wrap=True)
             failures.append(error)
-    return sorted(exported, key=lambda item: item.candidate.rank), failures
+    return sorted(exported, key=lambda item: item.candidate.rank_key), failures
 
 
 def _compare(exported: list[Exported], limits: Limits, models: Path, console: Console) -> None:

@@ -16,6 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+if __name__ == "__main__":  # a folder `data` where one works does not hide ours
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import psutil
 

@@ -9,6 +9,16 @@ from export.forms import Form
 IMAGES = np.zeros((16, 4, 4, 3), np.uint8)
 
 
+def test_a_fresh_process_starts_where_another_package_is_called_data(
+    onnx_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    form = Form("fp32", onnx_file, lambda batch: batch)
+    assert set(speed._fresh(form, 32)) == {"cold_start_s", "peak_mb"}
+
+
 @pytest.mark.usefixtures("no_fresh_processes")
 def test_each_form_is_timed_on_one_image_and_on_a_batch() -> None:
     sizes: dict[str, list[int]] = {"fp32": [], "int8": []}
