@@ -13,10 +13,10 @@ if __name__ == "__main__":  # a folder `data` where one works does not hide ours
 import typer
 
 from data.cli import UsageError, Version, command_group, existing_path, failing_on
-from tuning import quiet
 from tuning.__main__ import user_errors
 from tuning.precision import Precision, resolve
 from tuning.runs.settings import Algorithm
+from tuning.tensorflow_import import import_tensorflow
 
 app = command_group()
 
@@ -104,9 +104,9 @@ def bench(
             "this processor has.",
         ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(envvar="SEED", help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(envvar="SEED", help="Seed of everything random.")] = 0,
     artifacts: Annotated[
-        Path, typer.Option(envvar="ARTIFACTS", help="Results go to its folder bench/.")
+        Path, typer.Option(envvar="ARTIFACTS", help="Folder in which results go to bench/.")
     ] = Path("artifacts"),
     _version: Version = False,
 ) -> None:
@@ -127,31 +127,38 @@ def bench(
 @app.command()
 def compare(
     context: typer.Context,
-    epochs: Annotated[int, typer.Option(min=1, help="Of each trial, on both sides.")] = 5,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Number of epochs of each trial, on both sides.")
+    ] = 5,
     plain_trials: Annotated[
         int,
-        typer.Option(min=1, help="Of plain Keras Tuner at each depth, at most as many as ours."),
+        typer.Option(
+            min=1, help="Trials of plain Keras Tuner at each depth, at most as many as ours."
+        ),
     ] = 1,
     algorithm: Annotated[
         Literal["bayesian", "random"],
         typer.Option(
-            help="Of our search; bayesian, its default, thinks a while before each trial. Plain "
-            "Keras Tuner is handed the trials that ours chose."
+            help="Algorithm of our search; bayesian, its default, takes a while before each trial. "
+            "Plain Keras Tuner gets the trials that ours chose."
         ),
     ] = "bayesian",
 ) -> None:
     """The same trials by plain Keras Tuner and by us, at depths 0, 1 and 2."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     from benchmarks import compare as benchmark
-    from benchmarks.subject import prepared
+    from benchmarks.workload import prepared
 
     choices: Choices = context.obj
     settings = choices.settings(1500, "resnet50,vgg16", 96, "quick", algorithm)
-    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
-        compared = benchmark.run(subject, epochs, plain_trials)
-        shown: list[Any] = [benchmark.table(subject, epochs, compared)]
+    with (
+        failing_on(*user_errors(), RuntimeError),
+        prepared(settings, choices.artifacts) as workload,
+    ):
+        compared = benchmark.run(workload, epochs, plain_trials)
+        shown: list[Any] = [benchmark.table(workload, epochs, compared)]
         shown += [line for item in compared for line in benchmark.lines(item)]
-        _end(choices, "compare", shown, benchmark.content(subject, epochs, compared))
+        _end(choices, "compare", shown, benchmark.content(workload, epochs, compared))
 
 
 @app.command()
@@ -159,32 +166,39 @@ def parts(
     context: typer.Context,
     epochs: Annotated[
         int,
-        typer.Option(min=1, help="Of a trial; growth is measured to four times as many."),
+        typer.Option(
+            min=1, help="Number of epochs of a trial; growth is measured to four times as many."
+        ),
     ] = 2,
 ) -> None:
     """What one trial costs by part, and how it grows with images, epochs and trials."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     from benchmarks import parts as benchmark
-    from benchmarks.subject import prepared
+    from benchmarks.workload import prepared
 
     choices: Choices = context.obj
     settings = choices.settings(400, "googlenet", 96, "quick", "bayesian")
-    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
-        measured = benchmark.run(subject, epochs)
-        shown = benchmark.tables(subject, epochs, measured)
-        _end(choices, "parts", shown, benchmark.content(subject, epochs, measured))
+    with (
+        failing_on(*user_errors(), RuntimeError),
+        prepared(settings, choices.artifacts) as workload,
+    ):
+        measured = benchmark.run(workload, epochs)
+        shown = benchmark.tables(workload, epochs, measured)
+        _end(choices, "parts", shown, benchmark.content(workload, epochs, measured))
 
 
 @app.command()
 def workers(
     context: typer.Context,
     preset: Annotated[
-        Literal["quick", "standard", "full"], typer.Option(help="Of the study.")
+        Literal["quick", "standard", "full"], typer.Option(help="Preset of the study.")
     ] = "standard",
-    rounds: Annotated[int, typer.Option(min=1, help="Of both numbers of workers.")] = 1,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Number of rounds, each with both numbers of workers.")
+    ] = 1,
 ) -> None:
     """The same study with one worker and with two."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     from benchmarks import workers as benchmark
 
     choices: Choices = context.obj

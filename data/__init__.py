@@ -1,12 +1,19 @@
 """Face images and their labels: every data set becomes one manifest and one uint8 image store.
 
-    >>> from data import load, sample, split, build
-    >>> dataset = load("celeba")
-    >>> manifest = split(sample(dataset.manifest, 5000, "natural", seed=0), seed=0)
-    >>> store = build(manifest, size=128, framing="stretch", folder=Path("artifacts/cache"))
-
 Names are imported on first use, so that ``import data`` costs nothing; pandas, Pillow and NumPy
 are all that serving needs of it.
+
+Example:
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from data import build, load, sample, split
+    >>> from data.synthetic import generate
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> dataset = load(generate(folder / "portraits", 60))
+    >>> manifest = split(sample(dataset.manifest, 50, "natural", seed=0), seed=0)
+    >>> store = build(manifest, size=64, framing=dataset.framing, folder=folder / "cache")
+    >>> store.images.shape
+    (50, 64, 64, 3)
 """
 
 from importlib import import_module

@@ -67,7 +67,7 @@ def describe(
         cache = hashes if artifacts.is_dir() else None
         facts = measure(dataset, limit, progress=update, cache=cache)
     if as_json:
-        print(json.dumps(facts.as_dict(), indent=2, ensure_ascii=False))
+        print(json.dumps(facts.to_dict(), indent=2, ensure_ascii=False))
     else:
         show(facts, Console())
 

@@ -26,15 +26,19 @@ def replacing(path: Path) -> Iterator[Path]:
     The yielded path does not exist yet, lies in the same folder and has the same suffixes. Where
     `path` is a link, the file that it leads to is replaced, not the link. Folders above are made.
 
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "facts.json")
-    >>> with replacing(path) as new:
-    ...     _ = new.write_text("{}")
-    >>> path.read_text()
-    '{}'
+    Args:
+        path: The file to replace or to make.
 
     Raises:
-        OSError: it cannot be written or renamed; what was at `path` is still there.
+        OSError: It cannot be written or renamed; what was at `path` is still there.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "facts.json")
+        >>> with replacing(path) as new:
+        ...     _ = new.write_text("{}")
+        >>> path.read_text()
+        '{}'
     """
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,8 +60,11 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     A kill between the two renames leaves the old folder under a temporary name and nothing at
     `folder`: file systems have no single step for it.
 
+    Args:
+        folder: The folder to replace or to make.
+
     Raises:
-        OSError: it cannot be written or renamed; what was at `folder` is still there.
+        OSError: It cannot be written or renamed; what was at `folder` is still there.
     """
     folder = Path(os.path.realpath(folder))
     new, old = _random_neighbor(folder), _random_neighbor(folder)
@@ -93,7 +100,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file's content; None when it is missing or damaged."""
+    """Return a JSON file's content, None when it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

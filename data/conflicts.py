@@ -8,16 +8,43 @@ import pandas as pd
 
 
 def label_conflicts(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The rows that differ from their identity's majority label, with the manifest's index.
+    """List the images whose label differs from that of most images of the same person.
 
     A person whose photos are half and half has no majority, so none of them is listed; rows
     without identity never are.
+
+    Args:
+        manifest: N rows.
+
+    Returns:
+        Those rows, with the manifest's index.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> labels, people = pd.Series([1, 1, 0]), pd.Series(["ann", "ann", "ann"])
+        >>> manifest = make_manifest(["1.jpg", "2.jpg", "3.jpg"], labels, identity=people)
+        >>> label_conflicts(manifest)["path"].tolist()
+        ['3.jpg']
     """
     return manifest[_contradicts(manifest)]
 
 
 def drop_conflicts(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The manifest without the rows of `label_conflicts`, index 0..n-1."""
+    """Leave out the rows of `label_conflicts`.
+
+    Args:
+        manifest: N rows.
+
+    Returns:
+        The other rows, index 0..n-1.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> labels, people = pd.Series([1, 1, 0]), pd.Series(["ann", "ann", "ann"])
+        >>> manifest = make_manifest(["1.jpg", "2.jpg", "3.jpg"], labels, identity=people)
+        >>> drop_conflicts(manifest)["path"].tolist()
+        ['1.jpg', '2.jpg']
+    """
     return manifest[~_contradicts(manifest)].reset_index(drop=True)
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from data.conflicts import label_conflicts
 from data.copies.distinct import across_parts, disagreeing
 from data.copies.hashes import hash_files
 from data.copies.matching import Copies, find_copies
+from data.image_store import BrokenImage
 from data.images import ImageError, decode, room_to_decode, upright_size
 from data.labels import LABELS
 from data.manifest import SPLITS, Dataset
@@ -29,34 +30,92 @@ _SHOWN = 5
 _SHOWN_OF_GROUP = 3
 
 
+class Conflict(NamedTuple):
+    """An image whose label contradicts most of the same person's images.
+
+    Attributes:
+        path: Path of its file.
+        label: Its label in words.
+        identity: The person.
+    """
+
+    path: str
+    label: str
+    identity: str
+
+
+class LabeledPath(NamedTuple):
+    """An image and its label in words."""
+
+    path: str
+    label: str
+
+
+@dataclass(frozen=True)
+class _CopyFacts:
+    """The facts of `Description` that are on copies."""
+
+    duplicates: tuple[tuple[str, ...], ...]
+    duplicates_disagreeing: int
+    contradictions: tuple[tuple[LabeledPath, ...], ...]
+    duplicates_across_parts: int
+    near_duplicates: tuple[tuple[str, str], ...]
+    near_duplicates_disagreeing: int
+    near_duplicates_across_parts: int
+
+
 @dataclass(frozen=True)
 class Description:
-    """Facts of a data set. Sizes, unreadable files and duplicates are of the `opened` images."""
+    """Facts of a data set. Sizes, unreadable files and duplicates are of the `opened` images.
+
+    Attributes:
+        format: Name of its format.
+        root: Its folder.
+        synthetic: Whether its faces are drawn.
+        notes: Remarks of one line on how it was read.
+        images: Number of images.
+        labels: Number of images by label name.
+        identities: Number of people with an identity.
+        images_without_identity: Number of images without one.
+        split: Number of images by official part and label name; empty without official parts.
+        attributes: Number of attribute columns.
+        opened: Number of images that were opened.
+        sizes: Number of images by size ("178x218"), commonest first.
+        unreadable: Images that cannot be read.
+        duplicates: Groups of paths with the same bytes.
+        duplicates_disagreeing: Number of these groups whose images have different labels.
+        contradictions: Those groups, with labels.
+        duplicates_across_parts: Number of groups whose images lie in several official parts.
+        near_duplicates: Pairs of paths of one picture, resized or saved anew.
+        near_duplicates_disagreeing: Number of these pairs with different labels.
+        near_duplicates_across_parts: Number of these pairs in two official parts.
+        conflicts: Images whose label contradicts most of the same person's images.
+    """
 
     format: str
     root: str
     synthetic: bool
     notes: tuple[str, ...]
     images: int
-    labels: dict[str, int]  # by label name
+    labels: dict[str, int]
     identities: int
     images_without_identity: int
-    split: dict[str, dict[str, int]]  # official parts, by part and label name; empty if none
+    split: dict[str, dict[str, int]]
     attributes: int
     opened: int
-    sizes: dict[str, int]  # "178x218": how many, commonest first
-    unreadable: tuple[tuple[str, str], ...]  # path and reason
-    duplicates: tuple[tuple[str, ...], ...]  # groups of paths with the same bytes
-    duplicates_disagreeing: int  # groups whose images have different labels
-    contradictions: tuple[tuple[tuple[str, str], ...], ...]  # these groups: path and label
-    duplicates_across_parts: int  # groups whose images lie in several official parts
-    near_duplicates: tuple[tuple[str, str], ...]  # paths of one picture, resized or saved anew
-    near_duplicates_disagreeing: int  # pairs with different labels
-    near_duplicates_across_parts: int  # pairs in two official parts
-    conflicts: tuple[tuple[str, str, str], ...]  # path, label, identity
+    sizes: dict[str, int]
+    unreadable: tuple[BrokenImage, ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    duplicates_disagreeing: int
+    contradictions: tuple[tuple[LabeledPath, ...], ...]
+    duplicates_across_parts: int
+    near_duplicates: tuple[tuple[str, str], ...]
+    near_duplicates_disagreeing: int
+    near_duplicates_across_parts: int
+    conflicts: tuple[Conflict, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """The facts as JSON takes them."""
+    def to_dict(self) -> dict[str, object]:
+        """Return the facts as JSON takes them."""
         return asdict(self)
 
 
@@ -91,6 +150,14 @@ def describe(
 
     Raises:
         DataError: ImageHash is missing, as where only the serving part is installed.
+
+    Example:
+        >>> import tempfile
+        >>> from data import load
+        >>> from data.synthetic import generate
+        >>> facts = describe(load(generate(Path(tempfile.mkdtemp(), "portraits"), 6)))
+        >>> facts.images, facts.identities, facts.sizes
+        (6, 2, {'178x218': 6})
     """
     manifest = dataset.manifest
     some = _choose(manifest, limit, seed)
@@ -111,38 +178,37 @@ def describe(
         attributes=manifest.shape[1] - 4,
         opened=len(files),
         sizes=dict(Counter(file.size for file in files if file.size).most_common()),
-        unreadable=tuple((file.path, file.error) for file in files if file.error),
-        **_on_copies(some, copies),
+        unreadable=tuple(BrokenImage(file.path, file.error) for file in files if file.error),
+        **vars(_on_copies(some, copies)),
         conflicts=_conflicts(manifest),
     )
 
 
-def _conflicts(manifest: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
+def _conflicts(manifest: pd.DataFrame) -> tuple[Conflict, ...]:
     rows = label_conflicts(manifest)
     labels = rows["label"].map(dict(enumerate(LABELS)))
-    return tuple(zip(rows["path"], labels, rows["identity"], strict=True))
+    return tuple(map(Conflict, rows["path"], labels, rows["identity"]))
 
 
-def _on_copies(manifest: pd.DataFrame, copies: Copies) -> dict[str, Any]:
-    """The fields of a description that are on copies."""
+def _on_copies(manifest: pd.DataFrame, copies: Copies) -> _CopyFacts:
     content = pd.Series(copies.content, index=manifest.index)
     repeated = manifest[content.duplicated(keep=False)]
     groups = repeated.groupby(content, sort=False)
     contradictory = repeated[disagreeing(repeated, content)]
     labels = manifest["label"].to_numpy()[copies.near]
     paths = manifest["path"].to_numpy()[copies.near]
-    return {
-        "duplicates": tuple(tuple(paths) for _, paths in groups["path"]),
-        "duplicates_disagreeing": int(content[contradictory.index].nunique()),
-        "contradictions": tuple(
-            tuple(zip(rows["path"], rows["label"].map(dict(enumerate(LABELS))), strict=True))
+    return _CopyFacts(
+        duplicates=tuple(tuple(paths) for _, paths in groups["path"]),
+        duplicates_disagreeing=int(content[contradictory.index].nunique()),
+        contradictions=tuple(
+            tuple(map(LabeledPath, rows["path"], rows["label"].map(dict(enumerate(LABELS)))))
             for _, rows in contradictory.groupby(content, sort=False)
         ),
-        "duplicates_across_parts": int((groups["split"].nunique() > 1).sum()),
-        "near_duplicates": tuple((first, second) for first, second in paths),
-        "near_duplicates_disagreeing": int((labels[:, 0] != labels[:, 1]).sum()),
-        "near_duplicates_across_parts": across_parts(manifest, copies.near),
-    }
+        duplicates_across_parts=int((groups["split"].nunique() > 1).sum()),
+        near_duplicates=tuple((first, second) for first, second in paths),
+        near_duplicates_disagreeing=int((labels[:, 0] != labels[:, 1]).sum()),
+        near_duplicates_across_parts=across_parts(manifest, copies.near),
+    )
 
 
 def _by_part(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
@@ -244,7 +310,7 @@ def _some_of(group: tuple[str, ...]) -> str:
     return " = ".join(group[:_SHOWN_OF_GROUP]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _with_labels(group: tuple[tuple[str, str], ...]) -> str:
+def _with_labels(group: tuple[LabeledPath, ...]) -> str:
     first = {label: path for path, label in reversed(group)}
     rest = f" and {len(group) - 2:,} more" if len(group) > 2 else ""
     return " = ".join(f"{first[label]} ({label})" for label in reversed(LABELS)) + rest

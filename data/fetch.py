@@ -15,11 +15,18 @@ PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
 def fetch(to: Path, download: Callable[[str], str] | None = None) -> Dataset:
     """Download CelebA (about 1.3 GB, kept in kagglehub's cache), link it at `to`, and load it.
 
-    What is already at `to` is loaded and not fetched again. `download` takes the data set's
-    handle and returns the folder it made; by default it is `kagglehub.dataset_download`.
+    What is already at `to` is loaded and not fetched again.
+
+    Args:
+        to: Path of the link.
+        download: Function that takes the data set's handle and returns the folder that it made;
+            None for `kagglehub.dataset_download`.
+
+    Returns:
+        The data set.
 
     Raises:
-        DataError: the download failed, what came is no data set, or `to` holds something else.
+        DataError: The download failed, what came is no data set, or `to` holds something else.
     """
     if to.exists() and any(to.iterdir()):
         return load(to)

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from data.atomic import read_json, remove_leftovers, replacing, write_json
 from data.images import Framing, ImageError, decode, room_to_decode, to_square
@@ -30,18 +31,40 @@ _BATCH = 256
 _IDLE_SECONDS = 600  # A file that is being written grows all the time.
 
 
+class BrokenImage(NamedTuple):
+    """An image that cannot be read.
+
+    Attributes:
+        path: Path of its file.
+        reason: What is wrong with it, in one line.
+    """
+
+    path: str
+    reason: str
+
+
+class _StoreRecord(BaseModel):
+    """The content of `store.json`: reasons of the broken images, by row of the manifest."""
+
+    broken: dict[int, str]
+
+
 @dataclass(frozen=True, eq=False)
 class ImageStore:
     """The readable images of a manifest.
 
-    `images` is a read-only memory map, uint8 [N, size, size, 3], RGB in 0..255; row i shows
-    row i of `manifest`. `broken` has path and reason of each image that was left out.
-    `fingerprint` (64 hex digits) changes with the files, their order, size or framing.
+    Attributes:
+        images: Read-only memory map, uint8 [N, size, size, 3], RGB in 0..255.
+        manifest: N rows, in the order of `images`.
+        broken: Images that were left out.
+        fingerprint: 64 hex digits that change with the files, their order, size or framing.
+        size: Side of the images in pixels.
+        framing: The part of each image that was kept.
     """
 
     images: np.ndarray
     manifest: pd.DataFrame
-    broken: tuple[tuple[str, str], ...]
+    broken: tuple[BrokenImage, ...]
     fingerprint: str
     size: int
     framing: Framing
@@ -56,39 +79,64 @@ def build(
     workers: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> ImageStore:
-    """Decode a manifest's images into a store under `folder`, or open the one that is there.
+    """Decode a manifest's images into a store, or open the one that is there.
 
     A store is found again by names, sizes and times of the image files; one that is damaged or
-    incomplete is made anew. `workers` threads decode (None: one a processor).
+    incomplete is made anew.
+
+    Args:
+        manifest: The images' rows.
+        size: Side of the stored images in pixels.
+        framing: The part of each image to keep, see `data.images.framed`.
+        folder: Folder of all stores.
+        workers: Number of threads that decode; None for one a processor.
+        progress: Callback for each image that is decoded.
+
+    Returns:
+        The store.
 
     Raises:
-        DataError: more than 5 % of the images are broken, or only one class is left.
+        DataError: More than 5 % of the images are broken, or only one class is left.
+
+    Example:
+        >>> import tempfile
+        >>> from data import load
+        >>> from data.synthetic import generate
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> manifest = load(generate(folder / "portraits", 6)).manifest
+        >>> store = build(manifest, size=32, framing="face", folder=folder / "cache")
+        >>> store.images.shape, store.images.dtype
+        ((6, 32, 32, 3), dtype('uint8'))
     """
     paths = manifest["path"].tolist()
-    mark = fingerprint(paths, size, framing)
-    place = folder / mark[:16]
-    broken = _complete(place, len(paths), size)
+    digest = fingerprint(paths, size, framing)
+    store = folder / digest[:16]
+    broken = _complete(store, len(paths), size)
     if broken is None:
-        with alone(place):
-            broken = _complete(place, len(paths), size)
+        with alone(store):
+            broken = _complete(store, len(paths), size)
             if broken is None:
-                broken = _write(place, paths, size, framing, workers, progress)
+                broken = _write(store, paths, size, framing, workers, progress)
     _refuse_if_too_many(broken, paths)
     readable = np.setdiff1d(np.arange(len(paths)), list(broken))
     kept = manifest.iloc[readable].reset_index(drop=True)
     require_both_classes(kept["label"], "the readable images")
     return ImageStore(
-        images=np.load(place / "images.npy", mmap_mode="r"),
+        images=np.load(store / "images.npy", mmap_mode="r"),
         manifest=kept,
-        broken=tuple((paths[row], reason) for row, reason in broken.items()),
-        fingerprint=mark,
+        broken=tuple(BrokenImage(paths[row], reason) for row, reason in broken.items()),
+        fingerprint=digest,
         size=size,
         framing=framing,
     )
 
 
 def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
-    """SHA-256 (hex) of what makes the pixels: files by name, length and time; size; framing."""
+    """Hash what makes the pixels: files by name, length and time; size; framing.
+
+    Returns:
+        SHA-256, 64 hex digits.
+    """
     digest = hashlib.sha256(f"{_VERSION} {size} {framing}\n".encode())
     for path in paths:
         try:
@@ -100,29 +148,28 @@ def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
     return digest.hexdigest()
 
 
-def _complete(place: Path, count: int, size: int) -> dict[int, str] | None:
+def _complete(store: Path, count: int, size: int) -> dict[int, str] | None:
     """Broken rows and why, of a store that is whole; None if it is absent or damaged."""
     try:
-        facts = read_json(place / "store.json")
-        broken = {int(row): str(reason) for row, reason in facts["broken"].items()}
-        images = np.load(place / "images.npy", mmap_mode="r")  # Fails on a file cut short.
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+        broken = _StoreRecord.model_validate(read_json(store / "store.json")).broken
+        images = np.load(store / "images.npy", mmap_mode="r")  # Fails on a file cut short.
+    except (OSError, EOFError, ValueError):
         return None
     whole = images.shape == (count - len(broken), size, size, 3) and images.dtype == np.uint8
     return broken if whole else None
 
 
 def _write(
-    place: Path,
+    store: Path,
     paths: list[str],
     size: int,
     framing: Framing,
     workers: int | None,
     progress: ProgressCallback | None,
 ) -> dict[int, str]:
-    remove_leftovers(place, _IDLE_SECONDS)
+    remove_leftovers(store, _IDLE_SECONDS)
     broken: dict[int, str] = {}
-    with replacing(place / "images.npy") as unfinished, unfinished.open("wb") as file:
+    with replacing(store / "images.npy") as unfinished, unfinished.open("wb") as file:
         _write_header(file, len(paths), size)
         for row, square in enumerate(_squares(paths, size, framing, workers)):
             if isinstance(square, ImageError):
@@ -133,7 +180,7 @@ def _write(
                 progress(row + 1, len(paths))
         file.seek(0)
         _write_header(file, len(paths) - len(broken), size)
-    write_json(place / "store.json", {"broken": broken})
+    write_json(store / "store.json", _StoreRecord(broken=broken).model_dump())
     return broken
 
 

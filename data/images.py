@@ -1,6 +1,6 @@
 """Decoding and squaring of images, the same pixels in training and in serving.
 
-Pillow and NumPy alone. Whatever a file holds, the answer is an RGB image or an `ImageError`.
+Pillow and NumPy alone. Whatever a file holds, the result is an RGB image or an `ImageError`.
 """
 
 import re
@@ -21,6 +21,8 @@ from data.decoding_room import DecodingRoom
 from data.messages import one_line
 
 Framing = Literal["stretch", "crop", "face"]
+"""The part of an image that becomes the square that a classifier sees, see `framed`."""
+
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)
 
 # Of an image in CelebA's frame: the square from the hair line to the chin.
@@ -66,11 +68,19 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # several pictures at a time, not sever
 
 
 class ImageError(ValueError):
-    """Why an image can't be used: one line without its path, shown to users as it is."""
+    """An image cannot be used; the message is one line for the user, without the path."""
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file name looks like an image; hidden files (``._face.jpg``) do not."""
+    """Tell by a file's name whether it is an image; hidden files (``._face.jpg``) are not.
+
+    Args:
+        name: Name without folders.
+
+    Example:
+        >>> is_image_name("face.JPG"), is_image_name("._face.jpg"), is_image_name("notes.txt")
+        (True, False, False)
+    """
     stem, _, suffix = name.rpartition(".")
     if not stem or name.startswith("."):
         return False
@@ -100,6 +110,9 @@ def room_to_decode(path: Path) -> Iterator[None]:
     """Wait until the picture in a file can be decoded within the memory for all threads.
 
     Hold it for as long as the decoded picture is held, and take it once in a thread at a time.
+
+    Args:
+        path: The file; what is missing or no image needs no room.
     """
     with _ROOM.taken(_bytes_to_decode(path)):
         yield
@@ -126,15 +139,31 @@ def _bytes_to_decode(path: Path) -> int:
 
 
 def decode(source: Path | bytes | Image.Image, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """The upright RGB image in a file, in bytes, or in an image of any mode.
+    """Decode an image of any format and mode to upright RGB.
 
     EXIF orientation is obeyed; transparency is laid on white; 16-bit, integer and float gray
     is scaled to 0..255; CMYK, palette, gray and 1-bit are converted; of several frames the
     first counts. Formats that run programs or are no photos (EPS, PDF, …) are not opened.
 
+    Args:
+        source: Path of a file, its bytes, or an image that is open already.
+        max_pixels: Largest number of pixels to decode.
+
+    Returns:
+        The image, mode RGB.
+
     Raises:
-        ImageError: the file is missing, empty, damaged, truncated, no image, or has more than
+        ImageError: The file is missing, empty, damaged, truncated, no image, or has more than
             `max_pixels` pixels or `MAX_BYTES` bytes. Nothing else is raised for any content.
+
+    Example:
+        >>> image = decode(Image.new("CMYK", (40, 30)))
+        >>> image.mode, image.size
+        ('RGB', (40, 30))
+        >>> decode(b"text")
+        Traceback (most recent call last):
+            ...
+        data.images.ImageError: not an image, or of a kind that is not supported
     """
     return _decoded(source, max_pixels)[0]
 
@@ -142,13 +171,26 @@ def decode(source: Path | bytes | Image.Image, *, max_pixels: int = MAX_PIXELS) 
 def decode_reduced(
     source: Path | bytes | Image.Image, long_side: int, *, max_pixels: int = MAX_PIXELS
 ) -> tuple[Image.Image, int]:
-    """Like `decode`, but a large JPEG comes at 1/2, 1/4 or 1/8 of its size, decoded faster.
+    """Decode like `decode`, but a large JPEG at 1/2, 1/4 or 1/8 of its size, which is faster.
 
-    Returns the image, whose longer side is not below `long_side` pixels if the picture's is not,
-    and the factor: how many pixels of the picture one of its pixels spans (1: not reduced).
+    Args:
+        source: As for `decode`.
+        long_side: Number of pixels that the longer side keeps if it has as many.
+        max_pixels: As for `decode`.
+
+    Returns:
+        The image, mode RGB, and the factor: how many pixels of the picture one of its pixels
+        spans (1: not reduced).
 
     Raises:
-        ImageError: as `decode`.
+        ImageError: As for `decode`.
+
+    Example:
+        >>> jpeg = BytesIO()
+        >>> Image.new("RGB", (800, 600)).save(jpeg, "JPEG")
+        >>> image, factor = decode_reduced(jpeg.getvalue(), long_side=200)
+        >>> image.size, factor
+        ((200, 150), 4)
     """
     return _decoded(source, max_pixels, long_side)
 
@@ -178,7 +220,7 @@ def _decoded(
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """The width and height of the image that `decode` gives, from a JPEG's header alone.
+    """Return the size of the image that `decode` gives, from a JPEG's header alone.
 
     Files of other formats are decoded.
 
@@ -201,13 +243,25 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 def to_square(image: Image.Image, size: int, framing: Framing = "stretch") -> np.ndarray:
-    """The RGB `image` as uint8 [size, size, 3] in 0..255.
+    """Resize an image to the square that a classifier sees.
 
     The filter is Pillow's bicubic, which antialiases when it shrinks. It sees what `framed` keeps;
-    around a `face`, whose box lies between pixels, a little more.
+    around a "face", whose box lies between pixels, a little more.
+
+    Args:
+        image: An image of mode RGB, as `decode` gives it.
+        size: Side of the square in pixels.
+        framing: The part of the image to keep.
+
+    Returns:
+        RGB in 0..255, uint8 [size, size, 3].
 
     Raises:
-        ValueError: the image is not RGB (see `decode`), or the framing is unknown.
+        ValueError: The image is not RGB, or the framing is unknown.
+
+    Example:
+        >>> to_square(Image.new("RGB", (178, 218), "red"), 2, "face").tolist()
+        [[[255, 0, 0], [255, 0, 0]], [[255, 0, 0], [255, 0, 0]]]
     """
     if image.mode != "RGB":
         raise ValueError(f"to_square takes an RGB image, not mode {image.mode!r}: decode it first")
@@ -218,16 +272,24 @@ def to_square(image: Image.Image, size: int, framing: Framing = "stretch") -> np
 
 
 def framed(size: tuple[int, int], framing: Framing) -> tuple[float, float, float, float]:
-    """The part of an image of `size` (width, height) that becomes the square.
+    """Return the part of an image that becomes the square that a classifier sees.
 
-    `stretch` takes all of it, `crop` the largest central square, `face` the square around the
-    face in an image that is aligned as CelebA's are.
+    Args:
+        size: Width and height of the image in pixels.
+        framing: "stretch" for all of it, "crop" for the largest central square, "face" for the
+            square around the face in an image that is aligned as CelebA's are.
 
     Returns:
-        left, top, right, bottom in pixels, inside the image.
+        Left, top, right and bottom in pixels, inside the image.
 
     Raises:
-        ValueError: the framing is unknown.
+        ValueError: The framing is unknown.
+
+    Example:
+        >>> framed((178, 218), "crop")
+        (0, 20, 178, 198)
+        >>> framed((178, 218), "face")
+        (22.25, 50.97, 155.75, 184.47)
     """
     width, height = size
     if framing == "stretch":
@@ -242,7 +304,12 @@ def framed(size: tuple[int, int], framing: Framing) -> tuple[float, float, float
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of an image file. Raises ImageError, also for more than `MAX_BYTES`."""
+    """Read an image file.
+
+    Raises:
+        ImageError: It is missing, no plain file, a camera's raw file, cannot be read, or has more
+            than `MAX_BYTES` bytes.
+    """
     try:
         return _content(path)
     except ImageError:

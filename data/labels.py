@@ -26,20 +26,23 @@ _SHOWN = 5
 class Reading:
     """Which label each word means.
 
-    `labels` has words in lower case; `chosen` says that the user gave them (`LABELS=`), so that
-    other words are left out on purpose.
+    Attributes:
+        labels: Label of each word, words in lower case.
+        chosen: Whether the user gave them (`LABELS=`), so that other words are left out on
+            purpose.
 
-    >>> USUAL.label(" Men "), USUAL.label(-1.0), USUAL.label("boy")
-    (1, 0, None)
-    >>> reading_of("0=man, 1=woman").label("0")
-    1
+    Example:
+        >>> USUAL.label(" Men "), USUAL.label(-1.0), USUAL.label("boy")
+        (1, 0, None)
+        >>> reading_of("0=man, 1=woman").label("0")
+        1
     """
 
     labels: Mapping[str, int]
     chosen: bool = False
 
     def label(self, value: object) -> int | None:
-        """0 for woman, 1 for man, None for anything that is neither.
+        """Read a value: 0 for woman, 1 for man, None for anything that is neither.
 
         Case and surrounding blanks are ignored; numbers may be floats.
         """
@@ -52,17 +55,25 @@ USUAL = Reading({word: label for label, words in enumerate(_WORDS) for word in w
 
 @dataclass(frozen=True, eq=False)
 class ReadLabels:
-    """A column of labels: Int8, NA in rows to be left out, and remarks on how it was read."""
+    """A column of labels that was read.
+
+    Attributes:
+        labels: Int8, NA in rows to be left out.
+        notes: Remarks of one line on how they were read.
+    """
 
     labels: pd.Series
     notes: tuple[str, ...]
 
 
 def reading_of(text: str) -> Reading:
-    """The reading that a user gives: ``0=man,1=woman``; nothing gives the usual one.
+    """Parse the reading that a user gives.
+
+    Args:
+        text: Words and labels, as in ``0=man,1=woman``; nothing for the usual reading.
 
     Raises:
-        DataError: not of this form, a word twice, or only one label.
+        DataError: The text is not of this form, has a word twice, or only one label.
     """
     if not text.strip():
         return USUAL
@@ -81,14 +92,26 @@ def reading_of(text: str) -> Reading:
 def read_labels(
     values: pd.Series, where: str, reading: Reading = USUAL, whole: pd.Series | None = None
 ) -> ReadLabels:
-    """The labels of a column without missing values.
+    """Read a column of labels.
 
     A 0 in a column that holds -1 as well is "undefined" (MAAD-Face) and left out, unless the
-    user chose otherwise, and so is what the user's reading does not name. `whole` is the column
-    with the rows that are not asked for, among which a -1 may be.
+    user chose otherwise, and so is what the user's reading does not name.
+
+    Args:
+        values: The column, without missing values.
+        where: File that it is from, for messages.
+        reading: Which label each word means.
+        whole: The column with the rows that are not asked for, among which a -1 may be.
+
+    Returns:
+        The labels, with the index of `values`.
 
     Raises:
-        DataError: a value is not a label; the message begins with `where` and names the value.
+        DataError: A value is not a label; the message names it.
+
+    Example:
+        >>> read_labels(pd.Series(["f", "m", "f"], name="sex"), "faces.csv").labels.tolist()
+        [0, 1, 0]
     """
     codes, uniques = pd.factorize(values)
     words = [word_of(value) for value in uniques]
@@ -104,7 +127,9 @@ def read_labels(
             "LABELS=<word>=woman,<word>=man says"
         )
     read = pd.array([pd.NA if label is None else label for label in labels], dtype="Int8")
-    counts = Counter(dict(zip(words, np.bincount(codes).tolist(), strict=True)))
+    counts: Counter[str] = Counter()
+    for word, count in zip(words, np.bincount(codes).tolist(), strict=True):
+        counts[word] += count  # a word may be written in several ways
     column = f"column {str(values.name)!r}"
     why = "undefined, as it stands beside -1" if undefined else "not named in LABELS"
     notes = taken_for(words, reading, column, undefined)
@@ -118,7 +143,7 @@ def taken_for(
     words: list[str], reading: Reading, where: str, undefined: str | None = None
 ) -> list[str]:
     """A remark on what the words mean that do not say it themselves; none if all do."""
-    read = sorted((word, reading.label(word)) for word in words if word != undefined)
+    read = sorted({(word, reading.label(word)) for word in words if word != undefined})
     unclear = [(w, label) for w, label in read if w in NUMBERS and label is not None]
     if not unclear:
         return []

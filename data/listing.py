@@ -44,9 +44,10 @@ _OTHER_KINDS = frozenset(
 class Listing:
     """What lies in a folder and below it.
 
-    `images` are the sorted full paths of image files, `other_kinds` counts the pictures of kinds
-    that are not read, by suffix (`heic`), and `unopened` has path and reason of each folder that
-    cannot be looked into.
+    Attributes:
+        images: Full paths of the image files, sorted.
+        other_kinds: Number of pictures of kinds that are not read, by suffix ("heic").
+        unopened: Path and reason of each folder that cannot be looked into.
     """
 
     images: list[str] = field(default_factory=list)
@@ -66,6 +67,21 @@ def find_images(folder: Path) -> Listing:
     Hidden and service folders are passed over, and so are hidden files. Links to folders are
     followed after all real folders, so that a picture is listed under its own path where it has one
     below `folder`; each real folder is visited once, whatever leads there.
+
+    Args:
+        folder: Folder to look into.
+
+    Returns:
+        What lies there; a folder that is missing or closed is among its `unopened`.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("face.jpg", "notes.txt", "raw.dng"):
+        ...     (folder / name).touch()
+        >>> listing = find_images(folder)
+        >>> [Path(path).name for path in listing.images], listing.other_kinds
+        (['face.jpg'], Counter({'dng': 1}))
     """
     listing = Listing()
     visited: set[tuple[int, int]] = set()

@@ -15,17 +15,20 @@ from filelock import FileLock
 
 
 @contextmanager
-def alone(place: Path) -> Iterator[None]:
-    """Wait until no other process makes `place`, and keep others waiting while the block runs.
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes from making the same file or folder while the block runs.
 
-    Look again inside the block whether `place` is there: the other one may have made it. The lock
-    file `.<name>.lock` beside it stays.
+    It waits for the one that makes it now. Look again inside the block whether `path` is there:
+    the other one may have made it. The lock file `.<name>.lock` beside it stays.
+
+    Args:
+        path: What is to be made.
 
     Raises:
-        OSError: the folder above cannot be made.
+        OSError: The folder above cannot be made.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(place.with_name(f".{place.name}.lock"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
     with suppress(OSError):  # no locks on this file system
         lock.acquire()
     try:

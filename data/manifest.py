@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 
@@ -19,14 +19,17 @@ _COLUMNS = ("path", "label", "identity", "split")
 
 
 class DataError(ValueError):
-    """What is wrong with a data set, where, and what to do: one line, shown to users as it is."""
+    """A data set cannot be used.
+
+    The message is one line for the user: what is wrong, where, and what to do.
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A recognized data set.
 
-    `manifest` has one row an image, index 0..N-1:
+    The manifest has one row an image, index 0..N-1:
 
     ========= ======== ==================================================================
     path      str      absolute path of the image
@@ -36,9 +39,13 @@ class Dataset:
     others    bool     attributes, such as `Eyeglasses`
     ========= ======== ==================================================================
 
-    `name` is the format in words, `notes` are one-line remarks on what loading left out or
-    assumed, `synthetic` says that the faces are drawn and measure the plumbing, not people,
-    `framing` is the part of its images that a classifier should see.
+    Attributes:
+        name: The format in words.
+        root: The folder that holds it, absolute.
+        manifest: The table above.
+        synthetic: Whether the faces are drawn, so that figures only show that the pipeline works.
+        notes: Remarks of one line on what loading left out or assumed.
+        framing: The part of its images that a classifier should see, see `data.images.framed`.
     """
 
     name: str
@@ -57,7 +64,22 @@ def make_manifest(
     split: pd.Series | None = None,
     attributes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Put columns of equal length together, by position, in the manifest's order and dtypes."""
+    """Put columns together, by position, in the manifest's order and dtypes.
+
+    Args:
+        paths: N absolute paths of images.
+        labels: N labels, 0 woman, 1 man.
+        identity: N names or numbers of people, NA where unknown; None if none is known.
+        split: N of "train", "val" and "test", NA where there is none; None for no parts.
+        attributes: N rows of further columns, which become booleans.
+
+    Returns:
+        The manifest, as `Dataset` describes it.
+
+    Example:
+        >>> make_manifest(["/a.jpg", "/b.jpg"], pd.Series([0, 1])).columns.tolist()
+        ['path', 'label', 'identity', 'split']
+    """
     columns = {
         "path": pd.Series(list(paths), dtype=PATHS),
         "label": labels.astype("int8").reset_index(drop=True),
@@ -71,14 +93,43 @@ def make_manifest(
     return pd.concat([manifest, others.reset_index(drop=True)], axis=1)
 
 
-def read_manifest(table: Path) -> pd.DataFrame:
-    """A manifest as CSV: `path`, `identity` and `split` as they were, the rest as it looks."""
+def read_manifest(table: Path | TextIO) -> pd.DataFrame:
+    r"""Read a manifest that was written as CSV.
+
+    Args:
+        table: Path or content of the CSV file.
+
+    Returns:
+        The manifest, `path`, `identity` and `split` in their dtypes, other columns in those that
+        pandas infers.
+
+    Raises:
+        OSError: The file cannot be read.
+
+    Example:
+        >>> from io import StringIO
+        >>> table = StringIO("path,label,identity,split\n/a.jpg,1,007,train")
+        >>> read_manifest(table).iloc[0].to_dict()
+        {'path': '/a.jpg', 'label': 1, 'identity': '007', 'split': 'train'}
+    """
     dtypes: dict[str, Any] = {"path": PATHS, "identity": "string", "split": "string"}
     return pd.read_csv(table, dtype=dtypes, encoding="utf-8", encoding_errors="surrogateescape")
 
 
 def attributes(manifest: pd.DataFrame) -> list[str]:
-    """Names of the boolean attribute columns of a manifest."""
+    """List the attribute columns of a manifest.
+
+    Args:
+        manifest: A manifest.
+
+    Returns:
+        Names of its boolean columns.
+
+    Example:
+        >>> smiling = pd.DataFrame({"Smiling": [True, False]})
+        >>> attributes(make_manifest(["a", "b"], pd.Series([0, 1]), attributes=smiling))
+        ['Smiling']
+    """
     return [column for column in manifest.columns if column not in _COLUMNS]
 
 
@@ -88,10 +139,10 @@ def has_official_split(manifest: pd.DataFrame) -> bool:
 
 
 def checked(dataset: Dataset) -> Dataset:
-    """The data set with its parts kept only if they are official, see `has_official_split`.
+    """Keep a data set's parts only if they are official, see `has_official_split`.
 
     Raises:
-        DataError: there is no image, or only one class.
+        DataError: There is no image, or only one class.
     """
     manifest = dataset.manifest
     if manifest.empty:

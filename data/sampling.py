@@ -8,20 +8,35 @@ import pandas as pd
 from data.manifest import DataError
 
 Balance = Literal["natural", "equal"]
+"""How many images of each label are drawn, see `sample`."""
+
 BALANCES: tuple[Balance, ...] = get_args(Balance)
 
 
 def sample(
     manifest: pd.DataFrame, samples: int | None, balance: Balance = "natural", seed: int = 0
 ) -> pd.DataFrame:
-    """Draw `samples` rows (all, if None or more than there are) without replacement.
+    """Draw rows without replacement.
 
-    `natural` keeps the shares of the labels; `equal` takes as many women as men, so it returns
-    at most twice the smaller class. Where there are official splits, their shares are kept too.
-    Rows keep their order; the index is 0..n-1.
+    Args:
+        manifest: N rows.
+        samples: Number of rows to draw, at least 2; all if None or more than there are.
+        balance: "natural" to keep the shares of the labels, "equal" for as many women as men, so
+            that at most twice the smaller class is drawn. The shares of official parts are kept
+            as well.
+        seed: Seed of the draw.
+
+    Returns:
+        The drawn rows in their order, index 0..n-1.
 
     Raises:
         DataError: `samples` is below 2, or `balance` is unknown.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> manifest = make_manifest([f"{i}.jpg" for i in range(9)], pd.Series([0] * 6 + [1] * 3))
+        >>> sample(manifest, 4, "equal")["label"].tolist()
+        [0, 0, 1, 1]
     """
     if samples is not None and samples < 2:
         raise DataError(f"samples={samples}: at least 2 are needed, one of each class")

@@ -19,23 +19,44 @@ def split(
     seed: int = 0,
     near: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """The manifest with every row in train, val or test.
+    """Put every row of a manifest in train, val or test, no person in two of them.
 
-    Official splits are kept if every row has one and all three occur. Otherwise people are
-    dealt out, largest groups of photos first, each to the part that is furthest from its share
-    of women and men; a row without identity is a person of its own. `val` and `test` are the
-    shares (0..1) of images wanted there; people of equal group size are shuffled by `seed`.
-    `near`, int64 [M, 2], has pairs of rows that show one picture: they count as one person's.
+    Official parts are kept if every row has one and all three occur. Otherwise people are dealt
+    out, largest groups of photos first, each to the part that is furthest from its share of women
+    and men; a row without identity is a person of its own.
+
+    Args:
+        manifest: N rows.
+        val: Share of the images for validation, above 0.
+        test: Share of the images for the test, above 0; below 1 together with `val`.
+        seed: Seed by which people with equally many images are shuffled.
+        near: Pairs of rows that show one picture, int64 [M, 2]; they count as one person's.
+
+    Returns:
+        The manifest with `split` filled.
 
     Raises:
-        DataError: the shares leave nothing for training, or there are too few people for both
+        DataError: The shares leave nothing for training, or there are too few people for both
             classes to be in every part.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> people = pd.Series([row // 2 for row in range(60)])
+        >>> labels = pd.Series([row // 2 % 2 for row in range(60)])
+        >>> manifest = make_manifest([f"{row}.jpg" for row in range(60)], labels, identity=people)
+        >>> parts = split(manifest)
+        >>> parts["split"].value_counts().to_dict()
+        {'train': 44, 'val': 8, 'test': 8}
+        >>> int((parts.groupby("identity")["split"].nunique() > 1).sum())
+        0
     """
     if val <= 0 or test <= 0 or val + test >= 1:
         raise DataError(f"val={val:g}, test={test:g}: shares must be above 0 and below 1 together")
     if has_official_split(manifest):
         return manifest
-    people = _people(manifest["identity"], near)
+    people = number_people(manifest["identity"])
+    if near is not None and len(near):
+        people = _joined(people, people[near])
     parts = _deal(people, manifest["label"].to_numpy(), np.array([1 - val - test, val, test]), seed)
     result = manifest.assign(split=pd.Series(np.array(SPLITS)[parts], manifest.index, "string"))
     if len(result.groupby(["split", "label"])) < 6:
@@ -46,19 +67,50 @@ def split(
     return result
 
 
+def number_people(identity: pd.Series) -> np.ndarray:
+    """Number the people of a manifest; an image without identity is a person of its own.
+
+    Args:
+        identity: N identities, NA where none is known.
+
+    Returns:
+        int64 [N], 0..P-1: those with an identity in the order in which they appear, then the
+        others.
+
+    Example:
+        >>> number_people(pd.Series(["ann", None, "bob", "ann", None])).tolist()
+        [0, 2, 1, 0, 3]
+    """
+    people, known = pd.factorize(identity)
+    alone = people < 0
+    people[alone] = len(known) + np.arange(alone.sum())
+    return people
+
+
 def class_weights(labels: pd.Series | np.ndarray) -> dict[int, float]:
-    """Weight of each label, so that both count the same in all and the mean weight is 1."""
+    """Weigh the labels so that both count the same in all and the mean weight is 1.
+
+    Args:
+        labels: N labels, 0 or 1.
+
+    Returns:
+        The weight of each label that occurs.
+
+    Example:
+        >>> class_weights(np.array([0, 0, 0, 1]))
+        {0: 0.6666666666666666, 1: 2.0}
+    """
     counts = np.bincount(np.asarray(labels), minlength=2)
     return {label: float(counts.sum() / (2 * count)) for label, count in enumerate(counts) if count}
 
 
 def people_in_several_parts(manifest: pd.DataFrame) -> int:
-    """How many people have images in more than one part."""
+    """Count the people who have images in more than one part."""
     return int((manifest.groupby("identity")["split"].nunique() > 1).sum())
 
 
 def parts_checked(dataset: Dataset) -> Dataset:
-    """The data set, with a note if people are in several of its own parts."""
+    """Add a note to a data set if people are in several of its own parts."""
     several = people_in_several_parts(dataset.manifest)
     if not several:
         return dataset
@@ -71,7 +123,7 @@ def parts_checked(dataset: Dataset) -> Dataset:
 
 
 def parts_dropped(dataset: Dataset) -> Dataset:
-    """The data set without its own parts, and a note if it had some."""
+    """Drop a data set's own parts, with a note if it had some."""
     if not has_official_split(dataset.manifest):
         return dataset
     return replace(
@@ -79,16 +131,6 @@ def parts_dropped(dataset: Dataset) -> Dataset:
         manifest=dataset.manifest.assign(split=pd.Series(pd.NA, dataset.manifest.index, "string")),
         notes=(*dataset.notes, "the given split is not used: SPLIT=identity makes a new one"),
     )
-
-
-def _people(identity: pd.Series, near: np.ndarray | None) -> np.ndarray:
-    """A number 0..P-1 a row, int64 [N]; rows without identity get one each."""
-    codes, known = pd.factorize(identity)
-    alone = codes < 0
-    codes[alone] = len(known) + np.arange(alone.sum())
-    if near is None or not len(near):
-        return codes
-    return _joined(codes, codes[near])
 
 
 def _joined(people: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import data
-from data.synthetic.writing import generate
+from data.synthetic import generate
 from export.champion import Limits
 from export.export_run import export_run
 from inference import Classifier, whole_image

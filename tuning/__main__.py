@@ -21,8 +21,8 @@ from data.cli import (
     existing_path,
     failing_on,
 )
-from tuning import quiet
 from tuning.precision import Precision, resolve
+from tuning.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     from tuning.runs.settings import Settings
@@ -45,7 +45,7 @@ def tune(
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option(envvar="SAMPLES", min=0, help="Images to use; 0 for all.")
+        int, typer.Option(envvar="SAMPLES", min=0, help="Number of images to use; 0 for all.")
     ] = 5000,
     backbones: Annotated[
         str,
@@ -62,7 +62,7 @@ def tune(
     budget: Annotated[
         float | None,
         typer.Option(
-            envvar="BUDGET", min=0.1, help="Minutes for the whole run; the preset has its own."
+            envvar="BUDGET", min=0.1, help="Minutes for the whole run. Left out: the preset's."
         ),
     ] = None,
     weights: Annotated[
@@ -83,16 +83,16 @@ def tune(
         Framing | None,
         typer.Option(
             envvar="FRAMING",
-            help="What the classifier sees of an image: all of it (stretch), its central square "
-            "(crop), or the face of one aligned as CelebA's are (face). Left out: face for CelebA, "
-            "stretch for other data.",
+            help="Part of an image that the classifier sees: all of it (stretch), its central "
+            "square (crop), or the face of one aligned as CelebA's are (face). Left out: face for "
+            "CelebA, stretch for other data.",
         ),
     ] = None,
     labels: Annotated[
         str,
         typer.Option(
             envvar="LABELS",
-            help="Which label each word of a table or folder means, as in 0=man,1=woman; other "
+            help="Label that each word of a table or folder name means, as in 0=man,1=woman; other "
             "words are left out. Left out: 1 and man, men, male, m are man.",
         ),
     ] = "",
@@ -120,17 +120,19 @@ def tune(
     ] = "bayesian",
     size: Annotated[
         int | None,
-        typer.Option(envvar="SIZE", help="Side of the input in pixels, 64 to 224; the preset's."),
+        typer.Option(
+            envvar="SIZE", help="Side of the input in pixels, 64 to 224. Left out: the preset's."
+        ),
     ] = None,
     run: Annotated[
         str | None,
         typer.Option(
             envvar="RUN",
-            help="Name of the run; the same name goes on where it was. Left out: named after the "
-            "settings, so the same command goes on as well.",
+            help="Name of the run; the same name continues it. Left out: a name made of the "
+            "settings, so that the same command continues the run as well.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(envvar="SEED", help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(envvar="SEED", help="Seed of everything random.")] = 0,
     precision: Annotated[
         Precision,
         typer.Option(
@@ -140,7 +142,7 @@ def tune(
         ),
     ] = "auto",
     cache_gb: Annotated[
-        float, typer.Option(envvar="CACHE_GB", help="Disk budget of the frozen-trunk cache.")
+        float, typer.Option(envvar="CACHE_GB", help="Disk budget of the frozen-trunk cache in GB.")
     ] = 20.0,
     workers: Annotated[
         int,
@@ -156,7 +158,7 @@ def tune(
     """Search fine-tuning depth, learning rate and head size for each backbone.
 
     Everything goes to `artifacts/runs/<run>`: leaderboard.csv, metrics.json, report.html and the
-    winners. A run that was stopped, by whatever, goes on when the same command is given again.
+    winners. A run that was stopped continues when the same command is given again.
 
     Examples: `make tune`, `make tune DATA=celeba SAMPLES=5000 PRESET=standard`,
     `make tune DATA=faces BACKBONES=resnet50,googlenet BUDGET=20`.
@@ -165,7 +167,7 @@ def tune(
     preset = preset or ("quick" if source == _SYNTHETIC else "standard")
     weights = _weights(weights)
     _check_words(labels, run)
-    quiet.import_tensorflow()
+    import_tensorflow()
     from tuning.backbones.registry import names_in
     from tuning.runs.settings import Settings
     from tuning.search.presets import PRESETS
@@ -201,7 +203,7 @@ def _run(
         with failing_on(*user_errors()):
             tune_run(settings, artifacts, run, cache_gb, workers)
     except KeyboardInterrupt:
-        raise StoppedError("interrupted: the same command goes on where it was") from None
+        raise StoppedError("interrupted: the same command continues the run") from None
 
 
 def user_errors() -> tuple[type[Exception], ...]:

@@ -19,9 +19,9 @@ class Distinct:
     """A manifest without copies.
 
     Attributes:
-        manifest: index 0..n-1.
-        near: int64 [M, 2], pairs of its rows that show one picture and belong in one part.
-        notes: what was left out and what looks alike, a line each.
+        manifest: The rows that were kept, index 0..n-1.
+        near: Pairs of its rows that show one picture and belong in one part, int64 [M, 2].
+        notes: Remarks of one line on what was left out and what looks alike.
     """
 
     manifest: pd.DataFrame
@@ -37,7 +37,18 @@ def without_copies(manifest: pd.DataFrame, copies: Copies) -> Distinct:
 
     Args:
         manifest: N rows.
-        copies: of their files, in that order.
+        copies: Copies among their files, in that order.
+
+    Returns:
+        The manifest without copies.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> manifest = make_manifest(["a.jpg", "b.jpg", "c.jpg"], pd.Series([0, 0, 1]))
+        >>> copies = Copies(content=np.array([5, 5, 6]), near=np.zeros((0, 2), np.int64))
+        >>> distinct = without_copies(manifest, copies)
+        >>> distinct.manifest["path"].tolist(), distinct.notes
+        (['a.jpg', 'c.jpg'], ('left out: 1 copies, byte for byte, of 1 images',))
     """
     content = pd.Series(copies.content, index=manifest.index)
     both = disagreeing(manifest, content)

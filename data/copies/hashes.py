@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -34,13 +35,13 @@ _FORMAT = 1
 
 @dataclass(frozen=True, eq=False)
 class Hashes:
-    """Of N files.
+    """Hashes of N files.
 
     Attributes:
-        content: uint8 [N, 32], SHA-256 of the bytes.
-        looks: uint8 [N, 32], the bits of the pHash.
-        readable: bool [N], whether it is an image; broken ones count as such, not as copies.
-        comparable: bool [N], whether its pHash says something: not that of an even surface, whose
+        content: SHA-256 of the bytes, uint8 [N, 32].
+        looks: Bits of the pHash, uint8 [N, 32].
+        readable: Whether the file is an image, bool [N]; broken ones are no one's copies.
+        comparable: Whether the pHash says something, bool [N]: not that of an even surface, whose
             bits are noise.
     """
 
@@ -63,7 +64,16 @@ _ENTRY = np.dtype(
 
 
 def cache_file(folder: Path, root: Path) -> Path:
-    """Where the hashes of a data set's files are kept, in a folder for those of all."""
+    """Name the file for the hashes of a data set.
+
+    Args:
+        folder: Folder for the hashes of all data sets.
+        root: Folder of the data set.
+
+    Example:
+        >>> cache_file(Path("hashes"), Path("/faces")).name
+        'e049ba2b2e1d678b.npz'
+    """
     return folder / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.npz"
 
 
@@ -73,13 +83,26 @@ def hash_files(
     """Hash files, or take the hashes that a cache has of them.
 
     Args:
-        paths: of the files; broken or missing ones are no error.
-        cache: `.npz` file that is read and then has all of them; an entry holds as long as the
-            file's length and time stay. Of two processes that want it one waits for the other.
-        progress: called for each file that is hashed.
+        paths: N paths of image files; broken or missing ones are no error.
+        cache: File (`.npz`) that is read, and has all of them afterwards; an entry holds as long
+            as the file's length and time stay. Of two processes that want it one waits for the
+            other.
+        progress: Callback for each file that is hashed.
+
+    Returns:
+        The hashes of the N files.
 
     Raises:
         DataError: ImageHash is missing, as where only the serving part is installed.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> path = Path(tempfile.mkdtemp(), "face.png")
+        >>> Image.linear_gradient("L").save(path)
+        >>> hashes = hash_files([str(path), "missing.png"])
+        >>> hashes.looks.shape, hashes.readable.tolist()
+        ((2, 32), [True, False])
     """
     states = [_state(path) for path in paths]
     entries, missing = _look_up(paths, states, _read(cache))
@@ -160,7 +183,7 @@ def _read(cache: Path | None) -> dict[bytes, np.void]:
             return dict(
                 zip(arrays["paths"].tolist(), arrays["entries"].astype(_ENTRY), strict=True)
             )
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
         return {}
 
 

@@ -25,12 +25,12 @@ _MIXED = np.random.default_rng(0).permutation(BITS)  # so that no band has the l
 
 @dataclass(frozen=True, eq=False)
 class Copies:
-    """Which rows of N show the same.
+    """Which of N files show the same.
 
     Attributes:
-        content: int64 [N], the same number where the bytes are the same.
-        near: int64 [M, 2], pairs of rows with the same picture in other bytes; of rows with the
-            same bytes the first stands for all.
+        content: A number for each content, int64 [N]: equal where the bytes are equal.
+        near: Pairs of files with the same picture in other bytes, int64 [M, 2]; of files with
+            equal bytes the first stands for all.
     """
 
     content: np.ndarray
@@ -38,7 +38,21 @@ class Copies:
 
 
 def find_copies(hashes: Hashes) -> Copies:
-    """Compare all files with each other; unreadable ones are like no other."""
+    """Compare all files with each other; unreadable ones are like no other.
+
+    Args:
+        hashes: Hashes of N files.
+
+    Returns:
+        Which of them show the same.
+
+    Example:
+        >>> from data.copies.hashes import Hashes
+        >>> content, looks = np.zeros((2, 2, 32), np.uint8)
+        >>> yes = np.ones(2, bool)
+        >>> find_copies(Hashes(content, looks, readable=yes, comparable=yes)).content.tolist()
+        [0, 0]
+    """
     _, content = np.unique(hashes.content, axis=0, return_inverse=True)
     content = content.reshape(-1).astype(np.int64)
     unreadable = np.flatnonzero(~hashes.readable)
@@ -49,10 +63,13 @@ def find_copies(hashes: Hashes) -> Copies:
 
 
 def near_pairs(looks: np.ndarray) -> np.ndarray:
-    """Pairs of rows of uint8 [N, 32] that differ in at most `NEAR_BITS` bits, int64 [M, 2].
+    """Find the pairs of rows of uint8 [N, 32] that differ in at most `NEAR_BITS` bits.
 
     Only rows that agree in one of 16 bands of 16 bits are compared: all that differ in fewer than
     16 bits, and of those that differ in 24 about 98 in 100. Time grows as N, not as its square.
+
+    Returns:
+        The pairs, int64 [M, 2], the lower row first.
     """
     bits = np.unpackbits(looks, axis=1)[:, _MIXED]
     words = np.ascontiguousarray(looks).view(np.uint64)
@@ -66,7 +83,7 @@ def near_pairs(looks: np.ndarray) -> np.ndarray:
 
 
 def _pairs_of_equals(key: np.ndarray) -> Iterator[np.ndarray]:
-    """Pairs of places [m, 2] with the same key: neighbors in order, then those one further on."""
+    """Pairs of rows [m, 2] with the same key: neighbors in order, then next but one, and so on."""
     order = np.argsort(key, kind="stable")
     ordered = key[order]
     start, step = np.arange(len(key)), 1

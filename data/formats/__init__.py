@@ -1,8 +1,8 @@
 """The formats in which face data sets come, one module each, and `load` for all of them.
 
 A format module has `WANTED` (what it looks for, in words), `recognizes(path)`, which looks at
-names only, and `load(path)`, which raises a `DataError` for what it can't use. Those of `OWN`, in
-which the labels are the user's words, are told how to read them.
+names only, and `load(path)`, which raises a `DataError` for what it cannot use. Those of `OWN`, in
+which the labels are the user's words, are given a reading of them.
 """
 
 from collections.abc import Sequence
@@ -46,37 +46,48 @@ OWN: Sequence[WordedFormat] = (folders, table)
 
 
 def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Dataset:
-    """Recognize the data set at `path` (a folder or a table) and read its manifest.
+    """Recognize the data set at a path and read its manifest.
 
     Args:
-        path: of the data set.
-        labels: what its words for the labels mean, as in ``0=man,1=woman``; see `data.labels`.
-        split: `given` keeps the data set's own parts where they are whole, `identity` drops them.
+        path: A folder or a table.
+        labels: Meaning of its words for the labels, as in ``0=man,1=woman``; see `data.labels`.
+        split: "given" to keep the data set's own parts where they are whole, "identity" to drop
+            them.
+
+    Returns:
+        The data set. Its images are not opened.
 
     Raises:
-        DataError: nothing is there, no format fits, no image is labeled, only one class is, or
+        DataError: Nothing is there, no format fits, no image is labeled, only one class is, or
             its labels contradict its names.
+
+    Example:
+        >>> import tempfile
+        >>> from data.synthetic import generate
+        >>> dataset = load(generate(Path(tempfile.mkdtemp(), "portraits"), 6))
+        >>> dataset.name, len(dataset.manifest), dataset.manifest["identity"].nunique()
+        ('synthetic portraits', 6, 2)
     """
-    place = Path(path).expanduser().absolute()
+    source = Path(path).expanduser().absolute()
     try:
-        dataset = checked(_load(place, reading_of(labels)))
+        dataset = checked(_load(source, reading_of(labels)))
     except OSError as error:
-        raise DataError(f"{place}: can't be read: {error.strerror or error}") from error
+        raise DataError(f"{source}: can't be read: {error.strerror or error}") from error
     return parts_dropped(dataset) if split == "identity" else parts_checked(dataset)
 
 
-def _load(place: Path, reading: Reading) -> Dataset:
-    if not place.exists():
-        raise DataError(f"{place}: no such file or folder; check DATA")
-    published = next((fmt for fmt in PUBLISHED if fmt.recognizes(place)), None)
+def _load(path: Path, reading: Reading) -> Dataset:
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder; check DATA")
+    published = next((fmt for fmt in PUBLISHED if fmt.recognizes(path)), None)
     if published and reading.chosen:
-        raise DataError(f"{place}: its format says what its labels mean: leave LABELS out")
+        raise DataError(f"{path}: its format says what its labels mean: leave LABELS out")
     if published:
-        return published.load(place)
-    own = next((fmt for fmt in OWN if fmt.recognizes(place, reading)), None)
+        return published.load(path)
+    own = next((fmt for fmt in OWN if fmt.recognizes(path, reading)), None)
     if own:
-        return agreeing(own.load(place, reading), reading)
-    if place.is_dir() and not any(place.iterdir()):
-        raise DataError(f"{place}: the folder is empty; put a data set there or change DATA")
+        return agreeing(own.load(path, reading), reading)
+    if path.is_dir() and not any(path.iterdir()):
+        raise DataError(f"{path}: the folder is empty; put a data set there or change DATA")
     wanted = "; ".join([fmt.WANTED for fmt in PUBLISHED] + [fmt.WANTED for fmt in OWN])
-    raise DataError(f"{place}: no data set recognized. Looked for: {wanted}")
+    raise DataError(f"{path}: no data set recognized. Looked for: {wanted}")

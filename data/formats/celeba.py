@@ -94,19 +94,19 @@ def _absent(root: Path, rows: int) -> tuple[str, ...]:
         (rows, f"{rows:,} rows of the attribute table have no image here"),
         (
             not _find_table(root, _IDENTITY),
-            f"no {_IDENTITY}.txt: photos of one person can't be told, nor wrong labels found",
+            f"no {_IDENTITY}.txt: photos of one person can't be recognized, nor wrong labels found",
         ),
     )
     return tuple(text for holds, text in remarks if holds)
 
 
 def _find_table(root: Path, stem: str) -> Path | None:
-    places = (
+    candidates = (
         root / folder / f"{stem}{suffix}"
         for folder in ("", "Anno", "Eval")
         for suffix in (".csv", ".txt")
     )
-    return next((place for place in places if place.is_file()), None)
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _image_folder(root: Path) -> Path:

@@ -29,7 +29,7 @@ def recognizes(path: Path) -> bool:
 def load(path: Path) -> Dataset:
     """Both tables together; the images are beside them or one folder below."""
     parts = {part: path / name for part, name in _TABLES.items() if (path / name).is_file()}
-    table = pd.concat([_read(place).assign(split=part) for part, place in parts.items()])
+    table = pd.concat([_read(file).assign(split=part) for part, file in parts.items()])
     whole = table.dropna(subset=list(_COLUMNS))
     paths, present = _locate(path, whole["file"])
     rows = whole[present]
@@ -50,15 +50,15 @@ def load(path: Path) -> Dataset:
     return Dataset("FairFace", path, manifest, notes=(*notes, *extra))
 
 
-def _read(place: Path) -> pd.DataFrame:
+def _read(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(place, dtype="str", encoding="utf-8-sig")
+        table = pd.read_csv(path, dtype="str", encoding="utf-8-sig")
     except (ValueError, OSError) as error:
-        raise DataError(f"{place}: not a CSV: {one_line(error)}") from error
+        raise DataError(f"{path}: not a CSV: {one_line(error)}") from error
     missing = [column for column in _COLUMNS if column not in table]
     if missing:
         columns = ", ".join(table.columns)
-        raise DataError(f"{place}: no column {', '.join(missing)}; its columns: {columns}")
+        raise DataError(f"{path}: no column {', '.join(missing)}; its columns: {columns}")
     return table
 
 

@@ -94,5 +94,5 @@ def _folders(listing: Listing) -> set[str]:
 def _class_of(folder: Path, root: Path, classes: Mapping[Path, object]) -> Path | None:
     """The class folder, one or two levels below `root`, that is `folder` or holds it."""
     names = folder.relative_to(root).parts
-    places = (root.joinpath(*names[:depth]) for depth in (1, 2) if len(names) >= depth)
-    return next((place for place in places if place in classes), None)
+    above = (root.joinpath(*names[:depth]) for depth in (1, 2) if len(names) >= depth)
+    return next((candidate for candidate in above if candidate in classes), None)

@@ -1,4 +1,4 @@
-"""Labels that files' names tell, held against those of a table or of class folders."""
+"""Labels in the names of files and folders, held against those of a table or class folders."""
 
 import os
 from dataclasses import replace
@@ -12,32 +12,47 @@ from data.manifest import DataError, Dataset
 
 
 def agreeing(dataset: Dataset, reading: Reading) -> Dataset:
-    """The data set, with a note if some names say another label than its rows.
+    """Compare a data set's labels with those in its names.
 
-    Names that tell a label are UTKFace's, and folders called as a label is (``male/1.jpg``).
+    Names with a label are UTKFace's, and folders called as a label is (``male/1.jpg``).
+
+    Args:
+        dataset: A data set that was read from a table or class folders.
+        reading: How its labels were read.
+
+    Returns:
+        The data set, with a note if some names have another label than their rows.
 
     Raises:
-        DataError: most of them do, and the user has not chosen a reading.
+        DataError: Most of them have, and the user has not chosen a reading.
     """
-    told = told_by_names(dataset.manifest["path"], dataset.root)
-    differ = (told != dataset.manifest["label"]) & told.notna()
-    wrong, all_told = int(differ.sum()), int(told.notna().sum())
-    if not wrong:
+    in_names = labels_in_names(dataset.manifest["path"], dataset.root)
+    differ = (in_names != dataset.manifest["label"]) & in_names.notna()
+    contradicting, labeled = int(differ.sum()), int(in_names.notna().sum())
+    if not contradicting:
         return dataset
     first = dataset.manifest[differ].iloc[0]
     example = f"{first['path']} is read as {LABELS[first['label']]}"
-    if 2 * wrong > all_told and not reading.chosen:
+    if 2 * contradicting > labeled and not reading.chosen:
         raise DataError(
-            f"{dataset.root}: the labels contradict {wrong:,} of {all_told:,} names that tell one "
-            f"({example}; UTKFace's names have 0 for man and 1 for woman): say what the labels "
-            "mean, LABELS=0=man,1=woman or LABELS=0=woman,1=man"
+            f"{dataset.root}: the labels contradict {contradicting:,} of {labeled:,} names "
+            f"that hold one ({example}; UTKFace's names have 0 for man and 1 for woman): say what "
+            "the labels mean, LABELS=0=man,1=woman or LABELS=0=woman,1=man"
         )
-    note = f"{wrong:,} of {all_told:,} names that tell a label tell another one: {example}"
+    note = f"{contradicting:,} of {labeled:,} names that hold a label hold another one: {example}"
     return replace(dataset, notes=(*dataset.notes, note))
 
 
-def told_by_names(paths: pd.Series, root: Path) -> pd.Series:
-    """Int8 with the paths' index: the label that a name tells, NA where it tells none."""
+def labels_in_names(paths: pd.Series, root: Path) -> pd.Series:
+    """Read the labels in names.
+
+    Args:
+        paths: N paths below `root`.
+        root: The data set's folder.
+
+    Returns:
+        Int8 [N] with the index of `paths`, NA where a name holds no label.
+    """
     by_folder: dict[str, int | None] = {}
     labels = []
     for path in paths:
@@ -52,7 +67,7 @@ def told_by_names(paths: pd.Series, root: Path) -> pd.Series:
 
 
 def _in_folder(folder: str) -> int | None:
-    """The label that the innermost folder with a label's name tells."""
+    """The label of the innermost folder that is called as a label is."""
     words = (word_of(name) for name in reversed(Path(folder).parts))
     labels = (USUAL.label(word) for word in words if len(word) > 1 and word not in NUMBERS)
     return next((label for label in labels if label is not None), None)

@@ -7,7 +7,7 @@ from data.formats import celeba
 from data.manifest import Dataset
 
 MARKER = "synthetic.json"
-NOTICE = "synthetic faces, drawn by a program: they measure the plumbing, not people"
+NOTICE = "synthetic faces, drawn by a program: they only show that the pipeline works"
 WANTED = f"synthetic portraits ({MARKER})"
 
 

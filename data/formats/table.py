@@ -62,18 +62,18 @@ def load(path: Path, reading: Reading) -> Dataset:
         DataError: the table can't be read, has no path or label column (its columns are
             listed), holds values that are no labels, or none of its images is there.
     """
-    place, *others = _tables(path)
+    file, *others = _tables(path)
     if others:
-        names = ", ".join(table.name for table in (place, *others))
-        raise DataError(f"{path}: holds several tables, {names}: name one, DATA={place}")
-    table = _read(place)
-    columns = _columns(place, table)
+        names = ", ".join(table.name for table in (file, *others))
+        raise DataError(f"{path}: holds several tables, {names}: name one, DATA={file}")
+    table = _read(file)
+    columns = _columns(file, table)
     named = table.rename(columns={column: role for role, column in columns.items()})
     whole = named.dropna(subset=["path", "label"])
-    paths = _absolute(whole["path"], place.parent)
+    paths = _absolute(whole["path"], file.parent)
     present = paths.isin(existing(paths))
     if len(paths) and not present.any():
-        raise DataError(f"{place}: none of its {len(paths):,} images is there: {paths.iloc[0]}")
+        raise DataError(f"{file}: none of its {len(paths):,} images is there: {paths.iloc[0]}")
     rows = whole[present].assign(path=paths[present])
     missing = (
         (len(named) - len(whole), "{:,} rows of the table have no path or no label"),
@@ -81,28 +81,28 @@ def load(path: Path, reading: Reading) -> Dataset:
     )
     notes = [text.format(count) for count, text in missing if count]
     label = rows["label"].rename(columns["label"])
-    read = read_labels(label, str(place), reading, whole["label"])
+    read = read_labels(label, str(file), reading, whole["label"])
     attributes, on_attributes = _attributes(whole)
-    manifest = _manifest(rows.assign(label=read.labels), attributes, place)
+    manifest = _manifest(rows.assign(label=read.labels), attributes, file)
     extra = unused(
-        place.parent, _listing(path, rows["path"]), rows["path"], "have no row in the table"
+        file.parent, _listing(path, rows["path"]), rows["path"], "have no row in the table"
     )
     return Dataset(
-        f"{place.suffix[1:].upper()} table",
-        place.parent,
+        f"{file.suffix[1:].upper()} table",
+        file.parent,
         manifest,
         notes=(*notes, *read.notes, *on_attributes, *extra),
     )
 
 
-def _manifest(rows: pd.DataFrame, attributes: pd.DataFrame, place: Path) -> pd.DataFrame:
+def _manifest(rows: pd.DataFrame, attributes: pd.DataFrame, file: Path) -> pd.DataFrame:
     """The manifest of the rows that have a label."""
     rows = rows[rows["label"].notna()]
     return make_manifest(
         rows["path"].tolist(),
         rows["label"],
         identity=_identity(rows),
-        split=_split(rows, place),
+        split=_split(rows, file),
         attributes=attributes.loc[rows.index],
     )
 
@@ -127,33 +127,33 @@ def _listing(path: Path, images: pd.Series) -> Listing:
 
 
 def _tables(path: Path) -> list[Path]:
-    places = [path] if path.is_file() else path.iterdir()
-    return sorted(p for p in places if p.suffix.lower() in _SUFFIXES and p.is_file())
+    files = [path] if path.is_file() else path.iterdir()
+    return sorted(p for p in files if p.suffix.lower() in _SUFFIXES and p.is_file())
 
 
-def _read(place: Path) -> pd.DataFrame:
+def _read(file: Path) -> pd.DataFrame:
     try:
-        if place.suffix.lower() == ".parquet":
-            return pd.read_parquet(place)
-        return pd.read_csv(place, sep=_separator(place), encoding="utf-8-sig", low_memory=False)
+        if file.suffix.lower() == ".parquet":
+            return pd.read_parquet(file)
+        return pd.read_csv(file, sep=_separator(file), encoding="utf-8-sig", low_memory=False)
     except ImportError as error:
-        raise DataError(f"{place}: reading parquet needs pyarrow: pip install pyarrow") from error
+        raise DataError(f"{file}: reading parquet needs pyarrow: pip install pyarrow") from error
     except pd.errors.EmptyDataError as error:
-        raise DataError(f"{place}: the data set is empty: nothing in the table") from error
+        raise DataError(f"{file}: the data set is empty: nothing in the table") from error
     except (ValueError, OSError) as error:
-        raise DataError(f"{place}: not a table: {one_line(error)}") from error
+        raise DataError(f"{file}: not a table: {one_line(error)}") from error
 
 
-def _separator(place: Path) -> str:
-    with place.open(encoding="utf-8-sig", errors="replace") as file:
-        header = file.readline()
+def _separator(file: Path) -> str:
+    with file.open(encoding="utf-8-sig", errors="replace") as lines:
+        header = lines.readline()
     try:
         return csv.Sniffer().sniff(header, delimiters=",;\t|").delimiter
     except csv.Error:
         return ","
 
 
-def _columns(place: Path, table: pd.DataFrame) -> dict[str, str]:
+def _columns(file: Path, table: pd.DataFrame) -> dict[str, str]:
     """The table's column for each role that it has, the first of the role's names."""
     by_name = {str(column).strip().lower(): column for column in reversed(table.columns)}
     found = {
@@ -166,7 +166,7 @@ def _columns(place: Path, table: pd.DataFrame) -> dict[str, str]:
     if missing:
         columns = ", ".join(map(str, table.columns)) or "none"
         names = ", ".join(_ROLES[missing])
-        raise DataError(f"{place}: no {missing} column ({names}); its columns: {columns}")
+        raise DataError(f"{file}: no {missing} column ({names}); its columns: {columns}")
     return found
 
 
@@ -188,11 +188,11 @@ def _is_whole(values: pd.Series) -> bool:
     return pd.api.types.is_float_dtype(values) and bool((values.dropna() % 1 == 0).all())
 
 
-def _split(rows: pd.DataFrame, place: Path) -> pd.Series | None:
+def _split(rows: pd.DataFrame, file: Path) -> pd.Series | None:
     if "split" not in rows:
         return None
     words = rows["split"].astype("string").str.strip().str.lower().str.removesuffix(".0")
     unknown = sorted(set(words.dropna()) - set(_SPLITS))
     if unknown:
-        raise DataError(f"{place}: split holds {unknown[0]!r}; use train, val and test")
+        raise DataError(f"{file}: split holds {unknown[0]!r}; use train, val and test")
     return words.map(_SPLITS)

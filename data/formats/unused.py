@@ -33,17 +33,17 @@ def unused_images(listing: Listing, used: Iterable[str]) -> list[str]:
     folders = {os.path.dirname(path) for path in (*extra, *used)}  # noqa: PTH120 - for speed
     real = {folder: os.path.realpath(folder) for folder in folders}
 
-    def place(path: str) -> tuple[str, str]:
+    def real_path(path: str) -> tuple[str, str]:
         folder, name = os.path.split(path)
         return real[folder], name
 
-    there = set(map(place, used))
-    return [path for path in extra if place(path) not in there]
+    there = set(map(real_path, used))
+    return [path for path in extra if real_path(path) not in there]
 
 
 def unread_tables(root: Path) -> list[str]:
-    """A remark on tables beside images whose labels are told by files' or folders' names."""
-    names = sorted(place.name for place in root.iterdir() if place.suffix.lower() in _TABLES)
+    """A remark on tables beside images whose labels are in files' or folders' names."""
+    names = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _TABLES)
     if not names:
         return []
     return [f"{', '.join(names)}: not read, for names tell the labels; DATA={root / names[0]} does"]

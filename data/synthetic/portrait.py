@@ -421,9 +421,9 @@ def _mix(first: Color, second: Color, share: float) -> Color:
 
 
 def _between(colors: tuple[Color, ...], position: float) -> Color:
-    place = position * (len(colors) - 1)
-    lower = min(int(place), len(colors) - 2)
-    return _mix(colors[lower], colors[lower + 1], place - lower)
+    index = position * (len(colors) - 1)
+    lower = min(int(index), len(colors) - 2)
+    return _mix(colors[lower], colors[lower + 1], index - lower)
 
 
 def _enlarged(pixels: np.ndarray, resample: Image.Resampling) -> Image.Image:

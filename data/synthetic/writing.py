@@ -30,17 +30,31 @@ def generate(
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Path:
-    """Write `count` portraits of `count` / 3 people to `folder` and return it.
+    """Write drawn portraits, three of each person, to a folder.
 
     The layout is CelebA's: `img_align_celeba/000001.jpg` (178 x 218), `list_attr_celeba.csv`,
     `identity_CelebA.txt`, and the marker `synthetic.json`. There is no partition: splits are
     made by identity. A complete set of the same count and seed is left as it is, another
     synthetic set is replaced; the set appears at once, when it is complete. Of several processes
     that want it one draws it and the others wait.
-    `progress(done, count)` is called for each image.
+
+    Args:
+        folder: Folder to make or replace.
+        count: Number of portraits, at least 6.
+        seed: Seed of people and shots: the same seed gives the same portraits.
+        progress: Callback for each portrait that is drawn.
+
+    Returns:
+        The folder.
 
     Raises:
         DataError: `count` is too small for both classes, or `folder` holds something else.
+
+    Example:
+        >>> import tempfile
+        >>> folder = generate(Path(tempfile.mkdtemp(), "portraits"), 6)
+        >>> sorted(path.name for path in folder.iterdir())
+        ['identity_CelebA.txt', 'img_align_celeba', 'list_attr_celeba.csv', 'synthetic.json']
     """
     if count < 2 * _SHOTS:
         raise DataError(

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from data.manifest import make_manifest
+from data.synthetic.writing import generate
 
 
 @pytest.fixture
@@ -27,3 +28,21 @@ def folder_manifest(tmp_path: Path, picture: Callable[..., Path]) -> pd.DataFram
     """Forty images on disk, half of them men, without identity."""
     paths = [picture(tmp_path / "images" / f"{i:02d}.png", i) for i in range(40)]
     return make_manifest([str(path) for path in paths], pd.Series([0, 1] * 20))
+
+
+@pytest.fixture(scope="module")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Thirty drawn portraits of ten people, all in CelebA's frame."""
+    folder = generate(tmp_path_factory.mktemp("copies") / "drawn", 30)
+    return sorted((folder / "img_align_celeba").iterdir())
+
+
+@pytest.fixture
+def classes(tmp_path: Path, picture: Callable[..., Path]) -> Path:
+    """Four images: a duplicate pair with different labels, a wider one, a broken one."""
+    root = tmp_path / "faces"
+    picture(root / "man" / "a.png", 1)
+    picture(root / "woman" / "a.png", 1)
+    picture(root / "woman" / "b.png", 2, (20, 16))
+    (root / "man" / "c.png").write_text("text")
+    return root

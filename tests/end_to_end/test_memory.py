@@ -68,9 +68,9 @@ def decode(table: Path) -> ImageStore:
 
 def train(table: Path) -> None:
     """Trunk pass and one trial of the head."""
-    from tuning import quiet
+    from tuning.tensorflow_import import import_tensorflow
 
-    quiet.import_tensorflow()
+    import_tensorflow()
     from tuning.backbones import weights
     from tuning.backbones.registry import BACKBONES
     from tuning.backbones.transfer_model import TransferModel
@@ -78,17 +78,18 @@ def train(table: Path) -> None:
     from tuning.runs.run_folder import RunFolder
     from tuning.runs.schema import Hyperparameters
     from tuning.runs.settings import Settings
+    from tuning.search.context import SearchContext
     from tuning.search.presets import Preset
-    from tuning.search.trial_runner import Task, TrialRunner
+    from tuning.search.trial_runner import TrialRunner
     from tuning.trunk.cache import TrunkCache
 
     settings = Settings(data="", backbones=("googlenet",), size=SIZE, weights="none")
-    task = Task(
+    context = SearchContext(
         RunFolder(table.parent / "run"), settings, Preset("tiny", SIZE, (1,), 1, 1, 9, None),
         decode(table), TrunkCache(table.parent / "cache", 1 << 40), Progress(),
     )  # fmt: skip
     backbone = BACKBONES["googlenet"]
     model = TransferModel(backbone, SIZE, weights.load(backbone, "none"))
-    runner = TrialRunner(task, model, [0])
+    runner = TrialRunner(context, model, [0])
     chosen = Hyperparameters(depth=0, learning_rate=5e-4, head_units=64, dropout=0.2)
     runner.run(chosen, 1, "trial")

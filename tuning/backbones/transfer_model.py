@@ -35,6 +35,17 @@ class FeatureStatistics:
         """Standard deviation of each channel, float32 [C]."""
         return np.sqrt(self.variance)
 
+    def standardize(self, features: np.ndarray) -> np.ndarray:
+        """Bring each channel to mean 0 and variance 1.
+
+        Args:
+            features: Pooled features, float32 [N, C].
+
+        Returns:
+            float32 [N, C].
+        """
+        return (features - self.mean) / self.std
+
     @classmethod
     def of(cls, features: np.ndarray) -> FeatureStatistics:
         """Measure pooled features.

@@ -145,7 +145,7 @@ class TrialRecord(_Versioned):
         return Hyperparameters.of(self.values)
 
 
-class Cost(NamedTuple):
+class TrainingTime(NamedTuple):
     """What a training at one fine-tuning depth takes on this machine.
 
     Attributes:
@@ -162,12 +162,15 @@ class StudyPlan(_Versioned):
 
     Attributes:
         depths: Fine-tuning depth of each trial, in order.
-        costs: What a training costs at each depth that was measured, from depth 0.
+        training_times: Time of a training at each depth that was measured, from depth 0 (`costs`
+            in JSON).
         evaluation_seconds: Time reserved for the winner's evaluation.
     """
 
     depths: tuple[int, ...]
-    costs: tuple[Cost, ...]
+    training_times: tuple[TrainingTime, ...] = Field(
+        serialization_alias="costs", validation_alias=AliasChoices("costs", "training_times")
+    )
     evaluation_seconds: float
 
 

@@ -34,7 +34,7 @@ class StudyFolder:
         path: As given.
         plan: JSON of the planned trials, written when the trunk cache is complete.
         refit: JSON of the refit.
-        weights: Weights of the best tail so far, HDF5.
+        best_weights: Weights of the best tail so far, HDF5.
         oracle: Keras Tuner's state of its oracle.
         tuner: Keras Tuner's state of its tuner.
     """
@@ -43,7 +43,7 @@ class StudyFolder:
         self.path = path
         self.plan = path / "plan.json"
         self.refit = path / "refit.json"
-        self.weights = path / "best.weights.h5"
+        self.best_weights = path / "best.weights.h5"
         self.oracle = path / "oracle.json"
         self.tuner = path / "tuner0.json"
         self._best = path / "best.json"
@@ -100,7 +100,7 @@ class StudyFolder:
 
     def best(self) -> TrialResult | None:
         """Return the result of the training whose weights are kept, None if there is none yet."""
-        return read_record(self._best, TrialResult) if self.weights.exists() else None
+        return read_record(self._best, TrialResult) if self.best_weights.exists() else None
 
     def keep_if_best(self, result: TrialResult, tail: keras.Model) -> bool:
         """Keep a tail's weights in place of the best so far if its result is better.
@@ -119,7 +119,7 @@ class StudyFolder:
             best = self.best()
             if best and best.val_brier <= result.val_brier:
                 return False
-            with replacing(self.weights) as new:
+            with replacing(self.best_weights) as new:
                 tail.save_weights(new)
                 self._best.unlink(missing_ok=True)
             write_record(self._best, result)

@@ -11,18 +11,27 @@ from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import TransferModel
 from tuning.backbones.weights import Weights
 from tuning.runs.run_folder import RunError
-from tuning.runs.schema import Cost, Origin, RefitRecord, StudyPlan, TrialRecord, WinnerFacts
-from tuning.search import presets, study, winner, workers
+from tuning.runs.schema import (
+    Origin,
+    RefitRecord,
+    StudyPlan,
+    TrainingTime,
+    TrialRecord,
+    WinnerFacts,
+)
+from tuning.search import oracles, planning, study, workers
+from tuning.search.context import SearchContext
 from tuning.search.probe import Probe
-from tuning.search.trial_runner import Task, TrialRunner, search_model
-from tuning.trunk.cache import VIEWS
+from tuning.search.trial_runner import TrialRunner, search_model
+from tuning.search.winner import SavedTail, save_winner
+from tuning.trunk.image_set import VIEWS
 
 _EVALUATION_START = 10.0  # seconds, to make and save the whole model
-_FLOAT32_COST = 3  # times a pass in bfloat16, generously
+_FLOAT32_FACTOR = 3  # times a pass in bfloat16, generously
 
 
 def search(
-    task: Task,
+    context: SearchContext,
     backbone: Backbone,
     weights: Weights,
     seconds: float | None,
@@ -31,118 +40,123 @@ def search(
     """Find, refit, evaluate and save a backbone's winner; what is done already is not done again.
 
     Args:
-        task: run, data, settings.
-        backbone: to search.
-        weights: its pretrained weights.
-        seconds: for all of it, None for no limit.
-        on_trial: called after each trial.
+        context: Run, data and settings.
+        backbone: Backbone to search.
+        weights: Its pretrained weights.
+        seconds: Time for all of it, None for no limit.
+        on_trial: Called after each trial.
 
     Returns:
-        the winner's facts.
+        What is known about the winner.
+
+    Raises:
+        RunError: No trial succeeded.
+        CacheError: The trunk cache's budget or the disk is too small.
     """
-    facts = task.run.read_winner(backbone.name)
+    facts = context.run.read_winner(backbone.name)
     if facts:
         return facts
-    return _Search(task, backbone, weights, seconds).run(on_trial)
+    return _Search(context, backbone, weights, seconds).run(on_trial)
 
 
-def work(task: Task, backbone: Backbone, weights: Weights) -> None:
-    """A worker's share of a backbone's search: trials, as the chief hands them out."""
-    _Search(task, backbone, weights, None).run_trials(lambda: None)
+def work(context: SearchContext, backbone: Backbone, weights: Weights) -> None:
+    """Do a worker's share of a backbone's search: trials, as the chief hands them out.
+
+    Args:
+        context: Run, data and settings.
+        backbone: Backbone to search.
+        weights: Its pretrained weights.
+    """
+    _Search(context, backbone, weights, None).run_trials(lambda: None)
 
 
 class _Search:
     def __init__(
-        self, task: Task, backbone: Backbone, weights: Weights, seconds: float | None
+        self, context: SearchContext, backbone: Backbone, weights: Weights, seconds: float | None
     ) -> None:
-        self.task = task
+        self.context = context
         self.backbone = backbone
         self.weights = weights
-        self.settings, self.preset = task.settings, task.preset
+        self.settings, self.preset = context.settings, context.preset
         self.deadline = math.inf if seconds is None else time.monotonic() + seconds
-        self.study = task.run.study(backbone.name)
+        self.study = context.run.study(backbone.name)
         self.study.make()
 
     def run(self, on_trial: Callable[[], None]) -> WinnerFacts:
         plan = self.run_trials(on_trial)
         self._report_left_out(len(plan.depths))
-        origin = self._refit(plan.costs)
-        return self._finish(origin)
+        return self._finish(self._refit(plan.training_times))
 
     def run_trials(self, on_trial: Callable[[], None]) -> StudyPlan:
         """Run the study to its end; returns its plan."""
         model = search_model(self.settings, self.backbone, self.weights)
         plan = self._plan(model)
         self.deadline -= plan.evaluation_seconds
-        self.runner = TrialRunner(self.task, model, range(max(plan.depths) + 1))
+        self.runner = TrialRunner(self.context, model, range(max(plan.depths) + 1))
         # Workers wait for it: from here on the trunk cache is complete.
         self.study.write_plan(plan)
-        self.task.progress.planned(plan.depths, self._expected(plan))
+        self.context.progress.planned(plan.depths, self._expected(plan))
 
         def finished(record: TrialRecord) -> None:
-            self.task.progress.trial_done(record, self.study.best())
+            self.context.progress.trial_done(record, self.study.best())
             on_trial()
 
-        def out_of_time() -> bool:
-            done = self.study.trials()
-            depths = plan.depths[: len(done) + 1]
-            trial = presets.trial_seconds(self.preset, plan.costs, depths[-1])
-            refit = presets.least_refit_seconds(plan.costs[max(depths)])
-            results = [record.result for record in done if record.result]
-            pace = presets.pace(self.preset, plan.costs, results)
-            return self._time_left() < pace * (trial + refit)
-
+        epochs, seed = self.preset.epochs, self.settings.seed
+        oracle = oracles.create(
+            self.settings.algorithm, plan.depths, epochs, seed, lambda: self._is_out_of_time(plan)
+        )
         chief = workers.role() == "chief"
-        watch = workers.reporting(self.study, finished) if chief else nullcontext()
-        with watch:
-            study.search(
-                self.runner.run,
-                folder=self.study,
-                algorithm=self.settings.algorithm,
-                depths=plan.depths,
-                epochs=self.preset.epochs,
-                seed=self.settings.seed,
-                out_of_time=out_of_time,
-                on_trial=finished,
-            )
+        with workers.reporting(self.study, finished) if chief else nullcontext():
+            study.search(self.runner.run, self.study, oracle, epochs, finished)
         on_trial()
         return plan
+
+    def _is_out_of_time(self, plan: StudyPlan) -> bool:
+        """Whether the next trial would leave no time for a refit."""
+        done, times = self.study.trials(), plan.training_times
+        depths = plan.depths[: len(done) + 1]
+        trial = planning.trial_seconds(self.preset, times, depths[-1])
+        refit = planning.least_refit_seconds(times[max(depths)])
+        results = [record.result for record in done if record.result]
+        slowdown = planning.slowdown(self.preset, times, results)
+        return self._time_left() < slowdown * (trial + refit)
 
     def _plan(self, model: TransferModel) -> StudyPlan:
         """Plan the study; one that is taken up again keeps its own plan."""
         kept = self.study.read_plan()
         if kept:
             return kept
-        images = self.task.store.manifest["split"].value_counts()
+        images = self.context.store.manifest["split"].value_counts()
         possible = range(min(len(self.preset.trials), self.backbone.max_depth + 1))
-        probe = Probe(model, self.task.store, possible)
+        probe = Probe(model, self.context.store, possible)
         held_out = images["val"] + images["test"]
-        factor = 1 if self.settings.precision == "float32" else _FLOAT32_COST
+        factor = 1 if self.settings.precision == "float32" else _FLOAT32_FACTOR
         evaluation = _EVALUATION_START + factor * probe.pass_seconds * held_out
         trunk = probe.pass_seconds * (len(VIEWS) * images["train"] + images["val"])
         reserved = trunk + evaluation
-        costs = [probe.cost(0, images["train"], images["val"])]
+        times = [probe.training_time(0, images["train"], images["val"])]
         for depth in possible[1:]:
-            at_best = [*costs, costs[-1]]  # deeper ones cost more
-            if max(presets.plan(self.preset, at_best, self._time_left() - reserved)) < depth:
+            at_best = [*times, times[-1]]  # deeper ones take longer
+            seconds = self._time_left() - reserved
+            if max(planning.plan_depths(self.preset, at_best, seconds)) < depth:
                 break
-            costs.append(probe.cost(depth, images["train"], images["val"]))
-        depths = presets.plan(self.preset, costs, self._time_left() - reserved)
-        return StudyPlan(depths=depths, costs=tuple(costs), evaluation_seconds=evaluation)
+            times.append(probe.training_time(depth, images["train"], images["val"]))
+        depths = planning.plan_depths(self.preset, times, self._time_left() - reserved)
+        return StudyPlan(depths=depths, training_times=tuple(times), evaluation_seconds=evaluation)
 
     def _expected(self, plan: StudyPlan) -> list[float]:
-        costs, depths = plan.costs, plan.depths
-        refit = presets.training_seconds(costs[max(depths)], self.preset.refit_epochs)
-        trials = (presets.trial_seconds(self.preset, costs, depth) for depth in depths)
+        times, depths = plan.training_times, plan.depths
+        refit = planning.training_seconds(times[max(depths)], self.preset.refit_epochs)
+        trials = (planning.trial_seconds(self.preset, times, depth) for depth in depths)
         return [*trials, refit, plan.evaluation_seconds]
 
     def _report_left_out(self, planned: int) -> None:
         left_out = planned - len(self.study.trials())
         # Hyperband takes depths of the plan, not its number of trials.
         if left_out > 0 and self.settings.algorithm != "hyperband":
-            self.task.progress.trials_left_out(left_out, planned)
+            self.context.progress.trials_left_out(left_out, planned)
 
-    def _refit(self, costs: Sequence[Cost]) -> Origin:
+    def _refit(self, times: Sequence[TrainingTime]) -> Origin:
         """Train the best trial on for longer; keep whichever is better on validation images."""
         done = self.study.read_refit()
         if done:
@@ -150,33 +164,26 @@ class _Search:
         best = self.study.best()
         if best is None:
             raise RunError(
-                f"no trial of {self.backbone.title} succeeded; see {self.task.run.leaderboard}"
+                f"no trial of {self.backbone.title} succeeded; see {self.context.run.leaderboard}"
             )
         depth = best.hyperparameters.depth
-        epochs = presets.refit_epochs(self.preset, costs[depth], self._time_left())
+        epochs = planning.refit_epochs(self.preset, times[depth], self._time_left())
         if not epochs:
-            self.task.progress.say("  no time left for a refit: the best trial is the winner")
+            self.context.progress.say("  no time left for a refit: the best trial is the winner")
             return "trial"
         result, tail = self.runner.refit(best.hyperparameters, epochs)
         origin: Origin = "refit" if self.study.keep_if_best(result, tail) else "trial"
-        self.task.progress.refit_done(result, best)
+        self.context.progress.refit_done(result, best)
         self.study.write_refit(RefitRecord(origin=origin, result=result))
         return origin
 
     def _finish(self, origin: Origin) -> WinnerFacts:
         result = self.study.best()
         assert result is not None
+        tail = SavedTail(result, self.study.best_weights, self.runner.data.statistics)
         exact = TransferModel(self.backbone, self.settings.size, self.weights)
-        return winner.finish(
-            self.task.run,
-            exact,
-            result,
-            origin,
-            self.runner.data.statistics,
-            self.task.store.images,
-            self.task.store.manifest,
-            self.task.progress.steps("validation and test images"),
-        )
+        progress = self.context.progress.steps("validation and test images")
+        return save_winner(self.context.run, exact, tail, origin, self.context.store, progress)
 
     def _time_left(self) -> float:
         return self.deadline - time.monotonic()

@@ -21,7 +21,15 @@ _MANY = 10**6
 
 
 def search_space(max_depth: int) -> keras_tuner.HyperParameters:
-    """The hyperparameters of a study, see `tuning.training.trial.Hyperparameters`."""
+    """Return the hyperparameters of a study, see `tuning.runs.schema.Hyperparameters`.
+
+    Args:
+        max_depth: Largest fine-tuning depth.
+
+    Example:
+        >>> [choice.name for choice in search_space(2).space]
+        ['depth', 'learning_rate', 'head_units', 'dropout']
+    """
     space = keras_tuner.HyperParameters()
     space.Int("depth", 0, max_depth) if max_depth else space.Fixed("depth", 0)
     space.Float("learning_rate", 5e-5, 1e-3, sampling="log", default=2e-4)
@@ -36,15 +44,20 @@ def create(
     epochs: int,
     seed: int,
     out_of_time: Callable[[], bool],
-) -> keras_tuner.Oracle:
-    """An oracle for a study.
+) -> TimedOracle:
+    """Make an oracle for a study.
 
     Args:
         algorithm: Keras Tuner's algorithm. Hyperband picks depths by itself among the planned ones.
-        depths: fine-tuning depth of each trial, in order.
-        epochs: of a full trial.
-        seed: of the oracle's random numbers.
-        out_of_time: asked before each trial; true ends the study.
+        depths: Fine-tuning depth of each trial, in order.
+        epochs: Number of epochs of a full trial.
+        seed: Seed of the oracle's random numbers.
+        out_of_time: Called before each trial but the first; the study ends when it returns true.
+
+    Example:
+        >>> oracle = create("random", depths=(0, 0, 1), epochs=2, seed=0, out_of_time=lambda: False)
+        >>> oracle.max_trials, oracle.objective.name
+        (3, 'val_brier')
     """
     common: dict[str, Any] = {
         "objective": keras_tuner.Objective(OBJECTIVE, "min"),
@@ -65,18 +78,31 @@ def create(
     return oracle
 
 
-class _Timed(keras_tuner.Oracle):
-    """Mixin: starts no trial after the study's time; its files change at once or not at all."""
+class TimedOracle(keras_tuner.Oracle):
+    """Mixin: starts no trial after the study's time; its files change at once or not at all.
+
+    Attributes:
+        depths: Fine-tuning depth of each planned trial, in order.
+        out_of_time: Called before each trial but the first; the study ends when it returns true.
+    """
 
     depths: tuple[int, ...]
     out_of_time: Callable[[], bool]
 
     def trial_name(self, number: int) -> str:
-        """Keras Tuner's identifier of the n-th trial."""
+        """Return Keras Tuner's identifier of a trial.
+
+        Args:
+            number: Number of the trial, from 0.
+        """
         return f"{number:0{len(str(self.max_trials))}d}"
 
     def adopt(self, trial: Any) -> None:
-        """Take a finished trial from elsewhere as one of its own."""
+        """Take a finished trial from elsewhere as one of its own.
+
+        Args:
+            trial: Trial of Keras Tuner, with its status and score.
+        """
         self.trials[trial.trial_id] = trial
         self.start_order.append(trial.trial_id)
         self.end_order.append(trial.trial_id)
@@ -84,26 +110,37 @@ class _Timed(keras_tuner.Oracle):
         self._save_trial(trial)
 
     def save(self) -> None:
+        """Write the oracle's state, at once or not at all."""
         write_json(Path(self._get_oracle_fname()), self.get_state())
 
     def _save_trial(self, trial: Any) -> None:
         write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return the next trial's values in Keras Tuner's own form, or that the study ends.
+
+        Args:
+            trial_id: Identifier of the next trial.
+        """
         if self.trials and self.out_of_time():
             return {"status": "STOPPED"}
         return self.suggest(trial_id)
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
+        """Return what Keras Tuner's algorithm would try next.
+
+        Args:
+            trial_id: Identifier of the next trial.
+        """
         return super().populate_space(trial_id)
 
 
-class _Planned(_Timed):
+class _Planned(TimedOracle):
     """Mixin: the n-th trial has the plan's n-th depth.
 
     The first trial at a depth starts from known ground: the defaults at depth 0, then the best
-    configuration so far, of a head alone with the default rate, as its own says nothing about
-    stages. The others are the algorithm's own.
+    configuration so far, of a head alone with the default learning rate, as its own says nothing
+    about stages. The others are the algorithm's own.
     """
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
@@ -132,7 +169,7 @@ class _Random(_Planned, oracles.RandomSearchOracle):
 
 
 class _OneShot(oracles.BayesianOptimizationOracle):
-    """Takes the best of many random points, valued at once.
+    """Takes the best of many random points, all scored in one call.
 
     Keras Tuner descends from fifty points by numerical gradients, which lasts longer than a head
     trains; in so few dimensions that finds nothing better.
@@ -154,7 +191,7 @@ class _OneShot(oracles.BayesianOptimizationOracle):
 
 
 class _Bayesian(_Planned, _OneShot):
-    """Values points at the planned depth only."""
+    """Scores points at the planned depth only."""
 
     def _get_hp_bounds(self) -> np.ndarray:
         bounds = super()._get_hp_bounds().astype(np.float64)
@@ -164,5 +201,5 @@ class _Bayesian(_Planned, _OneShot):
         return bounds
 
 
-class _Hyperband(_Timed, oracles.HyperbandOracle):
+class _Hyperband(TimedOracle, oracles.HyperbandOracle):
     pass

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from data import ImageStore
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
-from tuning.runs.schema import Cost
+from tuning.runs.schema import TrainingTime
 from tuning.training import devices
 from tuning.training.tail import compile_tail
 from tuning.training.trial import BATCH_SIZE
-from tuning.trunk.cache import compiled
+from tuning.trunk.forward_pass import compiled
 
 _STEPS = 5
 _FORWARD_SHARE = 1 / 3  # of a training step: what a batch takes that is only scored
@@ -48,7 +48,7 @@ class Probe:
         self._labels = labels[:, None]
         self._model = model
 
-    def cost(self, depth: int, train: int, val: int) -> Cost:
+    def training_time(self, depth: int, train: int, val: int) -> TrainingTime:
         """Of training at a fine-tuning depth on `train` images, scored on `val` each epoch."""
         model, inputs = self._model, self._inputs[depth]
         with devices.strategy():
@@ -56,7 +56,8 @@ class Probe:
             compile_tail(tail, 1e-9)
             start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._labels))
         model.restore()
-        return Cost(start, step * (train + _FORWARD_SHARE * val) / len(inputs))
+        epoch = step * (train + _FORWARD_SHARE * val) / len(inputs)
+        return TrainingTime(start, epoch)
 
 
 def _first_and_median(call: Callable[[], object]) -> tuple[float, float]:

@@ -17,18 +17,26 @@ from sklearn.exceptions import ConvergenceWarning
 
 from data.atomic import read_json, write_json
 from tuning.runs.schema import Hyperparameters, TrialRecord, TrialResult
-from tuning.runs.settings import Algorithm
 from tuning.runs.study_folder import StudyFolder
-from tuning.search import oracles
+from tuning.search.oracles import TimedOracle
 
 
 class RunTrial(Protocol):
-    """Trains one configuration; returns its result and the trained tail."""
+    """A function that trains one configuration."""
 
     def __call__(
         self, hyperparameters: Hyperparameters, epochs: int, name: str
     ) -> tuple[TrialResult, keras.Model]:
-        """Train `hyperparameters` for `epochs`; `name` is for messages and logs."""
+        """Train one configuration.
+
+        Args:
+            hyperparameters: What is tried.
+            epochs: Number of epochs of the fine-tuned stages.
+            name: Name of the training in messages and logs.
+
+        Returns:
+            The result, and the trained tail.
+        """
         ...
 
 
@@ -39,16 +47,16 @@ class Study(base_tuner.BaseTuner):
     again on the same folder.
 
     Args:
-        oracle: from `tuning.search.oracles.create`.
-        run: trains one configuration.
-        epochs: of a trial, unless the oracle says another number (Hyperband).
-        folder: Where results go.
-        on_trial: called with each finished trial's record.
+        oracle: Says what is tried, from `tuning.search.oracles.create`.
+        run: Trains one configuration.
+        epochs: Number of epochs of a trial, unless the oracle says another number (Hyperband).
+        folder: Folder that results go to.
+        on_trial: Called with each finished trial's record.
     """
 
     def __init__(
         self,
-        oracle: keras_tuner.Oracle,
+        oracle: TimedOracle,
         run: RunTrial,
         epochs: int,
         folder: StudyFolder,
@@ -68,8 +76,14 @@ class Study(base_tuner.BaseTuner):
 
         A trial that was killed after its record was written is not trained again.
 
+        Args:
+            trial: Trial of Keras Tuner, with the values to try.
+
+        Returns:
+            Its metrics by name.
+
         Raises:
-            errors.FatalError: the disk failed; the trial is run again when the study goes on.
+            errors.FatalError: The disk failed; the trial is run again when the study goes on.
         """
         values = trial.hyperparameters.values
         done = self._folder.trial(trial.trial_id)
@@ -87,7 +101,11 @@ class Study(base_tuner.BaseTuner):
         return metrics_of(result)
 
     def on_trial_end(self, trial: Any) -> None:
-        """Tell Keras Tuner, then whoever watches."""
+        """Report a trial to Keras Tuner, then to `on_trial`.
+
+        Args:
+            trial: Trial of Keras Tuner that ended.
+        """
         super().on_trial_end(trial)
         ended = self.oracle.get_trial(trial.trial_id)
         if ended.status == "FAILED":
@@ -109,31 +127,26 @@ class Study(base_tuner.BaseTuner):
 
 def search(
     run: RunTrial,
-    *,
     folder: StudyFolder,
-    algorithm: Algorithm,
-    depths: Sequence[int],
+    oracle: TimedOracle,
     epochs: int,
-    seed: int,
-    out_of_time: Callable[[], bool],
     on_trial: Callable[[TrialRecord], None],
 ) -> list[TrialRecord]:
     """Run a study to its end, or go on with it.
 
     Args:
-        run: trains one configuration.
-        folder: of the study.
-        algorithm: Keras Tuner's algorithm.
-        depths: the plan, a fine-tuning depth a trial.
-        epochs: of a trial.
-        seed: of the oracle.
-        out_of_time: asked before each trial; true ends the study.
-        on_trial: called with each finished trial.
+        run: Trains one configuration.
+        folder: Folder of the study.
+        oracle: Says what is tried, from `tuning.search.oracles.create`.
+        epochs: Number of epochs of a trial, unless the oracle says another number (Hyperband).
+        on_trial: Called with each finished trial's record.
 
     Returns:
-        all trials; the best one's tail is kept beside them, see `StudyFolder`.
+        All trials; the best one's tail is kept beside them, see `StudyFolder`.
+
+    Raises:
+        errors.FatalError: The disk failed; the study goes on when it is searched again.
     """
-    oracle = oracles.create(algorithm, tuple(depths), epochs, seed, out_of_time)
     damaged = _drop_damaged_state(folder)
     study = Study(oracle, run, epochs, folder, on_trial)
     if damaged:
@@ -145,13 +158,26 @@ def search(
 
 
 def reason_of(trace: str) -> str:
-    """The exception's own line of a traceback; what follows in a long message is left out."""
+    r"""Return the exception's own line of a traceback, without the rest of a long message.
+
+    Args:
+        trace: Traceback as Python prints it, "" for none.
+
+    Example:
+        >>> trace = "Traceback (most recent call last):\n  File ...\nValueError: a shape\nmore"
+        >>> reason_of(trace)
+        'ValueError: a shape'
+    """
     lines = trace.rpartition("Traceback (most recent call last):")[2].splitlines()
     return next((line for line in lines if line and not line[0].isspace()), "failed")
 
 
 def metrics_of(result: TrialResult) -> dict[str, float]:
-    """Return the metrics of a result that are reported to Keras Tuner."""
+    """Return the metrics of a result that are reported to Keras Tuner.
+
+    Args:
+        result: What a trial reached.
+    """
     return {
         "val_brier": result.val_brier,
         "val_accuracy": result.val_accuracy,
@@ -173,11 +199,11 @@ def _drop_damaged_state(folder: StudyFolder) -> bool:
     return True
 
 
-def _rebuild(oracle: keras_tuner.Oracle, trials: Sequence[TrialRecord]) -> None:
+def _rebuild(oracle: TimedOracle, trials: Sequence[TrialRecord]) -> None:
     """Put the recorded trials into a fresh oracle, as if it had seen them.
 
-    Trials keep their places: a gap (a record that is damaged as well) is filled by a failed trial,
-    so that no identifier is given twice.
+    Trials keep their numbers: a gap (a record that is damaged as well) is filled by a failed trial,
+    so that no identifier is used twice.
     """
     known = {record.trial: record for record in trials}
     last = max(map(int, known), default=-1)

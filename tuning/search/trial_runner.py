@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import keras
 import numpy as np
 
-from data import ImageStore, class_weights
+from data import class_weights
 from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import FeatureStatistics, TransferModel
 from tuning.backbones.weights import Weights
-from tuning.progress import Progress
-from tuning.runs.run_folder import RunFolder
+from tuning.progress import describe
 from tuning.runs.schema import Epoch, Hyperparameters, TrialResult
 from tuning.runs.settings import Settings
-from tuning.search.presets import Preset
+from tuning.search.context import SearchContext
 from tuning.training import devices, tensorboard, trial
-from tuning.training.batches import Examples, TrainingData
+from tuning.training.batches import ActivationArray, Examples, TrainingData
 from tuning.training.trial import TrialConfig
-from tuning.trunk.cache import VIEWS, TrunkCache
-from tuning.trunk.image_set import ImageSet, PixelView
-
-
-@dataclass(frozen=True)
-class Task:
-    """What every backbone's search works with."""
-
-    run: RunFolder
-    settings: Settings
-    preset: Preset
-    store: ImageStore
-    cache: TrunkCache
-    progress: Progress
+from tuning.trunk.image_set import VIEWS, ImageSet, PixelView, View
 
 
 def search_model(settings: Settings, backbone: Backbone, weights: Weights) -> TransferModel:
-    """The model that a search trains, in its arithmetic, on all devices."""
+    """Make the model that a search trains, in its precision, on all devices.
+
+    Args:
+        settings: Choices of the user, with size and precision.
+        backbone: Entry of the registry.
+        weights: Its pretrained weights.
+    """
     with devices.strategy():
         return TransferModel(backbone, settings.size, weights, settings.precision)
 
@@ -49,22 +40,23 @@ class TrialRunner:
     Making one runs the trunk over the images whose activations are not cached yet.
 
     Args:
-        task: run, data, settings.
-        model: to train, with its pretrained weights.
-        depths: fine-tuning depths that will be asked for.
+        context: Run, data and settings.
+        model: Model to train, with its pretrained weights.
+        depths: Fine-tuning depths that will be asked for.
 
     Attributes:
         data: What the trials are trained and scored on.
     """
 
-    def __init__(self, task: Task, model: TransferModel, depths: Sequence[int]) -> None:
-        self._task = task
+    def __init__(self, context: SearchContext, model: TransferModel, depths: Sequence[int]) -> None:
+        self._context = context
         self._model = model
         self._backbone = model.backbone
         self._depths = depths
-        self._study = task.run.study(self._backbone.name)
+        self._study = context.run.study(self._backbone.name)
         train, val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
-        self.data = TrainingData(train, val, FeatureStatistics.of(train.views[0][0]))
+        pooled = cast("np.ndarray", train.views[0][0])  # cached at any rate
+        self.data = TrainingData(train, val, FeatureStatistics.of(pooled))
 
     def run(
         self, hyperparameters: Hyperparameters, epochs: int, name: str
@@ -75,9 +67,15 @@ class TrialRunner:
             hyperparameters: What is tried.
             epochs: Number of epochs of the fine-tuned stages.
             name: Name of the training in logs.
+
+        Returns:
+            The result, and the trained tail.
+
+        Raises:
+            DivergedError: The loss became infinite or not a number.
         """
         best = self._study.best()
-        preset, settings = self._task.preset, self._task.settings
+        preset, settings = self._context.preset, self._context.settings
         config = TrialConfig(
             epochs,
             preset.patience,
@@ -97,15 +95,21 @@ class TrialRunner:
         Args:
             hyperparameters: Those of the best trial.
             epochs: Number of epochs of the fine-tuned stages.
+
+        Returns:
+            The result, and the trained tail.
+
+        Raises:
+            DivergedError: The loss became infinite or not a number.
         """
-        seed, start = self._task.settings.seed, self._study.weights
+        seed, start = self._context.settings.seed, self._study.best_weights
         return self._train(hyperparameters, TrialConfig(epochs, None, seed, start), "refit")
 
     def _train(
         self, hyperparameters: Hyperparameters, config: TrialConfig, name: str
     ) -> tuple[TrialResult, keras.Model]:
-        log = tensorboard.logger(self._task.run.tensorboard / f"{self._backbone.name}-{name}")
-        show = self._task.progress.epochs(name, hyperparameters)
+        log = tensorboard.logger(self._context.run.tensorboard / f"{self._backbone.name}-{name}")
+        show = self._context.progress.epochs(f"{name} {describe(hyperparameters)}")
 
         def on_epoch(epoch: Epoch, epochs: int) -> None:
             log(epoch, epochs)
@@ -114,18 +118,19 @@ class TrialRunner:
         with devices.strategy():
             return trial.run(self._model, hyperparameters, self.data, config, on_epoch)
 
-    def _examples(self, split: str, views: tuple[str, ...]) -> Examples:
-        manifest = self._task.store.manifest
+    def _examples(self, split: str, views: tuple[View, ...]) -> Examples:
+        manifest = self._context.store.manifest
         rows = np.flatnonzero(manifest["split"] == split)
-        images = ImageSet.of(self._task.store.images, rows, self._task.store.fingerprint)
+        images = ImageSet.of(self._context.store.images, rows, self._context.store.fingerprint)
         frozen = [depth for depth in self._depths if depth < self._backbone.max_depth]
-        cached = self._task.cache.activations(
-            self._model, images, frozen, views, self._task.progress.steps(f"trunk, {split} images")
-        )
-        by_depth: dict[int, list[Any]] = {d: [cached[d, v] for v in views] for d in frozen}
+        progress = self._context.progress.steps(f"trunk, {split} images")
+        cached = self._context.cache.activations(self._model, images, frozen, views, progress)
+        by_depth: dict[int, list[ActivationArray]] = {
+            d: [cached[d, v] for v in views] for d in frozen
+        }
         if self._backbone.max_depth in self._depths:
             by_depth[self._backbone.max_depth] = [PixelView(images, view) for view in views]
         labels = manifest["label"].to_numpy(dtype=np.float32)[rows]
-        weight = class_weights(manifest["label"][manifest["split"] == "train"])
-        weights = np.where(labels == 1, weight[1], weight[0]).astype(np.float32)
-        return Examples(by_depth, labels, weights)
+        weights = class_weights(manifest["label"][manifest["split"] == "train"])
+        sample_weights = np.where(labels == 1, weights[1], weights[0]).astype(np.float32)
+        return Examples(by_depth, labels, sample_weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,143 +11,153 @@ import keras
 import numpy as np
 import pandas as pd
 
-from data import attributes
+from data import ImageStore, attributes
 from data.atomic import replacing, write_text
+from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
-from tuning.metrics import evaluate, fit_temperature, sigmoid, subgroups, uncertainty_band
+from tuning.image_batches import map_batches
+from tuning.metrics import (
+    evaluate,
+    fit_temperature,
+    logit,
+    sigmoid,
+    subgroups,
+    uncertainty_band,
+)
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import (
     Origin,
     TestScores,
     TrialResult,
+    UncertaintyBand,
     ValScores,
     WeightsOrigin,
     WinnerFacts,
 )
 
-_BATCH = 64
+_BATCH_SIZE = 64
 _WARM_UP, _CALLS = 3, 15
 
 
-def assemble(
-    model: TransferModel,
-    result: TrialResult,
-    statistics: FeatureStatistics,
-    weights_file: Path,
-    temperature: float = 1.0,
-) -> keras.Model:
-    """The whole float32 model of a result, from the tail's weights.
+@dataclass(frozen=True)
+class SavedTail:
+    """A trained tail on disk, and what it takes to make the whole model from it.
 
-    Args:
-        model: in float32, with pretrained weights.
-        result: whose hyperparameters say where the tail begins and what its head is.
-        statistics: Of the pooled features of the training images.
-        weights_file: written by `tuning.search.study.save_best`.
-        temperature: see `TransferModel.classifier`.
+    Attributes:
+        result: What the training reached; its hyperparameters say where the tail begins and what
+            its head is.
+        weights: Path of the tail's weights, HDF5.
+        statistics: Statistics of the pooled features of the training images.
     """
-    hp = result.hyperparameters
-    head = model.head(HeadConfig(hp.head_units, hp.dropout, statistics))
-    model.restore()
-    model.tail(hp.depth, head).load_weights(weights_file)
-    return model.classifier(head, temperature)
+
+    result: TrialResult
+    weights: Path
+    statistics: FeatureStatistics
 
 
-def finish(
+def save_winner(
     run: RunFolder,
     model: TransferModel,
-    result: TrialResult,
+    tail: SavedTail,
     origin: Origin,
-    statistics: FeatureStatistics,
-    images: np.ndarray,
-    manifest: pd.DataFrame,
-    progress: Callable[[int, int], None],
+    store: ImageStore,
+    progress: ProgressCallback,
 ) -> WinnerFacts:
     """Calibrate on validation images, score on test images, save the winner.
 
     Everything is measured on the whole float32 model from pixels, as it is saved and served.
 
     Args:
-        run: where to save.
-        model: in float32, with pretrained weights.
-        result: the best of trials and refit.
-        origin: "trial" or "refit".
-        statistics: mean and variance of the pooled features.
-        images: uint8 [N, size, size, 3].
-        manifest: their N rows, with `split`.
-        progress: called with images done and to do.
+        run: Folder of the run.
+        model: Model in float32, with pretrained weights.
+        tail: Best of trials and refit.
+        origin: Which of these it is.
+        store: Decoded images of the run.
+        progress: Called with the number of images done and of all.
 
     Returns:
-        the facts written beside the winner.
+        What is known about the winner, as it is written beside it.
+
+    Raises:
+        OSError: The winner cannot be written.
     """
-    backbone = model.backbone.name
-    weights_file = run.study(backbone).weights
-    plain = assemble(model, result, statistics, weights_file)
-    scored = manifest[manifest["split"].isin(["val", "test"])]
-    rows = scored.index.to_numpy()
-    logits = logit(predict(plain, images, rows, progress))
-    labels = scored["label"].to_numpy()
-    is_val = (scored["split"] == "val").to_numpy()
-    temperature = fit_temperature(labels[is_val], logits[is_val])
-    p_man = sigmoid(logits / temperature)
-    test = manifest.loc[rows[~is_val]]
-    classifier = assemble(model, result, statistics, weights_file, temperature)
-    _save(classifier, run, backbone)
-    val_scores, test_scores = (
-        dict(evaluate(labels[part], p_man[part]))
-        | {"uncalibrated": evaluate(labels[part], sigmoid(logits[part]))}
-        for part in (is_val, ~is_val)
-    )
+    held_out = store.manifest[store.manifest["split"].isin(["val", "test"])]
+    p_man = predict(assemble(model, tail), store.images, held_out.index.to_numpy(), progress)
+    predictions = _Predictions.calibrated(held_out, logit(p_man))
+    classifier = assemble(model, tail, predictions.temperature)
+    path = run.winner(model.backbone.name)
+    with replacing(path) as new:
+        classifier.save(new)
     facts = WinnerFacts(
-        backbone=backbone,
+        backbone=model.backbone.name,
         origin=origin,
-        hyperparameters=result.hyperparameters,
+        hyperparameters=tail.result.hyperparameters,
         size=model.size,
         weights=WeightsOrigin(source=model.weights.source, fingerprint=model.weights.fingerprint),
-        temperature=temperature,
-        band=uncertainty_band(labels[is_val], p_man[is_val]),
-        val=ValScores(**val_scores),
-        test=TestScores(**test_scores, subgroups=subgroups(test, attributes(test), p_man[~is_val])),
-        latency_ms=latency_ms(classifier, images[:1]),
+        temperature=predictions.temperature,
+        band=predictions.band(),
+        val=predictions.scores("val"),
+        test=predictions.test_scores(),
+        latency_ms=latency_ms(classifier, store.images[:1]),
         parameters=classifier.count_params(),
-        bytes=run.winner(backbone).stat().st_size,
-        history=result.history,
-        seconds=result.seconds,
+        bytes=path.stat().st_size,
+        history=tail.result.history,
+        seconds=tail.result.seconds,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    table = scored.assign(row=rows, p_man=p_man)[["row", "split", "label", "p_man"]]
-    write_text(run.predictions(backbone), table.to_csv(index=False))
+    write_text(run.predictions(facts.backbone), predictions.table().to_csv(index=False))
     run.write_winner(facts)
     return facts
+
+
+def assemble(model: TransferModel, tail: SavedTail, temperature: float = 1.0) -> keras.Model:
+    """Make the whole float32 model of a tail on disk.
+
+    Args:
+        model: Model in float32, with pretrained weights.
+        tail: Trained tail.
+        temperature: Number that the logit is divided by, see `TransferModel.classifier`.
+
+    Returns:
+        The classifier: uint8 RGB [N, size, size, 3] -> p_man, float32 [N, 1].
+    """
+    chosen = tail.result.hyperparameters
+    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, tail.statistics))
+    model.restore()
+    model.tail(chosen.depth, head).load_weights(tail.weights)
+    return model.classifier(head, temperature)
 
 
 def predict(
     classifier: keras.Model,
     images: np.ndarray,
     rows: np.ndarray,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> np.ndarray:
-    """`p_man` of some images, float64 [n].
+    """Predict p_man of some images.
 
     Args:
-        classifier: a whole model.
-        images: uint8 [N, size, size, 3].
-        rows: int [n], which of them.
-        progress: called with images done and to do.
+        classifier: Whole model.
+        images: Images, uint8 [N, size, size, 3].
+        rows: Rows of these images to take, int [n].
+        progress: Called with the number of images done and of all.
+
+    Returns:
+        float64 [n].
     """
-    parts = []
-    for start in range(0, len(rows), _BATCH):
-        parts.append(classifier.predict_on_batch(images[rows[start : start + _BATCH]])[:, 0])
-        if progress:
-            progress(min(start + _BATCH, len(rows)), len(rows))
-    return np.concatenate(parts).astype(np.float64)
+    parts = map_batches(classifier.predict_on_batch, images, rows, _BATCH_SIZE, progress)
+    return np.concatenate([part[:, 0] for part in parts]).astype(np.float64)
 
 
 def latency_ms(classifier: keras.Model, image: np.ndarray) -> float:
-    """Median time of Keras for one image at a time, ms, warmed up.
+    """Measure the time of Keras for one image at a time, warmed up.
 
     Args:
-        classifier: a whole model.
-        image: uint8 [1, size, size, 3].
+        classifier: Whole model.
+        image: One image, uint8 [1, size, size, 3].
+
+    Returns:
+        Median, ms.
     """
     seconds = []
     for _ in range(_WARM_UP + _CALLS):
@@ -157,13 +167,53 @@ def latency_ms(classifier: keras.Model, image: np.ndarray) -> float:
     return 1e3 * float(np.median(seconds[_WARM_UP:]))
 
 
-def logit(p_man: np.ndarray) -> np.ndarray:
-    """Probabilities back to logits; those at 0 or 1 become +-16."""
-    p = np.clip(p_man, 1e-7, 1 - 1e-7)
-    return np.log(p / (1 - p))
+@dataclass(frozen=True)
+class _Predictions:
+    """Predictions for validation and test images.
 
+    Attributes:
+        manifest: Rows of the images.
+        logits: Logits before temperature scaling, float64 [N].
+        temperature: Number that the logits are divided by.
+    """
 
-def _save(classifier: keras.Model, run: RunFolder, backbone: str) -> None:
-    path = run.winner(backbone)
-    with replacing(path) as new:
-        classifier.save(new)
+    manifest: pd.DataFrame
+    logits: np.ndarray
+    temperature: float
+
+    @classmethod
+    def calibrated(cls, manifest: pd.DataFrame, logits: np.ndarray) -> _Predictions:
+        """With the temperature that fits the validation images."""
+        val = (manifest["split"] == "val").to_numpy()
+        temperature = fit_temperature(manifest["label"].to_numpy()[val], logits[val])
+        return cls(manifest, logits, temperature)
+
+    @property
+    def p_man(self) -> np.ndarray:
+        return sigmoid(self.logits / self.temperature)
+
+    def of(self, split: str) -> _Predictions:
+        rows = (self.manifest["split"] == split).to_numpy()
+        return _Predictions(self.manifest[rows], self.logits[rows], self.temperature)
+
+    def labels(self) -> np.ndarray:
+        return self.manifest["label"].to_numpy()
+
+    def scores(self, split: str) -> ValScores:
+        part = self.of(split)
+        scores = evaluate(part.labels(), part.p_man)
+        return ValScores(**dict(scores), uncalibrated=evaluate(part.labels(), sigmoid(part.logits)))
+
+    def test_scores(self) -> TestScores:
+        test = self.of("test")
+        groups = subgroups(test.manifest, attributes(test.manifest), test.p_man)
+        return TestScores(**dict(self.scores("test")), subgroups=groups)
+
+    def band(self) -> UncertaintyBand:
+        val = self.of("val")
+        return uncertainty_band(val.labels(), val.p_man)
+
+    def table(self) -> pd.DataFrame:
+        """As it is written: row of the run's manifest, split, label, p_man."""
+        table = self.manifest.assign(row=self.manifest.index, p_man=self.p_man)
+        return table[["row", "split", "label", "p_man"]]

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import keras
 import numpy as np
 
 from tuning.backbones.transfer_model import FeatureStatistics
+
+_PREDICTION_BATCH_SIZE = 128
+
+
+class ActivationArray(Protocol):
+    """An array [N, ...] whose rows can be gathered: a memory map, or images as they are."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of all rows together."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of its numbers: float16, or uint8 for images."""
+        ...
+
+    def __getitem__(self, rows: np.ndarray, /) -> np.ndarray:
+        """Gather rows, int or bool [n]."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -15,14 +37,14 @@ class Examples:
     """Cached activations with their labels.
 
     Attributes:
-        views: per fine-tuning depth the arrays [N, ...] of each view, the plain one first.
-        labels: float32 [N], 0 or 1.
-        weights: float32 [N], of each example in the loss.
+        views: For each fine-tuning depth the array [N, ...] of each view, the plain one first.
+        labels: Labels, 0 or 1, float32 [N].
+        sample_weights: Weight of each example in the loss, float32 [N].
     """
 
-    views: dict[int, list[np.ndarray]]
+    views: Mapping[int, Sequence[ActivationArray]]
     labels: np.ndarray
-    weights: np.ndarray
+    sample_weights: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -35,7 +57,7 @@ class TrainingData:
     Attributes:
         train: Examples to learn from.
         val: Examples of the validation split; their first view is used.
-        statistics: Of the pooled features of `train`.
+        statistics: Statistics of the pooled features of `train`.
     """
 
     train: Examples
@@ -47,12 +69,19 @@ class Batches(keras.utils.PyDataset):
     """Batches of float32 activations, gathered from memory maps; each row from a random view.
 
     Args:
-        examples: to draw from.
-        depth: fine-tuning depth whose activations are wanted.
+        examples: Examples to draw from.
+        depth: Fine-tuning depth whose activations are wanted.
         batch_size: Number of rows in a batch.
-        rng: for order and views; None keeps the order and takes the first view.
-        devices: that share each batch, to equal parts (Keras takes no others); the few examples
-            for which that leaves no place are others in the next epoch.
+        rng: Source of order and views; None keeps the order and takes the first view.
+        devices: Number of devices that share each batch in equal parts (Keras takes no others);
+            the few examples that are left out are others in the next epoch.
+
+    Example:
+        >>> activations = np.zeros((5, 8), np.float16)
+        >>> examples = Examples({0: [activations]}, np.zeros(5), np.ones(5))
+        >>> rows, labels, sample_weights = Batches(examples, depth=0, batch_size=2)[0]
+        >>> rows.shape, rows.dtype
+        ((2, 8), dtype('float32'))
     """
 
     def __init__(
@@ -85,7 +114,7 @@ class Batches(keras.utils.PyDataset):
         chosen = self._view[rows]
         for number, view in enumerate(self._views):
             batch[chosen == number] = view[rows[chosen == number]]
-        return batch, self._examples.labels[rows, None], self._examples.weights[rows]
+        return batch, self._examples.labels[rows, None], self._examples.sample_weights[rows]
 
     def on_epoch_end(self) -> None:
         """Draw a new order and new views."""
@@ -93,3 +122,27 @@ class Batches(keras.utils.PyDataset):
             return
         self._order = self._rng.permutation(len(self._examples))[: len(self._order)]
         self._view = self._rng.integers(len(self._views), size=len(self._examples))
+
+
+def predict_logits(
+    function: Callable[[np.ndarray], np.ndarray], examples: Examples, depth: int
+) -> np.ndarray:
+    """Predict the logits of examples, in their plain view, batch by batch.
+
+    Args:
+        function: Head or tail: activations [n, ...] -> logits, float32 [n, 1].
+        examples: Cached activations.
+        depth: Fine-tuning depth of the activations that it takes.
+
+    Returns:
+        float32 [N].
+
+    Example:
+        >>> features = np.arange(3, dtype=np.float16)[:, None]
+        >>> examples = Examples({0: [features]}, np.zeros(3), np.ones(3))
+        >>> predict_logits(lambda rows: 2 * rows, examples, depth=0).tolist()
+        [0.0, 2.0, 4.0]
+    """
+    batches = Batches(examples, depth, _PREDICTION_BATCH_SIZE)
+    parts = [function(batches[index][0]) for index in range(len(batches))]
+    return np.concatenate(parts)[:, 0]

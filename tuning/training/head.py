@@ -5,15 +5,49 @@ Heads train in fractions of a second, where Keras takes longer to build a traini
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tuning.training.batches import Batches, TrainingData
+from tuning.training.batches import Batches, TrainingData, predict_logits
 from tuning.training.early_stopping import Validation
-from tuning.training.schedule import ADAM, LABEL_SMOOTHING, PREDICTION_BATCH_SIZE, TrainingConfig
+from tuning.training.schedule import ADAM, LABEL_SMOOTHING, TrainingConfig
 
 Tensors = list[tf.Tensor]
+
+
+class _AdamState(NamedTuple):
+    """Weights under Adam (Kingma and Ba, 2015).
+
+    Attributes:
+        weights: Kernels and biases of the head, in order.
+        first: First moment of each weight's gradient.
+        second: Second moment of each.
+        step: Number of steps so far, float32.
+    """
+
+    weights: Tensors
+    first: Tensors
+    second: Tensors
+    step: tf.Tensor
+
+    @classmethod
+    def of(cls, head: keras.Model) -> _AdamState:
+        weights = [tf.constant(weight) for weight in head.trainable_weights]
+        first, second = ([tf.zeros_like(weight) for weight in weights] for _ in range(2))
+        return cls(weights, first, second, tf.constant(0.0))
+
+
+class _Batch(NamedTuple):
+    """Standardized features [n, C], labels [n, 1] and sample weights [n], all float32."""
+
+    features: np.ndarray
+    labels: np.ndarray
+    sample_weights: np.ndarray
 
 
 def fit_head(
@@ -35,70 +69,66 @@ def fit_head(
         config: How to train, at depth 0.
         rng: Source of order, views and dropout.
         validation: Scores each epoch and says when to stop.
+
+    Raises:
+        DivergedError: The loss became infinite or not a number.
     """
     batches = Batches(data.train, 0, config.batch_size, rng)
-    rates = config.learning_rates(len(batches))
-    mean, std = data.statistics.mean, data.statistics.std
-    held_out = Batches(data.val, 0, PREDICTION_BATCH_SIZE)
-    weights = [tf.constant(weight) for weight in head.trainable_weights]
-    first, second = ([tf.zeros_like(weight) for weight in weights] for _ in range(2))
-    best, step = weights, 0
+    rates = iter(config.learning_rates(len(batches)))
+    standardize = data.statistics.standardize
+    state = _AdamState.of(head)
+    best = state.weights
     for _ in range(config.epochs):
         losses = []
         for index in range(len(batches)):
-            features, labels, importance = batches[index]
-            learning_rate = tf.constant(rates[step])
-            step += 1
+            features, labels, sample_weights = batches[index]
+            batch = _Batch(standardize(features), labels, sample_weights)
             seed = tf.constant(rng.integers(2**31, size=2), dtype=tf.int32)
-            loss, weights, first, second = _step(
-                weights, first, second, tf.constant(step, tf.float32), learning_rate,
-                (features - mean) / std, labels, importance, tf.constant(dropout), seed,
-            )  # fmt: skip
+            learning_rate = tf.constant(next(rates))
+            loss, state = _step(state, batch, learning_rate, tf.constant(dropout), seed)
             losses.append(loss)
         batches.on_epoch_end()
-        parts = [
-            _logits(weights, (held_out[index][0] - mean) / std) for index in range(len(held_out))
-        ]
-        validation.epoch(np.concatenate(parts)[:, 0], float(np.mean(losses)))
+        predict = partial(_logits, state.weights, standardize)
+        validation.epoch(predict_logits(predict, data.val, 0), float(np.mean(losses)))
         if validation.improved:
-            best = weights
+            best = state.weights
         if validation.ended:
             break
     for variable, value in zip(head.trainable_weights, best, strict=True):
         variable.assign(value)
 
 
-def _logits(weights: Tensors, features: tf.Tensor) -> tf.Tensor:
+def _logits(
+    weights: Tensors, standardize: Callable[[np.ndarray], np.ndarray], features: np.ndarray
+) -> np.ndarray:
     *hidden, kernel, bias = weights
+    x = standardize(features)
     if hidden:
-        features = tf.nn.relu(features @ hidden[0] + hidden[1])
-    return features @ kernel + bias
+        x = tf.nn.relu(x @ hidden[0] + hidden[1])
+    return (x @ kernel + bias).numpy()
 
 
 @tf.function(reduce_retracing=True)
 def _step(
-    weights: Tensors,
-    first: Tensors,
-    second: Tensors,
-    step: tf.Tensor,
+    state: _AdamState,
+    batch: _Batch,
     learning_rate: tf.Tensor,
-    features: tf.Tensor,
-    labels: tf.Tensor,
-    importance: tf.Tensor,
     dropout: tf.Tensor,
     seed: tf.Tensor,
-) -> tuple[tf.Tensor, Tensors, Tensors, Tensors]:
-    """One step of Adam (Kingma and Ba, 2015) on a head's weights, moments first and second."""
+) -> tuple[tf.Tensor, _AdamState]:
+    """Take one step of Adam; returns the mean loss before it as well."""
+    weights, first, second, step = state
+    step += 1
     with tf.GradientTape() as tape:
         tape.watch(weights)
         *hidden, kernel, bias = weights
-        x = tf.nn.experimental.stateless_dropout(features, dropout, seed)
+        x = tf.nn.experimental.stateless_dropout(batch.features, dropout, seed)
         if hidden:
             x = tf.nn.relu(x @ hidden[0] + hidden[1])
             x = tf.nn.experimental.stateless_dropout(x, dropout, seed + 1)
-        smooth = labels * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / 2
+        smooth = batch.labels * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / 2
         losses = tf.nn.sigmoid_cross_entropy_with_logits(smooth, x @ kernel + bias)[:, 0]
-        loss = tf.reduce_mean(losses * importance)
+        loss = tf.reduce_mean(losses * batch.sample_weights)
     gradients = tape.gradient(loss, weights)
     beta_1, beta_2 = ADAM["beta_1"], ADAM["beta_2"]
     first = [beta_1 * m + (1 - beta_1) * g for m, g in zip(first, gradients, strict=True)]
@@ -108,4 +138,4 @@ def _step(
         w - learning_rate * m / (tf.sqrt(v) + ADAM["epsilon"])
         for w, m, v in zip(weights, first, second, strict=True)
     ]
-    return loss, weights, first, second
+    return loss, _AdamState(weights, first, second, step)

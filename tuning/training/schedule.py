@@ -9,7 +9,6 @@ import numpy as np
 
 LABEL_SMOOTHING = 0.05
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-PREDICTION_BATCH_SIZE = 128
 _WARM_UP_SHARE = 0.1
 
 
@@ -25,7 +24,7 @@ class TrainingConfig:
 
     Example:
         >>> config = TrainingConfig(depth=0, batch_size=32, learning_rate=1e-3, epochs=2)
-        >>> config.learning_rates(batches=5).round(5).tolist()[:3]
+        >>> [round(float(rate), 5) for rate in config.learning_rates(batches=5)][:3]
         [0.0, 0.001, 0.00097]
     """
 

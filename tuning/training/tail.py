@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tuning.training.batches import Batches, Examples, TrainingData
+from tuning.training.batches import Batches, Examples, TrainingData, predict_logits
 from tuning.training.early_stopping import Validation
-from tuning.training.schedule import ADAM, LABEL_SMOOTHING, PREDICTION_BATCH_SIZE, TrainingConfig
+from tuning.training.schedule import ADAM, LABEL_SMOOTHING, TrainingConfig
 
 
 def compile_tail(
@@ -56,26 +56,6 @@ def fit_tail(
     tail.set_weights(callback.best)
 
 
-def predict_tail(tail: keras.Model, examples: Examples, depth: int) -> np.ndarray:
-    """Predict the logits of examples, in their plain view.
-
-    Args:
-        tail: Model from the activation at the cut to a logit.
-        examples: Cached activations.
-        depth: Fine-tuning depth of the tail.
-
-    Returns:
-        float32 [N].
-    """
-    batches = Batches(examples, depth, PREDICTION_BATCH_SIZE)
-    parts = []
-    for index in range(len(batches)):
-        rows = batches[index][0]
-        # On several devices Keras lets each predict the whole batch, and joins the predictions.
-        parts.append(tail.predict_on_batch(rows)[: len(rows)])
-    return np.concatenate(parts)[:, 0]
-
-
 class _Watch(keras.callbacks.Callback):
     def __init__(self, val: Examples, depth: int, validation: Validation) -> None:
         super().__init__()
@@ -85,8 +65,12 @@ class _Watch(keras.callbacks.Callback):
         self.best: list[np.ndarray] = []
 
     def on_epoch_end(self, _: int, logs: dict[str, float] | None = None) -> None:
-        logits = predict_tail(self.model, self._val, self._depth)
+        logits = predict_logits(self._predict, self._val, self._depth)
         self._validation.epoch(logits, (logs or {}).get("loss", 0.0))
         if self._validation.improved:
             self.best = self.model.get_weights()
         self.model.stop_training = self._validation.ended
+
+    def _predict(self, rows: np.ndarray) -> np.ndarray:
+        # On several devices Keras lets each predict the whole batch, and joins the predictions.
+        return self.model.predict_on_batch(rows)[: len(rows)]

@@ -9,30 +9,29 @@ others wait, see `data.locks`.
 
 from __future__ import annotations
 
-import hashlib
-import json
+import math
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from data.atomic import is_temporary, read_json, remove_leftovers, replacing, write_json
+from data.atomic import is_temporary, remove_leftovers
 from data.locks import alone
+from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import TransferModel
-from tuning.trunk.image_set import ImageSet, mirror
+from tuning.runs.schema import read_record, write_record
+from tuning.trunk.entry import EntryFacts, StoredEntry
+from tuning.trunk.forward_pass import Shapes, open_files, write_activations
+from tuning.trunk.image_set import VIEWS, ImageSet, View
 
-VIEWS = ("plain", "mirrored")
-FORMAT = 1
-_BATCH = 32
-_HALF_MAX = float(np.finfo(np.float16).max)
-_BLOCK = 1 << 24
+DepthAndView = tuple[int, View]
+"""Which activations of some images: the fine-tuning depth of the cut, and the view."""
+
+_CHECKSUM_BLOCK = 1 << 24
 _KEEP_FREE = 1 << 30
 _IDLE_SECONDS = 600  # A file that is being written grows all the time.
 
@@ -45,8 +44,23 @@ class TrunkCache:
     """A folder of cached activations within a disk budget; the least recently used go first.
 
     Args:
-        folder: created when missing.
-        budget: bytes on disk for all entries together.
+        folder: Folder of the entries, made if it is not there.
+        budget: Largest number of bytes on disk of all entries together.
+
+    Attributes:
+        folder: As given.
+        budget: As given.
+
+    Example:
+        >>> import tempfile
+        >>> from tuning.backbones import registry, weights
+        >>> googlenet = registry.BACKBONES["googlenet"]
+        >>> model = TransferModel(googlenet, 64, weights.load(googlenet, "none"))
+        >>> pixels = np.zeros((3, 64, 64, 3), np.uint8)
+        >>> images = ImageSet.of(pixels, np.array([0, 2]), "fingerprint of the store")
+        >>> cache = TrunkCache(Path(tempfile.mkdtemp()), budget=10**9)
+        >>> cache.activations(model, images, depths=[0], views=["plain"])[0, "plain"].shape
+        (2, 1024)
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
@@ -59,123 +73,95 @@ class TrunkCache:
         model: TransferModel,
         images: ImageSet,
         depths: Sequence[int],
-        views: Sequence[str],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> dict[tuple[int, str], np.ndarray]:
-        """Activations at the cuts of `depths`, for each view; what is missing is computed.
+        views: Sequence[View],
+        progress: ProgressCallback = lambda *_: None,
+    ) -> dict[DepthAndView, np.ndarray]:
+        """Return the activations at the cuts; those that are missing are computed.
 
         Args:
-            model: with its pretrained weights in place.
-            images: what to run through the trunk.
-            depths: fine-tuning depths below the model's `max_depth`.
-            views: of `VIEWS`.
-            progress: called with the images done and to do, over all views.
+            model: Model with its pretrained weights in place.
+            images: Images to pass through the trunk.
+            depths: Fine-tuning depths below the model's `max_depth`.
+            views: Views of the images, of `VIEWS`.
+            progress: Called with the number of images done and of all, over all views.
 
         Returns:
-            for each (depth, view) a read-only float16 [n, ...] memory map.
+            For each depth and view a read-only memory map, float16 [n, ...].
 
         Raises:
-            CacheError: budget or disk too small.
+            CacheError: The budget or the disk is too small.
         """
-        keys = {(d, v): self._key(model, images, d, v) for v in views for d in depths}
-        missing = self._missing(keys)
+        entries = {(d, v): EntryFacts.of(model, images, d, v) for v in views for d in depths}
+        missing = self._missing(entries)
         if missing:
-            with alone(self.folder / self._pass(model, images)):
+            a_pass = f"pass-{EntryFacts.of(model, images, depth=0, view='').digest}"
+            with alone(self.folder / a_pass):
                 missing = self._missing(missing)
                 if missing:
-                    self._compute(model, images, missing, set(keys.values()), progress)
-        for key in keys.values():
-            os.utime(self._meta(key))
-        return {at: np.load(self._data(key), mmap_mode="r") for at, key in keys.items()}
+                    shapes = _shapes(model, len(images), missing)
+                    size = sum(2 * math.prod(shapes[depth]) for depth, _ in missing)
+                    self._make_room(size, {entry.key for entry in entries.values()})
+                    self._compute(model, images, missing, shapes, progress)
+        for entry in entries.values():
+            os.utime(self._json(entry))
+        return {at: np.load(self._npy(entry), mmap_mode="r") for at, entry in entries.items()}
 
     def _compute(
         self,
         model: TransferModel,
         images: ImageSet,
-        missing: dict[tuple[int, str], str],
-        in_use: set[str],
-        progress: Callable[[int, int], None] | None,
+        missing: Mapping[DepthAndView, EntryFacts],
+        shapes: Shapes,
+        progress: ProgressCallback,
     ) -> None:
-        by_view = {v: [d for d, view in missing if view == v] for v in VIEWS}
-        by_view = {view: depths for view, depths in by_view.items() if depths}
-        cuts = sorted({depth for depth, _ in missing})
-        outputs = model.trunk(cuts).outputs
-        shapes = {d: tuple(output.shape[1:]) for d, output in zip(cuts, outputs, strict=True)}
-        sizes = {at: 2 * len(images) * int(np.prod(shapes[at[0]])) for at in missing}
-        self._make_room(sum(sizes.values()), in_use)
-        done = 0
-        for view, depths in by_view.items():
-            paths = {depth: self._data(missing[depth, view]) for depth in depths}
-            with _writing(paths, {d: (len(images), *shapes[d]) for d in depths}) as writers:
-                for count in _run(model, images, view, writers):
-                    done += count
-                    if progress:
-                        progress(done, len(images) * len(by_view))
-            for depth, writer in writers.items():
-                facts = self._facts(model, images, depth, view)
-                self._commit(missing[depth, view], facts, writer.crc)
+        views = [view for view in VIEWS if any(view == other for _, other in missing)]
+        for number, view in enumerate(views):
+            entries = {depth: entry for (depth, of), entry in missing.items() if of == view}
+            paths = {depth: self._npy(entry) for depth, entry in entries.items()}
+            shown = _part_of(progress, number * len(images), len(views) * len(images))
+            with open_files(paths, shapes) as files:
+                write_activations(model, images, view, files, shown)
+            for depth, file in files.items():
+                self._commit(entries[depth], file.crc32)
 
-    def _facts(
-        self, model: TransferModel, images: ImageSet, depth: int, view: str
-    ) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "backbone": model.backbone.name,
-            "weights": model.weights.fingerprint,
-            "images": images.fingerprint,
-            "size": model.size,
-            "precision": model.precision,
-            "cut": model.backbone.cut(depth),
-            "pooled": depth == 0,
-            "view": view,
-        }
+    def _npy(self, entry: EntryFacts) -> Path:
+        return self.folder / f"{entry.key}.npy"
 
-    def _key(self, model: TransferModel, images: ImageSet, depth: int, view: str) -> str:
-        return f"{model.backbone.name}-{_digest(self._facts(model, images, depth, view))}"
+    def _json(self, entry: EntryFacts) -> Path:
+        return self.folder / f"{entry.key}.json"
 
-    def _data(self, key: str) -> Path:
-        return self.folder / f"{key}.npy"
+    def _commit(self, entry: EntryFacts, crc32: int) -> None:
+        size = self._npy(entry).stat().st_size
+        write_record(self._json(entry), StoredEntry(**dict(entry), bytes=size, crc32=crc32))
 
-    def _meta(self, key: str) -> Path:
-        return self.folder / f"{key}.json"
+    def _missing(
+        self, entries: Mapping[DepthAndView, EntryFacts]
+    ) -> dict[DepthAndView, EntryFacts]:
+        return {at: entry for at, entry in entries.items() if not self._is_intact(entry)}
 
-    def _pass(self, model: TransferModel, images: ImageSet) -> str:
-        """Name of what one pass makes, whatever its cuts and views."""
-        facts = self._facts(model, images, depth=0, view="")
-        return f"pass-{_digest(facts)}"
-
-    def _commit(self, key: str, facts: dict[str, Any], checksum: int) -> None:
-        size = self._data(key).stat().st_size
-        write_json(self._meta(key), {**facts, "bytes": size, "crc32": checksum})
-
-    def _missing(self, keys: dict[tuple[int, str], str]) -> dict[tuple[int, str], str]:
-        return {at: key for at, key in keys.items() if not self._intact(key)}
-
-    def _intact(self, key: str) -> bool:
+    def _is_intact(self, entry: EntryFacts) -> bool:
+        stored = read_record(self._json(entry), StoredEntry)
+        if stored is None:
+            return False
         try:
-            meta = read_json(self._meta(key))
-            array = np.load(self._data(key), mmap_mode="r")
-            return bool(
-                self._data(key).stat().st_size == meta["bytes"]
-                and _checksum(array) == meta["crc32"]
-            )
-        except (OSError, EOFError, ValueError, KeyError, TypeError):
+            array = np.load(self._npy(entry), mmap_mode="r")
+            return self._npy(entry).stat().st_size == stored.bytes and _crc32(array) == stored.crc32
+        except (OSError, EOFError, ValueError):
             return False
 
     def _make_room(self, needed: int, in_use: set[str]) -> None:
         remove_leftovers(self.folder, _IDLE_SECONDS)
-        entries = [entry for entry in self.folder.glob("*.npy") if not is_temporary(entry)]
-        entries.sort(key=_last_use)
-        sizes = {entry: _size(entry) for entry in entries}
+        files = [path for path in self.folder.glob("*.npy") if not is_temporary(path)]
+        sizes = {path: _size(path) for path in sorted(files, key=_last_use)}
         used = sum(sizes.values())
-        for entry in entries:
+        for path, size in sizes.items():
             if used + needed <= self.budget and self._free() >= needed + _KEEP_FREE:
                 return
-            if entry.stem in in_use:
+            if path.stem in in_use:
                 continue
-            used -= sizes[entry]
-            entry.with_suffix(".json").unlink(missing_ok=True)
-            entry.unlink(missing_ok=True)  # Another process may make room as well.
+            used -= size
+            path.with_suffix(".json").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)  # Another process may make room as well.
         if used + needed > self.budget:
             raise CacheError(
                 f"the trunk cache needs {needed / 1e9:.1f} GB, more than CACHE_GB="
@@ -191,79 +177,32 @@ class TrunkCache:
         return shutil.disk_usage(self.folder).free
 
 
-class _Writer:
-    """Writes rows of float16 to a `.npy` file, in order.
-
-    A plain file, not a memory map: a full disk is then an error and not the end of the process.
-    """
-
-    def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
-        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        self._file = file
-        self.crc = 0
-
-    def append(self, rows: np.ndarray) -> None:
-        half = np.clip(rows, -_HALF_MAX, _HALF_MAX).astype("<f2").tobytes()
-        self._file.write(half)
-        self.crc = zlib.crc32(half, self.crc)
+def _shapes(model: TransferModel, images: int, wanted: Iterable[DepthAndView]) -> Shapes:
+    depths = sorted({depth for depth, _ in wanted})
+    outputs = model.trunk(depths).outputs
+    return {d: (images, *output.shape[1:]) for d, output in zip(depths, outputs, strict=True)}
 
 
-@contextmanager
-def _writing(
-    paths: dict[int, Path], shapes: dict[int, tuple[int, ...]]
-) -> Iterator[dict[int, _Writer]]:
-    """A writer for each depth; the files appear together if the block ends well."""
-    with ExitStack() as stack:
-        new = {depth: stack.enter_context(replacing(path)) for depth, path in paths.items()}
-        with ExitStack() as files:
-            opened = {d: files.enter_context(path.open("wb")) for d, path in new.items()}
-            yield {d: _Writer(file, shapes[d]) for d, file in opened.items()}
+def _part_of(progress: ProgressCallback, before: int, total: int) -> ProgressCallback:
+    return lambda done, _: progress(before + done, total)
 
 
-def _run(
-    model: TransferModel, images: ImageSet, view: str, writers: dict[int, _Writer]
-) -> Iterator[int]:
-    """Pass all images through the trunk once; yields how many after each batch."""
-    forward = compiled(model.trunk(list(writers)))
-    for start in range(0, len(images), _BATCH):
-        batch = images.images[images.rows[start : start + _BATCH]]
-        outputs = forward(mirror(batch) if view == "mirrored" else batch)
-        for writer, output in zip(writers.values(), outputs, strict=True):
-            writer.append(tf.cast(output, tf.float32).numpy())
-        yield len(batch)
-
-
-def compiled(trunk: keras.Model) -> Callable[[np.ndarray], list[tf.Tensor]]:
-    """A trunk's forward pass as one graph: uint8 [n, size, size, 3] -> activations, as a list."""
-
-    @tf.function(reduce_retracing=True)
-    def forward(batch: tf.Tensor) -> list[tf.Tensor]:
-        return keras.tree.flatten(trunk(batch, training=False))
-
-    return forward
-
-
-def _checksum(array: np.ndarray) -> int:
+def _crc32(array: np.ndarray) -> int:
     flat = array.reshape(-1)
-    crc = 0
-    for start in range(0, len(flat), _BLOCK):
-        crc = zlib.crc32(flat[start : start + _BLOCK].tobytes(), crc)
-    return crc
+    crc32 = 0
+    for start in range(0, len(flat), _CHECKSUM_BLOCK):
+        crc32 = zlib.crc32(flat[start : start + _CHECKSUM_BLOCK].tobytes(), crc32)
+    return crc32
 
 
-def _digest(facts: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
-
-
-def _last_use(entry: Path) -> float:
+def _last_use(path: Path) -> float:
     try:
-        return entry.with_suffix(".json").stat().st_mtime
+        return path.with_suffix(".json").stat().st_mtime
     except OSError:
         return 0.0
 
 
-def _size(entry: Path) -> int:
+def _size(path: Path) -> int:
     with suppress(OSError):
-        return entry.stat().st_size
+        return path.stat().st_size
     return 0

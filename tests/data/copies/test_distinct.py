@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from small_data_sets import saved
+
+from data import find_copies, hash_files, split, without_copies
+from data.manifest import make_manifest
+
+
+def rows(paths: list[str], labels: list[int], parts: list[str] | None = None) -> pd.DataFrame:
+    return make_manifest(paths, pd.Series(labels), split=pd.Series(parts) if parts else None)
+
+
+def distinct_of(manifest: pd.DataFrame) -> tuple[list[str], np.ndarray, str]:
+    found = without_copies(manifest, find_copies(hash_files(manifest["path"].tolist())))
+    assert found.manifest.index.tolist() == list(range(len(found.manifest)))
+    names = [Path(path).name for path in found.manifest["path"]]
+    return names, found.near, "\n".join(found.notes)
+
+
+def copied(portraits: list[Path], folder: Path, names: dict[str, int]) -> list[str]:
+    """Files with these names, each the portrait of that number byte for byte."""
+    for name, number in names.items():
+        (folder / name).write_bytes(portraits[number].read_bytes())
+    return [str(folder / name) for name in names]
+
+
+def test_copies_count_once(portraits: list[Path], tmp_path: Path) -> None:
+    paths = copied(portraits, tmp_path, {"a": 0, "b": 1, "a2": 0, "a3": 0})
+    names, _, notes = distinct_of(rows([*paths, paths[1]], [0, 1, 0, 0, 1]))  # A row repeated.
+    assert names == ["a", "b"]
+    assert notes == "left out: 3 copies, byte for byte, of 2 images"
+
+
+def test_the_same_file_under_both_labels_is_left_out_and_told(
+    portraits: list[Path], tmp_path: Path
+) -> None:
+    paths = copied(portraits, tmp_path, {"a": 0, "b": 1, "a2": 0, "a3": 0})
+    names, _, notes = distinct_of(rows(paths, [0, 1, 1, 0]))
+    assert names == ["b"]
+    assert "3 rows of images that are there with both labels" in notes
+    assert f"{paths[0]} (woman) = {paths[2]} (man)" in notes
+
+
+def test_of_copies_in_several_parts_the_one_in_test_stays(
+    portraits: list[Path], tmp_path: Path
+) -> None:
+    paths = copied(portraits, tmp_path, {"a": 0, "b": 1, "a2": 0, "a3": 0, "c": 2})
+    manifest = rows(paths, [0, 1, 0, 0, 1], ["train", "train", "test", "val", "val"])
+    names, _, notes = distinct_of(manifest)
+    assert names == ["b", "a2", "c"]
+    assert "1 images had copies in several parts" in notes
+
+
+def test_look_alikes_stay_in_one_part_and_are_told(portraits: list[Path], tmp_path: Path) -> None:
+    whole = [str(path) for path in portraits]
+    small = [
+        saved(Image.open(path).resize((120, 147)), tmp_path / f"small{i}.jpg")
+        for i, path in enumerate(portraits)
+    ]
+    labels = [i % 2 for i in range(30)]
+    manifest = rows([*whole, *small, whole[0]], [*labels, *labels, 0])
+    found = without_copies(manifest, find_copies(hash_files(manifest["path"].tolist())))
+    assert found.near.tolist() == [[i, 30 + i] for i in range(30)]
+    assert any(note.startswith("60 images look like another one") for note in found.notes)
+    for seed in range(3):
+        parts = split(found.manifest, seed=seed, near=found.near)["split"].to_numpy()
+        assert (parts[:30] == parts[30:]).all()
+        assert set(parts) == {"train", "val", "test"}
+    apart = split(found.manifest, seed=0)["split"].to_numpy()
+    assert (apart[:30] != apart[30:]).any()
+
+
+def test_look_alikes_in_two_given_parts_or_with_two_labels_are_told(
+    portraits: list[Path], tmp_path: Path
+) -> None:
+    small = saved(Image.open(portraits[0]).resize((120, 147)), tmp_path / "small.jpg")
+    (copy,) = copied(portraits, tmp_path, {"copy": 0})
+    parts = ["train", "val", "train", "test", "val"]
+    manifest = rows([*map(str, portraits[:3]), small, copy], [0, 1, 0, 1, 0], parts)
+    names, near, notes = distinct_of(manifest)
+    assert names == ["000002.jpg", "000003.jpg", "small.jpg", "copy"] and near.tolist() == [[3, 2]]
+    assert "1 pairs of them lie in different parts" in notes and "SPLIT=identity" in notes
+    assert f"1 pairs of them have different labels: such as {copy} and {small}" in notes

@@ -1,0 +1,83 @@
+import os
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageEnhance
+from small_data_sets import saved
+
+from data import find_copies, hash_files
+from data.copies.matching import NEAR_BITS, near_pairs
+
+Change = Callable[[Image.Image], Image.Image]
+
+
+def near_of(paths: list[str]) -> list[tuple[int, int]]:
+    return [(int(a), int(b)) for a, b in find_copies(hash_files(paths)).near]
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "options"),
+    [
+        (lambda image: image.resize((89, 109)), "half.jpg", {"quality": 85}),
+        (lambda image: image.resize((400, 490)), "double.png", {}),
+        (lambda image: image.resize((128, 128)), "square.jpg", {"quality": 75}),
+        (lambda image: image, "again.jpg", {"quality": 30}),
+        (lambda image: ImageEnhance.Brightness(image).enhance(1.08), "brighter.webp", {}),
+    ],
+)
+def test_a_picture_that_was_saved_anew_is_found(
+    portraits: list[Path], tmp_path: Path, change: Change, name: str, options: dict[str, int]
+) -> None:
+    paths = [str(path) for path in portraits[:12]]
+    copy = saved(change(Image.open(paths[3])), tmp_path / name, **options)
+    assert near_of([*paths, copy]) == [(3, 12)]
+
+
+def test_different_photos_of_one_person_are_no_copies(portraits: list[Path]) -> None:
+    assert near_of([str(path) for path in portraits]) == []
+
+
+def test_even_surfaces_are_not_taken_for_one_picture(tmp_path: Path) -> None:
+    paths = [saved(Image.new("RGB", (40, 40), (i, 9, 9)), tmp_path / f"{i}.png") for i in range(5)]
+    assert near_of(paths) == []
+
+
+def test_the_same_bytes_are_one_content_and_unreadable_files_are_none(tmp_path: Path) -> None:
+    first = saved(Image.new("RGB", (9, 9), "red"), tmp_path / "a.png")
+    for name in ("b.png", "c.png"):
+        (tmp_path / name).write_bytes(Path(first).read_bytes())
+    for name in ("text.jpg", "text2.jpg"):
+        (tmp_path / name).write_text("text")
+    names = ("a.png", "b.png", "c.png", "no.png", "text.jpg", "text2.jpg", "gone.png")
+    copies = find_copies(hash_files([str(tmp_path / name) for name in names]))
+    assert len(set(copies.content[:3])) == 1
+    assert len(set(copies.content[2:])) == 5
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 1000), st.integers(0, 15))
+def test_near_pairs_are_those_of_all_pairs(seed: int, differing: int) -> None:
+    rng = np.random.default_rng(seed)
+    bits = rng.integers(0, 2, (40, 256), dtype=np.uint8)
+    for row in range(20, 30):
+        bits[row] = bits[row - 20]
+        bits[row, rng.choice(256, differing, replace=False)] ^= 1
+    expected = [
+        (i, j) for i, j in combinations(range(40), 2) if (bits[i] != bits[j]).sum() <= NEAR_BITS
+    ]
+    assert list(map(tuple, near_pairs(np.packbits(bits, axis=1)).tolist())) == expected
+    assert {(row, row + 20) for row in range(10)} <= set(expected)
+
+
+@pytest.mark.skipif("DATA" not in os.environ, reason="DATA names no data set")
+def test_few_look_alikes_in_the_data_set_at_hand(real_data: Path) -> None:
+    from data import load
+
+    manifest = load(real_data).manifest[:2000]
+    near = find_copies(hash_files(manifest["path"].tolist())).near
+    assert len(near) < 0.01 * len(manifest)

@@ -1,0 +1,30 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from small_search import small_context
+
+from tuning.backbones import weights
+from tuning.backbones.registry import BACKBONES
+from tuning.search import planning
+from tuning.search.backbone_search import search
+
+GOOGLENET = BACKBONES["googlenet"]
+
+
+def test_a_trial_that_would_eat_the_refit_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "slowdown", lambda *_: 1e6)
+    console = Console(file=io.StringIO(), width=200)
+    context = small_context(tmp_path, 32, console)
+    start = weights.load(GOOGLENET, "none")
+    facts = search(context, GOOGLENET, start, 600.0, lambda: None)
+    records = context.run.study("googlenet").trials()
+    assert [record.hyperparameters.depth for record in records] == [0]
+    assert facts.hyperparameters.depth == 0
+    text = console.file.getvalue()
+    assert "plan: 2 trials" in text
+    assert "left out, so that time remains for the refit: 1 of 2 trials" in text
+    assert "refit     depth 0" in text

@@ -1,0 +1,165 @@
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tuning.backbones import weights
+from tuning.backbones.registry import BACKBONES
+from tuning.backbones.transfer_model import TransferModel
+from tuning.trunk.cache import CacheError, TrunkCache
+from tuning.trunk.image_set import ImageSet
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
+GIGABYTE = 10**9
+
+
+class Passes:
+    """Counts the images that went through the trunk."""
+
+    def __init__(self) -> None:
+        self.images = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        self.images = done
+
+
+@pytest.fixture
+def model(model_of: Callable[[str], TransferModel]) -> TransferModel:
+    return model_of("googlenet")
+
+
+@pytest.fixture
+def images() -> ImageSet:
+    return ImageSet.of(IMAGES, np.arange(9), "store")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> TrunkCache:
+    return TrunkCache(tmp_path, GIGABYTE)
+
+
+def test_holds_the_trunks_activations(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    found = cache.activations(model, images, [0, 1], ["plain", "mirrored"])
+    for view, pixels in (("plain", IMAGES), ("mirrored", IMAGES[:, :, ::-1])):
+        expected = keras.tree.flatten(model.trunk([0, 1]).predict(pixels, verbose=0))
+        for depth in (0, 1):
+            scale = np.abs(expected[depth]).max()
+            np.testing.assert_allclose(
+                found[depth, view], expected[depth], rtol=2e-3, atol=1e-3 * scale
+            )
+
+
+def test_computes_only_what_is_missing(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    first, second, third = Passes(), Passes(), Passes()
+    cache.activations(model, images, [0], ["plain"], first)
+    cache.activations(model, images, [0, 1], ["plain"], second)
+    found = cache.activations(model, images, [0, 1], ["plain"], third)
+    assert (first.images, second.images, third.images) == (9, 9, 0)
+    assert found[1, "plain"].shape[0] == 9
+
+
+def test_other_weights_images_or_rows_are_other_entries(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    cache.activations(model, images, [0], ["plain"])
+    backbone = BACKBONES["googlenet"]
+    other_weights = TransferModel(backbone, 64, weights.load(backbone, "none", seed=5))
+    for other_model, other_images in (
+        (other_weights, images),
+        (model, ImageSet.of(IMAGES, np.arange(9), "another store")),
+        (model, ImageSet.of(IMAGES, np.arange(8), "store")),
+    ):
+        passes = Passes()
+        cache.activations(other_model, other_images, [0], ["plain"], passes)
+        assert passes.images == len(other_images)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "no facts", "no data"])
+def test_a_damaged_entry_is_computed_again(
+    damage: str, cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    before = np.array(cache.activations(model, images, [0], ["plain"])[0, "plain"])
+    data, facts = next(cache.folder.glob("*.npy")), next(cache.folder.glob("*.json"))
+    content = bytearray(data.read_bytes())
+    if damage == "flip":
+        content[-5] ^= 0xFF
+        data.write_bytes(content)
+    elif damage == "cut":
+        data.write_bytes(content[:-7])
+    else:
+        (facts if damage == "no facts" else data).unlink()
+    passes = Passes()
+    after = cache.activations(model, images, [0], ["plain"], passes)[0, "plain"]
+    assert passes.images == 9
+    np.testing.assert_array_equal(after, before)
+
+
+def test_the_oldest_entries_make_room(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    cache.activations(model, images, [0], ["plain"])
+    old = next(cache.folder.glob("*.npy"))
+    cache.budget = int(1.5 * old.stat().st_size)
+    cache.activations(model, ImageSet.of(IMAGES, np.arange(9), "newer"), [0], ["plain"])
+    assert not old.exists()
+    assert len(list(cache.folder.glob("*.npy"))) == 1
+
+
+def test_too_small_a_budget_is_an_error_that_names_it(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    cache.budget = 1000
+    with pytest.raises(CacheError, match="CACHE_GB"):
+        cache.activations(model, images, [1], ["plain"])
+    assert not list(cache.folder.glob("*.npy"))
+
+
+def test_a_pass_that_runs_elsewhere_is_waited_for_and_not_made_again(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    """Two caches on one folder, as two machines have them."""
+    made: list[int] = []
+
+    def need(depths: list[int]) -> None:
+        passes = Passes()
+        TrunkCache(cache.folder, GIGABYTE).activations(model, images, depths, ["plain"], passes)
+        made.append(passes.images)
+
+    threads = [threading.Thread(target=need, args=([0, 1],)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == [0, 9]
+    assert not list(cache.folder.glob(".tmp-*"))
+
+
+def test_what_others_write_is_neither_counted_nor_deleted_unless_it_is_old(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    new, old = (cache.folder / f".tmp-{number}-vgg16-0.npy" for number in range(2))
+    for path in (new, old):
+        path.write_bytes(bytes(1_000_000))
+    os.utime(old, (1, 1))
+    cache.budget = 900_000
+    cache.activations(model, images, [0], ["plain"])
+    assert new.exists() and not old.exists()
+
+
+def test_an_interrupted_pass_leaves_nothing(
+    cache: TrunkCache, model: TransferModel, images: ImageSet
+) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.activations(model, images, [0, 1], ["plain"], interrupt)
+    assert [path.suffix for path in cache.folder.iterdir()] == [".lock"]

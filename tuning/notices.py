@@ -1,0 +1,26 @@
+"""What a reader of a run's figures must know: printed at the top, and in every report."""
+
+from __future__ import annotations
+
+from tuning.runs.schema import RunConfig
+
+SYNTHETIC_NOTICE = (
+    "Synthetic portraits: these figures only show that the pipeline works, not how well people's "
+    "faces are classified. Give DATA=<folder> for real ones."
+)
+RANDOM_NOTICE = "Random start (no pretrained weights): expect far lower accuracy."
+LABEL_NOTICE = (
+    "The label is what annotators perceived in a photo (CelebA's 'Male', yes or no), "
+    "not a person's gender."
+)
+
+
+def notices_of(config: RunConfig) -> tuple[str, ...]:
+    """Return what a reader of a run's figures must know, a line each.
+
+    Args:
+        config: Settings and data of the run.
+    """
+    random_start = [RANDOM_NOTICE] if config.weights == "none" else []
+    synthetic = [SYNTHETIC_NOTICE] if config.data.synthetic else []
+    return (*random_start, *synthetic, LABEL_NOTICE)

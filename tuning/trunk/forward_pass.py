@@ -1,0 +1,129 @@
+"""One pass of images through the frozen trunk, whose activations go to files."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data.atomic import replacing
+from data.progress import ProgressCallback
+from tuning.backbones.transfer_model import TransferModel
+from tuning.image_batches import map_batches
+from tuning.trunk.image_set import ImageSet, View, in_view
+
+_BATCH_SIZE = 32
+_HALF_MAX = float(np.finfo(np.float16).max)
+
+
+class ActivationFile:
+    """A `.npy` file of float16 that rows are appended to.
+
+    A plain file, not a memory map: a full disk is then an error and not the end of the process.
+
+    Args:
+        file: File to write to.
+        shape: Shape of all rows together.
+
+    Attributes:
+        crc32: Checksum of the rows so far.
+
+    Example:
+        >>> import io
+        >>> content = io.BytesIO()
+        >>> rows = ActivationFile(content, (2, 3))
+        >>> rows.append(np.ones((1, 3)))
+        >>> rows.append(np.zeros((1, 3)))
+        >>> np.load(io.BytesIO(content.getvalue())).tolist()
+        [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
+    """
+
+    def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        self._file = file
+        self.crc32 = 0
+
+    def append(self, rows: np.ndarray) -> None:
+        """Write rows; what is too large for float16 becomes its largest number.
+
+        Args:
+            rows: Activations, float [n, ...].
+        """
+        half = np.clip(rows, -_HALF_MAX, _HALF_MAX).astype("<f2").tobytes()
+        self._file.write(half)
+        self.crc32 = zlib.crc32(half, self.crc32)
+
+
+Shapes = Mapping[int, tuple[int, ...]]
+"""Shape of the activations of all images at each fine-tuning depth."""
+
+
+@contextmanager
+def open_files(paths: Mapping[int, Path], shapes: Shapes) -> Iterator[dict[int, ActivationFile]]:
+    """Open files that appear together if the block ends well.
+
+    Args:
+        paths: Path of the file for each fine-tuning depth.
+        shapes: Shape of the activations of all images at each depth.
+
+    Yields:
+        The open file for each depth.
+
+    Raises:
+        OSError: They can't be written.
+    """
+    with ExitStack() as stack:
+        new = {depth: stack.enter_context(replacing(path)) for depth, path in paths.items()}
+        with ExitStack() as files:
+            opened = {d: files.enter_context(path.open("wb")) for d, path in new.items()}
+            yield {d: ActivationFile(file, shapes[d]) for d, file in opened.items()}
+
+
+def write_activations(
+    model: TransferModel,
+    images: ImageSet,
+    view: View,
+    files: Mapping[int, ActivationFile],
+    progress: ProgressCallback,
+) -> None:
+    """Pass all images through the trunk once and append the activations to the files.
+
+    Args:
+        model: Model with its pretrained weights.
+        images: Images to pass through.
+        view: How they are shown.
+        files: File for each fine-tuning depth.
+        progress: Called with the number of images done and of all.
+    """
+    forward = compiled(model.trunk(list(files)))
+
+    def activations(batch: np.ndarray) -> list[tf.Tensor]:
+        return forward(in_view(batch, view))
+
+    for outputs in map_batches(activations, images.images, images.rows, _BATCH_SIZE, progress):
+        for file, output in zip(files.values(), outputs, strict=True):
+            file.append(tf.cast(output, tf.float32).numpy())
+
+
+def compiled(trunk: keras.Model) -> Callable[[np.ndarray], list[tf.Tensor]]:
+    """Make one graph of a trunk's forward pass.
+
+    Args:
+        trunk: Model from `TransferModel.trunk`.
+
+    Returns:
+        Function of uint8 [n, size, size, 3] that returns the activations of each output.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def forward(batch: tf.Tensor) -> list[tf.Tensor]:
+        return keras.tree.flatten(trunk(batch, training=False))
+
+    return forward
