@@ -21,6 +21,16 @@ def write_leaderboard(run: RunFolder) -> None:
 
     Args:
         run: Folder of the run.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> run = RunFolder(Path(tempfile.mkdtemp()))
+        >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
+        >>> run.study("vgg16").write_trial(TrialRecord(trial="0", values=values, result=None))
+        >>> write_leaderboard(run)
+        >>> pd.read_csv(run.leaderboard)[["backbone", "depth", "status"]].to_dict("records")
+        [{'backbone': 'vgg16', 'depth': 0, 'status': 'failed'}]
     """
     rows = [_row(study.backbone, record) for study in run.studies() for record in study.trials()]
     table = pd.DataFrame(rows, columns=list(LEADERBOARD_COLUMNS))
