@@ -211,7 +211,8 @@ class TransferModel:
         Returns:
             Model of the pooled features, float32 [N, features], with the logit, float32 [N, 1].
         """
-        # Batch norm in inference mode standardizes the features by weights that are saved.
+        # Batch norm in inference mode standardizes the features by weights that are saved, under a
+        # name that saved models have.
         standardize = layers.BatchNormalization(
             center=False, scale=False, epsilon=1e-9, trainable=False, name="standardise"
         )
