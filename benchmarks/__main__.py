@@ -147,15 +147,18 @@ def compare(
     """The same trials by plain Keras Tuner and by us, at depths 0, 1 and 2."""
     import_tensorflow()
     from benchmarks import compare as benchmark
-    from benchmarks.subject import prepared
+    from benchmarks.workload import prepared
 
     choices: Choices = context.obj
     settings = choices.settings(1500, "resnet50,vgg16", 96, "quick", algorithm)
-    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
-        compared = benchmark.run(subject, epochs, plain_trials)
-        shown: list[Any] = [benchmark.table(subject, epochs, compared)]
+    with (
+        failing_on(*user_errors(), RuntimeError),
+        prepared(settings, choices.artifacts) as workload,
+    ):
+        compared = benchmark.run(workload, epochs, plain_trials)
+        shown: list[Any] = [benchmark.table(workload, epochs, compared)]
         shown += [line for item in compared for line in benchmark.lines(item)]
-        _end(choices, "compare", shown, benchmark.content(subject, epochs, compared))
+        _end(choices, "compare", shown, benchmark.content(workload, epochs, compared))
 
 
 @app.command()
@@ -171,14 +174,17 @@ def parts(
     """What one trial costs by part, and how it grows with images, epochs and trials."""
     import_tensorflow()
     from benchmarks import parts as benchmark
-    from benchmarks.subject import prepared
+    from benchmarks.workload import prepared
 
     choices: Choices = context.obj
     settings = choices.settings(400, "googlenet", 96, "quick", "bayesian")
-    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
-        measured = benchmark.run(subject, epochs)
-        shown = benchmark.tables(subject, epochs, measured)
-        _end(choices, "parts", shown, benchmark.content(subject, epochs, measured))
+    with (
+        failing_on(*user_errors(), RuntimeError),
+        prepared(settings, choices.artifacts) as workload,
+    ):
+        measured = benchmark.run(workload, epochs)
+        shown = benchmark.tables(workload, epochs, measured)
+        _end(choices, "parts", shown, benchmark.content(workload, epochs, measured))
 
 
 @app.command()

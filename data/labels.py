@@ -127,7 +127,9 @@ def read_labels(
             "LABELS=<word>=woman,<word>=man says"
         )
     read = pd.array([pd.NA if label is None else label for label in labels], dtype="Int8")
-    counts = Counter(dict(zip(words, np.bincount(codes).tolist(), strict=True)))
+    counts: Counter[str] = Counter()
+    for word, count in zip(words, np.bincount(codes).tolist(), strict=True):
+        counts[word] += count  # a word may be written in several ways
     column = f"column {str(values.name)!r}"
     why = "undefined, as it stands beside -1" if undefined else "not named in LABELS"
     notes = taken_for(words, reading, column, undefined)
@@ -141,7 +143,7 @@ def taken_for(
     words: list[str], reading: Reading, where: str, undefined: str | None = None
 ) -> list[str]:
     """A remark on what the words mean that do not say it themselves; none if all do."""
-    read = sorted((word, reading.label(word)) for word in words if word != undefined)
+    read = sorted({(word, reading.label(word)) for word in words if word != undefined})
     unclear = [(w, label) for w, label in read if w in NUMBERS and label is not None]
     if not unclear:
         return []

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -182,7 +183,7 @@ def _read(cache: Path | None) -> dict[bytes, np.void]:
             return dict(
                 zip(arrays["paths"].tolist(), arrays["entries"].astype(_ENTRY), strict=True)
             )
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
         return {}
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks measure on: images, weights, a place for what they make."""
+"""What the benchmarks run on: images, weights, a folder for what they make."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tuning.runs.settings import Settings
 
 
 @dataclass(frozen=True)
-class Subject:
+class Workload:
     """Images and weights, ready.
 
     Attributes:
-        settings: what was chosen, as of a run.
-        store: the decoded images; all sides read them.
-        weights: of each backbone.
-        folder: as the artifacts of a run with an empty trunk cache; gone at the end.
-        artifacts: of real runs; data sets are found or drawn there.
-        progress: what goes on, on standard error.
+        settings: Settings as of a run.
+        store: Decoded images; all sides read them.
+        weights: Pretrained weights of each backbone.
+        folder: Folder like the artifacts of a run with an empty trunk cache; gone at the end.
+        artifacts: Artifacts of real runs, where data sets are found or drawn.
+        progress: What goes on, on standard error.
     """
 
     settings: Settings
@@ -41,39 +41,63 @@ class Subject:
     progress: Progress
 
     def images(self, split: str) -> int:
-        """How many of a split."""
+        """Return the number of images in a split.
+
+        Args:
+            split: Name of the split.
+        """
         return int((self.store.manifest["split"] == split).sum())
 
-    def smaller(self, samples: int) -> Subject:
-        """The same with fewer images, and a cache of its own."""
+    def smaller(self, samples: int) -> Workload:
+        """Make a workload of fewer images, with a cache of its own.
+
+        Args:
+            samples: Number of images.
+        """
         settings = self.settings.model_copy(update={"samples": samples})
         folder = self.folder / f"{samples}-images"
         store = _store(settings, self.artifacts, folder, self.progress)
         return replace(self, settings=settings, store=store, folder=folder)
 
+    def caption(self) -> str:
+        """Return the numbers of images, for a table."""
+        return f"{self.images('train')} training and {self.images('val')} validation images"
+
     def facts(self) -> dict[str, Any]:
-        """What the figures hold for."""
-        splits = ("train", "val")
+        """Return what the figures hold for, for JSON."""
         return {
             **machine(),
             "settings": self.settings.model_dump(),
-            "images": {split: self.images(split) for split in splits},
+            "images": {split: self.images(split) for split in ("train", "val")},
         }
 
 
 @contextmanager
-def prepared(settings: Settings, artifacts: Path) -> Iterator[Subject]:
-    """Decode the images and load the weights; none of it is part of any figure.
+def prepared(settings: Settings, artifacts: Path) -> Iterator[Workload]:
+    """Decode the images and load the weights, before any clock starts.
+
+    Args:
+        settings: Settings as of a run.
+        artifacts: Artifacts of real runs.
+
+    Yields:
+        The workload; its folder is gone at the end.
 
     Raises:
-        DataError, WeightsError: with a line for the user.
+        DataError: The images cannot be read.
+        WeightsError: The weights cannot be had.
     """
     progress = Progress(Console(stderr=True, highlight=False))
     with _scratch(artifacts) as folder:
         store = _store(settings, artifacts, folder, progress)
         weights, source = pretrained(settings, settings.data == SYNTHETIC, progress)
         settings = settings.model_copy(update={"weights": source})
-        yield Subject(settings, store, weights, folder, artifacts, progress)
+        yield Workload(settings, store, weights, folder, artifacts, progress)
+
+
+def machine() -> dict[str, Any]:
+    """Return processor and number of cores, for JSON."""
+    return {"processor": processor(), "cores": os.cpu_count()}
 
 
 @contextmanager
@@ -82,11 +106,6 @@ def _scratch(artifacts: Path) -> Iterator[Path]:
     artifacts.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="bench-", dir=artifacts) as folder:
         yield Path(folder).resolve()
-
-
-def machine() -> dict[str, Any]:
-    """Processor and number of cores."""
-    return {"processor": processor(), "cores": os.cpu_count()}
 
 
 def _store(settings: Settings, artifacts: Path, folder: Path, progress: Progress) -> ImageStore:

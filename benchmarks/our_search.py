@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.subject import Subject
-from benchmarks.timing import Laps, TimedTrial
+from benchmarks.stopwatch import Stopwatch, TimedCache, TimedModel, TimedStudyFolder
+from benchmarks.trial_time import Laps, TimedTrial
+from benchmarks.workload import Workload
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import TrialRecord
@@ -17,57 +18,64 @@ from tuning.search.context import SearchContext
 from tuning.search.presets import PRESETS
 from tuning.search.probe import Probe
 from tuning.search.study import search
-from tuning.search.trial_runner import TrialRunner, search_model
+from tuning.search.trial_runner import TrialRunner
+from tuning.training import devices
 from tuning.training.trial import HEAD_EPOCHS_FACTOR
-from tuning.trunk.cache import TrunkCache
 
 _NEVER = 10**6
 _CACHE_BYTES = 100 * 10**9
 
 
-class Ours:
+class OurSearch:
     """One backbone, its trunk cache filled.
 
     Args:
-        subject: images and weights.
-        name: of the backbone.
-        depths: that will be asked for.
+        workload: Images and weights.
+        name: Name of the backbone.
+        depths: Fine-tuning depths that will be asked for.
         head_epochs_factor: How many times as many epochs a head alone trains.
 
     Attributes:
-        runner: the product's.
-        trunk_seconds: to make it: the model, and where the cache is empty the trunk pass over
-            training images in both views and validation images in one.
+        runner: The product's runner of trials.
+        stopwatch: Seconds by part: "trunk", "warm-up", "checkpoint".
+        setup_seconds: Seconds to make the model and, where the cache is empty, for the trunk pass
+            over training images in both views and validation images in one.
     """
 
     def __init__(
         self,
-        subject: Subject,
+        workload: Workload,
         name: str,
         depths: Sequence[int],
         head_epochs_factor: int = HEAD_EPOCHS_FACTOR,
     ) -> None:
-        settings = subject.settings
-        self._subject = subject
+        settings, store, progress = workload.settings, workload.store, workload.progress
+        self._workload = workload
         self._depths = depths
-        self._run = RunFolder(subject.folder / "runs" / name)
+        self._run = RunFolder(workload.folder / "runs" / name)
         self._studies = 0
-        cache = TrunkCache(subject.folder / "cache" / "trunk", _CACHE_BYTES)
+        self.stopwatch = Stopwatch()
+        cache = TimedCache(workload.folder / "cache" / "trunk", _CACHE_BYTES, self.stopwatch)
         preset = replace(
             PRESETS[settings.preset], patience=_NEVER, head_epochs_factor=head_epochs_factor
         )
-        context = SearchContext(self._run, settings, preset, subject.store, cache, subject.progress)
+        context = SearchContext(self._run, settings, preset, store, cache, progress)
         started = time.perf_counter()
-        self._model = search_model(settings, BACKBONES[name], subject.weights[name])
+        with devices.strategy():
+            self._model = TimedModel(
+                BACKBONES[name], settings.size, workload.weights[name], settings.precision,
+                self.stopwatch,
+            )  # fmt: skip
         self.runner = TrialRunner(context, self._model, depths)
-        self.trunk_seconds = time.perf_counter() - started
+        self.setup_seconds = time.perf_counter() - started
 
     def plan_seconds(self) -> float:
-        """Seconds that the search probes the depths for, once, to plan its trials."""
+        """Measure the seconds that the search probes the depths for, once, to plan its trials."""
         started = time.perf_counter()
-        probe = Probe(self._model, self._subject.store, self._depths)
+        probe = Probe(self._model, self._workload.store, self._depths)
+        train, val = self._workload.images("train"), self._workload.images("val")
         for depth in self._depths:
-            probe.training_time(depth, self._subject.images("train"), self._subject.images("val"))
+            probe.training_time(depth, train, val)
         return time.perf_counter() - started
 
     def study(
@@ -83,12 +91,22 @@ class Ours:
         search algorithm chooses. None is stopped for being behind: the runner looks for the best
         trial so far in the backbone's own study, which is empty.
 
+        Args:
+            depth: Fine-tuning depth.
+            trials: Number of trials.
+            epochs: Number of epochs of a trial.
+            on_trial: Called after each trial.
+
+        Returns:
+            The trials, in order.
+
         Raises:
-            RuntimeError: a trial failed.
+            RuntimeError: A trial failed.
         """
-        settings = self._subject.settings
+        settings = self._workload.settings
         self._studies += 1
-        folder = self._run.study(f"{self._studies}-depth-{depth}")
+        path = self._run.study(f"{self._studies}-depth-{depth}").path
+        folder = TimedStudyFolder(path, self.stopwatch)
         folder.make()
         timed: list[TimedTrial] = []
         laps = Laps()

@@ -1,9 +1,9 @@
 """The other side: plain Keras Tuner, as a competent user writes it.
 
 A HyperModel on the same pretrained model with the same frozen layers and the same head, trained
-from pixels by `fit`: same images, mirrored at random, class weights, loss, optimizer, schedule of
-the rate, arithmetic and epochs. Keras Tuner keeps a checkpoint of each trial's best epoch, as it
-does by default. The head's standardisation is given to it for nothing.
+from pixels by `fit`: same images, mirrored at random, class weights, loss, optimizer, learning rate
+schedule, arithmetic and epochs. Keras Tuner keeps a checkpoint of each trial's best epoch, as it
+does by default. The statistics that standardize the head's features are given to it for free.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import keras_tuner
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.subject import Subject
-from benchmarks.timing import Laps, TimedTrial
+from benchmarks.trial_time import Laps, TimedTrial
+from benchmarks.workload import Workload
 from data import class_weights
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
@@ -29,7 +29,7 @@ from tuning.training.trial import BATCH_SIZE, HEAD_LEARNING_RATE_FACTOR
 
 
 def search(
-    subject: Subject,
+    workload: Workload,
     name: str,
     statistics: FeatureStatistics,
     configurations: Sequence[dict[str, Any]],
@@ -38,29 +38,32 @@ def search(
     """Run a list of configurations.
 
     Args:
-        subject: images and weights.
-        name: of the backbone.
-        statistics: mean and variance of the pooled features, for the head, float32 [C] each.
+        workload: Images and weights.
+        name: Name of the backbone.
+        statistics: Mean and variance of the pooled features, for the head.
         configurations: Keras Tuner's values of each trial.
-        epochs: of each.
+        epochs: Number of epochs of each trial.
+
+    Returns:
+        The trials, in order.
 
     Raises:
-        RuntimeError: a trial failed.
+        RuntimeError: A trial failed.
     """
     depth = configurations[0]["depth"]
-    keras.utils.set_random_seed(subject.settings.seed)
+    keras.utils.set_random_seed(workload.settings.seed)
     tuner = _Tuner(
         _Listed(configurations),
-        _Model(subject, name, statistics, epochs),
-        directory=str(subject.folder / "plain"),
+        _Model(workload, name, statistics, epochs),
+        directory=str(workload.folder / "plain"),
         project_name=f"{name}-depth-{depth}",
         overwrite=True,
     )
-    labels = subject.store.manifest["label"]
-    weights = class_weights(labels[subject.store.manifest["split"] == "train"])
+    labels = workload.store.manifest["label"]
+    weights = class_weights(labels[workload.store.manifest["split"] == "train"])
     tuner.begin()
     tuner.search(
-        _dataset(subject, "train"), validation_data=_dataset(subject, "val"), epochs=epochs,
+        _dataset(workload, "train"), validation_data=_dataset(workload, "val"), epochs=epochs,
         class_weight=weights, shuffle=False, verbose=0,
     )  # fmt: skip
     return tuner.timed
@@ -78,35 +81,37 @@ class _Listed(keras_tuner.Oracle):
         )
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """The next one; Keras Tuner stops at the end of the list."""
+        """Return the next configuration; Keras Tuner stops at the end of the list."""
         return {"status": "RUNNING", "values": self._configurations[int(trial_id)]}
 
 
 class _Model(keras_tuner.HyperModel):
     def __init__(
-        self, subject: Subject, name: str, statistics: FeatureStatistics, epochs: int
+        self, workload: Workload, name: str, statistics: FeatureStatistics, epochs: int
     ) -> None:
         super().__init__()
-        self._subject = subject
+        self._workload = workload
         self._backbone = BACKBONES[name]
-        self._weights = subject.weights[name]
+        self._weights = workload.weights[name]
         self._statistics = statistics
         self._epochs = epochs
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         chosen = Hyperparameters.of(hp.values)
-        settings = self._subject.settings
+        settings = self._workload.settings
         transfer = TransferModel(self._backbone, settings.size, self._weights, settings.precision)
         head = transfer.head(HeadConfig(chosen.head_units, chosen.dropout, self._statistics))
         model = transfer.classifier(head)
         names = [layer.name for layer in model.layers]
         for layer in model.layers[: names.index(self._backbone.cut(chosen.depth)) + 1]:
             layer.trainable = False
-        rate = chosen.learning_rate * (1.0 if chosen.depth else HEAD_LEARNING_RATE_FACTOR)
-        steps = -(-self._subject.images("train") // BATCH_SIZE)
+        learning_rate = chosen.learning_rate * (1.0 if chosen.depth else HEAD_LEARNING_RATE_FACTOR)
+        steps = -(-self._workload.images("train") // BATCH_SIZE)
         model.compile(
             keras.optimizers.Adam(
-                TrainingConfig(chosen.depth, BATCH_SIZE, rate, self._epochs).schedule(steps)
+                TrainingConfig(chosen.depth, BATCH_SIZE, learning_rate, self._epochs).schedule(
+                    steps
+                )
             ),
             keras.losses.BinaryCrossentropy(label_smoothing=LABEL_SMOOTHING),
             metrics=["accuracy"],
@@ -140,13 +145,13 @@ class _Tuner(keras_tuner.Tuner):
         )
 
 
-def _dataset(subject: Subject, split: str) -> tf.data.Dataset:
+def _dataset(workload: Workload, split: str) -> tf.data.Dataset:
     """Batches of (uint8 [n, size, size, 3], float32 [n, 1])."""
-    rows = np.flatnonzero(subject.store.manifest["split"] == split)
-    labels = subject.store.manifest["label"].to_numpy(np.float32)[rows, None]
-    images = tf.data.Dataset.from_tensor_slices((subject.store.images[rows], labels))
+    rows = np.flatnonzero(workload.store.manifest["split"] == split)
+    labels = workload.store.manifest["label"].to_numpy(np.float32)[rows, None]
+    images = tf.data.Dataset.from_tensor_slices((workload.store.images[rows], labels))
     if split == "train":
-        images = images.shuffle(len(rows), seed=subject.settings.seed)
+        images = images.shuffle(len(rows), seed=workload.settings.seed)
         images = images.map(
             lambda image, label: (tf.image.random_flip_left_right(image), label),
             num_parallel_calls=tf.data.AUTOTUNE,

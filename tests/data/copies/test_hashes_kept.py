@@ -1,0 +1,68 @@
+"""What is kept of hashes, and what of a file is known without an image."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_data_sets import saved
+
+from data import hash_files
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[str]:
+    """A gradient, an even surface, a text and a file that is not there."""
+    gradient = saved(Image.radial_gradient("L"), tmp_path / "gradient.png")
+    even = saved(Image.new("RGB", (40, 40), "red"), tmp_path / "even.png")
+    (tmp_path / "text.jpg").write_text("text")
+    return [gradient, even, str(tmp_path / "text.jpg"), str(tmp_path / "gone.png")]
+
+
+def test_hashes_say_what_is_an_image_and_what_can_be_compared(paths: list[str]) -> None:
+    found = hash_files(paths)
+    assert found.readable.tolist() == [True, True, False, False]
+    assert found.comparable.tolist() == [True, False, False, False]
+    for row, path in enumerate(paths[:3]):
+        expected = hashlib.sha256(Path(path).read_bytes()).digest()
+        assert found.content[row].tobytes() == expected
+    assert not found.content[3].any() and not found.looks[2:].any()
+
+
+def test_a_cache_gives_the_same_hashes(paths: list[str], tmp_path: Path) -> None:
+    cache = tmp_path / "hashes.npz"
+    fresh, first, kept = hash_files(paths), hash_files(paths, cache), hash_files(paths[::-1], cache)
+    for name in ("content", "looks", "readable", "comparable"):
+        assert np.array_equal(getattr(fresh, name), getattr(first, name))
+        assert np.array_equal(getattr(fresh, name), getattr(kept, name)[::-1])
+
+
+def test_a_cache_keeps_what_others_wrote(paths: list[str], tmp_path: Path) -> None:
+    """Of two runs on parts of one data set."""
+    cache, done = tmp_path / "hashes.npz", []
+    hash_files(paths[:1], cache)
+    hash_files(paths[1:2], cache)
+    hash_files(paths[:2], cache, lambda *step: done.append(step))
+    assert done == []
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_a_cache_that_was_cut_off_is_made_again(
+    paths: list[str], tmp_path: Path, share: float
+) -> None:
+    cache, done = tmp_path / "hashes.npz", []
+    before = hash_files(paths, cache)
+    content = cache.read_bytes()
+    cache.write_bytes(content[: int(share * len(content))])
+    after = hash_files(paths, cache, lambda *step: done.append(step))
+    assert np.array_equal(after.looks, before.looks)
+    assert done[-1] == (4, 4)
+
+
+def test_a_file_that_appears_or_goes_is_hashed_again(paths: list[str], tmp_path: Path) -> None:
+    cache = tmp_path / "hashes.npz"
+    hash_files(paths, cache)
+    Path(paths[3]).write_bytes(Path(paths[0]).read_bytes())
+    Path(paths[0]).unlink()
+    assert hash_files(paths, cache).readable.tolist() == [False, True, False, True]
