@@ -65,17 +65,17 @@ class StudyFolder:
         """Make the folder, if it is not there."""
         self.path.mkdir(parents=True, exist_ok=True)
 
-    def trial_states(self) -> list[Path]:
+    def state_paths(self) -> list[Path]:
         """Return Keras Tuner's state file of each trial."""
         return list(self.path.glob("trial_*/trial.json"))
 
-    def trial_records(self) -> list[Path]:
+    def record_paths(self) -> list[Path]:
         """Return the record's path of each finished trial, in order."""
         return sorted(self.path.glob(f"trial_*/{_TRIAL_RECORD}"))
 
     def trials(self) -> list[TrialRecord]:
         """Return every finished trial whose record can be read, in order."""
-        records = (read_record(path, TrialRecord) for path in self.trial_records())
+        records = (read_record(path, TrialRecord) for path in self.record_paths())
         return [record for record in records if record]
 
     def trial(self, identifier: str) -> TrialRecord | None:

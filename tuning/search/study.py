@@ -199,7 +199,7 @@ def metrics_of(result: TrialResult) -> dict[str, float]:
 
 def _drop_damaged_state(folder: StudyFolder) -> bool:
     """Remove all of Keras Tuner's state files if one of them can't be read or is missing."""
-    trials = folder.trial_states()
+    trials = folder.state_paths()
     state = [folder.oracle, folder.tuner]
     if not trials and not any(path.exists() for path in state):
         return False
