@@ -209,6 +209,16 @@ def time_to_best(plan: float, trunk: float, depths: Sequence[DepthComparison]) -
         plan: Seconds of our plan.
         trunk: Seconds of our trunk pass.
         depths: Trials at each depth.
+
+    Example:
+        >>> plain = [TimedTrial({"depth": 0}, 0.8, epochs=1, seconds=50.0, training=48.0)]
+        >>> ours = [
+        ...     TimedTrial({"depth": 0}, 0.7, epochs=1, seconds=3.0, training=2.0),
+        ...     TimedTrial({"depth": 0}, 0.8, epochs=1, seconds=1.0, training=0.5),
+        ... ]
+        >>> best = time_to_best(1.0, 5.0, [DepthComparison.of(0, plain, ours)])
+        >>> best.our_seconds, best.ratio
+        (10.0, 5.0)
     """
     theirs = [trial for at in depths for trial in at.plain]
     accuracy = max(trial.accuracy for trial in theirs)

@@ -73,6 +73,12 @@ class WorkersComparison:
 
         Args:
             runs: Runs with one worker and with two.
+
+        Example:
+            >>> one = StudyRun(1, seconds=90.0, trial_seconds=60.0, trials={0: 3}, completed=3)
+            >>> two = StudyRun(2, seconds=60.0, trial_seconds=40.0, trials={0: 3}, completed=3)
+            >>> WorkersComparison.of([one, two]).ratio
+            1.5
         """
         of = {count: [run for run in runs if run.workers == count] for count in COUNTS}
         seconds = {count: median(run.seconds for run in those) for count, those in of.items()}

@@ -42,6 +42,11 @@ class Form:
         name: Name of the form.
         path: File or folder that it was opened from.
         predict: Function that runs it on a batch of images.
+
+    Example:
+        >>> form = Form("fp32", Path("model.onnx"), lambda batch: np.ones((len(batch), 1)))
+        >>> form.title, form.predict(np.zeros((2, 8, 8, 3), np.uint8)).shape
+        ('ONNX fp32', (2, 1))
     """
 
     name: FormName

@@ -25,6 +25,14 @@ def plot(
         champion: The champion among them, None if no model is within the limits.
         limits: Limits, drawn as lines where given.
         path: PNG to write.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), FILE)
+        >>> vgg16 = Candidate("vgg16", "int8", 0.02, 0.97, latency_ms=12.0, size_mb=15.0)
+        >>> plot([vgg16], champion=vgg16, limits=Limits(max_latency_ms=20), path=path)
+        >>> path.is_file()
+        True
     """
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()

@@ -27,6 +27,12 @@ class Split:
         images: Images of all splits, uint8 RGB [N, s, s, 3].
         rows: Indices of the split's images, int [n].
         labels: Labels of the split's images, 0 (woman) or 1 (man), [n].
+
+    Example:
+        >>> images = np.zeros((5, 8, 8, 3), np.uint8)
+        >>> val = Split("val", images, rows=np.array([1, 4]), labels=np.array([0, 1]))
+        >>> val.title, val.images[val.rows].shape
+        ('validation', (2, 8, 8, 3))
     """
 
     name: SplitName
