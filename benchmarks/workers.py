@@ -149,7 +149,7 @@ def _cached(artifacts: Path) -> dict[str, float]:
 def _read(run: RunFolder, workers: int, seconds: float) -> StudyRun:
     table = pd.read_csv(run.leaderboard)
     planned = min(_written(study.plan) for study in run.studies())
-    last = max(_written(path) for study in run.studies() for path in study.trial_records())
+    last = max(_written(path) for study in run.studies() for path in study.record_paths())
     return StudyRun(
         workers, seconds, last - planned,
         dict(sorted(Counter(int(depth) for depth in table["depth"]).items())),

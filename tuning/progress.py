@@ -24,6 +24,16 @@ class Progress(Bars):
 
     Args:
         console: Where to print; None for standard output.
+
+    Example:
+        >>> import sys
+        >>> progress = Progress(Console(file=sys.stdout, width=80))
+        >>> progress.expect(["vgg16"], lambda: None)
+        >>> with progress.backbone("vgg16", "VGG16"):
+        ...     progress.planned([0, 0, 1], seconds=[1.0, 1.0, 9.0, 20.0, 5.0])
+        <BLANKLINE>
+        VGG16 (1 of 1)
+          plan: 3 trials (2 at depth 0, 1 at depth 1), then a refit
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -166,6 +176,12 @@ def figures(result: TrialResult) -> str:
 
     Args:
         result: What a training reached.
+
+    Example:
+        >>> chosen = Hyperparameters(depth=1, learning_rate=2e-4, head_units=64, dropout=0.3)
+        >>> figures(TrialResult(hyperparameters=chosen, val_accuracy=0.9, val_auc=0.95,
+        ...                     val_brier=0.08, val_loss=0.3, epochs=2, seconds=12.3))
+        'accuracy 90.00 %  Brier 0.0800   12.3 s'
     """
     return (
         f"accuracy {100 * result.val_accuracy:5.2f} %  Brier {result.val_brier:.4f}  "

@@ -148,7 +148,7 @@ def test_the_name_of_a_run_is_that_of_versions_without_these_settings(tmp_path: 
     )
 
 
-def test_people_in_several_given_parts_are_told_and_can_be_parted(
+def test_people_in_several_given_parts_are_reported_and_can_be_parted(
     session: Session, table: Callable[..., Path]
 ) -> None:
     table(person=[f"p{i % 20}" for i in range(60)],
@@ -162,7 +162,7 @@ def test_people_in_several_given_parts_are_told_and_can_be_parted(
     assert "SPLIT=identity makes a new one" in session.text
 
 
-def test_copies_are_left_out_of_a_run_and_told(
+def test_copies_are_left_out_of_a_run_and_reported(
     session: Session, portraits: list[Path], table: Callable[..., Path]
 ) -> None:
     folder = table().parent

@@ -144,6 +144,13 @@ def predict(
 
     Returns:
         float64 [n].
+
+    Example:
+        >>> image = keras.Input((2, 2, 3))
+        >>> pooled = keras.layers.GlobalAveragePooling2D()(image)
+        >>> model = keras.Model(image, keras.layers.Dense(1, activation="sigmoid")(pooled))
+        >>> predict(model, np.zeros((5, 2, 2, 3), np.uint8), np.array([0, 4])).tolist()
+        [0.5, 0.5]
     """
     parts = map_batches(classifier.predict_on_batch, images, rows, _BATCH_SIZE, progress)
     return np.concatenate([part[:, 0] for part in parts]).astype(np.float64)
@@ -158,6 +165,13 @@ def latency_ms(classifier: keras.Model, image: np.ndarray) -> float:
 
     Returns:
         Median, ms.
+
+    Example:
+        >>> image = keras.Input((2, 2, 3))
+        >>> pooled = keras.layers.GlobalAveragePooling2D()(image)
+        >>> model = keras.Model(image, keras.layers.Dense(1)(pooled))
+        >>> latency_ms(model, np.zeros((1, 2, 2, 3), np.uint8)) > 0
+        True
     """
     seconds = []
     for _ in range(_WARM_UP + _CALLS):

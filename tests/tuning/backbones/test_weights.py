@@ -80,7 +80,7 @@ def test_a_failed_download_names_the_ways_out(
         weights.load(GOOGLENET, "imagenet")
 
 
-def test_missing_folder_and_missing_file_are_told(tmp_path: Path) -> None:
+def test_missing_folder_and_missing_file_are_reported(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="is not a folder"):
         weights.load(GOOGLENET, str(tmp_path / "nowhere"))
     with pytest.raises(WeightsError, match=r"no weights of VGG16 .* vgg16.weights.h5"):

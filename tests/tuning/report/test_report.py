@@ -235,8 +235,8 @@ def test_cost_is_drawn_with_the_interval_of_the_accuracy(figures: dict[str, Axes
 def test_mistakes_come_by_confidence_and_are_shown_from_the_data_set(
     run: RunFolder, tags: Tags
 ) -> None:
-    places = [tags.text.index(f"{name}label") for name in BY_CONFIDENCE]
-    assert places == sorted(places)
+    positions = [tags.text.index(f"{name}label") for name in BY_CONFIDENCE]
+    assert positions == sorted(positions)
     photos = [i for i in tags.all("img") if str(i["src"]).startswith("file:///")]
     manifest = pd.read_csv(run.manifest)
     assert [i["src"] for i in photos] == [
@@ -275,7 +275,7 @@ def test_names_and_notes_are_escaped(page: str, tags: Tags) -> None:
     assert "Folder <b>" in tags.text
 
 
-def test_costs_are_told_where_they_were_measured(tags: Tags) -> None:
+def test_costs_are_reported_where_they_were_measured(tags: Tags) -> None:
     assert "Accuracy and cost" in tags.text
     assert "make export" in tags.text
     alt = next(str(i["alt"]) for i in tags.all("img") if "against latency" in str(i["alt"]))
@@ -284,7 +284,7 @@ def test_costs_are_told_where_they_were_measured(tags: Tags) -> None:
     assert "not measured" in tags.text
 
 
-def test_an_older_run_without_costs_is_still_told(run: RunFolder) -> None:
+def test_an_older_run_without_costs_is_still_reported(run: RunFolder) -> None:
     page = page_of(run)
     assert "Accuracy and cost" not in page
     assert "Learning curves of VGG16" in page

@@ -17,7 +17,7 @@ def _fails_in_turn() -> None:
         raise RuntimeError("Graph execution error:\n\nDetected at node\n  in a layer") from error
 
 
-def test_a_failure_is_told_by_the_last_exceptions_own_line() -> None:
+def test_a_failure_is_reported_by_the_last_exceptions_own_line() -> None:
     with pytest.raises(RuntimeError) as caught:
         _fails_in_turn()
     trace = "".join(traceback.format_exception(caught.value))

@@ -24,8 +24,8 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Trained:
-    """What a trial left: its figures, and what a model made of its checkpoint without strategy
-    answers for the validation images."""
+    """What a trial left: its figures, and the predictions for the validation images of a model that
+    was made of its checkpoint without a strategy."""
 
     losses: list[float]
     val_brier: float
