@@ -16,6 +16,7 @@ from small_run import WRONG_LABELS
 
 from export import bundling, convert
 from export.bundling import export_winner
+from export.champion import Candidate
 from export.parity import ParityError
 from export.progress import Steps
 from export.source import Source
@@ -107,6 +108,27 @@ def test_a_damaged_int8_model_is_refused_and_fp32_stands_in(exported: Path, tmp_
     assert Classifier.load(models, finder=whole_image).precision == "fp32"
 
 
+def test_int8_is_calibrated_on_training_images(
+    small_run: RunFolder,
+    image_cache: Path,
+    tmp_path: Path,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class SeenError(Exception):
+        pass
+
+    def calibrate(model: Path, images: np.ndarray, rows: np.ndarray, scratch: Path) -> None:
+        raise SeenError(rows.tolist())
+
+    monkeypatch.setattr(bundling.quantize, "Quantizer", calibrate)
+    facts = small_run.read_metrics().winners["vgg16"]
+    source = Source.open(small_run, image_cache)
+    with pytest.raises(SeenError) as seen:
+        export_winner(source, facts, tmp_path / "vgg16", steps)
+    assert seen.value.args[0] == source.split("train").rows.tolist()
+
+
 def test_the_facts_in_the_onnx_files_are_those_of_the_bundle(exported: Path) -> None:
     info = bundle.find(exported).info
     for name in ("model.onnx", "model.int8.onnx"):
@@ -176,7 +198,16 @@ def test_an_int8_model_that_decides_otherwise_is_not_served(
     item = export_winner(Source.open(small_run, image_cache), facts, tmp_path / "vgg16", steps)
     assert len(item.info.quantization) == len(bundling.quantize.RECIPES)
     assert not any(trial.passed for trial in item.info.quantization)
-    assert item.candidate.precision == "fp32"
+    facts_of_val = small_run.read_metrics().winners["vgg16"].val
+    fp32 = item.info.formats["fp32"]
+    assert item.candidate == Candidate(
+        backbone="vgg16",
+        precision="fp32",
+        val_brier=pytest.approx(facts_of_val.brier),
+        val_accuracy=facts_of_val.accuracy,
+        latency_ms=fp32.latency_ms,
+        size_mb=fp32.bytes / 1e6,
+    )
     found = bundle.read(tmp_path / "vgg16")
     assert found.precisions() == ("fp32",)
     assert not (tmp_path / "vgg16" / "model.int8.onnx").exists()

@@ -34,6 +34,17 @@ def test_an_onnx_file_says_what_it_takes_and_gives(classifier: keras.Model, tmp_
     assert [(entry.key, entry.value) for entry in model.metadata_props] == [("a", "1"), ("b", "2")]
 
 
+def test_the_graph_is_rewritten_for_onnxruntime(tmp_path: Path) -> None:
+    image = keras.Input((16, 16, 3), dtype="uint8", name="image")
+    x = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.Rescaling(1.0)(image))
+    x = keras.layers.MaxPooling2D(3, 2)(keras.layers.ZeroPadding2D(1)(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    p_man = keras.layers.Dense(1, activation="sigmoid", name="p_man")(x)
+    to_onnx(keras.Model(image, p_man), {}, tmp_path / "model.onnx")
+    kinds = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
+    assert "MaxPool" in kinds and "Pad" not in kinds
+
+
 def test_a_saved_model_has_one_copy_of_the_weights(classifier: keras.Model, tmp_path: Path) -> None:
     to_saved_model(classifier, tmp_path / "saved_model")
     stored = tf.train.load_checkpoint(str(tmp_path / "saved_model/variables/variables"))
