@@ -171,7 +171,7 @@ def _pixels(paths: pd.Series) -> np.ndarray:
 
 
 def _terciles(values: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """The name of each value's third; all alike where the thirds cannot be told apart."""
+    """The name of each value's third; all alike where the thirds do not differ."""
     edges = np.quantile(values, [1 / 3, 2 / 3])
     if len({values.min(), *edges, values.max()}) < 4:
         return np.full(len(values), names[1])

@@ -31,12 +31,12 @@ IMAGES = np.zeros((400, 2, 2, 3), np.uint8)
 ROWS = np.arange(400)
 
 
-def test_the_group_that_is_answered_wrong_comes_first(picture: str) -> None:
+def test_the_group_that_is_decided_wrong_comes_first(picture: str) -> None:
     manifest = faces(picture)
-    answers = manifest["label"].to_numpy() == 1
+    decisions = manifest["label"].to_numpy() == 1
     hats = np.flatnonzero(manifest["Hat"])
-    answers[hats[:20]] ^= True  # 20 of the 100 with a hat, women and men alike
-    table = audit(manifest, IMAGES, ROWS, answers)
+    decisions[hats[:20]] ^= True  # 20 of the 100 with a hat, women and men alike
+    table = audit(manifest, IMAGES, ROWS, decisions)
     assert set(table["feature"]) == {"Hat"}  # "Rare" is too rare, brightness and size all alike
     [gap] = largest_gaps(table)
     assert (gap.feature, gap.worst, gap.best) == ("Hat", "yes", "no")
@@ -50,11 +50,11 @@ def test_the_group_that_is_answered_wrong_comes_first(picture: str) -> None:
 
 
 def test_images_of_one_person_count_as_one(picture: str) -> None:
-    answers = faces(picture)["label"].to_numpy() == 1
-    answers[np.arange(400) // 8 % 5 == 0] ^= True  # whole persons of 8 images
+    decisions = faces(picture)["label"].to_numpy() == 1
+    decisions[np.arange(400) // 8 % 5 == 0] ^= True  # whole people of 8 images
     widths = []
     for images_each in (1, 8):
-        table = audit(faces(picture, images_each=images_each), IMAGES, ROWS, answers)
+        table = audit(faces(picture, images_each=images_each), IMAGES, ROWS, decisions)
         row = table.set_index("group").loc["no"]
         widths.append(row["accuracy_high"] - row["accuracy_low"])
     assert widths[1] > 1.5 * widths[0]
@@ -64,9 +64,9 @@ def test_brightness_is_compared_by_terciles(picture: str) -> None:
     manifest = faces(picture)
     images = np.tile(np.arange(400, dtype=np.uint8)[:, None, None, None] // 2, (1, 2, 2, 3))
     images = np.minimum(images, 199)
-    answers = manifest["label"].to_numpy() == 1
-    answers[np.argsort(images.mean(axis=(1, 2, 3)), kind="stable")[:40]] ^= True
-    [first, *_] = largest_gaps(audit(manifest, images, ROWS, answers))
+    decisions = manifest["label"].to_numpy() == 1
+    decisions[np.argsort(images.mean(axis=(1, 2, 3)), kind="stable")[:40]] ^= True
+    [first, *_] = largest_gaps(audit(manifest, images, ROWS, decisions))
     assert (first.feature, first.worst) == ("brightness", "dark")
 
 
