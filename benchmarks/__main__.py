@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 if __name__ == "__main__":  # a folder `data` where one works does not hide ours
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -13,17 +14,31 @@ if __name__ == "__main__":  # a folder `data` where one works does not hide ours
 import typer
 
 from data.cli import UsageError, Version, command_group, existing_path, failing_on
-from tuning import quiet
 from tuning.__main__ import user_errors
 from tuning.precision import Precision, resolve
-from tuning.runs.settings import Algorithm
+from tuning.runs.settings import Algorithm, Settings
+from tuning.tensorflow_import import import_tensorflow
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 app = command_group()
 
 
 @dataclass(frozen=True)
 class Choices:
-    """The options that all benchmarks share; None for a benchmark's own default."""
+    """The options that all benchmarks share; None for a benchmark's own default.
+
+    Attributes:
+        data: Folder or CSV of images, or "synthetic".
+        weights: Folder of pretrained weights, "imagenet" or "none".
+        samples: Number of images.
+        backbones: Names with commas between.
+        size: Side of the images, pixels.
+        precision: Arithmetic of both sides.
+        seed: Seed of everything random.
+        artifacts: Folder in which results go to `bench/`.
+    """
 
     data: str
     weights: str
@@ -36,14 +51,20 @@ class Choices:
 
     def settings(
         self, samples: int, backbones: str, size: int, preset: str, algorithm: Algorithm
-    ) -> Any:
+    ) -> Settings:
         """Make the settings of a run from the choices and a benchmark's own defaults.
+
+        Args:
+            samples: Default number of images.
+            backbones: Default names with commas between.
+            size: Default side of the images, pixels.
+            preset: Preset of the search.
+            algorithm: Algorithm of the search.
 
         Raises:
             UsageError: A choice is wrong.
         """
         from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, names_in
-        from tuning.runs.settings import Settings
 
         with failing_on(ValueError, error=UsageError):
             names = names_in(self.backbones or backbones)
@@ -94,7 +115,9 @@ def bench(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(envvar="SIZE", help="Pixels. Left out: 96, for workers 64."),
+        typer.Option(
+            envvar="SIZE", help="Side of the images, pixels. Left out: 96, for workers 64."
+        ),
     ] = None,
     precision: Annotated[
         Precision,
@@ -112,10 +135,16 @@ def bench(
 ) -> None:
     """Time the search: three benchmarks, all of them when none is named.
 
-    Each is one run that measures both sides, prints a table and writes
-    `artifacts/bench/<name>.json`. Options that all share come before the name.
+    `compare` asks whether the search is faster than plain Keras Tuner with the same trials, and
+    how much; `parts` where a trial's seconds go, and which of them grow with images, epochs and
+    trials; `workers` what a second process gains.
 
-    Examples: `make bench-search`, `make bench-search BENCH=compare`,
+    Each is one run that measures both sides in turn, as times of different runs do not compare.
+    It prints a table and writes `artifacts/bench/<name>.json`. Decoding images and loading weights
+    are done before a clock starts. Options that all share come before the name; with the defaults
+    and 2 cores compare takes about twenty minutes, the others a few.
+
+    Examples: `make bench-search BENCH=workers`, `make bench-search BENCH=compare DATA=faces`,
     `python -m benchmarks --samples 300 --precision float32 compare --epochs 3`.
     """
     context.obj = Choices(data, weights, samples, backbones, size, precision, seed, artifacts)
@@ -145,17 +174,20 @@ def compare(
     ] = "bayesian",
 ) -> None:
     """The same trials by plain Keras Tuner and by us, at depths 0, 1 and 2."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     from benchmarks import compare as benchmark
-    from benchmarks.subject import prepared
+    from benchmarks.workload import prepared
 
     choices: Choices = context.obj
     settings = choices.settings(1500, "resnet50,vgg16", 96, "quick", algorithm)
-    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
-        compared = benchmark.run(subject, epochs, plain_trials)
-        shown: list[Any] = [benchmark.table(subject, epochs, compared)]
+    with (
+        failing_on(*user_errors(), RuntimeError),
+        prepared(settings, choices.artifacts) as workload,
+    ):
+        compared = benchmark.run(workload, epochs, plain_trials)
+        shown: list[Table | str] = [benchmark.table(workload, epochs, compared)]
         shown += [line for item in compared for line in benchmark.lines(item)]
-        _end(choices, "compare", shown, benchmark.content(subject, epochs, compared))
+        _end(choices, "compare", shown, benchmark.content(workload, epochs, compared))
 
 
 @app.command()
@@ -169,16 +201,19 @@ def parts(
     ] = 2,
 ) -> None:
     """What one trial costs by part, and how it grows with images, epochs and trials."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     from benchmarks import parts as benchmark
-    from benchmarks.subject import prepared
+    from benchmarks.workload import prepared
 
     choices: Choices = context.obj
     settings = choices.settings(400, "googlenet", 96, "quick", "bayesian")
-    with failing_on(*user_errors(), RuntimeError), prepared(settings, choices.artifacts) as subject:
-        measured = benchmark.run(subject, epochs)
-        shown = benchmark.tables(subject, epochs, measured)
-        _end(choices, "parts", shown, benchmark.content(subject, epochs, measured))
+    with (
+        failing_on(*user_errors(), RuntimeError),
+        prepared(settings, choices.artifacts) as workload,
+    ):
+        measured = benchmark.run(workload, epochs)
+        shown = benchmark.tables(workload, epochs, measured)
+        _end(choices, "parts", shown, benchmark.content(workload, epochs, measured))
 
 
 @app.command()
@@ -192,7 +227,7 @@ def workers(
     ] = 1,
 ) -> None:
     """The same study with one worker and with two."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     from benchmarks import workers as benchmark
 
     choices: Choices = context.obj
@@ -203,7 +238,9 @@ def workers(
     _end(choices, "workers", shown, benchmark.content(settings, rounds, measured))
 
 
-def _end(choices: Choices, name: str, shown: Any, content: dict[str, Any]) -> None:
+def _end(
+    choices: Choices, name: str, shown: Iterable[Table | str], content: dict[str, Any]
+) -> None:
     from rich.console import Console
 
     from data.atomic import write_json

@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks import plain
-from benchmarks.ours import Ours
-from benchmarks.subject import Subject
-from benchmarks.timing import TimedTrial, further
+from benchmarks import plain_search
+from benchmarks.our_search import OurSearch
+from benchmarks.trial_time import TimedTrial, further
+from benchmarks.workload import Workload
 from tuning.backbones.registry import BACKBONES
 
 DEPTHS = (0, 1, 2)
@@ -21,15 +21,16 @@ OUR_TRIALS = {0: TEN + 1, 1: 2, 2: 1}
 
 
 @dataclass(frozen=True)
-class AtDepth:
-    """The trials at one fine-tuning depth.
+class DepthComparison:
+    """The trials of both sides at one fine-tuning depth.
 
     Attributes:
-        plain: plain Keras Tuner's trials; ours begin with the same hyperparameters.
-        ours: as many, then further ones.
-        plain_seconds: median of a trial.
-        our_seconds: median of a further trial: the trunk's activations and the graphs are there.
-        ratio: between the two.
+        depth: Fine-tuning depth.
+        plain: Trials of plain Keras Tuner; ours begin with the same hyperparameters.
+        ours: As many trials of ours, then further ones.
+        plain_seconds: Median time of a plain trial.
+        our_seconds: Median time of a further trial of ours: activations and graphs are there.
+        ratio: `plain_seconds` over `our_seconds`.
     """
 
     depth: int
@@ -40,15 +41,21 @@ class AtDepth:
     ratio: float
 
     @classmethod
-    def of(cls, depth: int, theirs: list[TimedTrial], ours: list[TimedTrial]) -> AtDepth:
-        """Take the medians."""
+    def of(cls, depth: int, theirs: list[TimedTrial], ours: list[TimedTrial]) -> DepthComparison:
+        """Compare the trials at a depth.
+
+        Args:
+            depth: Fine-tuning depth.
+            theirs: Trials of plain Keras Tuner.
+            ours: Trials of our search.
+        """
         plain_seconds = median(trial.seconds for trial in theirs)
         our_seconds = median(trial.seconds for trial in further(ours))
         return cls(depth, theirs, ours, plain_seconds, our_seconds, plain_seconds / our_seconds)
 
     @property
     def first_accuracies(self) -> tuple[float, float]:
-        """Of the trial that both sides ran first: plain Keras Tuner's, ours."""
+        """Accuracy of the trial that both sides ran first: plain Keras Tuner's, ours."""
         return self.plain[0].accuracy, self.ours[0].accuracy
 
 
@@ -57,15 +64,15 @@ class TimeToBest:
     """How long it takes to reach the best validation accuracy of plain Keras Tuner's search.
 
     Attributes:
-        accuracy: that one, 0..1.
-        plain_seconds: until the end of the trial in which plain Keras Tuner finds it.
-        plain_search_seconds: of its whole search.
-        our_seconds: until the end of our trial that reaches it, plan and trunk pass counted; None:
-            not in the whole study.
-        our_trials: run until then, or all.
+        accuracy: Best validation accuracy of plain Keras Tuner, 0..1.
+        plain_seconds: Seconds until the end of the trial in which plain Keras Tuner finds it.
+        plain_search_seconds: Seconds of its whole search.
+        our_seconds: Seconds until the end of our trial that reaches it, plan and trunk pass
+            counted; None if no trial does.
+        our_trials: Number of our trials until then, or of all.
         ratio: `plain_seconds` over `our_seconds`, None where we do not reach it.
-        search_ratio: `plain_search_seconds` over `our_seconds`, likewise.
-        spent: where our seconds went, by part.
+        search_ratio: `plain_search_seconds` over `our_seconds`, None likewise.
+        spent: Our seconds by part.
     """
 
     accuracy: float
@@ -80,7 +87,17 @@ class TimeToBest:
 
 @dataclass(frozen=True)
 class Target:
-    """A figure that is wanted, and what was reached: times as fast."""
+    """A speed-up that the project wants, and the one that was reached.
+
+    Attributes:
+        what: What is compared.
+        wanted: Wanted ratio of plain Keras Tuner's time to ours.
+        reached: Ratio that was reached, None if there is none.
+
+    Example:
+        >>> Target("a further trial at depth 0", wanted=100, reached=240.0).met
+        True
+    """
 
     what: str
     wanted: float
@@ -88,36 +105,48 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether it was."""
+        """Whether the target is met."""
         return self.reached is not None and self.reached >= self.wanted
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One backbone.
+class BackboneComparison:
+    """Both searches of one backbone.
 
     Attributes:
-        plan_seconds: of the probes by which our search plans its trials.
-        trunk_seconds: of the one pass that serves all depths and trials, with making its model.
-        trunk_seconds_a_trial: the same spread over our study.
-        depths: trials at each depth.
-        ten_ratio: ten trials at depth 0: ten times plain's median over our first ten and the pass.
-        list_ratio: the trials that both sides ran, plan and trunk pass counted on ours.
-        best: see `TimeToBest`.
+        backbone: Name of the backbone.
+        plan_seconds: Seconds of the probes by which our search plans its trials.
+        trunk_seconds: Seconds to make the model and of the one pass that serves all depths and
+            trials.
+        trunk_seconds_a_trial: The same, shared by the trials of our study.
+        depths: Trials at each depth.
+        ten_ratio: Ten trials at depth 0: ten times the plain median, over our first ten and the
+            pass.
+        list_ratio: Time of the trials that both sides ran, plan and trunk pass counted on ours.
+        best: Time to the best accuracy.
     """
 
     backbone: str
     plan_seconds: float
     trunk_seconds: float
     trunk_seconds_a_trial: float
-    depths: list[AtDepth]
+    depths: list[DepthComparison]
     ten_ratio: float
     list_ratio: float
     best: TimeToBest
 
     @classmethod
-    def of(cls, backbone: str, plan: float, trunk: float, depths: list[AtDepth]) -> Compared:
-        """Derive the figures from the trials."""
+    def of(
+        cls, backbone: str, plan: float, trunk: float, depths: list[DepthComparison]
+    ) -> BackboneComparison:
+        """Derive the figures from the trials.
+
+        Args:
+            backbone: Name of the backbone.
+            plan: Seconds of our plan.
+            trunk: Seconds of our trunk pass.
+            depths: Trials at each depth.
+        """
         heads = next(at for at in depths if at.depth == 0)
         same = [(at.plain, at.ours[: len(at.plain)]) for at in depths]
         theirs = sum(_seconds(first) for first, _ in same)
@@ -133,7 +162,7 @@ class Compared:
         )
 
     def targets(self) -> list[Target]:
-        """What the project wants of this backbone."""
+        """Return what the project wants of this backbone."""
         ratios = {at.depth: at.ratio for at in self.depths}
         targets = [
             Target("a further trial at depth 0", 100, ratios[0]),
@@ -145,34 +174,52 @@ class Compared:
         return targets
 
 
-def run(subject: Subject, epochs: int, plain_trials: int) -> list[Compared]:
-    """Measure all backbones of the settings.
+def run(workload: Workload, epochs: int, plain_trials: int) -> list[BackboneComparison]:
+    """Compare both searches on all backbones of the settings.
 
     Args:
-        subject: images and weights.
-        epochs: of each trial, on both sides.
-        plain_trials: of plain Keras Tuner at each depth, at most as many as ours.
+        workload: Images and weights.
+        epochs: Number of epochs of each trial, on both sides.
+        plain_trials: Number of plain Keras Tuner's trials at each depth, at most as many as ours.
     """
-    return [_compare(subject, name, epochs, plain_trials) for name in subject.settings.backbones]
+    return [_compare(workload, name, epochs, plain_trials) for name in workload.settings.backbones]
 
 
-def _compare(subject: Subject, name: str, epochs: int, plain_trials: int) -> Compared:
-    say = subject.progress.say
+def _compare(workload: Workload, name: str, epochs: int, plain_trials: int) -> BackboneComparison:
+    say = workload.progress.say
     say(f"{BACKBONES[name].title}: trunk pass")
-    ours = Ours(subject, name, DEPTHS, head_epochs_factor=1)
+    ours = OurSearch(workload, name, DEPTHS, head_epochs_factor=1)
     depths = []
     for depth in DEPTHS:
         mine = ours.study(depth, OUR_TRIALS[depth], epochs)
         say(f"  depth {depth}: ours {_listed(mine)}; now plain Keras Tuner")
         configurations = [trial.values for trial in mine[:plain_trials]]
-        theirs = plain.search(subject, name, ours.runner.data.statistics, configurations, epochs)
+        theirs = plain_search.search(
+            workload, name, ours.runner.data.statistics, configurations, epochs
+        )
         say(f"  depth {depth}: plain Keras Tuner {_listed(theirs)}")
-        depths.append(AtDepth.of(depth, theirs, mine))
-    return Compared.of(name, ours.plan_seconds(), ours.trunk_seconds, depths)
+        depths.append(DepthComparison.of(depth, theirs, mine))
+    return BackboneComparison.of(name, ours.plan_seconds(), ours.setup_seconds, depths)
 
 
-def time_to_best(plan: float, trunk: float, depths: Sequence[AtDepth]) -> TimeToBest:
-    """Follow both searches, depth by depth, to the accuracy that plain Keras Tuner finds."""
+def time_to_best(plan: float, trunk: float, depths: Sequence[DepthComparison]) -> TimeToBest:
+    """Follow both searches, depth by depth, to the accuracy that plain Keras Tuner finds.
+
+    Args:
+        plan: Seconds of our plan.
+        trunk: Seconds of our trunk pass.
+        depths: Trials at each depth.
+
+    Example:
+        >>> plain = [TimedTrial({"depth": 0}, 0.8, epochs=1, seconds=50.0, training=48.0)]
+        >>> ours = [
+        ...     TimedTrial({"depth": 0}, 0.7, epochs=1, seconds=3.0, training=2.0),
+        ...     TimedTrial({"depth": 0}, 0.8, epochs=1, seconds=1.0, training=0.5),
+        ... ]
+        >>> best = time_to_best(1.0, 5.0, [DepthComparison.of(0, plain, ours)])
+        >>> best.our_seconds, best.ratio
+        (10.0, 5.0)
+    """
     theirs = [trial for at in depths for trial in at.plain]
     accuracy = max(trial.accuracy for trial in theirs)
     plain_seconds = _seconds(_until(theirs, accuracy))
@@ -209,22 +256,35 @@ def _listed(trials: Sequence[TimedTrial]) -> str:
     return f"{', '.join(f'{trial.seconds:.1f}' for trial in trials)} s"
 
 
-def content(subject: Subject, epochs: int, compared: Sequence[Compared]) -> dict[str, Any]:
-    """For JSON."""
+def content(
+    workload: Workload, epochs: int, compared: Sequence[BackboneComparison]
+) -> dict[str, Any]:
+    """Return the result for JSON.
+
+    Args:
+        workload: Images and weights.
+        epochs: Number of epochs of each trial.
+        compared: Result of `run`.
+    """
     targets = {
         item.backbone: [{**asdict(target), "met": target.met} for target in item.targets()]
         for item in compared
     }
     backbones = [asdict(item) for item in compared]
-    return {**subject.facts(), "epochs": epochs, "backbones": backbones, "targets": targets}
+    return {**workload.facts(), "epochs": epochs, "backbones": backbones, "targets": targets}
 
 
-def table(subject: Subject, epochs: int, compared: Sequence[Compared]) -> Table:
-    """One row a backbone and depth."""
-    images = f"{subject.images('train')} training and {subject.images('val')} validation images"
+def table(workload: Workload, epochs: int, compared: Sequence[BackboneComparison]) -> Table:
+    """Make a table with one row for each backbone and depth.
+
+    Args:
+        workload: Images and weights.
+        epochs: Number of epochs of each trial.
+        compared: Result of `run`.
+    """
     rows = Table(
-        title=f"Plain Keras Tuner and ours: {images}, {subject.settings.size} px, {epochs} epochs, "
-        f"both in {subject.settings.precision}",
+        title=f"Plain Keras Tuner and ours: {workload.caption()}, {workload.settings.size} px, "
+        f"{epochs} epochs, both in {workload.settings.precision}",
         caption=f"seconds: median of a trial (plain: {len(compared[0].depths[0].plain)} at each "
         "depth), ours of a further one; accuracy: on validation images, of the trial with the same "
         "hyperparameters, then our best of all at the depth",
@@ -243,8 +303,12 @@ def table(subject: Subject, epochs: int, compared: Sequence[Compared]) -> Table:
     return rows
 
 
-def lines(item: Compared) -> Iterator[str]:
-    """What the table does not say of a backbone."""
+def lines(item: BackboneComparison) -> Iterator[str]:
+    """Say in lines what the table does not of a backbone.
+
+    Args:
+        item: Both searches of the backbone.
+    """
     title = BACKBONES[item.backbone].title
     trials = sum(len(at.ours) for at in item.depths)
     yield (

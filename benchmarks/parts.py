@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, median
 from typing import Any
 
 from rich.table import Table
 
-from benchmarks.ours import Ours
-from benchmarks.subject import Subject
-from benchmarks.timing import Stopwatch, TimedTrial, further
-from tuning.runs.study_folder import StudyFolder
-from tuning.training import trial as trial_module
-from tuning.trunk.cache import TrunkCache
+from benchmarks.our_search import OurSearch
+from benchmarks.trial_time import TimedTrial, further
+from benchmarks.workload import Workload
 
 DEPTHS = (0, 1, 2)
 SHARES = (4, 2, 1)  # of the images, one over
@@ -29,15 +25,15 @@ class TrialParts:
     """One trial, seconds by part; together they are `whole`, where it is one trial.
 
     Attributes:
-        prepare: pretrained weights put back, head and tail built.
-        head: its training; below a tail, its warm-up.
-        tail_graph: what the tail's first epoch takes longer than the others.
-        tail: the rest of the tail's training.
-        checkpoint: weights written, where they are the best so far.
-        keras_tuner: its oracle and its files, and our records.
-        whole: from the end of the trial before.
-        head_epoch: of one epoch at depth 0, else 0.
-        tail_epoch: of one epoch of the tail, else 0.
+        prepare: Seconds to put the pretrained weights back and build head and tail.
+        head: Seconds of the head's training; below a tail, of its warm-up.
+        tail_graph: Seconds that the tail's first epoch takes longer than the others.
+        tail: Seconds of the rest of the tail's training.
+        checkpoint: Seconds to write the weights, where they are the best so far.
+        keras_tuner: Seconds of Keras Tuner's oracle and files, and of our records.
+        whole: Seconds from the end of the trial before.
+        head_epoch: Seconds of one epoch at depth 0, else 0.
+        tail_epoch: Seconds of one epoch of the tail, else 0.
     """
 
     prepare: float
@@ -51,28 +47,40 @@ class TrialParts:
     tail_epoch: float
 
     @classmethod
-    def of(cls, trial: TimedTrial, watched: dict[str, float]) -> TrialParts:
-        """From a trial's time and what the stopwatch saw meanwhile."""
-        head, fit = watched.get("head", 0.0), watched.get("tail", 0.0)
-        checkpoint = watched.get("checkpoint", 0.0)
-        deep = trial.values["depth"] > 0
-        graph = trial.graph_seconds if deep else 0.0
+    def of(cls, trial: TimedTrial, noted: Mapping[str, float]) -> TrialParts:
+        """Divide a trial's time.
+
+        Args:
+            trial: The trial.
+            noted: Seconds that the stopwatch noted during it: "warm-up", "checkpoint".
+        """
+        epochs, checkpoint = sum(trial.epoch_seconds), noted.get("checkpoint", 0.0)
+        is_deep = trial.values["depth"] > 0
+        head = noted.get("warm-up", 0.0) if is_deep else epochs
+        tail = epochs if is_deep else 0.0
+        graph = trial.graph_seconds if is_deep else 0.0
         return cls(
-            prepare=trial.training - head - fit,
+            prepare=trial.training - head - tail,
             head=head,
             tail_graph=graph,
-            tail=fit - graph,
+            tail=tail - graph,
             checkpoint=checkpoint,
             keras_tuner=trial.seconds - trial.training - checkpoint,
             whole=trial.seconds,
-            head_epoch=0.0 if deep else trial.later_epoch_seconds,
-            tail_epoch=trial.later_epoch_seconds if deep else 0.0,
+            head_epoch=0.0 if is_deep else trial.later_epoch_seconds,
+            tail_epoch=trial.later_epoch_seconds if is_deep else 0.0,
         )
 
 
 @dataclass(frozen=True)
-class Cost:
-    """One trial at a depth: `TrialParts`, and its share of the trunk pass."""
+class DepthCost:
+    """What a trial at one depth costs.
+
+    Attributes:
+        depth: Fine-tuning depth.
+        trunk_share: Seconds of its share of the trunk pass.
+        parts: Seconds by part.
+    """
 
     depth: int
     trunk_share: float
@@ -84,11 +92,15 @@ class Growth:
     """How a part's seconds grow.
 
     Attributes:
-        part: what was timed.
-        by: "images", "epochs" or "trials".
-        at: numbers of these.
-        seconds: at each.
-        ratio: of seconds, to the first; None where that is 0.
+        part: Name of what was timed.
+        by: What grows: "images", "epochs" or "trials".
+        at: Numbers of these.
+        seconds: Seconds at each number.
+        ratio: Ratio of the seconds to the first, None where that is 0.
+
+    Example:
+        >>> Growth.of("trunk pass", "images", {100: 2.0, 200: 4.5}).ratio
+        [1.0, 2.25]
     """
 
     part: str
@@ -98,141 +110,136 @@ class Growth:
     ratio: list[float | None]
 
     @classmethod
-    def of(cls, part: str, by: str, seconds: dict[int, float]) -> Growth:
-        """From the seconds at each number."""
+    def of(cls, part: str, by: str, seconds: Mapping[int, float]) -> Growth:
+        """Take the ratios.
+
+        Args:
+            part: Name of what was timed.
+            by: What grows.
+            seconds: Seconds at each number.
+        """
         values = list(seconds.values())
         ratio = [value / values[0] if values[0] else None for value in values]
         return cls(part, by, list(seconds), values, ratio)
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One backbone.
+class BackboneCosts:
+    """What the trials of one backbone cost.
 
     Attributes:
-        trunk_ms: of one image and view in the trunk pass over most images.
-        plan_seconds: of the probes by which a study plans its trials, once a study.
-        trials: that the trunk pass is shared by in `costs`.
-        costs: of a trial at each depth with most images.
-        growth: of each part.
+        backbone: Name of the backbone.
+        trunk_ms: Time of one image and view in the trunk pass over most images.
+        plan_seconds: Seconds of the probes by which a study plans its trials, once a study.
+        trials: Number of trials that share the trunk pass in `costs`.
+        costs: Cost of a trial at each depth with most images.
+        growth: Growth of each part.
     """
 
     backbone: str
     trunk_ms: float
     plan_seconds: float
     trials: int
-    costs: list[Cost]
+    costs: list[DepthCost]
     growth: list[Growth]
 
 
-class _Watched:
-    """Our side with a stopwatch in it."""
+class _Side:
+    """Our search on one number of images, its times by part."""
 
-    def __init__(self, subject: Subject, name: str) -> None:
-        self.images = subject.images("train") + subject.images("val")
-        self.passes = self.images + subject.images("train")  # training images in two views
-        self._stopwatch = Stopwatch()
-        with self._stopwatch.watch(TrunkCache, "activations", "trunk"):
-            Ours(subject, name, DEPTHS)
-            self.trunk = self._stopwatch.take()["trunk"]
-            self._ours = Ours(subject, name, DEPTHS)
-            self.cached = self._stopwatch.take()["trunk"]
+    def __init__(self, workload: Workload, name: str) -> None:
+        self.images = workload.images("train") + workload.images("val")
+        self.passes = self.images + workload.images("train")  # training images in two views
+        self.trunk = OurSearch(workload, name, DEPTHS).stopwatch.take()["trunk"]
+        self._search = OurSearch(workload, name, DEPTHS)
+        self.cached = self._search.stopwatch.take()["trunk"]
 
     def study(self, depth: int, trials: int, epochs: int) -> list[TrialParts]:
         parts: list[TrialParts] = []
-        with _watching(self._stopwatch):
-            self._ours.study(
-                depth, trials, epochs,
-                lambda trial: parts.append(TrialParts.of(trial, self._stopwatch.take())),
-            )  # fmt: skip
+        stopwatch = self._search.stopwatch
+        stopwatch.take()
+        self._search.study(
+            depth, trials, epochs,
+            lambda trial: parts.append(TrialParts.of(trial, stopwatch.take())),
+        )  # fmt: skip
         return parts
 
+    def at_depths(self, epochs: int) -> dict[int, TrialParts]:
+        """A typical trial at each depth."""
+        return {
+            depth: _typical(self.study(depth, 1 if depth else _HEADS, epochs)) for depth in DEPTHS
+        }
+
     def plan_seconds(self) -> float:
-        return self._ours.plan_seconds()
+        return self._search.plan_seconds()
 
 
-@contextmanager
-def _watching(stopwatch: Stopwatch) -> Iterator[None]:
-    with ExitStack() as stack:
-        stack.enter_context(stopwatch.watch(trial_module, "fit_head", "head"))
-        stack.enter_context(stopwatch.watch(trial_module, "fit_tail", "tail"))
-        stack.enter_context(stopwatch.watch(StudyFolder, "keep_if_best", "checkpoint"))
-        yield
-
-
-def run(subject: Subject, epochs: int) -> list[Measured]:
+def run(workload: Workload, epochs: int) -> list[BackboneCosts]:
     """Measure all backbones of the settings.
 
     Args:
-        subject: images and weights; a quarter and half of the images are measured as well.
-        epochs: of the shortest trial; twice and four times as many are measured as well.
+        workload: Images and weights; a quarter and half of the images are measured as well.
+        epochs: Number of epochs of the shortest trial; twice and four times as many are measured
+            as well.
     """
-    return [_measure(subject, name, epochs) for name in subject.settings.backbones]
+    return [_measure(workload, name, epochs) for name in workload.settings.backbones]
 
 
-def _measure(subject: Subject, name: str, epochs: int) -> Measured:
-    say = subject.progress.say
-    samples = subject.settings.samples or len(subject.store.manifest)
-    by_size: dict[int, tuple[_Watched, dict[int, TrialParts]]] = {}
+def _measure(workload: Workload, name: str, epochs: int) -> BackboneCosts:
+    say = workload.progress.say
+    samples = workload.settings.samples or len(workload.store.manifest)
+    sides: list[_Side] = []
+    trials: list[dict[int, TrialParts]] = []
     for share in SHARES:
         say(f"{name}: {samples // share} images")
-        watched = _Watched(subject.smaller(samples // share), name)
-        if not by_size:
-            watched.study(0, 1, 1)  # makes what the process needs once
-        by_size[watched.images] = (
-            watched,
-            {
-                depth: _typical(watched.study(depth, 1 if depth else _HEADS, epochs))
-                for depth in DEPTHS
-            },
-        )
-    most, costs = by_size[max(by_size)]
-    few, _ = by_size[min(by_size)]
-    trials = _HEADS + len(DEPTHS) - 1
+        sides.append(_Side(workload.smaller(samples // share), name))
+        if not trials:
+            sides[0].study(0, 1, 1)  # makes what the process needs once
+        trials.append(sides[-1].at_depths(epochs))
+    few, most = sides[0], sides[-1]
+    count = _HEADS + len(DEPTHS) - 1
+    costs = [DepthCost(depth, most.trunk / count, parts) for depth, parts in trials[-1].items()]
     say(f"{name}: growth with epochs and trials")
-    return Measured(
+    return BackboneCosts(
         backbone=name,
         trunk_ms=1e3 * most.trunk / most.passes,
         plan_seconds=most.plan_seconds(),
-        trials=trials,
-        costs=[Cost(depth, most.trunk / trials, parts) for depth, parts in costs.items()],
+        trials=count,
+        costs=costs,
         growth=[
-            *_by_images(by_size),
+            *_by_images(sides, trials),
             *_by_epochs(few, epochs),
             *_by_trials(few, epochs),
         ],
     )
 
 
-def _by_images(by_size: dict[int, tuple[_Watched, dict[int, TrialParts]]]) -> Iterator[Growth]:
-    watched = {images: side for images, (side, _) in by_size.items()}
-    yield Growth.of("trunk pass", "images", {n: side.trunk for n, side in watched.items()})
-    yield Growth.of("trunk, cached", "images", {n: side.cached for n, side in watched.items()})
-    parts = {images: trials for images, (_, trials) in by_size.items()}
-    yield Growth.of("head, an epoch", "images", {n: t[0].head_epoch for n, t in parts.items()})
+def _by_images(sides: list[_Side], trials: list[dict[int, TrialParts]]) -> Iterator[Growth]:
+    numbers = [side.images for side in sides]
+
+    def growth(part: str, seconds: Iterable[float]) -> Growth:
+        return Growth.of(part, "images", dict(zip(numbers, seconds, strict=True)))
+
+    yield growth("trunk pass", (side.trunk for side in sides))
+    yield growth("trunk, cached", (side.cached for side in sides))
+    yield growth("head, an epoch", (parts[0].head_epoch for parts in trials))
     for depth in DEPTHS[1:]:
-        for title, field in (
-            (f"tail at depth {depth}, an epoch", "tail_epoch"),
-            (f"tail at depth {depth}, graph", "tail_graph"),
-        ):
-            yield Growth.of(
-                title, "images", {n: getattr(t[depth], field) for n, t in parts.items()}
-            )
+        tails = [parts[depth] for parts in trials]
+        yield growth(f"tail at depth {depth}, an epoch", (tail.tail_epoch for tail in tails))
+        yield growth(f"tail at depth {depth}, graph", (tail.tail_graph for tail in tails))
     for depth in DEPTHS:
-        title = f"checkpoint at depth {depth}"
-        yield Growth.of(title, "images", {n: t[depth].checkpoint for n, t in parts.items()})
-    title = "Keras Tuner, a trial"
-    yield Growth.of(title, "images", {n: t[0].keras_tuner for n, t in parts.items()})
+        yield growth(f"checkpoint at depth {depth}", (parts[depth].checkpoint for parts in trials))
+    yield growth("Keras Tuner, a trial", (parts[0].keras_tuner for parts in trials))
 
 
-def _by_epochs(few: _Watched, epochs: int) -> Iterator[Growth]:
+def _by_epochs(few: _Side, epochs: int) -> Iterator[Growth]:
     for depth in DEPTHS[:2]:
         trials = {epochs * n: few.study(depth, 2, epochs * n)[-1] for n in GROWTH}
         title = f"trial at depth {depth}"
         yield Growth.of(title, "epochs", {n: trial.whole for n, trial in trials.items()})
 
 
-def _by_trials(few: _Watched, epochs: int) -> Iterator[Growth]:
+def _by_trials(few: _Side, epochs: int) -> Iterator[Growth]:
     studies = {n: few.study(0, n, epochs) for n in (LEAST_TRIALS * n for n in GROWTH)}
     whole = {n: sum(trial.whole for trial in trials) for n, trials in studies.items()}
     yield Growth.of("study at depth 0", "trials", whole)
@@ -247,23 +254,34 @@ def _typical(trials: Sequence[TrialParts]) -> TrialParts:
     return TrialParts(**typical | {"checkpoint": max(trial.checkpoint for trial in trials)})
 
 
-def content(subject: Subject, epochs: int, measured: Sequence[Measured]) -> dict[str, Any]:
-    """For JSON."""
-    return {**subject.facts(), "epochs": epochs, "backbones": [asdict(item) for item in measured]}
+def content(workload: Workload, epochs: int, measured: Sequence[BackboneCosts]) -> dict[str, Any]:
+    """Return the result for JSON.
+
+    Args:
+        workload: Images and weights.
+        epochs: Number of epochs of the shortest trial.
+        measured: Result of `run`.
+    """
+    return {**workload.facts(), "epochs": epochs, "backbones": [asdict(item) for item in measured]}
 
 
-def tables(subject: Subject, epochs: int, measured: Sequence[Measured]) -> Iterator[Table]:
-    """Cost of a trial by part, then growth."""
+def tables(workload: Workload, epochs: int, measured: Sequence[BackboneCosts]) -> Iterator[Table]:
+    """Make two tables for each backbone: cost of a trial by part, and growth.
+
+    Args:
+        workload: Images and weights.
+        epochs: Number of epochs of the shortest trial.
+        measured: Result of `run`.
+    """
     for item in measured:
-        yield _costs(subject, epochs, item)
+        yield _costs(workload, epochs, item)
         yield _growth(item)
 
 
-def _costs(subject: Subject, epochs: int, item: Measured) -> Table:
-    images = f"{subject.images('train')} training and {subject.images('val')} validation images"
+def _costs(workload: Workload, epochs: int, item: BackboneCosts) -> Table:
     table = Table(
-        title=f"{item.backbone}: seconds of one trial by part, {images}, "
-        f"{subject.settings.size} px, {epochs} epochs, {subject.settings.precision}",
+        title=f"{item.backbone}: seconds of one trial by part, {workload.caption()}, "
+        f"{workload.settings.size} px, {epochs} epochs, {workload.settings.precision}",
         caption=f"trunk: {item.trunk_ms:.1f} ms an image and view, the pass shared by "
         f"{item.trials} trials; the study's plan, once: {item.plan_seconds:.1f} s",
     )
@@ -282,16 +300,16 @@ def _costs(subject: Subject, epochs: int, item: Measured) -> Table:
     return table
 
 
-def _growth(item: Measured) -> Table:
+def _growth(item: BackboneCosts) -> Table:
     table = Table(title=f"{item.backbone}: growth, seconds (ratio to the first)")
     for head in ("part", "by"):
         table.add_column(head, no_wrap=True)
     for head in ("least", "middle", "most"):
         table.add_column(head, justify="right")
-    for row in item.growth:
+    for growth in item.growth:
         cells = (
             f"{at}: {seconds:.3f}" + ("" if ratio is None else f" ({ratio:.1f})")
-            for at, seconds, ratio in zip(row.at, row.seconds, row.ratio, strict=True)
+            for at, seconds, ratio in zip(growth.at, growth.seconds, growth.ratio, strict=True)
         )
-        table.add_row(row.part, row.by, *cells)
+        table.add_row(growth.part, growth.by, *cells)
     return table

@@ -16,8 +16,8 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from benchmarks.ours import Ours
-from benchmarks.subject import Subject, machine, prepared
+from benchmarks.our_search import OurSearch
+from benchmarks.workload import Workload, machine, prepared
 from tuning.backbones.registry import BACKBONES
 from tuning.inputs import SYNTHETIC
 from tuning.runs.run_folder import RunFolder
@@ -30,15 +30,16 @@ _OWN = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 
 
 @dataclass(frozen=True)
-class Run:
+class StudyRun:
     """One run of the study; the trunk cache was there before.
 
     Attributes:
-        workers: processes.
-        seconds: of the whole command: start, trials, refit, evaluation, report.
-        trial_seconds: from the plan, made while the workers start, to the end of the last trial.
-        trials: in the leaderboard, by fine-tuning depth.
-        completed: of them.
+        workers: Number of processes.
+        seconds: Seconds of the whole command: start, trials, refit, evaluation, report.
+        trial_seconds: Seconds from the plan, made while the workers start, to the end of the last
+            trial.
+        trials: Number of trials in the leaderboard by fine-tuning depth.
+        completed: Number of them that completed.
     """
 
     workers: int
@@ -49,18 +50,36 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Both sides: medians over the rounds, and one worker's seconds over two workers'."""
+class WorkersComparison:
+    """One worker and two.
 
-    runs: list[Run]
+    Attributes:
+        runs: All runs.
+        seconds: Median seconds of the whole command by number of workers.
+        trial_seconds: Median seconds of the trials by number of workers.
+        ratio: One worker's `seconds` over two workers'.
+        trial_ratio: One worker's `trial_seconds` over two workers'.
+    """
+
+    runs: list[StudyRun]
     seconds: dict[int, float]
     trial_seconds: dict[int, float]
     ratio: float
     trial_ratio: float
 
     @classmethod
-    def of(cls, runs: list[Run]) -> Measured:
-        """Take the medians."""
+    def of(cls, runs: list[StudyRun]) -> WorkersComparison:
+        """Take the medians.
+
+        Args:
+            runs: Runs with one worker and with two.
+
+        Example:
+            >>> one = StudyRun(1, seconds=90.0, trial_seconds=60.0, trials={0: 3}, completed=3)
+            >>> two = StudyRun(2, seconds=60.0, trial_seconds=40.0, trials={0: 3}, completed=3)
+            >>> WorkersComparison.of([one, two]).ratio
+            1.5
+        """
         of = {count: [run for run in runs if run.workers == count] for count in COUNTS}
         seconds = {count: median(run.seconds for run in those) for count, those in of.items()}
         trials = {count: median(run.trial_seconds for run in those) for count, those in of.items()}
@@ -69,45 +88,45 @@ class Measured:
         return cls(runs, seconds, trials, ratio, trial_ratio)
 
 
-def run(settings: Settings, artifacts: Path, rounds: int) -> Measured:
+def run(settings: Settings, artifacts: Path, rounds: int) -> WorkersComparison:
     """Run the study with one worker and with two, in turn.
 
     Args:
-        settings: of the study; its random search gives all runs the same first trials.
-        artifacts: of real runs; a temporary folder in it is that of the runs here.
-        rounds: of both; every second one begins with two workers.
+        settings: Settings of the study; its random search gives all runs the same first trials.
+        artifacts: Artifacts of real runs; the runs here lie in a temporary folder in it.
+        rounds: Number of rounds of both; every second one begins with two workers.
 
     Raises:
-        RuntimeError: a run failed, made its own trunk pass, or its leaderboard lacks trials.
+        RuntimeError: A run failed, made its own trunk pass, or its leaderboard lacks trials.
     """
-    runs: list[Run] = []
-    with prepared(settings, artifacts) as subject:
-        say = subject.progress.say
+    runs: list[StudyRun] = []
+    with prepared(settings, artifacts) as workload:
+        say = workload.progress.say
         for name in settings.backbones:
             say(f"workers: filling the trunk cache for all runs, {name}")
             deepest = min(len(PRESETS[settings.preset].trials) - 1, BACKBONES[name].max_depth)
-            Ours(subject, name, range(deepest + 1))
-        filled = _cached(subject.folder)
+            OurSearch(workload, name, range(deepest + 1))
+        filled = _cached(workload.folder)
         for number in range(rounds):
             for count in COUNTS[:: -1 if number % 2 else 1]:
                 run_name = f"round-{number}-workers-{count}"
-                seconds = _tune(subject, run_name, count)
-                runs.append(_read(RunFolder(subject.folder / "runs" / run_name), count, seconds))
+                seconds = _tune(workload, run_name, count)
+                runs.append(_read(RunFolder(workload.folder / "runs" / run_name), count, seconds))
                 say(f"workers: {count}, {seconds:.0f} s")
-        if _cached(subject.folder) != filled:
+        if _cached(workload.folder) != filled:
             raise RuntimeError("the runs did not use the trunk cache that was filled for them")
     _check(runs)
-    return Measured.of(runs)
+    return WorkersComparison.of(runs)
 
 
-def _tune(subject: Subject, name: str, workers: int) -> float:
-    drawn = subject.artifacts / "datasets" / SYNTHETIC
-    synthetic = subject.settings.data == SYNTHETIC
+def _tune(workload: Workload, name: str, workers: int) -> float:
+    drawn = workload.artifacts / "datasets" / SYNTHETIC
+    synthetic = workload.settings.data == SYNTHETIC
     environment = {key: value for key, value in os.environ.items() if key not in _OWN}
     environment |= {
-        **subject.settings.environment(),
-        "DATA": str(drawn.resolve()) if synthetic else subject.settings.data,
-        "ARTIFACTS": str(subject.folder),
+        **workload.settings.environment(),
+        "DATA": str(drawn.resolve()) if synthetic else workload.settings.data,
+        "ARTIFACTS": str(workload.folder),
         "RUN": name,
         "WORKERS": str(workers),
         "BUDGET": _NO_LIMIT,
@@ -127,11 +146,11 @@ def _cached(artifacts: Path) -> dict[str, float]:
     return {path.name: _written(path) for path in artifacts.glob("cache/trunk/*.npy")}
 
 
-def _read(run: RunFolder, workers: int, seconds: float) -> Run:
+def _read(run: RunFolder, workers: int, seconds: float) -> StudyRun:
     table = pd.read_csv(run.leaderboard)
     planned = min(_written(study.plan) for study in run.studies())
-    last = max(_written(path) for study in run.studies() for path in study.trial_records())
-    return Run(
+    last = max(_written(path) for study in run.studies() for path in study.record_paths())
+    return StudyRun(
         workers, seconds, last - planned,
         dict(sorted(Counter(int(depth) for depth in table["depth"]).items())),
         int((table["status"] == "completed").sum()),
@@ -142,7 +161,7 @@ def _written(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _check(runs: Sequence[Run]) -> None:
+def _check(runs: Sequence[StudyRun]) -> None:
     wanted = runs[0].trials
     for run in runs:
         if run.trials != wanted or run.completed != sum(wanted.values()):
@@ -152,13 +171,25 @@ def _check(runs: Sequence[Run]) -> None:
             )
 
 
-def content(settings: Settings, rounds: int, measured: Measured) -> dict[str, Any]:
-    """For JSON."""
+def content(settings: Settings, rounds: int, measured: WorkersComparison) -> dict[str, Any]:
+    """Return the result for JSON.
+
+    Args:
+        settings: Settings of the study.
+        rounds: Number of rounds.
+        measured: Result of `run`.
+    """
     return {**machine(), "settings": settings.model_dump(), "rounds": rounds, **asdict(measured)}
 
 
-def table(settings: Settings, rounds: int, measured: Measured) -> Table:
-    """One row a number of workers."""
+def table(settings: Settings, rounds: int, measured: WorkersComparison) -> Table:
+    """Make a table with one row for each number of workers.
+
+    Args:
+        settings: Settings of the study.
+        rounds: Number of rounds.
+        measured: Result of `run`.
+    """
     rows = Table(
         title=f"Workers on {os.cpu_count()} cores: {', '.join(settings.backbones)}, "
         f"{settings.samples} images, {settings.size} px, preset {settings.preset}",

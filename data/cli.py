@@ -80,22 +80,20 @@ class Group(_OneLineErrors, TyperGroup):
     """A command line with subcommands."""
 
 
-def command_group(help: str | None = None, *, needs_command: bool = False) -> typer.Typer:
-    """Make the app of a command line.
+def command_group(*, needs_command: bool = False) -> typer.Typer:
+    """Make the app of a command line; its help is the docstring of its callback.
 
     Args:
-        help: What it does, in Markdown; None takes the callback's docstring.
         needs_command: Whether it shows its help where no subcommand is given.
 
     Example:
-        >>> app = command_group("Look at things.", needs_command=True)
+        >>> app = command_group(needs_command=True)
         >>> @app.command()
         ... def look(path: str) -> None:
         ...     print(f"looking at {path}")
     """
     return typer.Typer(
         cls=Group,
-        help=help,
         no_args_is_help=needs_command,
         add_completion=False,
         rich_markup_mode="markdown",

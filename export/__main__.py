@@ -12,7 +12,7 @@ if __name__ == "__main__":  # a folder `data` where one works does not hide ours
 import typer
 
 from data.cli import CommandError, UsageError, Version, command_group, failing_on
-from tuning import quiet
+from tuning.tensorflow_import import import_tensorflow
 
 app = command_group()
 
@@ -70,7 +70,7 @@ def export(
     runs = artifacts / "runs"
     if run:
         _check_run(runs, run)
-    quiet.import_tensorflow()
+    import_tensorflow()
     from data import DataError
     from export.champion import Limits, LimitsError
     from export.export_run import export_run

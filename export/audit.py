@@ -1,4 +1,4 @@
-"""Does the model err more on some faces than on others? By annotation, brightness and size.
+"""Is the model wrong more often on some faces than on others? By attribute, brightness and size.
 
 Groups are compared with fairlearn's MetricFrame. Intervals come from a bootstrap over identities,
 not images: several images of one person are not independent (Davison & Hinkley, 1997, section 3.8).
@@ -25,7 +25,7 @@ from data import attributes
 from data.splits import number_people
 from inference.bundle import Gap
 
-AUDIT_FILE = "audit.csv"
+FILE = "audit.csv"
 MINIMUM = 30
 RESAMPLES = 1000
 _TERCILES = {
@@ -43,30 +43,57 @@ _MEASURES = {
 
 
 def audit(
-    manifest: pd.DataFrame, images: np.ndarray, rows: np.ndarray, answers: np.ndarray, seed: int = 0
+    manifest: pd.DataFrame,
+    images: np.ndarray,
+    rows: np.ndarray,
+    decisions: np.ndarray,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Figures for each group of images, those of the feature with the largest gap first.
+    """Compute figures for each group of images, those of the feature with the largest gap first.
+
+    Features with fewer than `MINIMUM` images in a group are left out.
 
     Args:
         manifest: N rows with `path`, `label`, `identity` and attributes.
-        images: uint8 [N, s, s, 3].
-        rows: int [n], which of them to look at.
-        answers: bool [n], whether the model answers "man".
-        seed: of the bootstrap.
+        images: Images, uint8 RGB [N, s, s, 3].
+        rows: Indices of the images to look at, int [n].
+        decisions: Whether the model decides "man", bool [n].
+        seed: Seed of the bootstrap.
 
     Returns:
-        one row a feature and group: `feature`, `group`, `images`, `identities`, accuracy, balanced
-        accuracy, the shares of women and of men answered wrong, each with the ends of its 95 %
-        interval (`_low`, `_high`), `answered_man`, and the feature's `gap` between the accuracies
-        of its best and its worst group, with interval. Features with fewer than MINIMUM images in
-        a group are left out; figures of a group without women or without men are missing.
+        One row for each feature and group, with the columns:
+
+        - `feature`: Attribute as annotated, "brightness" or "image size".
+        - `group`: "yes" or "no" of an attribute, else the third, such as "dark".
+        - `images`, `identities`: Number of images, and of people in them.
+        - `accuracy`: Share of correct decisions.
+        - `balanced_accuracy`: Mean of both labels' accuracies; missing in a group without women
+          or without men.
+        - `women_wrong`, `men_wrong`: Share of women decided "man", and of men decided "woman";
+          missing likewise.
+        - `answered_man`: Share of the images decided "man".
+        - `gap`: Accuracy of the feature's best group less that of its worst.
+        - `<figure>_low`, `<figure>_high`: Ends of the 95 % interval of each of these accuracies,
+          shares and gaps.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "face.png")
+        >>> Image.new("RGB", (2, 2)).save(path)
+        >>> manifest = pd.DataFrame({"path": str(path), "label": [0, 1] * 40, "identity": None})
+        >>> manifest["Hat"] = np.arange(80) < 40
+        >>> decisions = np.array([0, 1] * 40) == 1
+        >>> decisions[:10] = True  # all of the first ten, who have hats
+        >>> table = audit(manifest, np.zeros((80, 2, 2, 3), np.uint8), np.arange(80), decisions)
+        >>> table[["feature", "group", "accuracy", "gap"]].values.tolist()
+        [['Hat', 'no', 1.0, 0.125], ['Hat', 'yes', 0.875, 0.125]]
     """
     manifest = manifest.iloc[rows]
     labels = manifest["label"].to_numpy()
     people = number_people(manifest["identity"])
     draws = _draws(people.max() + 1, seed)
     tables = [
-        _table(feature, groups, labels, answers, people, draws)
+        _table(feature, groups, labels, decisions, people, draws)
         for feature, groups in _features(manifest, (images[row] for row in rows))
     ]
     if not tables:
@@ -76,7 +103,25 @@ def audit(
 
 
 def largest_gaps(table: pd.DataFrame, number: int = 5) -> tuple[Gap, ...]:
-    """The features of `audit`'s table by which accuracy differs most, if it does."""
+    """List the features by which accuracy differs most, if it does.
+
+    Args:
+        table: Table of `audit`.
+        number: Number of features, at most.
+
+    Returns:
+        A gap for each feature, the largest first.
+
+    Example:
+        >>> hats = {"feature": "Hat", "gap": 0.2, "gap_low": 0.1, "gap_high": 0.3}
+        >>> rows = [
+        ...     {**hats, "group": "no", "accuracy": 0.9},
+        ...     {**hats, "group": "yes", "accuracy": 0.7},
+        ... ]
+        >>> [gap] = largest_gaps(pd.DataFrame(rows))
+        >>> gap.feature, gap.worst, gap.best
+        ('Hat', 'yes', 'no')
+    """
     gaps = []
     for feature, rows in table[table["gap"] > 0].groupby("feature", sort=False):
         worst, best = (
@@ -143,17 +188,19 @@ def _table(
     feature: str,
     groups: np.ndarray,
     labels: np.ndarray,
-    answers: np.ndarray,
+    decisions: np.ndarray,
     people: np.ndarray,
     draws: np.ndarray,
 ) -> pd.DataFrame:
-    frame = MetricFrame(metrics=_MEASURES, y_true=labels, y_pred=answers, sensitive_features=groups)
+    frame = MetricFrame(
+        metrics=_MEASURES, y_true=labels, y_pred=decisions, sensitive_features=groups
+    )
     table = frame.by_group.rename_axis("group").reset_index()
     table.insert(0, "feature", feature)
     codes = pd.Categorical(groups, categories=table["group"]).codes
-    # Images by person, group, label and answer; a resample weighs the persons.
+    # Images by person, group, label and decision; a resample weighs the people.
     cells = np.zeros((draws.shape[1], len(table), 2, 2), draws.dtype)
-    np.add.at(cells, (people, codes, labels, answers.astype(int)), 1)
+    np.add.at(cells, (people, codes, labels, decisions.astype(int)), 1)
     table.insert(3, "identities", cells.any((2, 3)).sum(axis=0))
     table.loc[cells[:, :, 0].sum((0, 2)) == 0, "women_wrong"] = np.nan
     table.loc[cells[:, :, 1].sum((0, 2)) == 0, "men_wrong"] = np.nan
@@ -176,7 +223,7 @@ def _interval(values: np.ndarray) -> np.ndarray:
 
 
 def _figures(cells: np.ndarray) -> dict[str, np.ndarray]:
-    """Figures from numbers of images by label and answer, float [..., 2, 2] -> float [...]."""
+    """Figures from numbers of images by label and decision, float [..., 2, 2] -> float [...]."""
     with np.errstate(invalid="ignore"):
         women_wrong = cells[..., 0, 1] / cells[..., 0, :].sum(-1)
         men_wrong = cells[..., 1, 0] / cells[..., 1, :].sum(-1)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import jinja2
 import pandas as pd
 
 from export import audit, int8_gate
+from export.forms import TITLES
 from inference.bundle import BundleInfo, Precision
+from tuning.report import rendering
 from tuning.runs.schema import RunConfig, WinnerFacts
-
-_TEMPLATE = Path(__file__).with_name("templates") / "MODEL_CARD.md.jinja"
 
 
 def render(
@@ -21,20 +18,18 @@ def render(
     groups: pd.DataFrame,
     served: Precision,
 ) -> str:
-    """Markdown for a bundle.
+    """Write the card as Markdown.
 
     Args:
-        info: the bundle's facts, with its formats.
-        facts: the winner's, from the run.
-        config: the run's `config.json`.
-        groups: the table of `export.audit.audit`, on the form that is served.
-        served: that form.
+        info: Facts of the bundle, with its formats.
+        facts: Facts of the winner, from the run.
+        config: Settings, data and versions of the run.
+        groups: Table of `export.audit.audit`, on the precision that is served.
+        served: Precision that is served.
     """
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    return rendering.render(
+        "export",
+        "templates/MODEL_CARD.md.jinja",
         info=info,
         facts=facts,
         config=config,
@@ -43,16 +38,17 @@ def render(
         groups=groups.to_dict("records"),
         known_identities=bool(len(groups)) and (groups["identities"] < groups["images"]).any(),
         minimum=audit.MINIMUM,
+        titles=TITLES,
         max_lost=100 * int8_gate.MAX_ACCURACY_LOST,
         max_changed=100 * int8_gate.MAX_CHANGED,
     )
 
 
-def _origin(info: BundleInfo, asked: str) -> str:
+def _origin(info: BundleInfo, chosen: str) -> str:
     """Where the weights came from, in words."""
     if info.weights.source == "none":
         return "random weights"
-    mark = f"`{info.weights.source}`, fingerprint `{info.weights.fingerprint[:16]}`"
-    if asked == "imagenet":
-        return f"weights pretrained on ImageNet ({mark})"
-    return f"pretrained weights in a local folder ({mark})"
+    source = f"`{info.weights.source}`, fingerprint `{info.weights.fingerprint[:16]}`"
+    if chosen == "imagenet":
+        return f"weights pretrained on ImageNet ({source})"
+    return f"pretrained weights in a local folder ({source})"

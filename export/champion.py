@@ -1,4 +1,4 @@
-"""Which exported model is used unless told otherwise: the best one within the user's limits."""
+"""Which exported model is the champion, used by default: the best one within the user's limits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Candidate:
     """An exported model, as the choice sees it.
 
     Attributes:
-        backbone: its name.
-        precision: of the format that is served, to which the other figures belong.
-        val_brier: on the validation split; the test split is not used to choose.
-        val_accuracy: likewise, 0..1.
-        latency_ms: median at batch 1.
-        size_mb: of the file, 10^6 bytes.
+        backbone: Name of the backbone.
+        precision: Precision that is served, to which the other figures belong.
+        val_brier: Brier score on validation images; test images are not used to choose.
+        val_accuracy: Accuracy on validation images, 0..1.
+        latency_ms: Median time for one image.
+        size_mb: Size of the file, 10^6 bytes.
     """
 
     backbone: str
@@ -32,8 +32,20 @@ class Candidate:
     latency_ms: float
     size_mb: float
 
+    @property
+    def rank(self) -> tuple[float, float, float]:
+        """Place among others, smaller is better: by accuracy, then Brier score, then latency."""
+        return -self.val_accuracy, self.val_brier, self.latency_ms
+
     def dominates(self, other: Candidate) -> bool:
-        """Whether it is nowhere worse in accuracy, latency and size, and somewhere better."""
+        """Compare with another candidate.
+
+        Args:
+            other: The other candidate.
+
+        Returns:
+            Whether it is nowhere worse in accuracy, latency and size, and somewhere better.
+        """
         mine = (-self.val_accuracy, self.latency_ms, self.size_mb)
         theirs = (-other.val_accuracy, other.latency_ms, other.size_mb)
         return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
@@ -41,14 +53,33 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a champion must keep to; None where it does not matter."""
+    """What a champion must keep to; None where it does not matter.
+
+    Attributes:
+        max_latency_ms: Longest time for one image.
+        max_size_mb: Largest size of the file, 10^6 bytes.
+        min_accuracy: Lowest accuracy on validation images, 0..1.
+
+    Example:
+        >>> slow = Candidate("vgg16", "fp32", 0.02, 0.97, latency_ms=30.0, size_mb=60.0)
+        >>> Limits(max_latency_ms=20, max_size_mb=80).excess(slow)
+        {'latency': 0.5}
+    """
 
     max_latency_ms: float | None = None
     max_size_mb: float | None = None
     min_accuracy: float | None = None
 
     def excess(self, candidate: Candidate) -> dict[str, float]:
-        """By what share of the limit a candidate misses each limit that it misses."""
+        """Measure by how much a candidate misses each limit that it misses.
+
+        Args:
+            candidate: Candidate to look at.
+
+        Returns:
+            Share of the limit for "latency" and "size", difference for "accuracy"; empty if the
+            candidate is within the limits.
+        """
         misses = {}
         if self.max_latency_ms and candidate.latency_ms > self.max_latency_ms:
             misses["latency"] = candidate.latency_ms / self.max_latency_ms - 1
@@ -60,15 +91,39 @@ class Limits:
 
 
 def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Best first, by accuracy on the validation split, then by Brier score, then by latency."""
-    return sorted(
-        candidates,
-        key=lambda candidate: (-candidate.val_accuracy, candidate.val_brier, candidate.latency_ms),
-    )
+    """Sort candidates, the best first.
+
+    Args:
+        candidates: Candidates in any order.
+
+    Returns:
+        The candidates by accuracy on validation images, then Brier score, then latency.
+
+    Example:
+        >>> vgg16 = Candidate("vgg16", "int8", 0.02, 0.97, latency_ms=12.0, size_mb=15.0)
+        >>> resnet50 = Candidate("resnet50", "int8", 0.01, 0.98, latency_ms=9.0, size_mb=24.0)
+        >>> [candidate.backbone for candidate in rank([vgg16, resnet50])]
+        ['resnet50', 'vgg16']
+    """
+    return sorted(candidates, key=lambda candidate: candidate.rank)
 
 
 def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that no other one dominates, in the order given."""
+    """Leave out the candidates that another one dominates.
+
+    Args:
+        candidates: Candidates in any order.
+
+    Returns:
+        The others, in the order given.
+
+    Example:
+        >>> small = Candidate("googlenet", "int8", 0.03, 0.96, latency_ms=4.0, size_mb=6.0)
+        >>> large = Candidate("resnet101", "int8", 0.01, 0.98, latency_ms=20.0, size_mb=43.0)
+        >>> worse = Candidate("vgg16", "int8", 0.04, 0.95, latency_ms=12.0, size_mb=15.0)
+        >>> [candidate.backbone for candidate in pareto_front([small, large, worse])]
+        ['googlenet', 'resnet101']
+    """
     return [
         candidate
         for candidate in candidates
@@ -77,10 +132,25 @@ def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def choose(candidates: Sequence[Candidate], limits: Limits) -> Candidate:
-    """The best candidate within the limits.
+    """Choose the best candidate within the limits.
+
+    Args:
+        candidates: Candidates in any order, at least one.
+        limits: Limits to keep to.
 
     Raises:
-        LimitsError: none is.
+        LimitsError: No candidate is within the limits.
+
+    Example:
+        >>> vgg16 = Candidate("vgg16", "int8", 0.02, 0.97, latency_ms=12.0, size_mb=15.0)
+        >>> resnet50 = Candidate("resnet50", "int8", 0.01, 0.98, latency_ms=19.0, size_mb=24.0)
+        >>> choose([vgg16, resnet50], Limits(max_latency_ms=15)).backbone
+        'vgg16'
+        >>> choose([vgg16, resnet50], Limits(max_latency_ms=10))
+        Traceback (most recent call last):
+            ...
+        export.champion.LimitsError: no model is within the limits; nearest is vgg16 with 12.0 ms,
+        15.0 MB and 97.00 % on validation images, which misses latency
     """
     ranked = rank(candidates)
     for candidate in ranked:

@@ -23,10 +23,14 @@ IR_VERSION = 10  # read by every onnxruntime since 1.18
 def to_saved_model(classifier: keras.Model, folder: Path) -> None:
     """Write a SavedModel whose `serve`, also its default signature, is `image` -> `p_man`.
 
+    There `image` is uint8 RGB [N, s, s, 3] and `p_man` float32 [N, 1].
+
     Args:
-        classifier: from a run's winners.
-        folder: to write; must not exist. There `image` is uint8 RGB [N, s, s, 3] and `p_man`
-            float32 [N, 1].
+        classifier: Winner of a run.
+        folder: Folder to write; must not exist.
+
+    Raises:
+        OSError: The folder cannot be written.
     """
     # Not Keras's ExportArchive: it stores every weight twice.
     module = tf.Module()
@@ -36,15 +40,18 @@ def to_saved_model(classifier: keras.Model, folder: Path) -> None:
 
 
 def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) -> None:
-    """Write an ONNX file: `image` uint8 [N, s, s, 3] -> `p_man` float32 [N, 1], N dynamic.
+    """Write an ONNX file: `image` uint8 RGB [N, s, s, 3] -> `p_man` float32 [N, 1], N dynamic.
+
+    The same classifier and metadata give the same bytes.
 
     Args:
-        classifier: from a run's winners.
-        metadata: put into the file, so that it can be used alone.
-        path: to write.
+        classifier: Winner of a run.
+        metadata: Texts by name that are put into the file, so that it can be used alone.
+        path: File to write.
 
     Raises:
-        onnx.checker.ValidationError: the conversion made an invalid graph.
+        onnx.checker.ValidationError: The conversion made an invalid graph.
+        OSError: The file cannot be written.
     """
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     model, _ = tf2onnx.convert.from_function(
@@ -62,12 +69,22 @@ def finish(model: onnx.ModelProto, metadata: Mapping[str, str]) -> None:
     """Leave in a model only what belongs there, and check it.
 
     Args:
-        model: changed in place: metadata replaced, unused operator sets dropped, a format that
-            older programs can read.
-        metadata: see `to_onnx`.
+        model: Model, changed in place: metadata replaced, unused operator sets dropped, the file
+            format one that older programs can read.
+        metadata: Texts by name.
 
     Raises:
-        onnx.checker.ValidationError: the graph is not valid.
+        onnx.checker.ValidationError: The graph is not valid.
+
+    Example:
+        >>> from onnx import TensorProto, helper
+        >>> x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N"]) for n in "xy")
+        >>> graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+        >>> opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("unused", 1)]
+        >>> model = helper.make_model(graph, opset_imports=opsets)
+        >>> finish(model, {"backbone": "vgg16"})
+        >>> len(model.opset_import), model.metadata_props[0].value
+        (1, 'vgg16')
     """
     model.ir_version = IR_VERSION
     used = {node.domain for node in model.graph.node}

@@ -7,16 +7,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-import data
-from data import ImageStore
-from export import bundling, comparison, pareto
-from export.bundling import Exported, Source
-from export.champion import Candidate, Limits, choose, rank
+from export import comparison, pareto
+from export.bundling import Exported, export_winner
+from export.champion import Candidate, Limits, choose
 from export.parity import ParityError
 from export.progress import Steps
+from export.source import Source
 from inference import bundle
 from tuning.runs.run_folder import RunError, RunFolder
-from tuning.runs.schema import RunConfig, WinnerFacts
+from tuning.runs.schema import WinnerFacts
 
 
 def export_run(
@@ -29,52 +28,67 @@ def export_run(
     """Export a run's winners and name the champion.
 
     Args:
-        run: finished, with metrics and winners.
-        models: folder for the bundles, `index.json`, `comparison.csv` and `pareto.png`.
-        cache: folder of image stores.
-        limits: for the champion.
-        target_accuracy: wanted of the decisions given, 0.5..1; None for the run's own.
+        run: Folder of a finished run, with metrics and winners.
+        models: Folder for the bundles, `index.json`, `comparison.csv` and `pareto.png`.
+        cache: Folder of image stores.
+        limits: Limits for the champion.
+        target_accuracy: Accuracy wanted of the decisions given, 0.5..1; None for the run's own.
 
     Returns:
-        what was exported, best first.
+        What was exported, best first.
 
     Raises:
-        RunError: the run is not finished or not readable, or `models` holds somebody's files.
-        ParityError: an exported model does not answer as Keras does; the others are there.
-        LimitsError: no model is within the limits (the bundles are there, without a champion).
+        RunError: The run is not finished or cannot be read, or `models` holds somebody's files.
+        ParityError: An exported model does not predict what Keras does; the others are there.
+        LimitsError: No model is within the limits (the bundles are there, without a champion).
     """
-    metrics, config = run.read_metrics(), run.read_config()
+    metrics = run.read_metrics()
     _refuse_foreign(models, metrics.winners)
     console = Console(highlight=False)
     console.print(f"Run {run.name} to {models}", style="bold", soft_wrap=True)
-    source = Source(run, config, _images(run, config, cache), target_accuracy)
-    exported, failures = [], []
-    for facts in metrics.winners.values():
-        try:
-            exported.append(_export(source, facts, models, console))
-        except ParityError as error:
-            console.print(f"  {error}", style="red", soft_wrap=True)
-            failures.append(error)
-    if not exported:
-        raise failures[0]
-    ranked = rank([item.candidate for item in exported])
-    exported.sort(key=lambda item: ranked.index(item.candidate))
-    champion: Candidate | None = None
-    try:
-        champion = choose(ranked, limits)
-        bundle.write_index(models, champion.backbone, [item.backbone for item in ranked])
-    finally:
-        pareto.plot(ranked, champion, limits, models / pareto.PLOT_FILE)
-        comparison.report(exported, champion, models, console)
+    source = Source.open(run, cache, target_accuracy)
+    exported, failures = _export_winners(source, metrics.winners.values(), models, console)
+    if exported:
+        _compare(exported, limits, models, console)
     if failures:
         raise failures[0]
     return exported
 
 
+def _export_winners(
+    source: Source, winners: Iterable[WinnerFacts], models: Path, console: Console
+) -> tuple[list[Exported], list[ParityError]]:
+    """Export what passes its check, best first, and keep the errors of what does not."""
+    exported, failures = [], []
+    for facts in winners:
+        steps = Steps(console, facts.backbone)
+        try:
+            exported.append(export_winner(source, facts, models / facts.backbone, steps))
+            steps.done()
+        except ParityError as error:
+            console.print(f"  {error}", style="red", soft_wrap=True)
+            failures.append(error)
+    return sorted(exported, key=lambda item: item.candidate.rank), failures
+
+
+def _compare(exported: list[Exported], limits: Limits, models: Path, console: Console) -> None:
+    """Name the champion; draw and print how the models compare, also where none is chosen."""
+    candidates = [item.candidate for item in exported]
+    champion: Candidate | None = None
+    try:
+        champion = choose(candidates, limits)
+        bundle.write_index(models, champion.backbone, [item.backbone for item in candidates])
+    finally:
+        pareto.plot(candidates, champion, limits, models / pareto.FILE)
+        comparison.write(exported, champion, models / comparison.FILE)
+        console.print(comparison.table(exported, champion))
+        console.print("Next: `make demo`, or `python -m inference predict --help`.", soft_wrap=True)
+
+
 def _refuse_foreign(models: Path, names: Iterable[str]) -> None:
     """Overwrite nothing but what an export wrote, and say so before the work is done."""
     written_before = any(models.glob(f"*/{bundle.INFO_FILE}"))
-    files = (bundle.INDEX_FILE, comparison.COMPARISON_FILE, pareto.PLOT_FILE)
+    files = (bundle.INDEX_FILE, comparison.FILE, pareto.FILE)
     foreign = [models / file for file in files if (models / file).exists() and not written_before]
     foreign += [models / name for name in names if not bundle.may_be_replaced(models / name)]
     if foreign:
@@ -82,16 +96,3 @@ def _refuse_foreign(models: Path, names: Iterable[str]) -> None:
             f"{foreign[0]} was not written by an export and is not replaced: move it away, or give "
             "MODELS=<another folder>"
         )
-
-
-def _images(run: RunFolder, config: RunConfig, cache: Path) -> ImageStore:
-    manifest = data.read_manifest(run.manifest)
-    return data.build(manifest, config.settings.size, config.images.framing, cache)
-
-
-def _export(source: Source, facts: WinnerFacts, models: Path, console: Console) -> Exported:
-    name = facts.backbone
-    steps = Steps(console, name)
-    item = bundling.export(source, facts, models / name, steps)
-    steps.done()
-    return item

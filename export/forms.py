@@ -1,58 +1,128 @@
-"""The forms of a model, each opened as a function of images: Keras, SavedModel, ONNX."""
+"""The forms of a model (Keras, SavedModel, ONNX in fp32 and INT8), each a function of images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 
+from data.progress import ProgressCallback
+from inference.bundle import FormatName
 from inference.runtime.session import open_session
 
-BATCH = 32
+BATCH_SIZE = 32
+
+FormName = FormatName | Literal["keras"]
+"""The formats of a bundle, and the Keras model that they were made from."""
+
+TITLES: dict[FormName, str] = {
+    "keras": "Keras",
+    "saved_model": "SavedModel",
+    "fp32": "ONNX fp32",
+    "int8": "ONNX INT8",
+}
+FILES: dict[FormatName, str] = {
+    "fp32": "model.onnx",
+    "int8": "model.int8.onnx",
+    "saved_model": "saved_model",
+}
 
 Predict = Callable[[np.ndarray], np.ndarray]
+"""uint8 RGB [n, s, s, 3] -> p_man, float32 [n, 1]."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A model in one form, open.
+
+    Attributes:
+        name: Name of the form.
+        path: File or folder that it was opened from.
+        predict: Function that runs it on a batch of images.
+
+    Example:
+        >>> form = Form("fp32", Path("model.onnx"), lambda batch: np.ones((len(batch), 1)))
+        >>> form.title, form.predict(np.zeros((2, 8, 8, 3), np.uint8)).shape
+        ('ONNX fp32', (2, 1))
+    """
+
+    name: FormName
+    path: Path
+    predict: Predict
+
+    @classmethod
+    def open(cls, name: FormName, path: Path) -> Self:
+        """Open a model in its form.
+
+        Args:
+            name: Name of the form.
+            path: File or folder of the model.
+
+        Raises:
+            OSError: The file or folder cannot be read.
+        """
+        openers: dict[FormName, Callable[[Path], Predict]] = {
+            "keras": _open_keras,
+            "saved_model": _open_saved_model,
+        }
+        return cls(name, path, openers.get(name, _open_onnx)(path))
+
+    @property
+    def title(self) -> str:
+        """Name of the form as people write it."""
+        return TITLES[self.name]
 
 
 def in_batches(
     predict: Predict,
     images: np.ndarray,
     rows: np.ndarray,
-    advance: Callable[[int], None] = lambda _: None,
+    on_progress: ProgressCallback | None = None,
 ) -> np.ndarray:
-    """p_man of some images, float [n].
+    """Predict images in batches of `BATCH_SIZE`.
 
     Args:
-        predict: uint8 [n, s, s, 3] -> float32 [n, 1].
-        images: uint8 [N, s, s, 3].
-        rows: int [n], which of them.
-        advance: called with the number of images done since the last call.
+        predict: Function that runs a model on a batch.
+        images: Images, uint8 RGB [N, s, s, 3].
+        rows: Indices of the images to predict, int [n], at least one.
+        on_progress: Called after each batch with the number of images done and of all.
+
+    Returns:
+        p_man of each of these images, float [n].
+
+    Example:
+        >>> images = np.zeros((3, 8, 8, 3), np.uint8)
+        >>> images[1] = 255
+        >>> brightness = lambda batch: batch.mean(axis=(1, 2, 3))[:, None] / 255
+        >>> in_batches(brightness, images, np.array([1, 2])).tolist()
+        [1.0, 0.0]
     """
     parts = []
-    for start in range(0, len(rows), BATCH):
-        batch = images[rows[start : start + BATCH]]
+    for start in range(0, len(rows), BATCH_SIZE):
+        batch = images[rows[start : start + BATCH_SIZE]]
         parts.append(predict(batch)[:, 0])
-        advance(len(batch))
+        if on_progress:
+            on_progress(start + len(batch), len(rows))
     return np.concatenate(parts)
 
 
-def onnx_predict(path: Path, threads: int | None = None) -> Predict:
-    """A function that runs an ONNX file in the session that serving uses."""
-    session = open_session(path, threads)
+def _open_onnx(path: Path) -> Predict:
+    session = open_session(path, None)
     name = session.get_inputs()[0].name
     return lambda batch: session.run(None, {name: batch})[0]
 
 
-def saved_model_predict(folder: Path) -> Predict:
-    """A function that runs a SavedModel's `serve` signature."""
+def _open_saved_model(folder: Path) -> Predict:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
     return lambda batch: next(iter(loaded.serve(tf.constant(batch)).values())).numpy()
 
 
-def keras_predict(file: Path) -> Predict:
-    """A function that runs `Model.predict` of a winner."""
+def _open_keras(file: Path) -> Predict:
     import keras
 
     import tuning.backbones.googlenet  # noqa: F401 - registers its layer

@@ -7,13 +7,33 @@ import onnx
 from onnx import helper, numpy_helper
 
 WINDOW_SUM = "window_sum"
-"""In the names of convolutions that only add up: they are no layers, and stay float in INT8."""
+"""In the names of convolutions that only sum neighbors: they stay float in INT8."""
 
 
 def rewrite(graph: onnx.GraphProto) -> None:
-    """Do all rewrites, in place; the order of the nodes stays topological."""
+    """Apply all rewrites in place; the order of the nodes stays topological.
+
+    Padding with zeros before a MaxPool goes into the MaxPool where nothing is negative, and LRN
+    is replaced by operators that onnxruntime computes faster.
+
+    Args:
+        graph: Graph of a classifier, opset 13 or later.
+
+    Example:
+        >>> nodes = [
+        ...     helper.make_node("Relu", ["x"], ["r"]),
+        ...     helper.make_node("Pad", ["r", "pads"], ["p"]),
+        ...     helper.make_node("MaxPool", ["p"], ["y"], kernel_shape=[3, 3]),
+        ... ]
+        >>> pads = numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 1]), "pads")
+        >>> x, y = (helper.make_tensor_value_info(n, 1, [1, 8, 7, 7]) for n in "xy")
+        >>> graph = helper.make_graph(nodes, "three nodes", [x], [y], [pads])
+        >>> rewrite(graph)
+        >>> [node.op_type for node in graph.node]
+        ['Relu', 'MaxPool']
+    """
     _pad_in_pools(graph)
-    _spell_out_normalisation(graph)
+    _replace_normalization(graph)
 
 
 def _pad_in_pools(graph: onnx.GraphProto) -> None:
@@ -58,10 +78,10 @@ def _never_negative(name: str, producers: dict[str, onnx.NodeProto]) -> bool:
     return node.op_type == "Relu"
 
 
-def _spell_out_normalisation(graph: onnx.GraphProto) -> None:
+def _replace_normalization(graph: onnx.GraphProto) -> None:
     """Replace LRN, which onnxruntime computes with a slow power, where the exponent is 3/4.
 
-    x / t^(3/4) is x / (sqrt(t) sqrt(sqrt(t))), and t, a sum over neighbouring channels, is a
+    x / t^(3/4) is x / (sqrt(t) sqrt(sqrt(t))), and t, a sum over neighboring channels, is a
     1 x 1 convolution of the squares.
     """
     channels = {
@@ -77,10 +97,10 @@ def _spell_out_normalisation(graph: onnx.GraphProto) -> None:
         if node.op_type != "LRN" or attributes.get("beta", 0.75) != 0.75 or not width:
             graph.node.append(node)
             continue
-        graph.node.extend(_normalisation(node, attributes, width, graph))
+        graph.node.extend(_normalization(node, attributes, width, graph))
 
 
-def _normalisation(
+def _normalization(
     node: onnx.NodeProto, attributes: dict[str, float], channels: int, graph: onnx.GraphProto
 ) -> list[onnx.NodeProto]:
     size = int(attributes["size"])

@@ -1,33 +1,43 @@
-"""Does an INT8 model decide as the float model does? If not, it is not served."""
+"""Does an INT8 model decide as the fp32 model does? If not, it is not served."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from export.forms import BATCH, Predict, in_batches
+from data.progress import ProgressCallback
+from export.forms import BATCH_SIZE, Predict, in_batches
 from inference.bundle import QuantizationTrial
 from tuning.metrics import decisions
 
 MAX_ACCURACY_LOST = 0.005
+"""Accuracy on validation images that INT8 may lose, 0..1."""
 MAX_CHANGED = 0.01
+"""Share of the validation images that INT8 may decide otherwise, 0..1."""
 
 
-def attempt(
+def judge(
     settings: str, labels: np.ndarray, fp32_p: np.ndarray, int8_p: np.ndarray
 ) -> QuantizationTrial:
-    """Judge an INT8 model by the validation images.
+    """Compare the decisions of an INT8 model with those of fp32 on validation images.
 
     Args:
-        settings: how it was quantised.
-        labels: 0 or 1, [N].
+        settings: How the model was quantized, in words.
+        labels: Labels, 0 or 1, [N].
         fp32_p: p_man of the model that it was made from, float [N].
-        int8_p: its own, of all N images or as many as `until_refuted` looked at, float [n].
+        int8_p: p_man of the INT8 model, of all N images or of the first n that
+            `predict_until_refuted` looked at, float [n].
 
     Returns:
-        what it lost, and whether that is little enough: at most MAX_ACCURACY_LOST of accuracy
-        and MAX_CHANGED of the decisions at p_man >= 0.5. Answers that are no numbers fail.
+        What it lost, and whether that is little enough: at most `MAX_ACCURACY_LOST` of accuracy
+        and `MAX_CHANGED` of the decisions, and no prediction that is not a number.
+
+    Example:
+        >>> labels, fp32_p = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.6, 0.9])
+        >>> judge("minmax", labels, fp32_p, fp32_p + 0.05).passed
+        True
+        >>> trial = judge("minmax", labels, fp32_p, fp32_p + 0.2)
+        >>> trial.passed, trial.accuracy_lost, trial.changed_decisions
+        (False, 0.25, 0.25)
     """
     labels, fp32, int8 = labels[: len(int8_p)], decisions(fp32_p[: len(int8_p)]), decisions(int8_p)
     lost = float((fp32 == labels).sum() - (int8 == labels).sum()) / len(labels)
@@ -42,29 +52,38 @@ def attempt(
     )
 
 
-def until_refuted(
+def predict_until_refuted(
     predict: Predict,
     images: np.ndarray,
     rows: np.ndarray,
     fp32_p: np.ndarray,
-    advance: Callable[[int], None] = lambda _: None,
+    on_progress: ProgressCallback | None = None,
 ) -> np.ndarray:
-    """p_man of some images like `in_batches`, but no further than `attempt` needs to refuse it.
+    """Predict images in batches, no further than `judge` needs to refuse the model.
 
     Args:
-        predict: of the INT8 model.
-        images: uint8 [N, s, s, 3].
-        rows: int [n], which of them.
-        fp32_p: p_man of the model that it was made from, float [n].
-        advance: called with the number of images done since the last call.
+        predict: Function that runs the INT8 model on a batch.
+        images: Images, uint8 RGB [N, s, s, 3].
+        rows: Indices of the images to predict, int [n], at least one.
+        fp32_p: p_man of the model that it was made from for these images, float [n].
+        on_progress: Called after each batch with the number of images done and of all.
 
     Returns:
-        float [m], m = n unless more than MAX_CHANGED of the n decisions changed before.
+        p_man of the first m of these images, float [m]; m = n unless more than `MAX_CHANGED` of
+        the n decisions changed before.
+
+    Example:
+        >>> images, fp32_p = np.zeros((1000, 8, 8, 3), np.uint8), np.full(1000, 0.1)
+        >>> always_man = lambda batch: np.ones((len(batch), 1))
+        >>> len(predict_until_refuted(always_man, images, np.arange(1000), fp32_p))
+        32
     """
     parts, changed = [], 0
-    for start in range(0, len(rows), BATCH):
-        part = slice(start, start + BATCH)
-        parts.append(in_batches(predict, images, rows[part], advance))
+    for start in range(0, len(rows), BATCH_SIZE):
+        part = slice(start, start + BATCH_SIZE)
+        parts.append(in_batches(predict, images, rows[part]))
+        if on_progress:
+            on_progress(start + len(parts[-1]), len(rows))
         changed += int((decisions(parts[-1]) != decisions(fp32_p[part])).sum())
         if changed > MAX_CHANGED * len(rows):
             break

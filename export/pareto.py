@@ -1,4 +1,4 @@
-"""The plot of what an exported model costs and what it gives."""
+"""The exported models as a plot of accuracy over latency: `pareto.png` in the models folder."""
 
 from __future__ import annotations
 
@@ -11,20 +11,28 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from export.champion import Candidate, Limits, pareto_front
 
-PLOT_FILE = "pareto.png"
+FILE = "pareto.png"
 _FRONT, _DOMINATED = "tab:blue", "tab:gray"
 
 
 def plot(
     candidates: Sequence[Candidate], champion: Candidate | None, limits: Limits, path: Path
 ) -> None:
-    """Draw validation accuracy over latency, the size of a model's file as the size of its dot.
+    """Draw accuracy on validation images over latency; the area of a dot is the model's size.
 
     Args:
-        candidates: one or more.
-        champion: among them, None if no model is within the limits.
-        limits: drawn where given.
+        candidates: Exported models, at least one.
+        champion: The champion among them, None if no model is within the limits.
+        limits: Limits, drawn as lines where given.
         path: PNG to write.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), FILE)
+        >>> vgg16 = Candidate("vgg16", "int8", 0.02, 0.97, latency_ms=12.0, size_mb=15.0)
+        >>> plot([vgg16], champion=vgg16, limits=Limits(max_latency_ms=20), path=path)
+        >>> path.is_file()
+        True
     """
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -40,9 +48,9 @@ def plot(
         axis(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axes.margins(x=0.3, y=0.2)
-    axes.set_xlabel("ms an image, one at a time")
+    axes.set_xlabel("latency of one image, ms")
     axes.set_ylabel("accuracy on validation images")
-    axes.set_title("Exported models: blue ones are on the Pareto front of accuracy, speed and size")
+    axes.set_title("Exported models; blue: on the Pareto front of accuracy, latency and size")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
 

@@ -1,4 +1,4 @@
-"""Does an exported model answer as the Keras model does? If not, it is not exported."""
+"""Does an exported model predict what the Keras model does? If not, it is not exported."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from tuning.metrics import decisions
 
 TOLERANCE = 1e-4
+"""p_man of an exported model may differ by less than this."""
 
 
 class ParityError(RuntimeError):
@@ -14,22 +15,31 @@ class ParityError(RuntimeError):
 
 
 def compare(keras_p: np.ndarray, exported_p: np.ndarray, name: str) -> None:
-    """Compare the answers of two models and refuse the second if it differs.
+    """Compare the predictions of two models and refuse the second if it differs.
 
     Args:
         keras_p: p_man of the Keras model, float [N].
-        exported_p: of the exported one, likewise.
-        name: of the exported model, for the message.
+        exported_p: p_man of the exported model for the same images, float [N].
+        name: Name of the exported model, for the message.
 
     Raises:
-        ParityError: a difference of TOLERANCE or more, or a changed decision.
+        ParityError: A p_man differs by `TOLERANCE` or more or is not a number, or a decision
+            changed.
+
+    Example:
+        >>> keras_p = np.array([0.2, 0.9])
+        >>> compare(keras_p, keras_p + 1e-6, "vgg16 as fp32")
+        >>> compare(keras_p, keras_p - 0.01, "vgg16 as fp32")
+        Traceback (most recent call last):
+            ...
+        export.parity.ParityError: vgg16 as fp32 differs from the Keras model: p_man by up to ...
     """
     difference = np.abs(keras_p - exported_p)
     changed = int((decisions(keras_p) != decisions(exported_p)).sum())
-    largest = float(difference.max())
-    if not largest < TOLERANCE or changed:  # "not <" refuses NaN as well
+    worst = int(np.argmax(difference))  # NaN counts as the largest
+    if not difference[worst] < TOLERANCE or changed:  # "not <" refuses NaN as well
         raise ParityError(
-            f"{name} differs from the Keras model: p_man by up to {largest:.2g} (image "
-            f"{int(np.nanargmax(difference))}; allowed below {TOLERANCE:g}), {changed} of "
-            f"{len(keras_p)} decisions changed. Nothing was exported for this backbone."
+            f"{name} differs from the Keras model: p_man by up to {difference[worst]:.2g} (image "
+            f"{worst}; allowed below {TOLERANCE:g}), {changed} of {len(keras_p)} decisions "
+            "changed. Nothing was exported for this backbone."
         )

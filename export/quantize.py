@@ -1,8 +1,8 @@
-"""INT8 ONNX by onnxruntime's static quantisation, with recipes the quickest first.
+"""INT8 ONNX by onnxruntime's static quantization, with recipes the quickest first.
 
 Activations are uint8, weights int8 per output channel, in QDQ form. The preprocessing before the
-first convolution, the pooling and the head behind it stay float: they cost nothing, and the answer
-depends on them most.
+first convolution, the pooling and the head behind it stay float: they take almost no time, and
+the prediction depends on them most.
 """
 
 from __future__ import annotations
@@ -44,13 +44,17 @@ _METHODS = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to quantise.
+    """One way to quantize.
 
     Attributes:
-        method: how the range of an activation is taken from calibration images.
-        float_ends: convolutions at each end of the graph that stay float.
-        float_noisy: the share of all convolutions that stay float besides, 0..1, those with the
+        method: How the range of an activation is taken from calibration images.
+        float_ends: Number of convolutions at each end of the graph that stay float.
+        float_noisy: Share of all convolutions that stay float besides, 0..1, those with the
             noisiest outputs.
+
+    Example:
+        >>> print(Recipe("minmax", float_ends=1, float_noisy=1 / 8))
+        minmax, 1 at each end in float, noisiest 12.5% in float
     """
 
     method: Literal["minmax", "percentile"]
@@ -81,21 +85,21 @@ RECIPES = (
 
 
 class Quantizer:
-    """Quantises one model by any recipe; ranges are taken once for each method.
+    """Quantizes one model by any recipe; ranges are taken once for each method.
 
     Args:
-        model: ONNX, from `export.convert.to_onnx`.
-        images: uint8 [N, s, s, 3].
-        rows: int [n], the training images to calibrate on.
-        scratch: folder for what is made on the way.
+        model: ONNX file, from `export.convert.to_onnx`.
+        images: Images, uint8 RGB [N, s, s, 3].
+        rows: Indices of the training images to calibrate on, int [n].
+        scratch: Folder for intermediate files.
 
     Raises:
-        ValueError: no images to calibrate on.
+        ValueError: There are no images to calibrate on.
     """
 
     def __init__(self, model: Path, images: np.ndarray, rows: np.ndarray, scratch: Path) -> None:
         if not len(rows):
-            raise ValueError("quantisation needs at least one image to calibrate on")
+            raise ValueError("quantization needs at least one image to calibrate on")
         self._images = images
         self._rows = rows
         self._scratch = scratch
@@ -114,7 +118,12 @@ class Quantizer:
         self._noisiest: list[str] | None = None
 
     def quantize(self, recipe: Recipe, path: Path) -> None:
-        """Write the INT8 model of a recipe to `path`; the same bytes each time."""
+        """Write the INT8 model of a recipe, the same bytes each time.
+
+        Args:
+            recipe: How to quantize.
+            path: File to write.
+        """
         names = [node.name for node in self._convolutions]
         kept = {*names[: recipe.float_ends], *names[len(names) - recipe.float_ends :]}
         if recipe.float_noisy:
@@ -158,11 +167,11 @@ class Quantizer:
         return self._noisiest
 
     def _signal_to_noise(self) -> dict[str, float]:
-        """By activation, decibels between the quantised and the float model."""
-        quantised = self._scratch / "all.int8.onnx"
-        self._write("minmax", self._always_float, quantised)
+        """By activation, decibels between the quantized and the float model."""
+        quantized = self._scratch / "all.int8.onnx"
+        self._write("minmax", self._always_float, quantized)
         activations = []
-        for model in (quantised, self._model):
+        for model in (quantized, self._model):
             opened = self._scratch / f"{model.stem}.opened.onnx"
             qdq_loss_debug.modify_model_output_intermediate_tensors(str(model), str(opened))
             reader = _Reader(self._images, self._rows[:_PROBE])
@@ -196,7 +205,7 @@ class _Reader(CalibrationDataReader):
 
 
 def _give_each_its_own_weights(graph: onnx.GraphProto) -> None:
-    """Copy weights that several convolutions share, as equal ones are after the conversion.
+    """Copy weights that several convolutions share, as the conversion joins equal ones.
 
     Where INT8 sums saturate onnxruntime turns the weights of each convolution into uint8 under a
     name made from theirs, and refuses to open the model when that is taken.
@@ -206,11 +215,11 @@ def _give_each_its_own_weights(graph: onnx.GraphProto) -> None:
     for number, node in enumerate(graph.node):
         if node.op_type != "Conv":
             continue
-        for place, name in enumerate(node.input):
+        for index, name in enumerate(node.input):
             if name in taken:
                 copy = onnx.TensorProto()
                 copy.CopyFrom(weights[name])
-                copy.name = node.input[place] = f"{name}.{number}"
+                copy.name = node.input[index] = f"{name}.{number}"
                 graph.initializer.append(copy)
             elif name in weights:
                 taken.add(name)

@@ -7,13 +7,12 @@ import sys
 from importlib.metadata import requires, version
 from pathlib import Path
 
-import jinja2
-
 import inference
 from inference import bundle
 from inference.bundle import Bundle
+from tuning.report import rendering
 
-_TEMPLATES = Path(__file__).with_name("space_files")
+_FILES = Path(__file__).with_name("space_files")
 _ROOT = Path(inference.__file__).parents[1]
 _PACKAGES = ("data", "inference")
 _DISTRIBUTION = "face-classifier-tuner"
@@ -28,12 +27,12 @@ def write(models: Path, folder: Path) -> None:
     """Write the Space: app, requirements without TensorFlow, README, sources and models.
 
     Args:
-        models: folder that the export wrote.
-        folder: new, empty, a fresh clone of a Space, or a Space written before.
+        models: Folder that the export wrote.
+        folder: Folder to write: new, empty, a fresh clone of a Space, or a Space written before.
 
     Raises:
-        SpaceError: the folder holds something else.
-        BundleError: the models are missing or damaged.
+        SpaceError: The folder holds something else.
+        BundleError: The models are missing or damaged.
     """
     _refuse_foreign(folder)
     index = bundle.read_index(models)
@@ -47,7 +46,7 @@ def write(models: Path, folder: Path) -> None:
     bundle.write_index(folder / _MODELS, index.champion, index.bundles)
     (folder / "requirements.txt").write_text("\n".join(_requirements()) + "\n", encoding="utf-8")
     for name in ("app.py", ".gitattributes"):
-        shutil.copyfile(_TEMPLATES / name.removeprefix("."), folder / name)
+        shutil.copyfile(_FILES / name.removeprefix("."), folder / name)
     (folder / "README.md").write_text(_readme(bundles, index.champion), encoding="utf-8")
 
 
@@ -63,7 +62,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 def _written_before(folder: Path) -> bool:
     app = folder / "app.py"
-    title = (_TEMPLATES / "app.py").read_text("utf-8").splitlines()[0]
+    title = (_FILES / "app.py").read_text("utf-8").splitlines()[0]
     return app.is_file() and app.read_text("utf-8", "replace").startswith(title)
 
 
@@ -88,11 +87,9 @@ def _requirements() -> list[str]:
 
 
 def _readme(bundles: list[Bundle], champion: str) -> str:
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string((_TEMPLATES / "README.md.jinja").read_text("utf-8"))
-    return template.render(
+    return rendering.render(
+        "export",
+        "space_files/README.md.jinja",
         bundles=bundles,
         champion=champion,
         gradio=version("gradio"),

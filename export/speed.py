@@ -1,7 +1,7 @@
-"""How fast each form of a model answers, side by side, and what a fresh process of it needs.
+"""How fast each form of a model is, side by side, and what a fresh process of it needs.
 
-`python -m export.speed FORM PATH` is such a fresh process: it opens the model in the form `keras`,
-`saved_model` or ONNX (`fp32`, `int8`), answers one image and then a batch, and prints JSON.
+`python -m export.speed FORM PATH SIZE STARTED` is such a fresh process: it opens the model in the
+form `keras`, `saved_model`, `fp32` or `int8`, predicts one image and then a batch, and prints JSON.
 """
 
 from __future__ import annotations
@@ -11,81 +11,75 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import psutil
 
-from export.forms import Predict, keras_predict, onnx_predict, saved_model_predict
+from export.forms import Form, FormName
 from inference.bundle import Speed, Timing
 from inference.runtime.machine import default_threads, processor
 from inference.runtime.timing import interleaved
 
 ROUNDS = 9
-BATCH = 16
+BATCH_SIZE = 16
 
 
-def measure(
-    forms: Mapping[str, Predict],
-    paths: Mapping[str, Path],
-    images: np.ndarray,
-    rounds: int = ROUNDS,
-) -> Speed:
-    """Time forms of one model in turn, one image and then BATCH of them.
+def measure(forms: Sequence[Form], images: np.ndarray, rounds: int = ROUNDS) -> Speed:
+    """Time forms of one model in turn, on one image and then on a batch.
 
     Args:
-        forms: by name, uint8 [n, s, s, 3] -> float32 [n, 1].
-        paths: of the same, on disk; each is opened in a process of its own.
-        images: uint8 [N, s, s, 3], N at least BATCH.
-        rounds: in which all forms run, one after the other; medians are taken over them.
+        forms: Forms of the model; each is also opened in a process of its own.
+        images: Images, uint8 RGB [N, s, s, 3], N at least `BATCH_SIZE`.
+        rounds: Number of rounds in which all forms run, one after the other; medians are taken
+            over them.
 
     Raises:
-        subprocess.CalledProcessError: a form can't be opened.
+        subprocess.CalledProcessError: A form cannot be opened in a process of its own.
     """
     seconds = {
-        batch: interleaved(
-            {name: partial(form, images[:batch]) for name, form in forms.items()}, rounds
+        count: interleaved(
+            {form.name: partial(form.predict, images[:count]) for form in forms}, rounds
         )
-        for batch in (1, BATCH)
+        for count in (1, BATCH_SIZE)
     }
-    timings = {}
-    for name in forms:
-        fresh = _fresh(name, paths[name], images.shape[1])
-        timings[name] = Timing(
-            latency_ms=1e3 * seconds[1][name], throughput=BATCH / seconds[BATCH][name], **fresh
+    timings: dict[str, Timing] = {}
+    for form in forms:
+        timings[form.name] = Timing(
+            latency_ms=1e3 * seconds[1][form.name],
+            throughput=BATCH_SIZE / seconds[BATCH_SIZE][form.name],
+            **_fresh(form, images.shape[1]),
         )
     return Speed(
         processor=processor(),
         threads=default_threads(),
-        batch=BATCH,
+        batch=BATCH_SIZE,
         rounds=rounds,
         timings=timings,
     )
 
 
-def _fresh(form: str, path: Path, size: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "export.speed", form, str(path), str(size), repr(time.time())]
+def _fresh(form: Form, size: int) -> dict[str, float]:
+    """Cold start and peak memory of a fresh process, as `Timing` names them."""
+    arguments = (form.name, str(form.path), str(size), repr(time.time()))
+    command = [sys.executable, "-m", "export.speed", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _report(form: str, path: Path, size: int, started: float) -> None:
-    predict = _open(form, path)
-    predict(np.zeros((1, size, size, 3), np.uint8))
+def _report(name: FormName, path: Path, size: int, started: float) -> None:
+    if name in ("keras", "saved_model"):
+        from tuning.tensorflow_import import import_tensorflow
+
+        import_tensorflow()
+    form = Form.open(name, path)
+    form.predict(np.zeros((1, size, size, 3), np.uint8))
     cold_start = time.time() - started
-    predict(np.zeros((BATCH, size, size, 3), np.uint8))
+    form.predict(np.zeros((BATCH_SIZE, size, size, 3), np.uint8))
     print(json.dumps({"cold_start_s": cold_start, "peak_mb": _peak_bytes() / 1e6}))
-
-
-def _open(form: str, path: Path) -> Predict:
-    if form not in ("keras", "saved_model"):
-        return onnx_predict(path)
-    from tuning import quiet
-
-    quiet.import_tensorflow()
-    return keras_predict(path) if form == "keras" else saved_model_predict(path)
 
 
 def _peak_bytes() -> int:
@@ -100,4 +94,5 @@ def _peak_bytes() -> int:
 
 
 if __name__ == "__main__":
-    _report(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    form_name = cast("FormName", sys.argv[1])
+    _report(form_name, Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))

@@ -11,6 +11,8 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 
+collect_ignore_glob = ["*conftest.py"]  # they hold no doctests, and all have one module name
+
 # A deadline measures how busy the machine is: one example in hundreds takes 300 ms, not 20.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")

@@ -69,6 +69,7 @@ def test_help_loads_neither_tensorflow_nor_onnxruntime(name: str, tmp_path: Path
     assert "typer" in loaded and not loaded & set(HEAVY)
     assert done.returncode == 0
     assert "--version" in done.stdout
+    assert not done.stdout.splitlines()[3].startswith("╭")  # the docstring, before the options
 
 
 @pytest.mark.parametrize(

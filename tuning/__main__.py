@@ -21,8 +21,8 @@ from data.cli import (
     existing_path,
     failing_on,
 )
-from tuning import quiet
 from tuning.precision import Precision, resolve
+from tuning.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     from tuning.runs.settings import Settings
@@ -167,7 +167,7 @@ def tune(
     preset = preset or ("quick" if source == _SYNTHETIC else "standard")
     weights = _weights(weights)
     _check_words(labels, run)
-    quiet.import_tensorflow()
+    import_tensorflow()
     from tuning.backbones.registry import names_in
     from tuning.runs.settings import Settings
     from tuning.search.presets import PRESETS

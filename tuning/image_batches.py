@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from data.progress import ProgressCallback
+
 Result = TypeVar("Result")
 
 
@@ -15,7 +17,7 @@ def map_batches(
     images: np.ndarray,
     rows: np.ndarray,
     batch_size: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Iterator[Result]:
     """Call a function on some images of an array, in batches, so that few are in memory at once.
 

@@ -77,7 +77,7 @@ def prepare_images(
     if settings.drop_conflicts:
         manifest = data.drop_conflicts(manifest)
         count = len(dataset.manifest) - len(manifest)
-        notes.append(f"left out, for DROP_CONFLICTS: {count:,} images")
+        notes.append(f"left out because of DROP_CONFLICTS: {count:,} images")
     manifest = data.sample(manifest, settings.samples, settings.balance, settings.seed)
     if keep_copies:
         notes.append("an earlier version began this run: copies of images stay in it")

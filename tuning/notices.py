@@ -20,6 +20,19 @@ def notices_of(config: RunConfig) -> tuple[str, ...]:
 
     Args:
         config: Settings and data of the run.
+
+    Example:
+        >>> from tuning.runs.schema import DataFacts, ImageFacts
+        >>> from tuning.runs.settings import Settings
+        >>> config = RunConfig(
+        ...     settings=Settings(data="faces", backbones=("vgg16",), size=96),
+        ...     data=DataFacts(name="faces", synthetic=False, fingerprint="0" * 64),
+        ...     images=ImageFacts(framing="stretch", splits={}),
+        ...     weights="none",
+        ...     versions={},
+        ... )
+        >>> len(notices_of(config))  # the random start, and what the label means
+        2
     """
     random_start = [RANDOM_NOTICE] if config.weights == "none" else []
     synthetic = [SYNTHETIC_NOTICE] if config.data.synthetic else []

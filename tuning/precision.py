@@ -1,4 +1,4 @@
-"""Which arithmetic the search runs in: bfloat16 where it is the faster one, else float32."""
+"""Precision of the search: bfloat16 where it is faster, else float32."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ _INSTRUCTION = "amx_bf16"
 
 
 def resolve(precision: Precision) -> str:
-    """The Keras dtype policy of the search's trunk and tails.
+    """Return the Keras dtype policy of the search's trunk and tails.
 
-    Winners are always rebuilt and evaluated in float32. With "auto" bfloat16 is used where the
-    processor multiplies matrices of it (Intel's AMX), and on Linux, which tells.
+    Winners are always rebuilt and evaluated in float32.
+
+    Args:
+        precision: What the user chose; "auto" is bfloat16 on Linux where the processor multiplies
+            matrices of it (Intel's AMX), else float32.
+
+    Example:
+        >>> resolve("bfloat16")
+        'mixed_bfloat16'
     """
     if precision == "auto":
         precision = "bfloat16" if _multiplies_bfloat16() else "float32"

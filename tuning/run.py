@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -105,8 +103,8 @@ def default_name(settings: Settings) -> str:
         >>> default_name(Settings(data="faces", backbones=("vgg16",), size=96))
         'faces-standard-8e1d06'
     """
-    digest = hashlib.sha256(json.dumps(settings.chosen(), sort_keys=True).encode()).hexdigest()
-    return f"{Path(settings.data).name or 'data'}-{settings.preset}-{digest[:6]}"
+    data = Path(settings.data).name or "data"
+    return f"{data}-{settings.preset}-{settings.fingerprint()[:6]}"
 
 
 def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progress) -> None:

@@ -68,9 +68,9 @@ def decode(table: Path) -> ImageStore:
 
 def train(table: Path) -> None:
     """Trunk pass and one trial of the head."""
-    from tuning import quiet
+    from tuning.tensorflow_import import import_tensorflow
 
-    quiet.import_tensorflow()
+    import_tensorflow()
     from tuning.backbones import weights
     from tuning.backbones.registry import BACKBONES
     from tuning.backbones.transfer_model import TransferModel

@@ -1,23 +1,105 @@
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
-from tuning.runs.run_folder import RunFolder
+if TYPE_CHECKING:
+    import keras
+
+    from export.progress import Steps
+    from tuning.runs.run_folder import RunFolder
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of these tests share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "export"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Make a folder in one process; the others wait for it."""
+    done = folder.with_suffix(".done")
+    with FileLock(folder.with_suffix(".lock")):
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(shared: Path) -> "RunFolder":
+    """A finished run of one small winner, see `small_run`; not to be changed."""
     import small_run
 
-    return small_run.make(tmp_path_factory.mktemp("run"))
+    from tuning.runs.run_folder import RunFolder
+
+    return RunFolder(_once(shared / "run", small_run.make) / small_run.RUN)
 
 
 @pytest.fixture(scope="session")
-def exported(small_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The models folder of the run; not to be changed."""
-    from export.champion import Limits
-    from export.export_run import export_run
+def image_cache(shared: Path) -> Path:
+    """The folder of image stores that all exports share."""
+    return shared / "cache"
 
-    folder = tmp_path_factory.mktemp("export")
-    export_run(small_run, folder / "models", folder / "cache", Limits(), target_accuracy=0.9)
-    return folder / "models"
+
+@pytest.fixture(scope="session")
+def exported(small_run: "RunFolder", image_cache: Path, shared: Path) -> Path:
+    """The models folder of the run, exported with a target accuracy of 0.9; not to be changed."""
+
+    def export(models: Path) -> None:
+        from export.champion import Limits
+        from export.export_run import export_run
+
+        export_run(small_run, models, image_cache, Limits(), target_accuracy=0.9)
+
+    return _once(shared / "models", export)
+
+
+@pytest.fixture
+def run_copy(small_run: "RunFolder", tmp_path: Path) -> "RunFolder":
+    """The run, to be changed."""
+    from tuning.runs.run_folder import RunFolder
+
+    return RunFolder(Path(shutil.copytree(small_run.path, tmp_path / "run")))
+
+
+@pytest.fixture(scope="session")
+def classifier(small_run: "RunFolder") -> "keras.Model":
+    """The winner of the run; not to be changed."""
+    import keras
+
+    return keras.models.load_model(small_run.winner("vgg16"))
+
+
+@pytest.fixture(scope="session")
+def onnx_file(classifier: "keras.Model", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The winner as ONNX, without facts; not to be changed."""
+    from export.convert import to_onnx
+
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    to_onnx(classifier, {}, path)
+    return path
+
+
+@pytest.fixture
+def no_fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four fresh processes take as long as all else; `exported` measured in real ones."""
+    from export import speed
+
+    monkeypatch.setattr(speed, "_fresh", lambda *_: {"cold_start_s": 1.0, "peak_mb": 1.0})
+
+
+@pytest.fixture
+def steps() -> "Steps":
+    from rich.console import Console
+
+    from export.progress import Steps
+
+    return Steps(Console(), "vgg16")

@@ -1,10 +1,69 @@
-"""The choice of a champion where limits are met exactly, and which miss is the nearest."""
-
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from export.champion import Candidate, Limits, LimitsError, choose, pareto_front, rank
+
+FIGURES = st.tuples(st.floats(0.5, 1), st.floats(1, 100), st.floats(1, 200))
+
+
+def candidates(figures: list[tuple[float, float, float]]) -> list[Candidate]:
+    return [
+        Candidate(f"model{number}", "int8", 1 - accuracy, accuracy, latency, size)
+        for number, (accuracy, latency, size) in enumerate(figures)
+    ]
+
+
+@given(st.lists(FIGURES, min_size=1, max_size=8))
+def test_the_front_is_what_nothing_dominates(figures: list[tuple[float, float, float]]) -> None:
+    models = candidates(figures)
+    front = pareto_front(models)
+    assert front
+    for model in models:
+        assert (model in front) != any(other.dominates(model) for other in front)
+    for name in ("latency_ms", "size_mb"):
+        assert min(getattr(m, name) for m in models) == min(getattr(m, name) for m in front)
+
+
+@given(st.lists(FIGURES, min_size=1, max_size=8), st.floats(1, 100), st.floats(1, 200))
+def test_the_champion_is_the_best_within_the_limits(
+    figures: list[tuple[float, float, float]], latency: float, size: float
+) -> None:
+    models = candidates(figures)
+    fitting = [m for m in models if m.latency_ms <= latency and m.size_mb <= size]
+    if not fitting:
+        with pytest.raises(LimitsError, match="nearest is model"):
+            choose(models, Limits(latency, size))
+        return
+    assert choose(models, Limits(latency, size)) == rank(fitting)[0]
+
+
+def test_the_error_names_the_nearest_miss_and_what_it_misses() -> None:
+    models = candidates([(0.97, 20.0, 100.0), (0.95, 11.0, 90.0)])
+    with pytest.raises(LimitsError, match=r"model1 with 11\.0 ms, 90\.0 MB .*misses latency"):
+        choose(models, Limits(max_latency_ms=10, max_size_mb=95))
+
+
+@pytest.mark.parametrize(
+    ("limits", "chosen"),
+    [
+        (Limits(), "model0"),
+        (Limits(min_accuracy=0.96), "model0"),
+        (Limits(max_latency_ms=15), "model1"),
+        (Limits(max_size_mb=95), "model1"),
+    ],
+)
+def test_each_limit_counts(limits: Limits, chosen: str) -> None:
+    models = candidates([(0.97, 20.0, 100.0), (0.95, 11.0, 90.0)])
+    assert choose(models, limits).backbone == chosen
+
+
+def test_an_accuracy_that_no_model_has_is_an_error() -> None:
+    with pytest.raises(LimitsError, match=r"nearest is model0 .*misses accuracy"):
+        choose(candidates([(0.97, 20.0, 100.0), (0.95, 11.0, 90.0)]), Limits(min_accuracy=0.98))
+
 
 MODEL = Candidate("vgg16", "int8", val_brier=0.05, val_accuracy=0.9, latency_ms=10.0, size_mb=50.0)
 

@@ -3,15 +3,15 @@ from functools import lru_cache
 
 import pytest
 
-from tuning import quiet
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import TransferModel
+from tuning.tensorflow_import import import_tensorflow
 
 
 @pytest.fixture(scope="session", autouse=True)
 def tensorflow() -> None:
-    quiet.import_tensorflow()
+    import_tensorflow()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,8 @@
-"""A search so small that a test can run it: GoogLeNet at 64 px on faces in noise."""
+"""A search so small that a test can run it, and what its parts make: trials, results, tails.
+
+TensorFlow is imported by the functions that need it and not before: a test divides the processor
+among devices first.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,18 @@ import pandas as pd
 from rich.console import Console
 
 from data import ImageStore
+from tuning.runs.schema import Epoch, Hyperparameters, TrialRecord, TrialResult
 
 if TYPE_CHECKING:
     from tuning.search.context import SearchContext
+    from tuning.training.batches import Examples, TrainingData
 
 SIZE = 64
+RNG = np.random.default_rng(0)
 
 
 def small_context(folder: Path, images: int, console: Console | None = None) -> SearchContext:
-    """A search of two trials, on `images` images; TensorFlow is imported here and not before."""
+    """A search of GoogLeNet at 64 px, two trials on `images` faces in noise."""
     from tuning.progress import Progress
     from tuning.runs.run_folder import RunFolder
     from tuning.runs.settings import Settings
@@ -29,10 +36,8 @@ def small_context(folder: Path, images: int, console: Console | None = None) -> 
     settings = Settings(data="", backbones=("googlenet",), preset="tiny", size=SIZE, weights="none")
     preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)
     cache = TrunkCache(folder / "cache", 1 << 30)
-    progress = Progress(console)
-    return SearchContext(
-        RunFolder(folder / "run"), settings, preset, faces(images), cache, progress
-    )
+    run, progress = RunFolder(folder / "run"), Progress(console)
+    return SearchContext(run, settings, preset, faces(images), cache, progress)
 
 
 def faces(train: int) -> ImageStore:
@@ -43,3 +48,111 @@ def faces(train: int) -> ImageStore:
     images = (noise + 100 * labels[:, None, None, None]).astype(np.uint8)
     manifest = pd.DataFrame({"path": "", "label": labels, "identity": pd.NA, "split": splits})
     return ImageStore(images, manifest, (), f"faces {train}", SIZE, "stretch")
+
+
+def chosen(
+    depth: int, learning_rate: float = 3e-4, head_units: int = 64, dropout: float = 0.1
+) -> Hyperparameters:
+    return Hyperparameters(
+        depth=depth, learning_rate=learning_rate, head_units=head_units, dropout=dropout
+    )
+
+
+def history(*accuracies: float) -> tuple[Epoch, ...]:
+    return tuple(
+        Epoch(
+            epoch=i + 1, seconds=1.0, loss=0.3, val_accuracy=value, val_auc=0.9, val_brier=0.1,
+            val_loss=0.3,
+        )
+        for i, value in enumerate(accuracies)
+    )  # fmt: skip
+
+
+def result_of(
+    hyperparameters: Hyperparameters,
+    *accuracies: float,
+    brier: float | None = None,
+    epochs: int | None = None,
+    seconds: float = 2.0,
+) -> TrialResult:
+    """The result of a training with these accuracies after its epochs."""
+    last = accuracies[-1] if accuracies else 0.8
+    return TrialResult(
+        hyperparameters=hyperparameters, val_accuracy=last, val_auc=0.9,
+        val_brier=1 - last if brier is None else brier, val_loss=0.3,
+        epochs=epochs or len(accuracies), seconds=seconds, history=history(*accuracies),
+    )  # fmt: skip
+
+
+def completed(trial: str, depth: int, *accuracies: float) -> TrialRecord:
+    result = result_of(chosen(depth), *accuracies)
+    return TrialRecord(trial=trial, values=result.hyperparameters.model_dump(), result=result)
+
+
+def failed(trial: str, note: str) -> TrialRecord:
+    return TrialRecord(trial=trial, values=chosen(1).model_dump(), result=None, note=note)
+
+
+class FakeTail:
+    """Stands for a trained tail: its weights are some bytes."""
+
+    def __init__(self, content: bytes = b"weights") -> None:
+        self.content = content
+
+    def save_weights(self, path: Path) -> None:
+        path.write_bytes(self.content)
+
+
+class Landscape:
+    """Stands for training: the score is a known function of the hyperparameters."""
+
+    def __init__(self) -> None:
+        self.seen: list[Hyperparameters] = []
+
+    def __call__(
+        self, hyperparameters: Hyperparameters, epochs: int, name: str
+    ) -> tuple[TrialResult, FakeTail]:
+        self.seen.append(hyperparameters)
+        brier = self.brier(hyperparameters)
+        return result_of(hyperparameters, brier=brier, epochs=epochs, seconds=0.1), FakeTail()
+
+    def brier(self, hp: Hyperparameters) -> float:
+        if hp.depth == 2:
+            raise RuntimeError("out of memory")
+        return 0.2 - 0.05 * hp.depth
+
+
+def run_study(
+    landscape: Landscape,
+    folder: Path,
+    algorithm: str,
+    depths: tuple[int, ...],
+    stop_after: int = 99,
+) -> list[TrialRecord]:
+    """Search a landscape, to the end of the plan or until so many trials have been seen."""
+    from tuning.runs.study_folder import StudyFolder
+    from tuning.search import oracles, study
+
+    folder.mkdir(exist_ok=True)
+    epochs, seed = 9, 3
+    oracle = oracles.create(
+        algorithm, depths, epochs, seed, lambda: len(landscape.seen) >= stop_after
+    )
+    return study.search(landscape, StudyFolder(folder), oracle, epochs, lambda record: None)
+
+
+def separable(count: int, channels: int) -> Examples:
+    """Pooled features in two views whose first channels tell the label."""
+    from tuning.training.batches import Examples
+
+    labels = RNG.integers(0, 2, count).astype(np.float32)
+    features = RNG.random((count, channels)).astype(np.float16)
+    features[:, :64] += labels[:, None] / 2
+    return Examples({0: [features, features]}, labels, np.ones(count, dtype=np.float32))
+
+
+def training_data(train: Examples, val: Examples) -> TrainingData:
+    from tuning.backbones.transfer_model import FeatureStatistics
+    from tuning.training.batches import TrainingData
+
+    return TrainingData(train, val, FeatureStatistics.of(train.views[0][0]))

@@ -50,10 +50,23 @@ STAGES: dict[str, tuple[_Inception, ...]] = {
 
 @keras.saving.register_keras_serializable(package="tuning")
 class LocalResponseNormalization(layers.Layer):
-    """Krizhevsky's normalisation over 5 neighbouring channels (beta 0.75, k 1), NHWC in and out."""
+    """Krizhevsky's normalization over 5 neighboring channels (beta 0.75, k 1), NHWC in and out.
+
+    Example:
+        >>> x = LocalResponseNormalization()(tf.ones((1, 1, 1, 5)))
+        >>> bool(tf.reduce_all(x < 1))
+        True
+    """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Normalise `inputs`, float [N, height, width, channels]."""
+        """Normalize a feature map.
+
+        Args:
+            inputs: Feature map, float [N, height, width, channels].
+
+        Returns:
+            Of the same shape and type.
+        """
         # TensorFlow has no bfloat16 kernel of it for processors.
         outputs = tf.nn.local_response_normalization(
             tf.cast(inputs, tf.float32), depth_radius=2, bias=1.0, alpha=_LRN_ALPHA, beta=0.75
@@ -96,13 +109,17 @@ def _inception(x: keras.KerasTensor, module: _Inception) -> keras.KerasTensor:
 
 
 def build(input_tensor: keras.KerasTensor) -> keras.KerasTensor:
-    """The feature map of GoogLeNet, without classifier.
+    """Add the layers of GoogLeNet to a tensor, up to its feature map, without classifier.
 
     Args:
-        input_tensor: float [N, size, size, 3], mean subtracted.
+        input_tensor: Images, mean subtracted, float [N, size, size, 3].
 
     Returns:
         float [N, ceil(size / 32), ceil(size / 32), 1024], the output of inception 5b.
+
+    Example:
+        >>> build(keras.Input((64, 64, 3))).shape
+        (None, 2, 2, 1024)
     """
     x = _conv(input_tensor, 64, 7, "conv1_7x7_s2", strides=2)
     x = _halve(x, "pool1_3x3_s2")

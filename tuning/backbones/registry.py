@@ -1,4 +1,4 @@
-"""The registry: five backbones, each with its stages, the places where fine-tuning may start."""
+"""The registry: five backbones, each with its stages, between which fine-tuning may start."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Stage:
     """A part of a backbone that is trained or frozen as a whole.
 
     Attributes:
-        name: what papers call it.
-        end: the layer whose output is the stage's, and the cut behind it.
+        name: Name in papers.
+        end: Layer whose output is the stage's; the cut is behind it.
     """
 
     name: str
@@ -33,15 +33,21 @@ class Backbone:
     """One entry of the registry.
 
     Attributes:
-        name: as in `BACKBONES=` and in file names.
-        title: as in papers.
-        build: from a float [N, size, size, 3] tensor (RGB, mean subtracted) to the feature map.
-        mean: RGB, in 0..255, subtracted from every pixel; nothing is scaled.
-        first_conv: the layer that reads the pixels. All five sets of pretrained weights expect
-            BGR; its kernel is turned round once, so that no graph has to flip channels.
-        gmacs: billions of multiplications and additions for one image of 224 pixels, without
-            classifier; says what a search of it costs beside the others.
-        stages: from the pixels to the feature map.
+        name: Name in `BACKBONES=` and in file names.
+        title: Name in papers.
+        build: Function of a float [N, size, size, 3] tensor (RGB, mean subtracted) that returns
+            the feature map.
+        mean: Red, green and blue in 0..255 that are subtracted from every pixel; nothing is scaled.
+        first_conv: Layer that reads the pixels. All five sets of pretrained weights expect BGR; its
+            kernel is reversed once, so that no graph has to flip channels.
+        gmacs: Billions of multiplications and additions for one image of 224 pixels, without
+            classifier; tells what a search of it costs beside the others.
+        stages: Stages from the pixels to the feature map.
+
+    Example:
+        >>> vgg16 = BACKBONES["vgg16"]
+        >>> vgg16.max_depth, vgg16.cut(1), vgg16.cut(5)
+        (5, 'block4_pool', None)
     """
 
     name: str
@@ -54,11 +60,15 @@ class Backbone:
 
     @property
     def max_depth(self) -> int:
-        """The fine-tuning depth at which every stage trains."""
+        """Fine-tuning depth at which every stage trains."""
         return len(self.stages)
 
     def cut(self, depth: int) -> str | None:
-        """The last frozen layer at a fine-tuning depth, None where nothing is frozen."""
+        """Return the last frozen layer at a fine-tuning depth, None where nothing is frozen.
+
+        Args:
+            depth: Fine-tuning depth, 0..`max_depth`.
+        """
         frozen = self.max_depth - depth
         return self.stages[frozen - 1].end if frozen else None
 
@@ -111,15 +121,35 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def bgr_to_rgb(kernel: np.ndarray) -> np.ndarray:
-    """Turn a first convolution's kernel [height, width, 3, filters] from BGR input to RGB."""
+    """Turn a first convolution's kernel from BGR input to RGB.
+
+    Args:
+        kernel: Kernel, float [height, width, 3, filters].
+
+    Example:
+        >>> bgr_to_rgb(np.array([[[[1], [2], [3]]]])).ravel().tolist()
+        [3, 2, 1]
+    """
     return np.ascontiguousarray(kernel[:, :, ::-1, :])
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """The backbones of a comma-separated list, each once; all for "all" or an empty list.
+    """Read a comma-separated list of backbones.
+
+    Args:
+        text: The list; "all" or an empty one names all of them.
+
+    Returns:
+        Their names, each once.
 
     Raises:
-        ValueError: one that is not known, with a line for the user.
+        ValueError: One of them is not known.
+
+    Example:
+        >>> names_in("ResNet50, vgg16, resnet50")
+        ('resnet50', 'vgg16')
+        >>> len(names_in("all"))
+        5
     """
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
     if names in ((), ("all",)):

@@ -23,8 +23,13 @@ class FeatureStatistics:
     """Mean and variance of each channel of pooled features.
 
     Attributes:
-        mean: float32 [C].
-        variance: float32 [C], positive.
+        mean: Mean of each channel, float32 [C].
+        variance: Variance of each channel, positive, float32 [C].
+
+    Example:
+        >>> statistics = FeatureStatistics(np.float32([1.0, 3.0]), np.float32([1.0, 4.0]))
+        >>> statistics.standardize(np.float32([[2.0, 1.0]])).tolist()
+        [[1.0, -1.0]]
     """
 
     mean: np.ndarray
@@ -54,7 +59,7 @@ class FeatureStatistics:
         them is not blown up.
 
         Args:
-            features: float [N, C], may be a memory map of any length.
+            features: Pooled features, float [N, C], may be a memory map of any length.
 
         Example:
             >>> statistics = FeatureStatistics.of(np.array([[0.0, 1.0], [2.0, 5.0]]))
@@ -80,7 +85,7 @@ class HeadConfig:
     Attributes:
         units: Width of the hidden layer, 0 for none.
         dropout: Dropout rate before each dense layer, 0..1.
-        statistics: By which the pooled features of the pretrained backbone are standardized.
+        statistics: Statistics by which the pooled features are standardized.
     """
 
     units: int
@@ -95,10 +100,32 @@ class TransferModel:
     `restore` brings the pretrained weights back before the next trial.
 
     Args:
-        backbone: an entry of the registry.
-        size: of the square input, MIN_SIZE..MAX_SIZE pixels.
-        weights: from `tuning.backbones.weights.load`.
-        precision: Keras's name of the arithmetic: "float32" or "mixed_bfloat16".
+        backbone: Entry of the registry.
+        size: Side of the square input, MIN_SIZE..MAX_SIZE pixels.
+        weights: Pretrained weights from `tuning.backbones.weights.load`.
+        precision: Keras dtype policy: "float32" or "mixed_bfloat16".
+
+    Attributes:
+        backbone: As given.
+        size: As given.
+        weights: As given.
+        precision: As given.
+        features: Number of channels of the pooled features.
+
+    Raises:
+        ValueError: The size is out of range.
+
+    Example:
+        >>> from tuning.backbones.registry import BACKBONES
+        >>> from tuning.backbones.weights import load
+        >>> googlenet = BACKBONES["googlenet"]
+        >>> model = TransferModel(googlenet, 64, load(googlenet, "none"))
+        >>> statistics = FeatureStatistics(np.zeros(model.features), np.ones(model.features))
+        >>> head = model.head(HeadConfig(units=8, dropout=0.1, statistics=statistics))
+        >>> [tuple(output.shape) for output in model.trunk([0, 1]).outputs]
+        [(None, 1024), (None, 2, 2, 832)]
+        >>> model.tail(1, head).input_shape, model.classifier(head).output_shape
+        ((None, 2, 2, 832), (None, 1))
     """
 
     def __init__(
@@ -131,19 +158,27 @@ class TransferModel:
         self._changed = set()
 
     def trunk(self, depths: Sequence[int]) -> keras.Model:
-        """The frozen part.
+        """Return the frozen part.
 
         Args:
-            depths: fine-tuning depths below `max_depth`.
+            depths: Fine-tuning depths below `max_depth`.
 
         Returns:
-            uint8 [N, size, size, 3] -> for each depth the activation at its cut; at depth 0 the
-            pooled features, float32 [N, features].
+            Model of uint8 RGB [N, size, size, 3] with the activation at the cut of each depth; at
+            depth 0 the pooled features, float32 [N, features].
         """
         return keras.Model(self._whole.input, [self._cut(depth) for depth in depths])
 
     def tail(self, depth: int, head: keras.Model) -> keras.Model:
-        """The part that trains at a fine-tuning depth: activation at the cut -> logit [N, 1]."""
+        """Return the part that trains at a fine-tuning depth.
+
+        Args:
+            depth: Fine-tuning depth.
+            head: Head on top of it.
+
+        Returns:
+            Model of the activation at the cut with the logit, float32 [N, 1].
+        """
         if depth == 0:
             return head
         with self._scope():
@@ -153,11 +188,14 @@ class TransferModel:
             return keras.Model(tail_input, head(features(tail_input)))
 
     def classifier(self, head: keras.Model, temperature: float = 1.0) -> keras.Model:
-        """The whole model: uint8 RGB [N, size, size, 3] -> `p_man`, float32 [N, 1].
+        """Return the whole model.
 
         Args:
-            head: from `head`, trained.
-            temperature: positive; the logit is divided by it (Guo et al., 2017).
+            head: Trained head.
+            temperature: Positive number that the logit is divided by (Guo et al., 2017).
+
+        Returns:
+            Model of uint8 RGB [N, size, size, 3] with `p_man`, float32 [N, 1].
         """
         logit = head(self._whole.output)
         scaled = layers.Rescaling(1.0 / temperature, name="temperature", dtype="float32")(logit)
@@ -165,8 +203,16 @@ class TransferModel:
         return keras.Model(self._whole.input, p_man, name=self.backbone.name)
 
     def head(self, config: HeadConfig) -> keras.Model:
-        """A new head: pooled features, float32 [N, features] -> logit, float32 [N, 1]."""
-        # Batch norm in inference mode standardizes the features by weights that are saved.
+        """Make a new head.
+
+        Args:
+            config: Layers of the head.
+
+        Returns:
+            Model of the pooled features, float32 [N, features], with the logit, float32 [N, 1].
+        """
+        # Batch norm in inference mode standardizes the features by weights that are saved, under a
+        # name that saved models have.
         standardize = layers.BatchNormalization(
             center=False, scale=False, epsilon=1e-9, trainable=False, name="standardise"
         )

@@ -25,12 +25,17 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class Weights:
-    """A backbone's weights, as the product uses them (RGB input).
+    """A backbone's weights, for RGB input.
 
     Attributes:
         source: "imagenet", a file's name, or "none".
-        layers: for each layer with weights its arrays, in Keras's order.
+        layers: Arrays of each layer with weights, in Keras's order.
         fingerprint: SHA-256 over all of them, hex.
+
+    Example:
+        >>> kernel, bias = np.zeros((3, 3), np.float32), np.zeros(3, np.float32)
+        >>> Weights("none", {"dense": [kernel, bias]}, fingerprint="0" * 64).count
+        12
     """
 
     source: str
@@ -39,21 +44,27 @@ class Weights:
 
     @property
     def count(self) -> int:
-        """How many numbers they are."""
+        """Number of all weights."""
         return sum(array.size for arrays in self.layers.values() for array in arrays)
 
 
 def load(backbone: Backbone, source: str, seed: int = 0) -> Weights:
-    """Get the weights of a backbone.
+    """Load the weights of a backbone.
 
     Args:
-        backbone: an entry of the registry.
+        backbone: Entry of the registry.
         source: "imagenet" (Keras's own files, for GoogLeNet the ONNX Model Zoo's), "none" (random)
             or a folder with `<backbone>.weights.h5` or `<backbone>….h5`, `googlenet….onnx`.
-        seed: of the random weights when source is "none".
+        seed: Seed of the random weights when source is "none".
 
     Raises:
-        WeightsError: no network, no such folder or file, a file that does not fit.
+        WeightsError: There is no network, no such folder or file, or the file does not fit.
+
+    Example:
+        >>> from tuning.backbones.registry import BACKBONES
+        >>> weights = load(BACKBONES["googlenet"], "none")
+        >>> len(weights.layers), weights.layers["conv1_7x7_s2"][0].shape
+        (57, (7, 7, 3, 64))
     """
     if source == "none":
         keras.utils.set_random_seed(seed)

@@ -21,7 +21,7 @@ from tuning.backbones.registry import BACKBONES
 from tuning.metrics import accuracy_interval, equal_bins
 from tuning.runs.schema import Epoch, TrialRecord, WinnerFacts
 
-# Middle tones, seen on white and on black and told apart by most colour-blind readers.
+# Medium tones, visible on white and on black, and distinct for most color-blind readers.
 _TONES = ("#3b82c4", "#d55e00", "#009e73", "#b5619b", "#a07800")
 _COLORS = {name: _TONES[i % len(_TONES)] for i, name in enumerate(BACKBONES)}
 _MARKERS = {name: "osD^v"[i % 5] for i, name in enumerate(BACKBONES)}
@@ -37,10 +37,10 @@ class Plot:
     """A figure of the page.
 
     Attributes:
-        caption: said below it.
-        alt: said instead of it.
-        light: its PNG as a data URI, transparent, with dark ink.
-        dark: likewise, with light ink.
+        caption: Text below it.
+        alt: Text in place of it, for those who do not see it.
+        light: PNG for a light page as a data URI, transparent, with dark ink.
+        dark: PNG for a dark page, with light ink.
     """
 
     caption: str
@@ -54,11 +54,11 @@ class Curves:
     """The trainings of one backbone.
 
     Attributes:
-        backbone: its name.
-        trials: in any order; failed ones have no curve.
-        bold: what is drawn bold, "refit", or "best trial" where there was no time for one.
-        bold_depth: its fine-tuning depth.
-        bold_history: a row an epoch.
+        backbone: Name of the backbone.
+        trials: Trials in any order; failed ones have no curve.
+        bold: What is drawn bold: "refit", or "best trial" where there was no time for one.
+        bold_depth: Fine-tuning depth of what is drawn bold.
+        bold_history: Epochs of what is drawn bold.
     """
 
     backbone: str
@@ -83,7 +83,7 @@ class _Theme:
     ramp: tuple[float, float]  # the part of viridis that is seen on this background
 
     def depth(self, depth: int) -> str:
-        """Colour of a fine-tuning depth."""
+        """Color of a fine-tuning depth."""
         if depth == 0:
             return _HEAD_ALONE
         low, high = self.ramp
@@ -96,7 +96,11 @@ _Draw = Callable[[Axes, _Theme], list[Line2D]]
 
 
 def learning_curves(studies: Sequence[Curves]) -> list[Plot]:
-    """Validation accuracy by epoch of every trial, a plot a backbone on common axes."""
+    """Draw the validation accuracy of every trial by epoch, a plot a backbone on common axes.
+
+    Args:
+        studies: Trainings of each backbone.
+    """
     histories = [
         history
         for study in studies
@@ -145,7 +149,11 @@ def _top(history: Sequence[Epoch]) -> float:
 
 
 def search(leaderboard: pd.DataFrame) -> list[Plot]:
-    """Validation accuracy of each trial against what was searched; each backbone's best ringed."""
+    """Draw the validation accuracy of each trial against what was searched.
+
+    Args:
+        leaderboard: Table of all trials.
+    """
     return [
         _against(leaderboard, "depth", "Fine-tuning depth"),
         _against(leaderboard, "learning_rate", "Learning rate"),
@@ -161,20 +169,14 @@ def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
     def draw(axes: Axes, theme: _Theme) -> list[Line2D]:
         for number, name in enumerate(names):
             rows = finished[finished["backbone"] == name]
-            aside = _DODGE * (number - (len(names) - 1) / 2)
+            offset = _DODGE * (number - (len(names) - 1) / 2)
             if column == "learning_rate":
-                x = rows[column] * 1.25**aside
+                x = rows[column] * 1.25**offset
             else:
-                x = rows[column].map(values.index) + aside
-            y = 100 * rows["val_accuracy"]
-            axes.scatter(x, y, color=_COLORS[name], marker=_MARKERS[name], alpha=0.85, linewidths=0)
-            best = int(rows["val_brier"].to_numpy().argmin())
-            axes.scatter(
-                x.iloc[best], y.iloc[best], s=90, facecolors="none", edgecolors=theme.ink,
-                linewidths=1.2,
-            )  # fmt: skip
+                x = rows[column].map(values.index) + offset
+            _trials(axes, name, x, rows, theme.ink)
         if column == "learning_rate":
-            axes.set_xscale("log")
+            _log_axis(axes, "{:.0e}")
         else:
             axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
         axes.set(xlabel=title, ylabel="Validation accuracy, %")
@@ -183,14 +185,28 @@ def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
     low, high = 100 * finished["val_accuracy"].min(), 100 * finished["val_accuracy"].max()
     return _plot(
         draw,
-        f"{title}: one dot a trial, each backbone's best ringed",
+        f"{title}: one dot for each trial, the best of each backbone is ringed",
         f"Validation accuracy against {title.lower()}, {_count(len(finished), 'trial')}, "
         f"{low:.1f} to {high:.1f} %",
     )
 
 
+def _trials(axes: Axes, name: str, x: pd.Series, rows: pd.DataFrame, ink: str) -> None:
+    """A backbone's trials, its best ringed."""
+    y = 100 * rows["val_accuracy"]
+    axes.scatter(x, y, color=_COLORS[name], marker=_MARKERS[name], alpha=0.85, linewidths=0)
+    best = int(rows["val_brier"].to_numpy().argmin())
+    axes.scatter(
+        x.iloc[best], y.iloc[best], s=90, facecolors="none", edgecolors=ink, linewidths=1.2
+    )
+
+
 def costs(winners: dict[str, WinnerFacts]) -> list[Plot]:
-    """Test accuracy against latency and file size of those winners whose facts have them."""
+    """Draw test accuracy against latency and file size, of winners for which they are known.
+
+    Args:
+        winners: Facts of each winner.
+    """
     measured = {name: w for name, w in winners.items() if w.latency_ms and w.bytes}
     if not measured:
         return []
@@ -211,10 +227,7 @@ def _cost(winners: dict[str, WinnerFacts], x: dict[str, float], what: str, unit:
                 x[name], 100 * accuracy, yerr=bar, fmt=_MARKERS[name], color=_COLORS[name],
                 capsize=3, markersize=7,
             )  # fmt: skip
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_locator(NullLocator())
+        _log_axis(axes, "{:g}")
         axes.set_xlim(min(x.values()) / 1.6, max(x.values()) * 1.6)
         axes.set(xlabel=f"{what.capitalize()}, {unit}, log scale", ylabel="Test accuracy, %")
         return [_key(name, marker=_MARKERS[name]) for name in winners]
@@ -230,12 +243,19 @@ def _cost(winners: dict[str, WinnerFacts], x: dict[str, float], what: str, unit:
     )
 
 
+def _log_axis(axes: Axes, number: str) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number.format(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def roc(winners: dict[str, WinnerFacts], tests: dict[str, pd.DataFrame]) -> Plot:
-    """ROC curves, with the corner larger where all curves run through it.
+    """Draw ROC curves, with the corner larger where all curves run through it.
 
     Args:
-        winners: their facts.
-        tests: `label` and `p_man` of test images, of each winner.
+        winners: Facts of each winner.
+        tests: Table with `label` and `p_man` of the test images, of each winner.
     """
     curves = {name: roc_curve(table["label"], table["p_man"]) for name, table in tests.items()}
 
@@ -249,8 +269,8 @@ def roc(winners: dict[str, WinnerFacts], tests: dict[str, pd.DataFrame]) -> Plot
             for view in views:
                 view.plot(false_positive, true_positive, color=_COLORS[name])
         axes.set(
-            xlabel="Share of 'woman' labels answered man",
-            ylabel="Share of 'man' labels answered man",
+            xlabel="False positive rate: women predicted as men",
+            ylabel="True positive rate: men predicted as men",
         )
         return [_key(name) for name in winners]
 
@@ -270,11 +290,11 @@ def _corner(axes: Axes) -> Axes:
 
 
 def reliability(winners: dict[str, WinnerFacts], tests: dict[str, pd.DataFrame]) -> Plot:
-    """Share labelled man against p_man, in ten equal bins; the best winner with 95 % intervals.
+    """Draw the share labeled man against p_man, in ten equal bins, the best with 95 % intervals.
 
     Args:
-        winners: their facts, best first.
-        tests: `label` and `p_man` of test images, of each winner.
+        winners: Facts of each winner, best first.
+        tests: Table with `label` and `p_man` of the test images, of each winner.
     """
     best, *others = winners
 
@@ -292,7 +312,7 @@ def reliability(winners: dict[str, WinnerFacts], tests: dict[str, pd.DataFrame])
                 table["p_man"], table["share"], color=_COLORS[name], marker=_MARKERS[name],
                 markersize=3.5, linewidth=1, alpha=0.5,
             )  # fmt: skip
-        axes.set(xlabel="p_man, mean of a bin", ylabel="Share labelled man")
+        axes.set(xlabel="p_man, mean of a bin", ylabel="Share labeled man")
         return [_key(name, marker=_MARKERS[name]) for name in winners]
 
     errors = ", ".join(

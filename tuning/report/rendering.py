@@ -21,6 +21,12 @@ def render(package: str, template: str, **context: Any) -> str:
     Raises:
         jinja2.UndefinedError: The template uses a name that is not in `context`.
         jinja2.TemplateNotFound: The package has no such template.
+
+    Example:
+        >>> render("tuning.report", "templates/results.md.jinja")
+        Traceback (most recent call last):
+            ...
+        jinja2.exceptions.UndefinedError: 'winners' is undefined
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(package, package_path=""),

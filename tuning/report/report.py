@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from data import LABELS, label_conflicts, read_manifest
 from data.atomic import write_text
 from tuning.backbones.registry import BACKBONES
-from tuning.metrics import decisions
+from tuning.metrics import confidence, decisions
 from tuning.report import plots
 from tuning.report.rendering import render
 from tuning.runs.run_folder import RunFolder
@@ -25,21 +26,21 @@ _PACKAGE = "tuning.report"
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test image whose answer is not its label; the page shows it from the data set's own file.
+    """A test image whose prediction is not its label; the page shows the data set's own file.
 
     Attributes:
-        uri: of that file.
-        name: the file's, or its row in the manifest where the name would tell who it is.
-        label: as annotated, "woman" or "man".
-        answer: of the model at p_man >= 0.5, likewise.
-        p_man: 0..1.
-        disputed: the label contradicts most others of the same person in the run's images.
+        uri: URI of that file.
+        name: Name of the file, or its row in the manifest where the name would tell who it is.
+        label: Label as annotated, "woman" or "man".
+        prediction: Decision of the model, "woman" or "man".
+        p_man: Probability of "man", 0..1.
+        disputed: Whether the label contradicts most others of the same person in the run's images.
     """
 
     uri: str
     name: str
     label: str
-    answer: str
+    prediction: str
     p_man: float
     disputed: bool
 
@@ -50,10 +51,13 @@ def write(
     """Write a run's report and its table of results.
 
     Args:
-        run: whose folder gets it, and has manifest, predictions and trials.
-        config: content of `config.json`.
-        metrics: content of `metrics.json`; winners' costs are left out where it lacks them.
-        leaderboard: one row a trial.
+        run: Folder of the run, with its manifest, predictions and trials.
+        config: Content of `config.json`.
+        metrics: Content of `metrics.json`; winners' costs are left out where it lacks them.
+        leaderboard: Table of all trials, see `tuning.runs.leaderboard`.
+
+    Raises:
+        OSError: A file of the run cannot be read, or the report cannot be written.
     """
     winners = metrics.winners
     tests = {name: _test_predictions(run, name) for name in winners}
@@ -80,18 +84,25 @@ def write(
 
 
 def mistakes(manifest: pd.DataFrame, predictions: pd.DataFrame) -> list[Mistake]:
-    """The wrong answers, the most confident first.
+    """List the incorrect predictions, the most confident first.
 
     Args:
-        manifest: of the run.
-        predictions: `row` of the manifest, `label` and `p_man`.
+        manifest: Images of the run.
+        predictions: Table with `row` of the manifest, `label` and `p_man`.
+
+    Example:
+        >>> manifest = pd.DataFrame({"path": ["a.png", "b.png"], "label": [0, 1], "identity": None})
+        >>> predictions = pd.DataFrame({"row": [0, 1], "label": [0, 1], "p_man": [0.9, 0.8]})
+        >>> [(mistake.name, mistake.prediction) for mistake in mistakes(manifest, predictions)]
+        [('a.png', 'man')]
     """
-    answer = decisions(predictions["p_man"].to_numpy()).astype(int)
-    wrong = predictions.assign(answer=answer)[answer != predictions["label"]]
-    wrong = wrong.sort_values("p_man", key=lambda p: -(p - 0.5).abs(), kind="stable")
+    decided = decisions(predictions["p_man"].to_numpy()).astype(int)
+    incorrect = predictions.assign(prediction=decided)[decided != predictions["label"]]
+    by_confidence = np.argsort(-confidence(incorrect["p_man"].to_numpy()), kind="stable")
+    shown = incorrect.iloc[by_confidence]
     disputed = manifest.index.isin(label_conflicts(manifest).index)
     known = manifest.assign(disputed=disputed)[["path", "identity", "disputed"]]
-    return [_mistake(row) for row in wrong.join(known, on="row").to_dict("records")]
+    return [_mistake(row) for row in shown.join(known, on="row").to_dict("records")]
 
 
 def _mistake(row: dict[Hashable, Any]) -> Mistake:
@@ -102,7 +113,7 @@ def _mistake(row: dict[Hashable, Any]) -> Mistake:
         uri=path.as_uri(),
         name=f"row {row['row']} of manifest.csv" if named else path.name,
         label=LABELS[row["label"]],
-        answer=LABELS[row["answer"]],
+        prediction=LABELS[row["prediction"]],
         p_man=row["p_man"],
         disputed=row["disputed"],
     )
@@ -118,7 +129,7 @@ def _test_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:
 
 
 def _curves(run: RunFolder, facts: WinnerFacts) -> plots.Curves:
-    """Without a refit on record the winner is the best trial."""
+    """Curves of a backbone; without a refit on record the winner is the best trial."""
     study = run.study(facts.backbone)
     refit = study.read_refit()
     return plots.Curves(

@@ -1,1 +1,8 @@
-"""What lies on disk of a run: its settings, its trials, its winners, and where each file is."""
+"""What lies on disk of a run.
+
+- `settings.py`: what the user chose.
+- `schema.py`: record of each JSON file.
+- `run_folder.py`, `study_folder.py`: where each file is, and who may write it.
+- `leaderboard.py`: CSV of all trials.
+- `time_budget.py`: time over all sessions.
+"""

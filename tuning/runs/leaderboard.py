@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -10,10 +10,67 @@ from data.atomic import write_text
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import TrialRecord
 
-LEADERBOARD_COLUMNS = (
-    "backbone", "trial", "depth", "learning_rate", "head_units", "dropout", "epochs",
-    "val_accuracy", "val_auc", "val_brier", "val_loss", "seconds", "status", "note",
-)  # fmt: skip
+
+class LeaderboardRow(NamedTuple):
+    """One trial; its fields are the columns of the CSV.
+
+    Attributes:
+        backbone: Name of the backbone.
+        trial: Keras Tuner's identifier.
+        depth: Fine-tuning depth.
+        learning_rate: Peak learning rate of the fine-tuned stages.
+        head_units: Width of the head's hidden layer.
+        dropout: Dropout rate of the head.
+        epochs: Number of epochs, None for a failed trial, as all figures.
+        val_accuracy: Accuracy on validation images at p_man >= 0.5, 0..1.
+        val_auc: Area under the ROC curve on validation images.
+        val_brier: Brier score on validation images, by which the rows are sorted.
+        val_loss: Cross-entropy on validation images, nats.
+        seconds: Wall time of the training.
+        status: "completed" or "failed".
+        note: Why it failed.
+    """
+
+    backbone: str
+    trial: str
+    depth: int
+    learning_rate: float
+    head_units: int
+    dropout: float
+    epochs: int | None
+    val_accuracy: float | None
+    val_auc: float | None
+    val_brier: float | None
+    val_loss: float | None
+    seconds: float | None
+    status: str
+    note: str
+
+    @classmethod
+    def of(cls, backbone: str, record: TrialRecord) -> LeaderboardRow:
+        """Take the figures of a trial from its record.
+
+        Args:
+            backbone: Name of the backbone.
+            record: Record of the trial.
+        """
+        chosen, result = record.hyperparameters, record.result
+        return cls(
+            backbone=backbone,
+            trial=record.trial,
+            depth=chosen.depth,
+            learning_rate=chosen.learning_rate,
+            head_units=chosen.head_units,
+            dropout=chosen.dropout,
+            epochs=result.epochs if result else None,
+            val_accuracy=result.val_accuracy if result else None,
+            val_auc=result.val_auc if result else None,
+            val_brier=result.val_brier if result else None,
+            val_loss=result.val_loss if result else None,
+            seconds=result.seconds if result else None,
+            status=record.status,
+            note=record.note,
+        )
 
 
 def write_leaderboard(run: RunFolder) -> None:
@@ -21,20 +78,22 @@ def write_leaderboard(run: RunFolder) -> None:
 
     Args:
         run: Folder of the run.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> run = RunFolder(Path(tempfile.mkdtemp()))
+        >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
+        >>> run.study("vgg16").write_trial(TrialRecord(trial="0", values=values, result=None))
+        >>> write_leaderboard(run)
+        >>> pd.read_csv(run.leaderboard)[["backbone", "depth", "status"]].to_dict("records")
+        [{'backbone': 'vgg16', 'depth': 0, 'status': 'failed'}]
     """
-    rows = [_row(study.backbone, record) for study in run.studies() for record in study.trials()]
-    table = pd.DataFrame(rows, columns=list(LEADERBOARD_COLUMNS))
+    rows = [
+        LeaderboardRow.of(study.backbone, record)
+        for study in run.studies()
+        for record in study.trials()
+    ]
+    table = pd.DataFrame(rows, columns=list(LeaderboardRow._fields))
     table = table.sort_values("val_brier", na_position="last", ignore_index=True)
     write_text(run.leaderboard, table.to_csv(index=False))
-
-
-def _row(backbone: str, record: TrialRecord) -> dict[str, Any]:
-    result = record.result.model_dump() if record.result else {}
-    return {
-        **{name: value for name, value in result.items() if name in LEADERBOARD_COLUMNS},
-        **record.hyperparameters.model_dump(),
-        "backbone": backbone,
-        "trial": record.trial,
-        "status": record.status,
-        "note": record.note,
-    }

@@ -85,7 +85,11 @@ class RunFolder:
         return self.path.name
 
     def study(self, backbone: str) -> StudyFolder:
-        """Return the folder of a backbone's study."""
+        """Return the folder of a backbone's study.
+
+        Args:
+            backbone: Name of the backbone.
+        """
         return StudyFolder(self.path / "studies" / backbone)
 
     def studies(self) -> list[StudyFolder]:
@@ -93,15 +97,30 @@ class RunFolder:
         return [StudyFolder(path) for path in sorted(self.path.glob("studies/*"))]
 
     def winner(self, backbone: str) -> Path:
-        """Path of the winner's Keras model, written when the backbone's search is complete."""
+        """Return the path of the winner's Keras model, written when the search is complete.
+
+        Args:
+            backbone: Name of the backbone.
+        """
         return self.path / "winners" / f"{backbone}.keras"
 
     def winner_facts(self, backbone: str) -> Path:
-        """Path of the JSON beside the winner, written last, see `WinnerFacts`."""
+        """Return the path of the JSON beside the winner, written last, see `WinnerFacts`.
+
+        Args:
+            backbone: Name of the backbone.
+        """
         return self.path / "winners" / f"{backbone}.json"
 
     def predictions(self, backbone: str) -> Path:
-        """Path of a CSV for validation and test images: manifest's row, split, label, p_man."""
+        """Return the path of the winner's predictions for validation and test images.
+
+        Args:
+            backbone: Name of the backbone.
+
+        Returns:
+            Path of a CSV with the manifest's row, split, label and p_man.
+        """
         return self.path / "predictions" / f"{backbone}.csv"
 
     def lock(self) -> FileLock:
@@ -145,16 +164,31 @@ class RunFolder:
         return metrics
 
     def write_metrics(self, metrics: RunMetrics) -> None:
-        """Write `metrics.json`."""
+        """Write `metrics.json`.
+
+        Args:
+            metrics: What the run reached.
+        """
         write_record(self.metrics, metrics)
 
     def read_winner(self, backbone: str) -> WinnerFacts | None:
-        """Read the facts of a winner, None if its search is not complete."""
+        """Read the facts of a winner.
+
+        Args:
+            backbone: Name of the backbone.
+
+        Returns:
+            The facts, None if the search is not complete.
+        """
         facts = read_record(self.winner_facts(backbone), WinnerFacts)
         return facts if self.winner(backbone).exists() else None
 
     def write_winner(self, facts: WinnerFacts) -> None:
-        """Write the facts of a winner, by which its search is complete."""
+        """Write the facts of a winner, by which its search is complete.
+
+        Args:
+            facts: What is known about the winner.
+        """
         write_record(self.winner_facts(facts.backbone), facts)
 
     def read_clock(self) -> Clock:
@@ -162,7 +196,11 @@ class RunFolder:
         return read_record(self.clock, Clock) or Clock()
 
     def write_clock(self, clock: Clock) -> None:
-        """Write the time worked on the run."""
+        """Write the time worked on the run.
+
+        Args:
+            clock: Time of all sessions together.
+        """
         write_record(self.clock, clock)
 
     def keeps_copies(self) -> bool:
@@ -213,7 +251,16 @@ class RunFolder:
 
 
 def rows_fingerprint(manifest: pd.DataFrame) -> str:
-    """Return the SHA-256 (hex) of labels, persons and splits, row by row."""
+    """Return the SHA-256 (hex) of labels, persons and splits, row by row.
+
+    Args:
+        manifest: Images of a run.
+
+    Example:
+        >>> rows = pd.DataFrame({"label": [0, 1], "identity": ["a", "b"], "split": "train"})
+        >>> rows_fingerprint(rows) == rows_fingerprint(rows[::-1])
+        False
+    """
     columns = manifest[["label", "identity", "split"]]
     text = columns.to_csv(index=False)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
@@ -227,6 +274,13 @@ def latest_run(runs: Path) -> RunFolder:
 
     Raises:
         RunError: No finished run is there.
+
+    Example:
+        >>> import tempfile
+        >>> latest_run(Path(tempfile.mkdtemp()))
+        Traceback (most recent call last):
+            ...
+        tuning.runs.run_folder.RunError: no finished run in ...: run `make tune` first
     """
     finished = [RunFolder(path.parent) for path in runs.glob("*/metrics.json")]
     if not finished:

@@ -127,6 +127,12 @@ class TrialRecord(_Versioned):
         values: Keras Tuner's hyperparameter values.
         result: What it reached, None if it failed.
         note: Why it failed, in one line.
+
+    Example:
+        >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
+        >>> record = TrialRecord(trial="0", values=values, result=None, note="out of memory")
+        >>> record.status, record.hyperparameters.head_units
+        ('failed', 64)
     """
 
     trial: str
@@ -165,6 +171,12 @@ class StudyPlan(_Versioned):
         training_times: Time of a training at each depth that was measured, from depth 0 (`costs`
             in JSON).
         evaluation_seconds: Time reserved for the winner's evaluation.
+
+    Example:
+        >>> times = (TrainingTime(start=1.0, epoch=0.5), TrainingTime(start=6.0, epoch=20.0))
+        >>> plan = StudyPlan(depths=(0, 0, 1), training_times=times, evaluation_seconds=30.0)
+        >>> plan.model_dump(by_alias=True)["costs"]
+        ((1.0, 0.5), (6.0, 20.0))
     """
 
     depths: tuple[int, ...]
@@ -187,7 +199,11 @@ class RefitRecord(_Versioned):
 
 
 class Clock(_Versioned):
-    """Time that all sessions together have worked on a run: `clock.json`."""
+    """Time that all sessions together have worked on a run: `clock.json`.
+
+    Attributes:
+        seconds: Wall time, seconds.
+    """
 
     seconds: float = 0.0
 
@@ -225,7 +241,13 @@ class ValScores(Scores):
 
 
 class SubgroupScores(_Record):
-    """Accuracy on the images that have an attribute, or on those that do not."""
+    """Accuracy on the images that have an attribute, or on those that do not.
+
+    Attributes:
+        count: Number of images.
+        accuracy: Share of correct decisions, 0..1.
+        accuracy_interval: Ends of Wilson's 95 % interval (1927) of the accuracy.
+    """
 
     count: int
     accuracy: float
@@ -343,7 +365,13 @@ class DataFacts(_Record):
 
 
 class SplitFacts(_Record):
-    """One split of a run: its number of images, their share of men, its number of persons."""
+    """One split of a run.
+
+    Attributes:
+        count: Number of images.
+        share_man: Share of images that are labeled man, 0..1.
+        identities: Number of persons, 0 where they are not known.
+    """
 
     count: int
     share_man: float
@@ -443,5 +471,15 @@ def write_record(path: Path, record: BaseModel) -> None:
     Args:
         path: Path of the file.
         record: Its new content.
+
+    Raises:
+        OSError: It cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "clock.json")
+        >>> write_record(path, Clock(seconds=3.5))
+        >>> path.read_text().split()
+        ['{', '"schema_version":', '1,', '"seconds":', '3.5', '}']
     """
     write_json(path, record.model_dump(mode="json", by_alias=True))

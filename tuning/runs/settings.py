@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -59,15 +61,16 @@ class Settings(BaseModel):
     labels: str = ""
     split: SplitBy = "given"
 
-    def chosen(self) -> dict[str, Any]:
-        """Return what tells the run from others, for its name.
+    def fingerprint(self) -> str:
+        """Return the SHA-256 (hex) of what distinguishes the run from others, for its name.
 
         Settings that came later count only where they have been used, so that a command gives the
         name that it gave before them.
         """
         defaults = {name: type(self).model_fields[name].default for name in _LATER}
         chosen = self.model_dump()
-        return {k: v for k, v in chosen.items() if k not in _LATER or v != defaults[k]}
+        counted = {k: v for k, v in chosen.items() if k not in _LATER or v != defaults[k]}
+        return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
 
     def environment(self) -> dict[str, str]:
         """Return the same choices as the environment variables of `make tune`."""

@@ -37,6 +37,14 @@ class StudyFolder:
         best_weights: Weights of the best tail so far, HDF5.
         oracle: Keras Tuner's state of its oracle.
         tuner: Keras Tuner's state of its tuner.
+
+    Example:
+        >>> import tempfile
+        >>> folder = StudyFolder(Path(tempfile.mkdtemp()))
+        >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
+        >>> folder.write_trial(TrialRecord(trial="0", values=values, result=None, note="diverged"))
+        >>> [(record.trial, record.status) for record in folder.trials()]
+        [('0', 'failed')]
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,17 +65,17 @@ class StudyFolder:
         """Make the folder, if it is not there."""
         self.path.mkdir(parents=True, exist_ok=True)
 
-    def trial_states(self) -> list[Path]:
+    def state_paths(self) -> list[Path]:
         """Return Keras Tuner's state file of each trial."""
         return list(self.path.glob("trial_*/trial.json"))
 
-    def trial_records(self) -> list[Path]:
+    def record_paths(self) -> list[Path]:
         """Return the record's path of each finished trial, in order."""
         return sorted(self.path.glob(f"trial_*/{_TRIAL_RECORD}"))
 
     def trials(self) -> list[TrialRecord]:
         """Return every finished trial whose record can be read, in order."""
-        records = (read_record(path, TrialRecord) for path in self.trial_records())
+        records = (read_record(path, TrialRecord) for path in self.record_paths())
         return [record for record in records if record]
 
     def trial(self, identifier: str) -> TrialRecord | None:
@@ -79,7 +87,11 @@ class StudyFolder:
         return read_record(self._trial(identifier), TrialRecord)
 
     def write_trial(self, record: TrialRecord) -> None:
-        """Keep a finished trial's record."""
+        """Keep a finished trial's record.
+
+        Args:
+            record: Values and result of the trial.
+        """
         write_record(self._trial(record.trial), record)
 
     def read_plan(self) -> StudyPlan | None:
@@ -87,7 +99,11 @@ class StudyFolder:
         return read_record(self.plan, StudyPlan)
 
     def write_plan(self, plan: StudyPlan) -> None:
-        """Keep the planned trials."""
+        """Keep the planned trials.
+
+        Args:
+            plan: Depths of the trials, and what they were planned from.
+        """
         write_record(self.plan, plan)
 
     def read_refit(self) -> RefitRecord | None:
@@ -95,7 +111,11 @@ class StudyFolder:
         return read_record(self.refit, RefitRecord)
 
     def write_refit(self, refit: RefitRecord) -> None:
-        """Keep the refit's record."""
+        """Keep the refit's record.
+
+        Args:
+            refit: Result of the refit, and whose weights were kept.
+        """
         write_record(self.refit, refit)
 
     def best(self) -> TrialResult | None:

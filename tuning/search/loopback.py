@@ -1,4 +1,4 @@
-"""Connections to this machine itself do not go through a proxy."""
+"""Connections of this machine to itself do not go through a proxy."""
 
 import os
 
@@ -7,7 +7,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def keep_direct() -> None:
-    """Let this process and those it starts reach this machine itself without a proxy.
+    """Let this process and those that it starts reach this machine without a proxy.
 
     gRPC, by which chief and workers talk, would send 127.0.0.1 to `http_proxy` as well. What is
     in `no_proxy` stays there.

@@ -81,6 +81,10 @@ def training_seconds(time: TrainingTime, epochs: int) -> float:
     Args:
         time: Measured time of a training at its depth.
         epochs: Number of its epochs.
+
+    Example:
+        >>> training_seconds(TrainingTime(start=5, epoch=10), epochs=3)
+        35
     """
     return time.start + epochs * time.epoch
 
@@ -90,6 +94,10 @@ def least_refit_seconds(time: TrainingTime) -> float:
 
     Args:
         time: Measured time of a training at its depth.
+
+    Example:
+        >>> least_refit_seconds(TrainingTime(start=5, epoch=10))
+        25
     """
     return training_seconds(time, _LEAST_REFIT)
 
@@ -106,6 +114,11 @@ def slowdown(
 
     Returns:
         How many times as long they took, at least 1; 1 without any.
+
+    Example:
+        >>> from tuning.search.presets import PRESETS
+        >>> slowdown(PRESETS["quick"], [TrainingTime(1, 1), TrainingTime(5, 20)], results=[])
+        1.0
     """
     tuned = [result for result in results if result.hyperparameters.depth]
     planned = sum(

@@ -1,4 +1,4 @@
-"""What a backbone costs on this machine, from a few steps on one batch: plans are made from it."""
+"""How fast a backbone is on this machine, from a few steps on one batch: plans follow from it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _FORWARD_SHARE = 1 / 3  # of a training step: what a batch takes that is only sc
 class Probe:
     """Times the passes and training steps of a backbone on one batch of training images.
 
-    The median of a few counts: what else the machine does for a moment must not decide the plan.
+    It takes medians: what else the machine does for a moment must not decide the plan.
 
     Args:
-        model: with its pretrained weights; it has them again after each measurement.
-        store: the run's images.
-        depths: fine-tuning depths whose cost may be asked for, 0 among them.
+        model: Model with its pretrained weights; it has them again after each measurement.
+        store: Decoded images of the run.
+        depths: Fine-tuning depths that may be measured, 0 among them.
 
     Attributes:
-        pass_seconds: that an image takes through the frozen backbone.
+        pass_seconds: Time of one image through the frozen backbone, seconds.
     """
 
     def __init__(self, model: TransferModel, store: ImageStore, depths: Sequence[int]) -> None:
@@ -49,7 +49,13 @@ class Probe:
         self._model = model
 
     def training_time(self, depth: int, train: int, val: int) -> TrainingTime:
-        """Of training at a fine-tuning depth on `train` images, scored on `val` each epoch."""
+        """Measure a training at a fine-tuning depth.
+
+        Args:
+            depth: Fine-tuning depth.
+            train: Number of images to train on.
+            val: Number of images to score on after each epoch.
+        """
         model, inputs = self._model, self._inputs[depth]
         with devices.strategy():
             tail = model.tail(depth, model.head(HeadConfig(0, 0.0, self._statistics)))
@@ -61,7 +67,7 @@ class Probe:
 
 
 def _first_and_median(call: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of the first call, which makes the graph, and the median of the further ones."""
+    """Time the first call, which makes the graph, and take the median of the others, seconds."""
     times = []
     for _ in range(1 + _STEPS):
         started = time.perf_counter()

@@ -177,6 +177,17 @@ def metrics_of(result: TrialResult) -> dict[str, float]:
 
     Args:
         result: What a trial reached.
+
+    Example:
+        >>> hyperparameters = Hyperparameters(
+        ...     depth=1, learning_rate=2e-4, head_units=64, dropout=0.3
+        ... )
+        >>> result = TrialResult(
+        ...     hyperparameters=hyperparameters, val_accuracy=0.9, val_auc=0.95, val_brier=0.08,
+        ...     val_loss=0.3, epochs=2, seconds=12.3,
+        ... )
+        >>> metrics_of(result)["val_brier"]
+        0.08
     """
     return {
         "val_brier": result.val_brier,
@@ -188,7 +199,7 @@ def metrics_of(result: TrialResult) -> dict[str, float]:
 
 def _drop_damaged_state(folder: StudyFolder) -> bool:
     """Remove all of Keras Tuner's state files if one of them can't be read or is missing."""
-    trials = folder.trial_states()
+    trials = folder.state_paths()
     state = [folder.oracle, folder.tuner]
     if not trials and not any(path.exists() for path in state):
         return False

@@ -12,6 +12,7 @@ from data import class_weights
 from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import FeatureStatistics, TransferModel
 from tuning.backbones.weights import Weights
+from tuning.progress import describe
 from tuning.runs.schema import Epoch, Hyperparameters, TrialResult
 from tuning.runs.settings import Settings
 from tuning.search.context import SearchContext
@@ -108,7 +109,7 @@ class TrialRunner:
         self, hyperparameters: Hyperparameters, config: TrialConfig, name: str
     ) -> tuple[TrialResult, keras.Model]:
         log = tensorboard.logger(self._context.run.tensorboard / f"{self._backbone.name}-{name}")
-        show = self._context.progress.epochs(name, hyperparameters)
+        show = self._context.progress.epochs(f"{name} {describe(hyperparameters)}")
 
         def on_epoch(epoch: Epoch, epochs: int) -> None:
             log(epoch, epochs)

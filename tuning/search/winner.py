@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 
 from data import ImageStore, attributes
 from data.atomic import replacing, write_text
+from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.image_batches import map_batches
 from tuning.metrics import (
@@ -61,7 +61,7 @@ def save_winner(
     tail: SavedTail,
     origin: Origin,
     store: ImageStore,
-    progress: Callable[[int, int], None],
+    progress: ProgressCallback,
 ) -> WinnerFacts:
     """Calibrate on validation images, score on test images, save the winner.
 
@@ -132,7 +132,7 @@ def predict(
     classifier: keras.Model,
     images: np.ndarray,
     rows: np.ndarray,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> np.ndarray:
     """Predict p_man of some images.
 
@@ -144,6 +144,13 @@ def predict(
 
     Returns:
         float64 [n].
+
+    Example:
+        >>> image = keras.Input((2, 2, 3))
+        >>> pooled = keras.layers.GlobalAveragePooling2D()(image)
+        >>> model = keras.Model(image, keras.layers.Dense(1, activation="sigmoid")(pooled))
+        >>> predict(model, np.zeros((5, 2, 2, 3), np.uint8), np.array([0, 4])).tolist()
+        [0.5, 0.5]
     """
     parts = map_batches(classifier.predict_on_batch, images, rows, _BATCH_SIZE, progress)
     return np.concatenate([part[:, 0] for part in parts]).astype(np.float64)
@@ -158,6 +165,13 @@ def latency_ms(classifier: keras.Model, image: np.ndarray) -> float:
 
     Returns:
         Median, ms.
+
+    Example:
+        >>> image = keras.Input((2, 2, 3))
+        >>> pooled = keras.layers.GlobalAveragePooling2D()(image)
+        >>> model = keras.Model(image, keras.layers.Dense(1)(pooled))
+        >>> latency_ms(model, np.zeros((1, 2, 2, 3), np.uint8)) > 0
+        True
     """
     seconds = []
     for _ in range(_WARM_UP + _CALLS):

@@ -1,7 +1,7 @@
 """One process or several, on one machine or more, by Keras Tuner's own three variables.
 
 The chief makes the cache and the plan, hands out trials and refits the winner; workers run trials.
-Each is the same `make tune` command, whose part is named by `KERASTUNER_TUNER_ID` ("chief" or any
+Each is the same `make tune` command, whose role is named by `KERASTUNER_TUNER_ID` ("chief" or any
 other name), `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT`. `local_workers` starts them here.
 """
 
@@ -28,7 +28,12 @@ _RESTARTS = 20
 
 
 def role() -> Role:
-    """This process's part in the search."""
+    """Return this process's role in the search, as the environment says.
+
+    Example:
+        >>> role()
+        'single'
+    """
     if "KERASTUNER_ORACLE_IP" not in os.environ:
         return "single"
     return "chief" if "chief" in os.environ.get("KERASTUNER_TUNER_ID", "") else "worker"
@@ -42,9 +47,10 @@ def local_workers(count: int, settings: dict[str, str], logs: Path) -> Iterator[
     it the trial that it had.
 
     Args:
-        count: of workers.
-        settings: environment variables that say what run it is.
-        logs: folder for what workers print.
+        count: Number of workers.
+        settings: Environment variables by which each worker finds the run, see
+            `Settings.environment`.
+        logs: Folder for what workers print.
     """
     chief = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(_free_port())}
     threads = str(max(1, usable() // count))
@@ -76,7 +82,12 @@ def local_workers(count: int, settings: dict[str, str], logs: Path) -> Iterator[
 
 @contextlib.contextmanager
 def reporting(study: StudyFolder, on_trial: Callable[[TrialRecord], None]) -> Iterator[None]:
-    """Report the trials that workers finish while the chief waits for them."""
+    """Report the trials that workers finish, while the chief waits for them in the block.
+
+    Args:
+        study: Folder of the study.
+        on_trial: Called with the record of each.
+    """
     reported = {record.trial for record in study.trials()}
     ended = threading.Event()
 
@@ -101,7 +112,12 @@ def reporting(study: StudyFolder, on_trial: Callable[[TrialRecord], None]) -> It
 
 
 def wait_for(path: Path, other: Path) -> None:
-    """Wait until one of two files is there."""
+    """Wait until one of two files is there.
+
+    Args:
+        path: Path of the one.
+        other: Path of the other.
+    """
     while not path.exists() and not other.exists():
         time.sleep(_POLL)
 

@@ -40,6 +40,11 @@ class Examples:
         views: For each fine-tuning depth the array [N, ...] of each view, the plain one first.
         labels: Labels, 0 or 1, float32 [N].
         sample_weights: Weight of each example in the loss, float32 [N].
+
+    Example:
+        >>> features, mirrored = np.zeros((5, 8), np.float16), np.zeros((5, 8), np.float16)
+        >>> len(Examples({0: [features, mirrored]}, np.zeros(5), np.ones(5)))
+        5
     """
 
     views: Mapping[int, Sequence[ActivationArray]]

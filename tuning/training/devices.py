@@ -9,9 +9,16 @@ import tensorflow as tf
 
 
 def strategy() -> contextlib.AbstractContextManager[object]:
-    """The scope in which a trial builds and trains: all GPUs of this machine, if it has several.
+    """Return the scope in which a trial builds and trains: all GPUs of this machine.
 
-    Without a GPU, the processor counts as several devices if TensorFlow was told to divide it.
+    Without a GPU, the processor counts as several devices where TensorFlow divides it.
+
+    Returns:
+        Scope of a strategy over several devices; one that does nothing where there is only one.
+
+    Example:
+        >>> with strategy():
+        ...     model = tf.keras.Sequential()
     """
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:

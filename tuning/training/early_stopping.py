@@ -37,6 +37,13 @@ class Validation:
         history: Figures of the epochs so far.
         improved: Whether the last epoch was the best so far.
         ended: Whether the training should stop.
+
+    Example:
+        >>> validation = Validation(np.array([0.0, 1.0]), epochs=9, patience=1)
+        >>> for spread in (2.0, 1.0):
+        ...     validation.epoch(np.array([-spread, spread]), loss=0.3)
+        >>> validation.ended, validation.best.epoch
+        (True, 1)
     """
 
     def __init__(

@@ -38,6 +38,10 @@ class TrialConfig:
             it. None to go on whatever it is.
         head_epochs_factor: How many times as many epochs the head alone trains, at depth 0 or
             before the stages.
+
+    Example:
+        >>> TrialConfig(epochs=2, patience=5, seed=0).head_epochs_factor
+        6
     """
 
     epochs: int

@@ -13,7 +13,7 @@ import math
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from data.atomic import is_temporary, remove_leftovers
 from data.locks import alone
+from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import TransferModel
 from tuning.runs.schema import read_record, write_record
 from tuning.trunk.entry import EntryFacts, StoredEntry
@@ -73,7 +74,7 @@ class TrunkCache:
         images: ImageSet,
         depths: Sequence[int],
         views: Sequence[View],
-        progress: Callable[[int, int], None] = lambda *_: None,
+        progress: ProgressCallback = lambda *_: None,
     ) -> dict[DepthAndView, np.ndarray]:
         """Return the activations at the cuts; those that are missing are computed.
 
@@ -111,7 +112,7 @@ class TrunkCache:
         images: ImageSet,
         missing: Mapping[DepthAndView, EntryFacts],
         shapes: Shapes,
-        progress: Callable[[int, int], None],
+        progress: ProgressCallback,
     ) -> None:
         views = [view for view in VIEWS if any(view == other for _, other in missing)]
         for number, view in enumerate(views):
@@ -182,9 +183,7 @@ def _shapes(model: TransferModel, images: int, wanted: Iterable[DepthAndView]) -
     return {d: (images, *output.shape[1:]) for d, output in zip(depths, outputs, strict=True)}
 
 
-def _part_of(
-    progress: Callable[[int, int], None], before: int, total: int
-) -> Callable[[int, int], None]:
+def _part_of(progress: ProgressCallback, before: int, total: int) -> ProgressCallback:
     return lambda done, _: progress(before + done, total)
 
 

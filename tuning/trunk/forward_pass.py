@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.atomic import replacing
+from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import TransferModel
 from tuning.image_batches import map_batches
 from tuning.trunk.image_set import ImageSet, View, in_view
@@ -90,7 +91,7 @@ def write_activations(
     images: ImageSet,
     view: View,
     files: Mapping[int, ActivationFile],
-    progress: Callable[[int, int], None],
+    progress: ProgressCallback,
 ) -> None:
     """Pass all images through the trunk once and append the activations to the files.
 

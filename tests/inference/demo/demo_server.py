@@ -65,8 +65,12 @@ def running(
         yield server
     finally:
         server.process.send_signal(end)
-        server.process.wait(timeout=30)
+        try:
+            server.process.wait(timeout=30)
+        finally:
+            server.process.kill()
     assert server.process.returncode == 0
+    assert "Traceback" not in server.log.read_text()
     left = [path for path in temp.rglob("*") if path.is_file()]
     assert not left, "uploads, or the session file of onnxruntime's telemetry"
 

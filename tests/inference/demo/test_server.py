@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,5 +50,7 @@ def test_a_killed_servers_folder_goes_with_the_next_and_that_ones_with_its_termi
 
 def test_nohup_keeps_the_server_when_the_terminal_is_closed(hurried_server: Server) -> None:
     hurried_server.process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        hurried_server.process.wait(1)
     wait_until_up(hurried_server)
     assert hurried_server.process.poll() is None

@@ -1,0 +1,53 @@
+"""What a form of a model predicts for a split, as far as the run has not recorded it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from export import parity
+from export.forms import Form, in_batches
+from export.progress import Steps
+from export.source import RecordedPredictions, Split
+
+_SAMPLE = 64  # images by which the run's record of Keras's predictions is checked
+
+
+def predict(form: Form, split: Split, steps: Steps) -> np.ndarray:
+    """Run all images of a split through a form of a model.
+
+    Args:
+        form: Form of the model.
+        split: Split to predict.
+        steps: Shows how far it is.
+
+    Returns:
+        p_man of each image, float [n].
+    """
+    images = len(split.rows)
+    with steps.counted(f"{images} {split.title} images through {form.title}") as on_progress:
+        return in_batches(form.predict, split.images, split.rows, on_progress)
+
+
+def recorded_or_predicted(
+    form: Form, split: Split, recorded: RecordedPredictions, steps: Steps
+) -> np.ndarray:
+    """Take the run's record of a split if a sample through the form agrees, else predict it all.
+
+    Args:
+        form: Form of the model.
+        split: Split to predict.
+        recorded: What the run says of the split.
+        steps: Shows what is being done.
+
+    Returns:
+        p_man of each image, float [n].
+    """
+    if not np.array_equal(recorded.rows, split.rows):
+        return predict(form, split, steps)
+    sample = np.linspace(0, len(split.rows) - 1, min(_SAMPLE, len(split.rows))).astype(int)
+    title = f"{len(sample)} {split.title} images through {form.title}, to check the run's record"
+    with steps.step(title):
+        again = in_batches(form.predict, split.images, split.rows[sample])
+    if np.abs(again - recorded.p_man[sample]).max() < parity.TOLERANCE:
+        return recorded.p_man
+    return predict(form, split, steps)

@@ -1,0 +1,142 @@
+"""A run as the export sees it: its images by split, and the predictions that it recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+
+import data
+from data import ImageStore
+from tuning.runs.run_folder import RunError, RunFolder
+from tuning.runs.schema import RunConfig
+
+SplitName = Literal["train", "val", "test"]
+_TITLES: dict[SplitName, str] = {"train": "training", "val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a run's images.
+
+    Attributes:
+        name: Name of the split.
+        images: Images of all splits, uint8 RGB [N, s, s, 3].
+        rows: Indices of the split's images, int [n].
+        labels: Labels of the split's images, 0 (woman) or 1 (man), [n].
+
+    Example:
+        >>> images = np.zeros((5, 8, 8, 3), np.uint8)
+        >>> val = Split("val", images, rows=np.array([1, 4]), labels=np.array([0, 1]))
+        >>> val.title, val.images[val.rows].shape
+        ('validation', (2, 8, 8, 3))
+    """
+
+    name: SplitName
+    images: np.ndarray
+    rows: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def title(self) -> str:
+        """Name of the split as people write it."""
+        return _TITLES[self.name]
+
+
+@dataclass(frozen=True)
+class RecordedPredictions:
+    """What the Keras model predicted for a split when the run ended.
+
+    Attributes:
+        rows: Index of each image, int [n].
+        labels: Labels, 0 or 1, [n].
+        p_man: Calibrated probabilities, float [n].
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    p_man: np.ndarray
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the exports of one run share.
+
+    Attributes:
+        run: Folder of the run.
+        config: Settings, data and versions of the run.
+        store: Images of the run.
+        target_accuracy: Accuracy wanted of the decisions given, 0.5..1; None for the run's own.
+    """
+
+    run: RunFolder
+    config: RunConfig
+    store: ImageStore
+    target_accuracy: float | None = None
+
+    @classmethod
+    def open(cls, run: RunFolder, cache: Path, target_accuracy: float | None = None) -> Self:
+        """Open a run with its images.
+
+        Args:
+            run: Folder of the run.
+            cache: Folder of image stores.
+            target_accuracy: Accuracy wanted of the decisions given; None for the run's own.
+
+        Raises:
+            RunError: The run cannot be read.
+            DataError: Its images cannot be read.
+        """
+        config = run.read_config()
+        manifest = data.read_manifest(run.manifest)
+        store = data.build(manifest, config.settings.size, config.images.framing, cache)
+        return cls(run, config, store, target_accuracy)
+
+    def split(self, name: SplitName) -> Split:
+        """Return one split of the images.
+
+        Args:
+            name: Name of the split.
+        """
+        rows = np.flatnonzero(self.store.manifest["split"] == name)
+        return Split(name, self.store.images, rows, self.store.manifest["label"].to_numpy()[rows])
+
+    def winner(self, backbone: str) -> Path:
+        """Return the path of a winner's Keras model.
+
+        Args:
+            backbone: Name of the winner.
+
+        Raises:
+            RunError: The file is missing.
+        """
+        path = self.run.winner(backbone)
+        if not path.is_file():
+            raise RunError(f"{path} is missing: run `make tune` again with the same RUN")
+        return path
+
+    def recorded(self, backbone: str) -> dict[SplitName, RecordedPredictions]:
+        """Read what a winner predicted for validation and test images when the run ended.
+
+        Args:
+            backbone: Name of the winner.
+
+        Raises:
+            RunError: The file is missing or damaged.
+        """
+        path = self.run.predictions(backbone)
+        try:
+            table = pd.read_csv(path)
+            return {"val": _part(table, "val"), "test": _part(table, "test")}
+        except (OSError, ValueError, KeyError):
+            raise RunError(
+                f"{path} can't be read: run `make tune` again with the same RUN"
+            ) from None
+
+
+def _part(table: pd.DataFrame, split: SplitName) -> RecordedPredictions:
+    part = table[table["split"] == split]
+    return RecordedPredictions(*(part[name].to_numpy() for name in ("row", "label", "p_man")))

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.forms import BATCH_SIZE, Form, in_batches
+from export.predictions import predict, recorded_or_predicted
+from export.progress import Steps
+from export.source import RecordedPredictions, Split
+
+IMAGES = np.arange(200)  # an image is its number here
+P_MAN = np.linspace(0, 1, 200)
+ROWS = np.arange(50, 200)
+TEST = Split("test", IMAGES, ROWS, ROWS % 2)
+
+
+class Model:
+    """A form that notes which images it is asked for."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self.form = Form("fp32", Path("model.onnx"), self._predict)
+
+    def _predict(self, batch: np.ndarray) -> np.ndarray:
+        self.seen += batch.tolist()
+        return P_MAN[batch][:, None]
+
+
+def test_batches_are_small_and_in_order() -> None:
+    sizes = []
+
+    def predict_batch(batch: np.ndarray) -> np.ndarray:
+        sizes.append(len(batch))
+        return P_MAN[batch][:, None]
+
+    done: list[tuple[int, int]] = []
+    p_man = in_batches(predict_batch, IMAGES, ROWS, lambda *numbers: done.append(numbers))
+    assert p_man.tolist() == P_MAN[ROWS].tolist()
+    assert max(sizes) == BATCH_SIZE and sum(sizes) == 150
+    assert done[0] == (BATCH_SIZE, 150) and done[-1] == (150, 150)
+
+
+def test_all_images_of_a_split_are_predicted(
+    steps: Steps, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Model()
+    assert predict(model.form, TEST, steps).tolist() == P_MAN[ROWS].tolist()
+    assert model.seen == ROWS.tolist()
+    assert "vgg16: 150 test images through ONNX fp32: " in capsys.readouterr().out
+
+
+def test_a_record_that_holds_is_taken_after_a_sample(steps: Steps) -> None:
+    model = Model()
+    recorded = RecordedPredictions(ROWS, ROWS % 2, P_MAN[ROWS] + 1e-5)
+    assert recorded_or_predicted(model.form, TEST, recorded, steps) is recorded.p_man
+    assert len(model.seen) == 64
+    assert model.seen[0] == ROWS[0] and model.seen[-1] == ROWS[-1]
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        RecordedPredictions(ROWS, ROWS % 2, P_MAN[ROWS][::-1]),
+        RecordedPredictions(ROWS, ROWS % 2, np.where(ROWS == 199, 0.5, P_MAN[ROWS])),
+        RecordedPredictions(ROWS, ROWS % 2, np.full(150, np.nan)),
+        RecordedPredictions(ROWS[::-1], ROWS % 2, P_MAN[ROWS]),
+        RecordedPredictions(ROWS[:-1], ROWS[:-1] % 2, P_MAN[ROWS][:-1]),
+    ],
+    ids=["other model", "one image", "no numbers", "other rows", "too short"],
+)
+def test_a_record_that_does_not_hold_is_predicted_anew(
+    steps: Steps, recorded: RecordedPredictions
+) -> None:
+    p_man = recorded_or_predicted(Model().form, TEST, recorded, steps)
+    assert p_man.tolist() == P_MAN[ROWS].tolist()

@@ -1,0 +1,299 @@
+import base64
+import html
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+from small_search import chosen, completed, failed, history, result_of
+
+from data import SPLITS
+from tuning.metrics import evaluate, uncertainty_band
+from tuning.report import plots, report
+from tuning.runs.leaderboard import write_leaderboard
+from tuning.runs.run_folder import RunFolder
+from tuning.runs.schema import (
+    DataFacts,
+    ImageFacts,
+    RefitRecord,
+    RunConfig,
+    RunMetrics,
+    SplitFacts,
+    TestScores,
+    ValScores,
+    WeightsOrigin,
+    WinnerFacts,
+)
+from tuning.runs.settings import Settings
+
+WINNERS = ("googlenet", "vgg16")
+HOSTILE = 'x<img src=q onerror=alert(1)>&".png'
+# Test images: file, identity, label, p_man of GoogLeNet. Four of the predictions are incorrect.
+TEST_IMAGES = [
+    ("unsure.png", "7", 0, 0.55),
+    ("Ada_Lovelace_01.png", "Ada Lovelace", 0, 0.80),
+    (HOSTILE, "8", 1, 0.01),
+    ("slip.png", "9", 1, 0.10),
+    *[(f"correct{i}.png", "9", 0, 0.05 + 0.01 * i) for i in range(20)],
+    *[(f"also{i}.png", "10", 1, 0.85 + 0.005 * i) for i in range(20)],
+]
+BY_CONFIDENCE = [HOSTILE, "slip.png", "row 1 of manifest.csv", "unsure.png"]
+COST = {"latency_ms": 12.5, "parameters": 6_200_000, "bytes": 25_300_000}
+
+
+class Tags(HTMLParser):
+    """The page's start tags with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def facts_of(name: str, table: pd.DataFrame) -> WinnerFacts:
+    labels, p_man = table["label"].to_numpy(), table["p_man"].to_numpy()
+    scores = evaluate(labels, p_man)
+    return WinnerFacts(
+        backbone=name,
+        origin="refit",
+        hyperparameters=result_of(chosen(1), 0.8).hyperparameters,
+        size=64,
+        weights=WeightsOrigin(source="imagenet", fingerprint="w"),
+        temperature=1.0,
+        band=uncertainty_band(labels, p_man),
+        val=ValScores(**dict(scores), uncalibrated=scores),
+        test=TestScores(**dict(scores), uncalibrated=scores),
+        history=history(0.6, 0.8),
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A finished run: two backbones, four trials each, one failed; only GoogLeNet has a refit."""
+    root = tmp_path_factory.mktemp("report")
+    run = RunFolder(root / "run")
+    rng = np.random.default_rng(0)
+    rows = []
+    for name, identity, label, _ in TEST_IMAGES:
+        path = root / "images" / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
+        rows.append({"path": path, "label": label, "identity": identity, "split": "test"})
+    (run.path / "predictions").mkdir(parents=True)
+    pd.DataFrame(rows).to_csv(run.manifest, index=False)
+    for name in WINNERS:
+        table = pd.DataFrame(
+            [{"split": "test", "label": label, "p_man": p} for _, _, label, p in TEST_IMAGES]
+        )
+        table.to_csv(run.predictions(name), index_label="row")
+        study = run.study(name)
+        for record in (
+            completed("0", 0, 0.5, 0.6),
+            completed("1", 1, 0.6, 0.8),
+            completed("2", 2, 0.7),
+            failed("3", "loss <nan>"),
+        ):
+            study.write_trial(record)
+    run.study("googlenet").write_refit(
+        RefitRecord(origin="refit", result=result_of(chosen(1), 0.7, 0.9))
+    )
+    write_leaderboard(run)
+    return run
+
+
+def page_of(run: RunFolder, *costs: dict[str, float]) -> str:
+    """The report of the run, with these costs in the facts of the first winners."""
+    winners = {name: facts_of(name, pd.read_csv(run.predictions(name))) for name in WINNERS}
+    for name, cost in zip(WINNERS, costs, strict=False):
+        winners[name] = winners[name].model_copy(update=cost)
+    split = SplitFacts(count=44, share_man=0.5, identities=5)
+    config = RunConfig(
+        settings=Settings(data="", backbones=WINNERS, preset="quick", size=64),
+        data=DataFacts(name="Folder <b>", synthetic=False, fingerprint="f"),
+        images=ImageFacts(framing="stretch", splits=dict.fromkeys(SPLITS, split)),
+        weights="imagenet",
+        versions={"keras": "3"},
+    )
+    metrics = RunMetrics(run="tiny", notices=("A notice.",), seconds=60.0, winners=winners)
+    report.write(run, config, metrics, pd.read_csv(run.leaderboard))
+    return run.report.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(run: RunFolder) -> str:
+    return page_of(run, COST)
+
+
+@pytest.fixture(scope="module")
+def figures(run: RunFolder) -> dict[str, Axes]:
+    """The axes of the light figures, by what lies on their x axes."""
+    saved: list[Figure] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda figure, *_, **__: saved.append(figure))
+        page_of(run, COST)
+    return {figure.axes[0].get_xlabel(): figure.axes[0] for figure in saved[::-1]}
+
+
+@pytest.fixture(scope="module")
+def tags(page: str) -> Tags:
+    return Tags(page)
+
+
+def test_every_trial_has_its_curve_and_failed_ones_are_counted(tags: Tags) -> None:
+    curves = [str(i["alt"]) for i in tags.all("img") if "Learning curves" in str(i["alt"])]
+    assert [alt.split(":")[0] for alt in curves] == [
+        "Learning curves of GoogLeNet", "Learning curves of VGG16",
+    ]  # fmt: skip
+    for alt in curves:
+        assert "3 trials (1 failed)" in alt
+        assert "60.0 to 80.0 %" in alt
+    assert "refit at depth 1, its best epoch 90.0 %" in curves[0]
+    assert "best trial at depth 1, its best epoch 80.0 %" in curves[1]
+
+
+def test_each_trial_changes_the_picture_of_the_curves() -> None:
+    trials = [completed(str(i), 1, 0.5, 0.6 + 0.05 * i) for i in range(3)]
+    shown = [trials, trials[:2], trials[1:], trials[::2]]
+    refit = history(0.55, 0.58, 0.9)
+    pictures = {
+        plots.learning_curves([plots.Curves("vgg16", part, "refit", 1, refit)])[0].light
+        for part in shown
+    }
+    assert len(pictures) == len(shown)
+
+
+def test_the_roc_curve_is_that_of_the_test_images(figures: dict[str, Axes]) -> None:
+    axes = figures["False positive rate: women predicted as men"]
+    labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
+    points = {
+        tuple(float((p_man[labels == label] >= threshold).mean()) for label in (0, 1))
+        for threshold in (*p_man, 2.0)
+    }
+    assert axes.get_ylabel() == "True positive rate: men predicted as men"
+    assert len(axes.lines) == len(WINNERS)
+    for line in axes.lines:
+        drawn = set(map(tuple, line.get_xydata().tolist()))
+        assert drawn <= points
+        assert {(0, 0), (1, 1)} <= drawn
+        area = np.trapezoid(line.get_ydata(), line.get_xdata())
+        assert area == pytest.approx(evaluate(labels, p_man).auc)
+    (corner,) = axes.child_axes
+    assert [line.get_xydata().tolist() for line in corner.lines] == [
+        line.get_xydata().tolist() for line in axes.lines
+    ]
+
+
+def test_reliability_is_the_share_of_men_in_bins_of_five_images_or_more(
+    figures: dict[str, Axes],
+) -> None:
+    axes = figures["p_man, mean of a bin"]
+    diagonal, *lines = [line for line in axes.lines if len(line.get_xdata())]
+    assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]]
+    full = [line for line in lines if line.get_linestyle() == "-"]
+    assert len(full) == len(WINNERS)
+    for line in full:
+        assert line.get_ydata() == pytest.approx([1 / 6, 1 / 11, 0, 10 / 11, 1])
+        assert line.get_xdata()[-1] == pytest.approx(np.mean([0.9 + 0.005 * i for i in range(10)]))
+
+
+def test_each_trial_is_a_dot_and_the_best_of_each_backbone_is_ringed(
+    figures: dict[str, Axes],
+) -> None:
+    axes = figures["Fine-tuning depth"]
+    dots = [np.asarray(collection.get_offsets()).round() for collection in axes.collections]
+    drawn = [sorted(points.tolist()) for points in dots]
+    assert drawn == [[[0, 60], [1, 80], [2, 70]], [[1, 80]]] * len(WINNERS)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1", "2"]
+
+
+def test_cost_is_drawn_with_the_interval_of_the_accuracy(figures: dict[str, Axes]) -> None:
+    labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
+    low, high = (100 * bound for bound in evaluate(labels, p_man).accuracy_interval)
+    for label, cost in (("Latency, ms", 12.5), ("File size, MB", 25.3)):
+        (bars,) = figures[f"{label}, log scale"].collections
+        assert np.array(bars.get_segments()) == pytest.approx(
+            np.array([[[cost, low], [cost, high]]])
+        )
+
+
+def test_mistakes_come_by_confidence_and_are_shown_from_the_data_set(
+    run: RunFolder, tags: Tags
+) -> None:
+    positions = [tags.text.index(f"{name}label") for name in BY_CONFIDENCE]
+    assert positions == sorted(positions)
+    photos = [i for i in tags.all("img") if str(i["src"]).startswith("file:///")]
+    manifest = pd.read_csv(run.manifest)
+    assert [i["src"] for i in photos] == [
+        Path(manifest["path"][row]).as_uri() for row in (2, 3, 1, 0)
+    ]
+    assert {i["loading"] for i in photos} == {"lazy"}
+    assert photos[0]["alt"] == "Face labeled man, predicted woman"
+    assert "4 of 44 test images" in tags.text
+
+
+def test_a_label_unlike_the_other_photos_of_a_person_is_marked(tags: Tags) -> None:
+    assert tags.text.count("other photos: woman") == 1
+    assert "Of the 4, 1 carries a label that contradicts" in tags.text
+
+
+def test_the_page_holds_no_photo(run: RunFolder, page: str) -> None:
+    embedded = re.findall(r"data:([^;]+);base64,([^\"]+)", page)
+    assert len(embedded) == 2 * (2 + 2 + 2 + 3)
+    for kind, content in embedded:
+        with Image.open(io.BytesIO(base64.b64decode(content))) as image:
+            assert (kind, image.size) == ("image/png", (792, 648))
+    for path in pd.read_csv(run.manifest)["path"]:
+        assert base64.b64encode(Path(path).read_bytes()[:48]).decode() not in page
+
+
+def test_nobody_is_named(tags: Tags) -> None:
+    words = tags.text + "".join(str(image["alt"]) for image in tags.all("img"))
+    assert "Ada" not in words
+    assert "Lovelace" not in words
+
+
+def test_names_and_notes_are_escaped(page: str, tags: Tags) -> None:
+    assert html.escape(HOSTILE, quote=False).split('"')[0] in page
+    assert not any("onerror" in attributes for _, attributes in tags.tags)
+    assert "failed: loss <nan>" in tags.text
+    assert "Folder <b>" in tags.text
+
+
+def test_costs_are_reported_where_they_were_measured(tags: Tags) -> None:
+    assert "Accuracy and cost" in tags.text
+    assert "make export" in tags.text
+    alt = next(str(i["alt"]) for i in tags.all("img") if "against latency" in str(i["alt"]))
+    assert "GoogLeNet 90.9 % at 12 ms" in alt
+    assert "VGG16" not in alt
+    assert "not measured" in tags.text
+
+
+def test_an_older_run_without_costs_is_still_reported(run: RunFolder) -> None:
+    page = page_of(run)
+    assert "Accuracy and cost" not in page
+    assert "Learning curves of VGG16" in page
+
+
+def test_the_page_can_be_read_by_everyone(tags: Tags) -> None:
+    assert tags.all("html") == [{"lang": "en"}]
+    assert all(image["alt"] for image in tags.all("img"))
+    assert all(header["scope"] in ("row", "col") for header in tags.all("th"))
+    assert {source["media"] for source in tags.all("source")} == {"(prefers-color-scheme: dark)"}
+    anchors = {str(link["href"]) for link in tags.all("a")}
+    assert anchors == {f"#{heading['id']}" for heading in tags.all("h2")}

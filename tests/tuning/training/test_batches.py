@@ -1,0 +1,14 @@
+import numpy as np
+
+from tuning.training.batches import Batches, Examples
+
+
+def test_batches_hold_every_row_once_in_either_view() -> None:
+    plain = np.arange(10, dtype=np.float16)[:, None]
+    examples = Examples({0: [plain, plain + 100]}, np.zeros(10, "f4"), np.ones(10, "f4"))
+    batches = Batches(examples, 0, 4, np.random.default_rng(1))
+    rows = np.concatenate([batches[index][0] for index in range(len(batches))])[:, 0]
+    assert sorted(rows % 100) == list(range(10))
+    assert {value >= 100 for value in rows} == {False, True}
+    in_order = Batches(examples, 0, 4)
+    np.testing.assert_array_equal(np.concatenate([in_order[i][0] for i in range(3)]), plain)

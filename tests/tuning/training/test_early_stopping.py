@@ -1,0 +1,93 @@
+"""When a training stops, and what is known of its epochs."""
+
+import numpy as np
+import pytest
+
+from tuning import metrics
+from tuning.training.early_stopping import DivergedError, Validation, hopeless
+
+LABELS = np.array([0.0, 1.0, 1.0])
+
+
+def logits(spread: float) -> np.ndarray:
+    """Correct ones: the larger the surer, the smaller the Brier score."""
+    return np.array([-spread, spread, spread])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_loss_or_a_logit_that_is_no_number_ends_the_training(bad: float) -> None:
+    watch = Validation(LABELS, epochs=3, patience=2)
+    watch.epoch(logits(1.0), 0.5)
+    with pytest.raises(DivergedError, match="diverged in epoch 2"):
+        watch.epoch(logits(1.0), bad)
+    with pytest.raises(DivergedError, match="diverged in epoch 2"):
+        watch.epoch(np.array([0.0, bad, 0.0]), 0.5)
+    assert len(watch.history) == 1
+
+
+def test_an_epoch_has_the_figures_of_the_validation_split() -> None:
+    watch = Validation(LABELS, epochs=3, patience=2)
+    given = np.array([0.5, 2.0, -1.0])
+    watch.epoch(given, 0.7)
+    watch.epoch(logits(1.0), 0.6)
+    first, second = watch.history
+    p_man = metrics.sigmoid(given)
+    assert (first.epoch, first.loss, second.epoch, second.loss) == (1, 0.7, 2, 0.6)
+    assert first.val_accuracy == pytest.approx(1 / 3)
+    assert first.val_auc == metrics.auc(LABELS, p_man)
+    assert first.val_brier == metrics.brier(LABELS, p_man)
+    assert first.val_loss == metrics.log_loss(LABELS, p_man)
+    assert first.seconds >= 0 and second.seconds >= 0
+
+
+def test_an_epoch_as_good_as_the_best_is_no_improvement() -> None:
+    """The weights kept are those of the earliest best epoch."""
+    watch = Validation(LABELS, epochs=9, patience=9)
+    improved = []
+    for spread in (1.0, 2.0, 2.0, 1.5, 3.0):
+        watch.epoch(logits(spread), 0.1)
+        improved.append(watch.improved)
+    assert improved == [True, True, False, False, True]
+    assert watch.best is watch.history[-1]
+
+
+def test_patience_is_counted_from_the_best_epoch() -> None:
+    watch = Validation(LABELS, epochs=9, patience=2)
+    ended = []
+    for spread in (1.0, 0.5, 2.0, 1.0, 1.9):
+        watch.epoch(logits(spread), 0.1)
+        ended.append(watch.ended)
+    assert ended == [False, False, False, False, True]
+    assert watch.best.epoch == 3
+
+
+@pytest.mark.parametrize(("score_to_beat", "ended"), [(None, False), (0.0, True), (0.9, False)])
+def test_a_training_that_cannot_win_ends(score_to_beat: float | None, ended: bool) -> None:
+    watch = Validation(LABELS, 3, 9, score_to_beat)
+    watch.epoch(logits(1.00), 0.1)
+    watch.epoch(logits(1.01), 0.1)
+    assert watch.ended is ended
+
+
+def test_whoever_watches_hears_of_each_epoch() -> None:
+    heard = []
+    watch = Validation(LABELS, 2, 9, on_epoch=lambda *news: heard.append(news))
+    for spread in (1.0, 2.0):
+        watch.epoch(logits(spread), 0.1)
+    assert [news[0] for news in heard] == watch.history
+    assert {news[-1] for news in heard} == {2}
+
+
+@pytest.mark.parametrize(
+    ("scores", "stops"),
+    [
+        ([0.5], False),
+        ([0.5, 0.4], False),  # 0.4 - 2 * 0.1 * 2 is below 0.05
+        ([0.5, 0.49], True),
+        ([0.5, 0.6], True),
+        ([0.04, 0.6], False),
+        ([0.2, 0.1, 0.09, 0.08], True),
+    ],
+)
+def test_a_training_stops_when_it_can_no_longer_win(scores: list[float], stops: bool) -> None:
+    assert hopeless(scores, epochs=4, score_to_beat=0.05) is stops

@@ -1,0 +1,116 @@
+"""How far a pass or a training is: a bar on a terminal, lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress as LiveBars
+
+from data.progress import ProgressCallback, live_bars, milestones
+from tuning.runs.schema import Epoch
+from tuning.training.early_stopping import OnEpoch
+
+
+class Bars:
+    """Shows on a console how far passes and trainings are.
+
+    Args:
+        console: Where to show it; None for standard output.
+
+    Attributes:
+        console: As given.
+
+    Example:
+        >>> import io
+        >>> bars = Bars(Console(file=io.StringIO()))
+        >>> with bars.bar("decoding images") as update:
+        ...     for done in range(1, 4):
+        ...         update(done, 3)
+        >>> print(bars.console.file.getvalue().rstrip())
+          decoding images: 3 in 0 s
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        self._live: LiveBars | None = None
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """Print a line, as it is: names in it may hold brackets.
+
+        Args:
+            text: The line.
+            style: Rich's name of a style or color, None for plain text.
+        """
+        self.console.print(text, style=style, soft_wrap=True, markup=False)
+
+    @contextmanager
+    def bar(self, title: str) -> Iterator[ProgressCallback]:
+        """Show how far a pass is that runs outside the backbones' searches.
+
+        Args:
+            title: What is being done, such as "decoding images".
+
+        Yields:
+            The function to call after each item.
+        """
+        with self.live():
+            yield self.steps(title)
+
+    def steps(self, title: str) -> ProgressCallback:
+        """Show how far a long pass over images is, and in the end how long it took.
+
+        Args:
+            title: What is being done.
+
+        Returns:
+            The function to call after each item.
+        """
+        task = None
+        write_line = milestones(f"  {title}", self.say)
+        started = time.monotonic()
+
+        def update(done: int, total: int) -> None:
+            nonlocal task
+            if self._live and task is None:
+                task = self._live.add_task(f"  {title}", total=total)
+            if self._live and task is not None:
+                self._live.update(task, completed=done, visible=done < total)
+            else:
+                write_line(done, total)
+            if done >= total:
+                seconds = time.monotonic() - started
+                self.say(f"  {title}: {total:,} in {seconds:.0f} s")
+
+        return update
+
+    def epochs(self, title: str) -> OnEpoch:
+        """Show how many epochs of a training are done; nothing where there is no terminal.
+
+        Args:
+            title: What is trained.
+
+        Returns:
+            The function to call after each epoch.
+        """
+        bars = self._live
+        task = bars.add_task(f"  {title}", total=None) if bars else None
+
+        def update(epoch: Epoch, total: int) -> None:
+            if bars and task is not None:
+                done = epoch.epoch
+                bars.update(task, completed=done, total=total, visible=done < total)
+
+        return update
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Show bars on a terminal while the block runs."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with live_bars(self.console) as self._live:
+            yield
+        self._live = None
