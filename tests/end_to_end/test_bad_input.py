@@ -1,23 +1,11 @@
 """What goes wrong is told in one line, with a non-zero exit and without a traceback."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
-
-ROOT = Path(__file__).parents[2]
-
-
-def tune(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if k not in ("DATA", "WEIGHTS", "RUN")}
-    env |= {"ARTIFACTS": str(tmp_path / "artifacts"), **settings}
-    return subprocess.run(
-        [sys.executable, "-m", "tuning"],
-        cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+from program import call
 
 
 def pictures(folder: Path, count: int, start: int = 0) -> None:
@@ -68,7 +56,7 @@ def text_files(folder: Path) -> Path:
     ],
 )
 def test_wrong_settings(tmp_path: Path, settings: dict[str, str], message: str) -> None:
-    check(tune(tmp_path, **settings), message)
+    check(call(tmp_path, "tuning", **settings), message)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +71,17 @@ def test_wrong_settings(tmp_path: Path, settings: dict[str, str], message: str) 
 def test_wrong_data(tmp_path: Path, make: object, message: str) -> None:
     assert callable(make)
     data = make(tmp_path / "faces")
-    done = tune(tmp_path, DATA=str(data), WEIGHTS="none", BACKBONES="googlenet", SIZE="64")
+    done = call(
+        tmp_path, "tuning", DATA=str(data), WEIGHTS="none", BACKBONES="googlenet", SIZE="64"
+    )
     check(done, message)
 
 
 def test_real_data_without_weights_names_the_ways_out(tmp_path: Path) -> None:
     """No network: a proxy that is not there, as on a machine that is cut off."""
-    done = tune(
+    done = call(
         tmp_path,
+        "tuning",
         DATA=str(both_classes(tmp_path / "faces")),
         BACKBONES="googlenet",
         KERAS_HOME=str(tmp_path / "keras"),

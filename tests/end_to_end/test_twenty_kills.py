@@ -1,19 +1,15 @@
 """Twenty kills at random moments; takes many minutes, so it runs only when asked for: `-m slow`."""
 
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from program import records, start
 
-ROOT = Path(__file__).parents[2]
 KILLS = 20
 BACKBONES = ("googlenet", "vgg16")
 TRIALS = 4  # of a backbone, by the quick preset
@@ -30,7 +26,7 @@ def test_twenty_kills_lose_no_finished_trial(tmp_path: Path) -> None:
     known: dict[str, object] = {}
     for target in targets:
         run.kill_within(target, chance)
-        now = run.finished_trials()
+        now = records(run.folder)
         assert {name: now.get(name) for name in known} == known
         known = now
     print("killed during", dict(run.kills))
@@ -38,7 +34,7 @@ def test_twenty_kills_lose_no_finished_trial(tmp_path: Path) -> None:
     assert {"trunk", "trial", "refit"} <= run.kills.keys()
     run.start()
     assert run.process.wait() == 0, run.output()
-    last = run.finished_trials()
+    last = records(run.folder)
     assert {name: last[name] for name in known} == known
     table = pd.read_csv(run.folder / "leaderboard.csv")
     assert len(table) == len(last) == TRIALS * len(BACKBONES)
@@ -58,18 +54,15 @@ class KilledRun:
         self.kills: Counter[str] = Counter()
         self._log = artifacts / "output.txt"
         self._seconds = dict.fromkeys(PHASES, 0.5)
-        self._environment = {
-            **{k: v for k, v in os.environ.items() if k not in ("DATA", "WEIGHTS", "RUN")},
-            "ARTIFACTS": str(artifacts), "BACKBONES": ",".join(BACKBONES), "SAMPLES": "200",
-            "SIZE": "64", "WEIGHTS": "none", "RUN": "killed", "PRESET": "quick", "BUDGET": "999",
+        self._artifacts = artifacts
+        self._settings = {
+            "BACKBONES": ",".join(BACKBONES), "SAMPLES": "200", "SIZE": "64", "WEIGHTS": "none",
+            "RUN": "killed", "PRESET": "quick", "BUDGET": "999",
         }  # fmt: skip
 
     def start(self) -> None:
         with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tuning"], cwd=ROOT, env=self._environment,
-                stdout=log, stderr=log,
-            )  # fmt: skip
+            self.process = start(self._artifacts, "tuning", output=log, **self._settings)
 
     def kill_within(self, target: int, chance: random.Random) -> None:
         """Let it come to a phase, or a later one, and kill it at a random moment of that.
@@ -119,9 +112,3 @@ class KilledRun:
 
     def output(self) -> str:
         return self._log.read_text()
-
-    def finished_trials(self) -> dict[str, object]:
-        return {
-            str(path.relative_to(self.folder)): json.loads(path.read_text())
-            for path in self.folder.glob("studies/*/trial_*/record.json")
-        }

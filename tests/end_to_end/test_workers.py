@@ -1,16 +1,13 @@
 """Several processes on one run: Keras Tuner's chief and workers, one of them killed."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import psutil
-
-ROOT = Path(__file__).parents[2]
+from program import start
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -22,24 +19,16 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def test_a_killed_worker_stops_nothing_and_its_trial_is_run(tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if k not in ("DATA", "WEIGHTS", "RUN")}
-    environment |= {
-        "ARTIFACTS": str(tmp_path),
-        "BACKBONES": "googlenet",
-        "SAMPLES": "200",
-        "SIZE": "64",
-        "WEIGHTS": "none",
-        "RUN": "shared",
-        "WORKERS": "2",
-    }
     run = tmp_path / "runs" / "shared"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tuning"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    process = start(
+        tmp_path,
+        "tuning",
+        BACKBONES="googlenet",
+        SAMPLES="200",
+        SIZE="64",
+        WEIGHTS="none",
+        RUN="shared",
+        WORKERS="2",
     )
     started = run / "studies" / "googlenet"
     while process.poll() is None and not list(started.glob("trial_*/trial.json")):
