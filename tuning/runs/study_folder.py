@@ -7,8 +7,8 @@ from them when a file of it is damaged.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 from filelock import FileLock
 
 from data.atomic import replacing
@@ -20,6 +20,9 @@ from tuning.runs.schema import (
     read_record,
     write_record,
 )
+
+if TYPE_CHECKING:
+    import keras
 
 _TRIAL_RECORD = "record.json"
 
