@@ -47,7 +47,7 @@ def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) ->
     Args:
         classifier: Winner of a run.
         metadata: Texts by name that are put into the file, so that it can be used alone.
-        path: File to write.
+        path: Path of the ONNX file, replaced if it is there.
 
     Raises:
         onnx.checker.ValidationError: The conversion made an invalid graph.
@@ -71,7 +71,7 @@ def finish(model: onnx.ModelProto, metadata: Mapping[str, str]) -> None:
     Args:
         model: Model, changed in place: metadata replaced, unused operator sets dropped, the file
             format one that older programs can read.
-        metadata: Texts by name.
+        metadata: Texts by name that are put into the model in place of its own.
 
     Raises:
         onnx.checker.ValidationError: The graph is not valid.
