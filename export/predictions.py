@@ -26,11 +26,12 @@ def predict(form: Form, split: Split, steps: Steps) -> np.ndarray:
     Example:
         >>> from pathlib import Path
         >>> from rich.console import Console
-        >>> form = Form("fp32", Path("model.onnx"), lambda batch: np.ones((len(batch), 1)))
-        >>> rows, labels = np.array([0, 2]), np.array([0, 1])
-        >>> val = Split("val", np.zeros((3, 8, 8, 3), np.uint8), rows, labels)
-        >>> predict(form, val, Steps(Console(stderr=True), "vgg16")).tolist()
-        [1.0, 1.0]
+        >>> images = np.zeros((3, 8, 8, 3), np.uint8)
+        >>> test = Split("test", images, rows=np.array([1, 2]), labels=np.array([0, 1]))
+        >>> undecided = lambda batch: np.full((len(batch), 1), 0.5)
+        >>> steps = Steps(Console(stderr=True), "vgg16")
+        >>> predict(Form("fp32", Path("model.onnx"), undecided), test, steps).tolist()
+        [0.5, 0.5]
     """
     images = len(split.rows)
     with steps.counted(f"{images} {split.title} images through {form.title}") as on_progress:
