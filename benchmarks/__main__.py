@@ -32,12 +32,18 @@ class Choices:
     Attributes:
         data: Folder or CSV of images, or "synthetic".
         weights: Folder of pretrained weights, "imagenet" or "none".
-        samples: Number of images.
+        samples: Number of images of the data set to take, at least 100.
         backbones: Names with commas between.
         size: Side of the images, pixels.
         precision: Arithmetic of both sides.
         seed: Seed of everything random.
         artifacts: Folder in which results go to `bench/`.
+
+    Example:
+        >>> choices = Choices("synthetic", "none", None, None, 64, "float32", 0, Path("artifacts"))
+        >>> settings = choices.settings(400, "googlenet", 96, "quick", "random")
+        >>> settings.samples, settings.size
+        (400, 64)
     """
 
     data: str

@@ -30,7 +30,7 @@ class OurSearch:
     """One backbone, its trunk cache filled.
 
     Args:
-        workload: Images and weights.
+        workload: Images and weights of the benchmark.
         name: Name of the backbone.
         depths: Fine-tuning depths that will be asked for.
         head_epochs_factor: How many times as many epochs a head alone trains.
@@ -92,8 +92,8 @@ class OurSearch:
         trial so far in the backbone's own study, which is empty.
 
         Args:
-            depth: Fine-tuning depth.
-            trials: Number of trials.
+            depth: Fine-tuning depth of all trials, one of those asked for.
+            trials: Number of trials, at least 1.
             epochs: Number of epochs of a trial.
             on_trial: Called after each trial.
 

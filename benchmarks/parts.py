@@ -34,6 +34,12 @@ class TrialParts:
         whole: Seconds from the end of the trial before.
         head_epoch: Seconds of one epoch at depth 0, else 0.
         tail_epoch: Seconds of one epoch of the tail, else 0.
+
+    Example:
+        >>> trial = TimedTrial({"depth": 1}, 0.9, 2, 9.0, training=8.0, epoch_seconds=(4.0, 1.0))
+        >>> parts = TrialParts.of(trial, {"warm-up": 2.0, "checkpoint": 0.5})
+        >>> parts.prepare, parts.head, parts.tail_graph, parts.tail, parts.keras_tuner
+        (1.0, 2.0, 3.0, 2.0, 0.5)
     """
 
     prepare: float
@@ -51,7 +57,7 @@ class TrialParts:
         """Divide a trial's time.
 
         Args:
-            trial: The trial.
+            trial: Trial of our search with the seconds of its epochs.
             noted: Seconds that the stopwatch noted during it: "warm-up", "checkpoint".
         """
         epochs, checkpoint = sum(trial.epoch_seconds), noted.get("checkpoint", 0.0)
@@ -77,9 +83,9 @@ class DepthCost:
     """What a trial at one depth costs.
 
     Attributes:
-        depth: Fine-tuning depth.
+        depth: Fine-tuning depth, 0 for a head alone.
         trunk_share: Seconds of its share of the trunk pass.
-        parts: Seconds by part.
+        parts: Seconds of the trial itself by part.
     """
 
     depth: int
@@ -94,7 +100,7 @@ class Growth:
     Attributes:
         part: Name of what was timed.
         by: What grows: "images", "epochs" or "trials".
-        at: Numbers of these.
+        at: Numbers of images, epochs or trials, in increasing order.
         seconds: Seconds at each number.
         ratio: Ratio of the seconds to the first, None where that is 0.
 
@@ -115,7 +121,7 @@ class Growth:
 
         Args:
             part: Name of what was timed.
-            by: What grows.
+            by: What grows: "images", "epochs" or "trials".
             seconds: Seconds at each number.
         """
         values = list(seconds.values())
@@ -258,9 +264,9 @@ def content(workload: Workload, epochs: int, measured: Sequence[BackboneCosts]) 
     """Return the result for JSON.
 
     Args:
-        workload: Images and weights.
+        workload: Images and weights that were measured.
         epochs: Number of epochs of the shortest trial.
-        measured: Result of `run`.
+        measured: Costs that `run` returned, one for each backbone.
     """
     return {**workload.facts(), "epochs": epochs, "backbones": [asdict(item) for item in measured]}
 
@@ -269,9 +275,9 @@ def tables(workload: Workload, epochs: int, measured: Sequence[BackboneCosts]) -
     """Make two tables for each backbone: cost of a trial by part, and growth.
 
     Args:
-        workload: Images and weights.
+        workload: Images and weights that were measured.
         epochs: Number of epochs of the shortest trial.
-        measured: Result of `run`.
+        measured: Costs that `run` returned, one for each backbone.
     """
     for item in measured:
         yield _costs(workload, epochs, item)

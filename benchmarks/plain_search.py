@@ -38,7 +38,7 @@ def search(
     """Run a list of configurations.
 
     Args:
-        workload: Images and weights.
+        workload: Images and weights of the benchmark.
         name: Name of the backbone.
         statistics: Mean and variance of the pooled features, for the head.
         configurations: Keras Tuner's values of each trial.

@@ -54,7 +54,7 @@ class Stopwatch:
 
         Args:
             name: Name of the part.
-            seconds: Seconds to add.
+            seconds: Number of seconds to add to those of the part.
         """
         self._seconds[name] = self._seconds.get(name, 0.0) + seconds
 
@@ -89,7 +89,7 @@ class TimedModel(TransferModel):
     Args:
         backbone: Entry of the registry.
         size: Side of the square input, pixels.
-        weights: Pretrained weights.
+        weights: Pretrained weights of the backbone.
         precision: Keras's name of the arithmetic.
         stopwatch: Stopwatch to count with.
     """

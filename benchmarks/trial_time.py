@@ -53,7 +53,7 @@ def further(trials: Sequence[_Trial]) -> Sequence[_Trial]:
     The first head of a process makes graphs that all heads use; every tail makes its own.
 
     Args:
-        trials: Trials in order.
+        trials: Trials of one process in order, at least one.
 
     Example:
         >>> further(["first", "second"]), further(["alone"])
@@ -63,7 +63,13 @@ def further(trials: Sequence[_Trial]) -> Sequence[_Trial]:
 
 
 class Laps:
-    """Seconds between one call and the next."""
+    """Seconds between one call and the next.
+
+    Example:
+        >>> laps = Laps()
+        >>> laps.lap() > 0
+        True
+    """
 
     def __init__(self) -> None:
         self._last = time.perf_counter()

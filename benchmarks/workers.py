@@ -34,7 +34,7 @@ class StudyRun:
     """One run of the study; the trunk cache was there before.
 
     Attributes:
-        workers: Number of processes.
+        workers: Number of processes that ran trials.
         seconds: Seconds of the whole command: start, trials, refit, evaluation, report.
         trial_seconds: Seconds from the plan, made while the workers start, to the end of the last
             trial.
@@ -54,7 +54,7 @@ class WorkersComparison:
     """One worker and two.
 
     Attributes:
-        runs: All runs.
+        runs: Runs of all rounds with one worker and with two.
         seconds: Median seconds of the whole command by number of workers.
         trial_seconds: Median seconds of the trials by number of workers.
         ratio: One worker's `seconds` over two workers'.
@@ -176,8 +176,8 @@ def content(settings: Settings, rounds: int, measured: WorkersComparison) -> dic
 
     Args:
         settings: Settings of the study.
-        rounds: Number of rounds.
-        measured: Result of `run`.
+        rounds: Number of rounds, each with both numbers of workers.
+        measured: Comparison that `run` returned.
     """
     return {**machine(), "settings": settings.model_dump(), "rounds": rounds, **asdict(measured)}
 
@@ -187,8 +187,8 @@ def table(settings: Settings, rounds: int, measured: WorkersComparison) -> Table
 
     Args:
         settings: Settings of the study.
-        rounds: Number of rounds.
-        measured: Result of `run`.
+        rounds: Number of rounds, each with both numbers of workers.
+        measured: Comparison that `run` returned.
     """
     rows = Table(
         title=f"Workers on {os.cpu_count()} cores: {', '.join(settings.backbones)}, "

@@ -52,7 +52,7 @@ class Workload:
         """Make a workload of fewer images, with a cache of its own.
 
         Args:
-            samples: Number of images.
+            samples: Number of images of the data set to take.
         """
         settings = self.settings.model_copy(update={"samples": samples})
         folder = self.folder / f"{samples}-images"
@@ -96,7 +96,12 @@ def prepared(settings: Settings, artifacts: Path) -> Iterator[Workload]:
 
 
 def machine() -> dict[str, Any]:
-    """Return processor and number of cores, for JSON."""
+    """Return processor and number of cores, for JSON.
+
+    Example:
+        >>> machine()["cores"] == os.cpu_count()
+        True
+    """
     return {"processor": processor(), "cores": os.cpu_count()}
 
 

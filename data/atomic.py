@@ -65,6 +65,14 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
     Raises:
         OSError: It cannot be written or renamed; what was at `folder` is still there.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp(), "models")
+        >>> with replacing_folder(folder) as new:
+        ...     (new / "index.json").touch()
+        >>> [path.name for path in folder.iterdir()]
+        ['index.json']
     """
     folder = Path(os.path.realpath(folder))
     new, old = _random_neighbor(folder), _random_neighbor(folder)
@@ -89,18 +97,44 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file's content at once, in UTF-8; names that are not UTF-8 keep their bytes."""
+    """Replace a file's content at once, in UTF-8; names that are not UTF-8 keep their bytes.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "notes.txt")
+        >>> write_text(path, "a café")
+        >>> len(path.read_bytes())
+        7
+    """
     with replacing(path) as new:
         new.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Replace a JSON file's content at once."""
+    """Replace a JSON file's content at once.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "facts.json")
+        >>> write_json(path, {"images": 60})
+        >>> read_json(path)
+        {'images': 60}
+    """
     write_text(path, json.dumps(content, indent=1))
 
 
 def read_json(path: Path) -> Any:
-    """Return a JSON file's content, None when it is missing or damaged."""
+    """Return a JSON file's content, None when it is missing or damaged.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "facts.json")
+        >>> read_json(path) is None  # missing
+        True
+        >>> _ = path.write_text('{"images": 6')
+        >>> read_json(path) is None  # damaged
+        True
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -108,7 +142,12 @@ def read_json(path: Path) -> Any:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether `path` has a name under which this module writes."""
+    """Whether `path` has a name under which this module writes.
+
+    Example:
+        >>> is_temporary(Path("runs/.tmp-0f1e-facts.json")), is_temporary(Path("runs/facts.json"))
+        (True, False)
+    """
     return path.name.startswith(_PREFIX)
 
 
@@ -116,6 +155,16 @@ def remove_leftovers(folder: Path, seconds: float = _LEFTOVER_SECONDS) -> None:
     """Delete the temporary files in `folder` that nobody has touched for so many `seconds`.
 
     A killed process leaves them; what another one is writing now is younger.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> leftover, new = folder / ".tmp-0f1e-facts.json", folder / ".tmp-2d3c-facts.json"
+        >>> leftover.touch(), new.touch(), os.utime(leftover, (0, 0))
+        (None, None, None)
+        >>> remove_leftovers(folder)
+        >>> leftover.exists(), new.exists()
+        (False, True)
     """
     for path in folder.glob(f"{_PREFIX}*"):
         with suppress(OSError):

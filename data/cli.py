@@ -43,19 +43,33 @@ class CommandError(Exception):
 
     Attributes:
         status: The exit status that it ends the process with.
+
+    Example:
+        >>> CommandError("the disk is full").status
+        1
     """
 
     status = FAILED
 
 
 class UsageError(CommandError):
-    """The user asked for what cannot be done: an option's value is wrong, or a path missing."""
+    """The user asked for what cannot be done: an option's value is wrong, or a path missing.
+
+    Example:
+        >>> UsageError("DATA=faces: no such file or folder").status
+        2
+    """
 
     status = WRONG_USAGE
 
 
 class StoppedError(CommandError):
-    """The user pressed Ctrl-C, and there is more to say about it than that."""
+    """The user pressed Ctrl-C, and there is more to say about it than that.
+
+    Example:
+        >>> StoppedError("interrupted: `make tune RUN=faces` goes on").status
+        130
+    """
 
     status = INTERRUPTED
 
@@ -73,7 +87,17 @@ class _OneLineErrors:
 
 
 class Command(_OneLineErrors, TyperCommand):
-    """A command line without subcommands: `@app.command(cls=Command)`."""
+    """A command line without subcommands: `@app.command(cls=Command)`.
+
+    Example:
+        >>> from typer.testing import CliRunner
+        >>> app = typer.Typer(add_completion=False)
+        >>> @app.command(cls=Command)
+        ... def look(path: str) -> None:
+        ...     print(existing_path(path))
+        >>> CliRunner().invoke(app, ["no/such/faces"]).exit_code
+        2
+    """
 
 
 class Group(_OneLineErrors, TyperGroup):
@@ -138,6 +162,12 @@ def existing_path(path: str | Path, option: str = "") -> Path:
 
     Raises:
         UsageError: Nothing is there.
+
+    Example:
+        >>> existing_path("no/such/faces", "DATA")
+        Traceback (most recent call last):
+            ...
+        data.cli.UsageError: DATA=no/such/faces: no such file or folder
     """
     found = Path(path).expanduser()
     if found.exists():
@@ -185,6 +215,10 @@ def exit_status(run: Callable[[], Any]) -> int:
 
     Args:
         run: The command; a number that it returns is its status.
+
+    Example:
+        >>> exit_status(lambda: None), exit_status(lambda: existing_path("no/such/faces"))
+        (0, 2)
     """
     try:
         status = run()

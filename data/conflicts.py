@@ -14,7 +14,7 @@ def label_conflicts(manifest: pd.DataFrame) -> pd.DataFrame:
     without identity never are.
 
     Args:
-        manifest: N rows.
+        manifest: Manifest of N images, with `label` and `identity`.
 
     Returns:
         Those rows, with the manifest's index.
@@ -33,7 +33,7 @@ def drop_conflicts(manifest: pd.DataFrame) -> pd.DataFrame:
     """Leave out the rows of `label_conflicts`.
 
     Args:
-        manifest: N rows.
+        manifest: Manifest of N images, with `label` and `identity`.
 
     Returns:
         The other rows, index 0..n-1.

@@ -10,6 +10,12 @@ class DecodingRoom:
 
     A thread takes room once, for all that it is going to hold, and never while it holds some: then
     nobody waits for ever. More than there is at all is given to one alone.
+
+    Example:
+        >>> room = DecodingRoom(1000)
+        >>> with room.taken(300):
+        ...     print("decoding in 300 bytes, others may take 700")
+        decoding in 300 bytes, others may take 700
     """
 
     def __init__(self, size: int) -> None:

@@ -36,7 +36,7 @@ class Conflict(NamedTuple):
     Attributes:
         path: Path of its file.
         label: Its label in words.
-        identity: The person.
+        identity: Name or number of the person in it.
     """
 
     path: str
@@ -70,10 +70,10 @@ class Description:
 
     Attributes:
         format: Name of its format.
-        root: Its folder.
+        root: Path of the folder that holds it, absolute.
         synthetic: Whether its faces are drawn.
         notes: Remarks of one line on how it was read.
-        images: Number of images.
+        images: Number of images with a label, opened or not.
         labels: Number of images by label name.
         identities: Number of people with an identity.
         images_without_identity: Number of images without one.
@@ -90,6 +90,13 @@ class Description:
         near_duplicates_disagreeing: Number of these pairs with different labels.
         near_duplicates_across_parts: Number of these pairs in two official parts.
         conflicts: Images whose label contradicts most of the same person's images.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> manifest = make_manifest(["/faces/a.jpg", "/faces/b.jpg"], pd.Series([0, 1]))
+        >>> facts = describe(Dataset("CSV table", Path("/faces"), manifest))
+        >>> facts.to_dict()["labels"], facts.unreadable[0].reason
+        ({'woman': 1, 'man': 1}, 'no such file')
     """
 
     format: str
@@ -217,7 +224,18 @@ def _by_part(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def show(facts: Description, console: Console) -> None:
-    """Print a description for people."""
+    """Print a description for people.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> manifest = make_manifest(["/faces/a.jpg", "/faces/b.jpg"], pd.Series([0, 1]))
+        >>> facts = describe(Dataset("CSV table", Path("/faces"), manifest))
+        >>> show(facts, Console(width=80))
+        CSV table in /faces
+        images       2
+        labels       woman 1 (50.0%), man 1 (50.0%) (as annotators perceived them)
+        ...
+    """
     console.print(f"[bold]{escape(facts.format)}[/] in {escape(facts.root)}", soft_wrap=True)
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="cyan", no_wrap=True)

@@ -27,6 +27,16 @@ def fetch(to: Path, download: Callable[[str], str] | None = None) -> Dataset:
 
     Raises:
         DataError: The download failed, what came is no data set, or `to` holds something else.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for path in (folder / "kaggle/woman/1.jpg", folder / "kaggle/man/2.jpg"):
+        ...     path.parent.mkdir(parents=True)
+        ...     path.touch()
+        >>> dataset = fetch(folder / "celeba", download=lambda handle: str(folder / "kaggle"))
+        >>> dataset.root.name, len(dataset.manifest)
+        ('celeba', 2)
     """
     if to.exists() and any(to.iterdir()):
         return load(to)

@@ -60,6 +60,17 @@ class ImageStore:
         fingerprint: 64 hex digits that change with the files, their order, size or framing.
         size: Side of the images in pixels.
         framing: The part of each image that was kept.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("a.png", "b.png"):
+        ...     Image.new("RGB", (40, 30)).save(folder / name)
+        >>> paths = [str(folder / name) for name in ("a.png", "b.png")]
+        >>> store = build(pd.DataFrame({"path": paths, "label": [0, 1]}), 32, "crop", folder)
+        >>> store.images[store.manifest["label"] == 1].shape, store.broken
+        ((1, 32, 32, 3), ())
     """
 
     images: np.ndarray
@@ -85,7 +96,7 @@ def build(
     incomplete is made anew.
 
     Args:
-        manifest: The images' rows.
+        manifest: Manifest of the N images, with `path` and `label`.
         size: Side of the stored images in pixels.
         framing: The part of each image to keep, see `data.images.framed`.
         folder: Folder of all stores.
@@ -136,6 +147,11 @@ def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
 
     Returns:
         SHA-256, 64 hex digits.
+
+    Example:
+        >>> small, large = (fingerprint(["face.jpg"], size, "face") for size in (64, 96))
+        >>> len(small), small == large
+        (64, False)
     """
     digest = hashlib.sha256(f"{_VERSION} {size} {framing}\n".encode())
     for path in paths:

@@ -75,7 +75,7 @@ def is_image_name(name: str) -> bool:
     """Tell by a file's name whether it is an image; hidden files (``._face.jpg``) are not.
 
     Args:
-        name: Name without folders.
+        name: Name of the file, without the folders above it.
 
     Example:
         >>> is_image_name("face.JPG"), is_image_name("._face.jpg"), is_image_name("notes.txt")
@@ -113,6 +113,15 @@ def room_to_decode(path: Path) -> Iterator[None]:
 
     Args:
         path: The file; what is missing or no image needs no room.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "face.png")
+        >>> Image.new("RGB", (40, 30)).save(path)
+        >>> with room_to_decode(path):
+        ...     square = to_square(decode(path), size=8)
+        >>> square.shape
+        (8, 8, 3)
     """
     with _ROOM.taken(_bytes_to_decode(path)):
         yield
@@ -174,9 +183,9 @@ def decode_reduced(
     """Decode like `decode`, but a large JPEG at 1/2, 1/4 or 1/8 of its size, which is faster.
 
     Args:
-        source: As for `decode`.
+        source: Path of a file, its bytes, or an image that is open already and is not reduced.
         long_side: Number of pixels that the longer side keeps if it has as many.
-        max_pixels: As for `decode`.
+        max_pixels: Largest number of pixels of a picture, before it is reduced.
 
     Returns:
         The image, mode RGB, and the factor: how many pixels of the picture one of its pixels
@@ -232,6 +241,15 @@ def upright_size(path: Path) -> tuple[int, int]:
 
     Raises:
         ImageError: as `decode`, but not for a JPEG that is damaged behind its header.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "face.jpg")
+        >>> exif = Image.Exif()
+        >>> exif[ExifTags.Base.Orientation] = 6  # lies on its side
+        >>> Image.new("RGB", (40, 30)).save(path, exif=exif)
+        >>> upright_size(path)
+        (30, 40)
     """
     try:
         with Image.open(path, formats=("JPEG",)) as image:
@@ -309,6 +327,12 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         ImageError: It is missing, no plain file, a camera's raw file, cannot be read, or has more
             than `MAX_BYTES` bytes.
+
+    Example:
+        >>> read_bytes(Path("missing.jpg"))
+        Traceback (most recent call last):
+            ...
+        data.images.ImageError: no such file
     """
     try:
         return _content(path)

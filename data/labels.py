@@ -60,6 +60,13 @@ class ReadLabels:
     Attributes:
         labels: Int8, NA in rows to be left out.
         notes: Remarks of one line on how they were read.
+
+    Example:
+        >>> read = read_labels(pd.Series([0, 1], name="sex"), "faces.csv")
+        >>> read.labels.tolist()
+        [0, 1]
+        >>> print(read.notes[0])
+        column 'sex': 0 for woman, 1 for man is assumed; if it is the other way round, give ...
     """
 
     labels: pd.Series
@@ -74,6 +81,14 @@ def reading_of(text: str) -> Reading:
 
     Raises:
         DataError: The text is not of this form, has a word twice, or only one label.
+
+    Example:
+        >>> reading_of("mujer=woman, hombre=man").labels
+        {'mujer': 0, 'hombre': 1}
+        >>> reading_of("mujer=woman")
+        Traceback (most recent call last):
+            ...
+        data.manifest.DataError: LABELS=mujer=woman: say for each word of the data ...
     """
     if not text.strip():
         return USUAL
@@ -142,7 +157,14 @@ def read_labels(
 def taken_for(
     words: list[str], reading: Reading, where: str, undefined: str | None = None
 ) -> list[str]:
-    """A remark on what the words mean that do not say it themselves; none if all do."""
+    """A remark on what the words mean that do not say it themselves; none if all do.
+
+    Example:
+        >>> taken_for(["0", "1"], reading_of("0=man,1=woman"), "folders")
+        ['folders: LABELS takes 0 for man, 1 for woman']
+        >>> taken_for(["f", "m"], USUAL, "folders")
+        []
+    """
     read = sorted({(word, reading.label(word)) for word in words if word != undefined})
     unclear = [(w, label) for w, label in read if w in NUMBERS and label is not None]
     if not unclear:
@@ -155,17 +177,32 @@ def taken_for(
 
 
 def has_undefined(words: list[str]) -> bool:
-    """Whether 0 and -1 stand in one column, so that 0 means neither yes nor no."""
+    """Whether 0 and -1 stand in one column, so that 0 means neither yes nor no.
+
+    Example:
+        >>> has_undefined(["-1", "0", "1"]), has_undefined(["-1", "1"])
+        (True, False)
+    """
     return "0" in words and "-1" in words
 
 
 def in_words(counts: Counter[str]) -> str:
-    """The largest counts: ``2 (40), 3 (38) and 5 others``."""
+    """The largest counts: ``2 (40), 3 (38) and 5 others``.
+
+    Example:
+        >>> in_words(Counter(man=40, woman=38))
+        'man (40), woman (38)'
+    """
     shown = ", ".join(f"{name} ({count:,})" for name, count in counts.most_common(_SHOWN))
     more = len(counts) - _SHOWN
     return f"{shown} and {more:,} others" if more > 0 else shown
 
 
 def word_of(value: object) -> str:
-    """A value as it is looked up."""
+    """A value as it is looked up.
+
+    Example:
+        >>> word_of(" Women "), word_of(1.0), word_of(True)
+        ('women', '1', 'true')
+    """
     return str(value).strip().lower().removesuffix(".0")

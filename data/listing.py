@@ -48,6 +48,11 @@ class Listing:
         images: Full paths of the image files, sorted.
         other_kinds: Number of pictures of kinds that are not read, by suffix ("heic").
         unopened: Path and reason of each folder that cannot be looked into.
+
+    Example:
+        >>> listing = find_images(Path("no/such/folder"))
+        >>> listing.images, listing.unopened
+        ([], [('no/such/folder', 'No such file or directory')])
     """
 
     images: list[str] = field(default_factory=list)
@@ -56,7 +61,12 @@ class Listing:
 
 
 def kinds_in_words(kinds: Counter[str]) -> str:
-    """Return `Listing.other_kinds` with what to do about each: ``3 .heic (install …)``."""
+    """Return `Listing.other_kinds` with what to do about each: ``3 .heic (install …)``.
+
+    Example:
+        >>> kinds_in_words(Counter(dng=3))
+        '3 .dng (convert them to JPEG first)'
+    """
     each = (f"{n:,} .{kind} ({how_to_read(kind)})" for kind, n in kinds.most_common())
     return ", ".join(each)
 
@@ -109,7 +119,12 @@ def find_images(folder: Path) -> Listing:
 
 
 def is_service_folder(name: str) -> bool:
-    """Whether a folder's name says that no one's own pictures are in it."""
+    """Whether a folder's name says that no one's own pictures are in it.
+
+    Example:
+        >>> is_service_folder("@eaDir"), is_service_folder(".git"), is_service_folder("faces")
+        (True, True, False)
+    """
     return name.startswith(".") or name.lower() in _SERVICE_FOLDERS
 
 
@@ -119,26 +134,60 @@ def _other_kind(name: str) -> str | None:
 
 
 def images_in(folder: Path) -> list[str]:
-    """Sorted names of the image files that lie directly in `folder`."""
+    """Sorted names of the image files that lie directly in `folder`.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("b.jpg", "a.png", "notes.txt"):
+        ...     (folder / name).touch()
+        >>> images_in(folder)
+        ['a.png', 'b.jpg']
+    """
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if _is_image(entry))
 
 
 def holds_images(folder: Path) -> bool:
-    """Whether at least one image file lies directly in `folder`."""
+    """Whether at least one image file lies directly in `folder`.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "notes.txt").touch()
+        >>> holds_images(folder)
+        False
+    """
     with os.scandir(folder) as entries:
         return any(_is_image(entry) for entry in entries)
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders directly in `folder`, sorted, without hidden ones and service folders."""
+    """The folders directly in `folder`, sorted, without hidden ones and service folders.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("woman", "man", "__MACOSX"):
+        ...     (folder / name).mkdir()
+        >>> [path.name for path in subfolders(folder)]
+        ['man', 'woman']
+    """
     with os.scandir(folder) as entries:
         names = [e.name for e in entries if not is_service_folder(e.name) and e.is_dir()]
     return [folder / name for name in sorted(names)]
 
 
 def existing(paths: Iterable[str]) -> set[str]:
-    """Those of `paths` that are files."""
+    """Those of `paths` that are files.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "face.jpg")
+        >>> path.touch()
+        >>> existing([str(path), "missing.jpg"]) == {str(path)}
+        True
+    """
     wanted = set(paths)
     folders = {os.path.dirname(path) for path in wanted}  # noqa: PTH120 - strings, for speed
     found: set[str] = set()

@@ -22,10 +22,19 @@ def alone(path: Path) -> Iterator[None]:
     the other one may have made it. The lock file `.<name>.lock` beside it stays.
 
     Args:
-        path: What is to be made.
+        path: Path of the file or folder that is to be made.
 
     Raises:
         OSError: The folder above cannot be made.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "store.npy")
+        >>> with alone(path):
+        ...     if not path.exists():
+        ...         path.touch()
+        >>> path.exists()
+        True
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))

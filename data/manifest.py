@@ -42,10 +42,16 @@ class Dataset:
     Attributes:
         name: The format in words.
         root: The folder that holds it, absolute.
-        manifest: The table above.
+        manifest: Manifest of its labeled images, the table above.
         synthetic: Whether the faces are drawn, so that figures only show that the pipeline works.
         notes: Remarks of one line on what loading left out or assumed.
         framing: The part of its images that a classifier should see, see `data.images.framed`.
+
+    Example:
+        >>> manifest = make_manifest(["/faces/a.jpg", "/faces/b.jpg"], pd.Series([0, 1]))
+        >>> dataset = Dataset("CSV table", Path("/faces"), manifest)
+        >>> dataset.manifest["label"].value_counts().to_dict(), dataset.framing
+        ({0: 1, 1: 1}, 'stretch')
     """
 
     name: str
@@ -120,7 +126,7 @@ def attributes(manifest: pd.DataFrame) -> list[str]:
     """List the attribute columns of a manifest.
 
     Args:
-        manifest: A manifest.
+        manifest: Manifest of a data set, as `Dataset` describes it.
 
     Returns:
         Names of its boolean columns.
@@ -134,7 +140,14 @@ def attributes(manifest: pd.DataFrame) -> list[str]:
 
 
 def has_official_split(manifest: pd.DataFrame) -> bool:
-    """Whether every row has a part and all three parts occur."""
+    """Whether every row has a part and all three parts occur.
+
+    Example:
+        >>> has_official_split(pd.DataFrame({"split": ["train", "val", "test"]}))
+        True
+        >>> has_official_split(pd.DataFrame({"split": ["train", "test"]}))
+        False
+    """
     return bool(manifest["split"].notna().all()) and set(manifest["split"]) == set(SPLITS)
 
 
@@ -143,6 +156,12 @@ def checked(dataset: Dataset) -> Dataset:
 
     Raises:
         DataError: There is no image, or only one class.
+
+    Example:
+        >>> parts = pd.Series(["train", "test"])
+        >>> manifest = make_manifest(["a.jpg", "b.jpg"], pd.Series([0, 1]), split=parts)
+        >>> checked(Dataset("CSV table", Path("/faces"), manifest)).notes
+        ('the given partition has only train, test: a new split will be made by identity',)
     """
     manifest = dataset.manifest
     if manifest.empty:
@@ -158,7 +177,15 @@ def checked(dataset: Dataset) -> Dataset:
 
 
 def require_both_classes(labels: pd.Series, where: str) -> None:
-    """Raise a `DataError` that begins with `where` unless women and men both occur."""
+    """Raise a `DataError` that begins with `where` unless women and men both occur.
+
+    Example:
+        >>> require_both_classes(pd.Series([0, 1]), "/faces")
+        >>> require_both_classes(pd.Series([1, 1]), "/faces")
+        Traceback (most recent call last):
+            ...
+        data.manifest.DataError: /faces: all 2 images are labeled 'man'; a classifier needs ...
+    """
     present = set(labels)
     if present == {0, 1}:
         return

@@ -19,7 +19,7 @@ def sample(
     """Draw rows without replacement.
 
     Args:
-        manifest: N rows.
+        manifest: Manifest of N images, with `label` and `split`.
         samples: Number of rows to draw, at least 2; all if None or more than there are.
         balance: "natural" to keep the shares of the labels, "equal" for as many women as men, so
             that at most twice the smaller class is drawn. The shares of official parts are kept

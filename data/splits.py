@@ -26,7 +26,7 @@ def split(
     and men; a row without identity is a person of its own.
 
     Args:
-        manifest: N rows.
+        manifest: Manifest of N images, with `label`, `identity` and `split`.
         val: Share of the images for validation, above 0.
         test: Share of the images for the test, above 0; below 1 together with `val`.
         seed: Seed by which people with equally many images are shuffled.
@@ -105,12 +105,27 @@ def class_weights(labels: pd.Series | np.ndarray) -> dict[int, float]:
 
 
 def people_in_several_parts(manifest: pd.DataFrame) -> int:
-    """Count the people who have images in more than one part."""
+    """Count the people who have images in more than one part.
+
+    Example:
+        >>> people, parts = ["ann", "ann", "bob"], ["train", "test", "val"]
+        >>> manifest = pd.DataFrame({"identity": people, "split": parts})
+        >>> people_in_several_parts(manifest)
+        1
+    """
     return int((manifest.groupby("identity")["split"].nunique() > 1).sum())
 
 
 def parts_checked(dataset: Dataset) -> Dataset:
-    """Add a note to a data set if people are in several of its own parts."""
+    """Add a note to a data set if people are in several of its own parts.
+
+    Example:
+        >>> from pathlib import Path
+        >>> people, parts = ["ann", "ann", "bob"], ["train", "test", "val"]
+        >>> manifest = pd.DataFrame({"identity": people, "split": parts})
+        >>> print(parts_checked(Dataset("CSV table", Path("/faces"), manifest)).notes[0])
+        1 of 2 people are in several parts of the given split, so that test figures ...
+    """
     several = people_in_several_parts(dataset.manifest)
     if not several:
         return dataset
@@ -123,7 +138,15 @@ def parts_checked(dataset: Dataset) -> Dataset:
 
 
 def parts_dropped(dataset: Dataset) -> Dataset:
-    """Drop a data set's own parts, with a note if it had some."""
+    """Drop a data set's own parts, with a note if it had some.
+
+    Example:
+        >>> from pathlib import Path
+        >>> manifest = pd.DataFrame({"split": ["train", "val", "test"]})
+        >>> dataset = parts_dropped(Dataset("CSV table", Path("/faces"), manifest))
+        >>> dataset.manifest["split"].isna().tolist()
+        [True, True, True]
+    """
     if not has_official_split(dataset.manifest):
         return dataset
     return replace(

@@ -106,7 +106,7 @@ def largest_gaps(table: pd.DataFrame, number: int = 5) -> tuple[Gap, ...]:
     """List the features by which accuracy differs most, if it does.
 
     Args:
-        table: Table of `audit`.
+        table: Table that `audit` returns, one row for each feature and group.
         number: Number of features, at most.
 
     Returns:

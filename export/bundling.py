@@ -36,7 +36,7 @@ class Exported:
 
     Attributes:
         candidate: How it stands in the choice of a champion.
-        info: Its facts.
+        info: Facts of the bundle, as its `bundle.json` has them.
     """
 
     candidate: Candidate

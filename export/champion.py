@@ -23,6 +23,12 @@ class Candidate:
         val_accuracy: Accuracy on validation images, 0..1.
         latency_ms: Median time for one image.
         size_mb: Size of the file, 10^6 bytes.
+
+    Example:
+        >>> small = Candidate("googlenet", "int8", 0.03, 0.96, latency_ms=4.0, size_mb=6.0)
+        >>> worse = Candidate("vgg16", "int8", 0.04, 0.95, latency_ms=12.0, size_mb=15.0)
+        >>> small.dominates(worse), worse.dominates(small)
+        (True, False)
     """
 
     backbone: str
@@ -41,7 +47,7 @@ class Candidate:
         """Compare with another candidate.
 
         Args:
-            other: The other candidate.
+            other: Candidate to compare with, of the same export.
 
         Returns:
             Whether it is nowhere worse in accuracy, latency and size, and somewhere better.

@@ -25,7 +25,7 @@ def write(path: Path, graph_input: Input, forms: Mapping[Precision, Form]) -> Ch
     """Write the check images of a model, below each other as one PNG.
 
     Args:
-        path: PNG to write.
+        path: Path of the PNG file, replaced if it is there.
         graph_input: Size and framing of the model's input.
         forms: The forms that may be served, "fp32" among them.
 

@@ -29,7 +29,7 @@ def write(exported: Sequence[Exported], champion: Candidate | None, path: Path) 
     Args:
         exported: Exported models, best first.
         champion: The champion among them, None if no model is within the limits.
-        path: CSV to write.
+        path: Path of the CSV file, replaced if it is there.
     """
     front = pareto_front([item.candidate for item in exported])
     rows = [_row(item, item.candidate == champion, item.candidate in front) for item in exported]

@@ -31,6 +31,16 @@ def to_saved_model(classifier: keras.Model, folder: Path) -> None:
 
     Raises:
         OSError: The folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> pixels = keras.Input((2, 2, 3), dtype="uint8")
+        >>> means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
+        >>> folder = Path(tempfile.mkdtemp(), "saved_model")
+        >>> to_saved_model(keras.Model(pixels, keras.layers.Dense(1)(means)), folder)
+        >>> model = tf.saved_model.load(folder)
+        >>> model.serve(tf.zeros((5, 2, 2, 3), tf.uint8))["p_man"].shape
+        TensorShape([5, 1])
     """
     # Not Keras's ExportArchive: it stores every weight twice.
     module = tf.Module()
@@ -47,11 +57,22 @@ def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) ->
     Args:
         classifier: Winner of a run.
         metadata: Texts by name that are put into the file, so that it can be used alone.
-        path: File to write.
+        path: Path of the ONNX file, replaced if it is there.
 
     Raises:
         onnx.checker.ValidationError: The conversion made an invalid graph.
         OSError: The file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> pixels = keras.Input((2, 2, 3), dtype="uint8")
+        >>> means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
+        >>> classifier = keras.Model(pixels, keras.layers.Dense(1)(means))
+        >>> path = Path(tempfile.mkdtemp(), "model.onnx")
+        >>> to_onnx(classifier, {"backbone": "vgg16"}, path)
+        >>> model = onnx.load(path)
+        >>> model.graph.output[0].name, model.metadata_props[0].value
+        ('p_man', 'vgg16')
     """
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     model, _ = tf2onnx.convert.from_function(
@@ -71,7 +92,7 @@ def finish(model: onnx.ModelProto, metadata: Mapping[str, str]) -> None:
     Args:
         model: Model, changed in place: metadata replaced, unused operator sets dropped, the file
             format one that older programs can read.
-        metadata: Texts by name.
+        metadata: Texts by name that are put into the model in place of its own.
 
     Raises:
         onnx.checker.ValidationError: The graph is not valid.

@@ -43,7 +43,7 @@ def quantize_model(
 
     Args:
         quantizer: Quantizer of the fp32 model.
-        val: Validation images.
+        val: Validation images of the run, with their labels.
         fp32_p: p_man of the fp32 model on them, float [n].
         folder: Folder in which the INT8 model is written.
         steps: Shows what is being done.

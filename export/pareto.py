@@ -24,7 +24,7 @@ def plot(
         candidates: Exported models, at least one.
         champion: The champion among them, None if no model is within the limits.
         limits: Limits, drawn as lines where given.
-        path: PNG to write.
+        path: Path of the PNG file, replaced if it is there.
 
     Example:
         >>> import tempfile

@@ -17,11 +17,21 @@ def predict(form: Form, split: Split, steps: Steps) -> np.ndarray:
 
     Args:
         form: Form of the model.
-        split: Split to predict.
+        split: Split whose n images are predicted.
         steps: Shows how far it is.
 
     Returns:
         p_man of each image, float [n].
+
+    Example:
+        >>> from pathlib import Path
+        >>> from rich.console import Console
+        >>> images = np.zeros((3, 8, 8, 3), np.uint8)
+        >>> test = Split("test", images, rows=np.array([1, 2]), labels=np.array([0, 1]))
+        >>> undecided = lambda batch: np.full((len(batch), 1), 0.5)
+        >>> steps = Steps(Console(stderr=True), "vgg16")
+        >>> predict(Form("fp32", Path("model.onnx"), undecided), test, steps).tolist()
+        [0.5, 0.5]
     """
     images = len(split.rows)
     with steps.counted(f"{images} {split.title} images through {form.title}") as on_progress:
@@ -35,12 +45,23 @@ def recorded_or_predicted(
 
     Args:
         form: Form of the model.
-        split: Split to predict.
+        split: Split whose n images are predicted.
         recorded: What the run says of the split.
         steps: Shows what is being done.
 
     Returns:
         p_man of each image, float [n].
+
+    Example:
+        >>> from pathlib import Path
+        >>> from rich.console import Console
+        >>> form = Form("fp32", Path("model.onnx"), lambda batch: np.ones((len(batch), 1)))
+        >>> rows, labels = np.array([0, 2]), np.array([0, 1])
+        >>> val = Split("val", np.zeros((3, 8, 8, 3), np.uint8), rows, labels)
+        >>> steps = Steps(Console(stderr=True), "vgg16")
+        >>> unlike_the_form = RecordedPredictions(rows, labels, p_man=np.array([0.2, 0.9]))
+        >>> recorded_or_predicted(form, val, unlike_the_form, steps).tolist()
+        [1.0, 1.0]
     """
     if not np.array_equal(recorded.rows, split.rows):
         return predict(form, split, steps)

@@ -121,8 +121,8 @@ class Quantizer:
         """Write the INT8 model of a recipe, the same bytes each time.
 
         Args:
-            recipe: How to quantize.
-            path: File to write.
+            recipe: Recipe by which ranges are taken and layers stay float.
+            path: Path of the ONNX file, replaced if it is there.
         """
         names = [node.name for node in self._convolutions]
         kept = {*names[: recipe.float_ends], *names[len(names) - recipe.float_ends :]}

@@ -54,6 +54,13 @@ class RecordedPredictions:
         rows: Index of each image, int [n].
         labels: Labels, 0 or 1, [n].
         p_man: Calibrated probabilities, float [n].
+
+    Example:
+        >>> recorded = RecordedPredictions(
+        ...     rows=np.array([7, 9]), labels=np.array([0, 1]), p_man=np.array([0.1, 0.4])
+        ... )
+        >>> recorded.rows[(recorded.p_man >= 0.5) != recorded.labels].tolist()  # decided wrongly
+        [9]
     """
 
     rows: np.ndarray

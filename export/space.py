@@ -33,6 +33,15 @@ def write(models: Path, folder: Path) -> None:
     Raises:
         SpaceError: The folder holds something else.
         BundleError: The models are missing or damaged.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp(), "space")
+        >>> file.touch()
+        >>> write(Path("models"), file)
+        Traceback (most recent call last):
+            ...
+        export.space.SpaceError: ...space is a file: give --to a folder
     """
     _refuse_foreign(folder)
     index = bundle.read_index(models)

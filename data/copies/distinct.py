@@ -22,6 +22,12 @@ class Distinct:
         manifest: The rows that were kept, index 0..n-1.
         near: Pairs of its rows that show one picture and belong in one part, int64 [M, 2].
         notes: Remarks of one line on what was left out and what looks alike.
+
+    Example:
+        >>> manifest = pd.DataFrame({"path": ["a.jpg", "smaller.jpg", "b.jpg"]})
+        >>> distinct = Distinct(manifest, near=np.array([[0, 1]]), notes=())
+        >>> distinct.manifest["path"].to_numpy()[distinct.near].tolist()
+        [['a.jpg', 'smaller.jpg']]
     """
 
     manifest: pd.DataFrame
@@ -36,7 +42,7 @@ def without_copies(manifest: pd.DataFrame, copies: Copies) -> Distinct:
     train, so that what is measured stays as it was.
 
     Args:
-        manifest: N rows.
+        manifest: Manifest of N images, with `path`, `label` and `split`.
         copies: Copies among their files, in that order.
 
     Returns:
@@ -69,12 +75,24 @@ def without_copies(manifest: pd.DataFrame, copies: Copies) -> Distinct:
 
 
 def disagreeing(manifest: pd.DataFrame, content: pd.Series) -> pd.Series:
-    """Whether a row's content is there with the other label too, bool with the same index."""
+    """Whether a row's content is there with the other label too, bool with the same index.
+
+    Example:
+        >>> manifest = pd.DataFrame({"label": [0, 1, 1]})
+        >>> disagreeing(manifest, content=pd.Series([5, 5, 6])).tolist()
+        [True, True, False]
+    """
     return manifest["label"].groupby(content).transform("nunique") > 1
 
 
 def across_parts(manifest: pd.DataFrame, pairs: np.ndarray) -> int:
-    """How many of the pairs of rows, int64 [M, 2], lie in two official parts."""
+    """How many of the pairs of rows, int64 [M, 2], lie in two official parts.
+
+    Example:
+        >>> manifest = pd.DataFrame({"split": ["train", "train", "test"]})
+        >>> across_parts(manifest, pairs=np.array([[0, 1], [1, 2]]))
+        1
+    """
     split = manifest["split"].fillna("").to_numpy()
     return int((split[pairs[:, 0]] != split[pairs[:, 1]]).sum())
 

@@ -43,6 +43,11 @@ class Hashes:
         readable: Whether the file is an image, bool [N]; broken ones are no one's copies.
         comparable: Whether the pHash says something, bool [N]: not that of an even surface, whose
             bits are noise.
+
+    Example:
+        >>> hashes = hash_files(["missing.png"])
+        >>> hashes.content.shape, hashes.readable.tolist(), hashes.comparable.tolist()
+        ((1, 32), [False], [False])
     """
 
     content: np.ndarray

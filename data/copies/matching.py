@@ -31,6 +31,13 @@ class Copies:
         content: A number for each content, int64 [N]: equal where the bytes are equal.
         near: Pairs of files with the same picture in other bytes, int64 [M, 2]; of files with
             equal bytes the first stands for all.
+
+    Example:
+        >>> copies = Copies(content=np.array([0, 0, 1, 2]), near=np.array([[0, 3]]))
+        >>> np.flatnonzero(copies.content == copies.content[0]).tolist()  # the bytes of the first
+        [0, 1]
+        >>> copies.near.tolist()  # its picture in other bytes
+        [[0, 3]]
     """
 
     content: np.ndarray
@@ -70,6 +77,13 @@ def near_pairs(looks: np.ndarray) -> np.ndarray:
 
     Returns:
         The pairs, int64 [M, 2], the lower row first.
+
+    Example:
+        >>> looks = np.zeros((3, 32), np.uint8)
+        >>> looks[1, 0] = 255  # eight bits differ
+        >>> looks[2] = 255  # all of them
+        >>> near_pairs(looks).tolist()
+        [[0, 1]]
     """
     bits = np.unpackbits(looks, axis=1)[:, _MIXED]
     words = np.ascontiguousarray(looks).view(np.uint64)

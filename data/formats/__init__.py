@@ -17,7 +17,15 @@ from data.splits import SplitBy, parts_checked, parts_dropped
 
 
 class Format(Protocol):
-    """A format that says itself what its labels are."""
+    """A format that says itself what its labels are.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "30_0_1_20170116174525125.jpg").touch()
+        >>> [fmt.WANTED for fmt in PUBLISHED if fmt.recognizes(folder)]
+        ['UTKFace ([age]_[gender]_[race]_[date].jpg)']
+    """
 
     WANTED: str
 
@@ -29,7 +37,16 @@ class Format(Protocol):
 
 
 class WordedFormat(Protocol):
-    """A format whose labels are words of the user's."""
+    """A format whose labels are words of the user's.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "hombre").mkdir()
+        >>> reading = reading_of("hombre=man,mujer=woman")
+        >>> [fmt is folders for fmt in OWN if fmt.recognizes(folder, reading)]
+        [True]
+    """
 
     WANTED: str
 

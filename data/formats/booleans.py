@@ -12,6 +12,14 @@ def booleans(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The columns of `table` that are attributes, as bool, and a remark on those left out.
 
     A column with 0 beside -1 (undefined, in MAAD-Face) does not divide the images in two.
+
+    Example:
+        >>> table = pd.DataFrame({"Hat": [-1, 1], "Age": [20, 31], "Unsure": [0, -1]})
+        >>> columns, notes = booleans(table)
+        >>> columns.to_dict("list")
+        {'Hat': [False, True]}
+        >>> notes
+        ('1 attributes are left out, for they are undefined (0) in some rows: Unsure',)
     """
     words = {name: [word_of(value) for value in table[name].unique()] for name in table}
     boolean = [name for name in table if words[name] and set(words[name]) <= _BOOLEANS]

@@ -29,7 +29,17 @@ _IMAGE_NAME = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
 
 
 def recognizes(path: Path) -> bool:
-    """Whether the attribute table is at `path`, one level below, or above its image folder."""
+    """Whether the attribute table is at `path`, one level below, or above its image folder.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> recognizes(folder)
+        False
+        >>> (folder / "list_attr_celeba.csv").touch()
+        >>> recognizes(folder)
+        True
+    """
     return find_root(path) is not None
 
 
@@ -37,6 +47,14 @@ def find_root(path: Path) -> Path | None:
     """The folder of the tables of a CelebA copy.
 
     `path` may be that folder, the one above it, the image folder, or the attribute table.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "list_attr_celeba.csv").touch()
+        >>> (root / "img_align_celeba").mkdir()
+        >>> find_root(root / "img_align_celeba") == root
+        True
     """
     if path.is_file() and path.stem == _ATTRIBUTES:
         path = path.parent
@@ -50,10 +68,22 @@ def find_root(path: Path) -> Path | None:
 
 
 def load(path: Path) -> Dataset:
-    """Read the tables and list the images; rows without image and images without row are left out.
+    r"""Read the tables and list the images; rows without image and images without row are left out.
 
     Raises:
         DataError: the images are missing, a table is damaged, or it has no column `Male`.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> _ = (root / "list_attr_celeba.csv").write_text("image,Male,Hat\n1.jpg,-1,1\n2.jpg,1,-1")
+        >>> (root / "img_align_celeba").mkdir()
+        >>> (root / "img_align_celeba" / "1.jpg").touch()
+        >>> dataset = load(root)
+        >>> dataset.manifest[["label", "Hat"]].values.tolist(), dataset.framing
+        ([[0, True]], 'face')
+        >>> dataset.notes[0]
+        '1 rows of the attribute table have no image here'
     """
     root = find_root(path)
     if root is None:

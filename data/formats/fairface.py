@@ -22,12 +22,31 @@ _MOST = "more than 70"
 
 
 def recognizes(path: Path) -> bool:
-    """Whether at least one of the two tables is there."""
+    """Whether at least one of the two tables is there.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "fairface_label_val.csv").touch()
+        >>> recognizes(folder)
+        True
+    """
     return any((path / name).is_file() for name in _TABLES.values())
 
 
 def load(path: Path) -> Dataset:
-    """Both tables together; the images are beside them or one folder below."""
+    r"""Both tables together; the images are beside them or one folder below.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> row = "1.jpg,20-29,Female,East Asian,False"
+        >>> table = folder / "fairface_label_val.csv"
+        >>> _ = table.write_text(f"file,age,gender,race,service_test\n{row}")
+        >>> (folder / "1.jpg").touch()
+        >>> load(folder).manifest.drop(columns=["path", "identity"]).iloc[0].to_dict()
+        {'label': 0, 'split': 'val', 'Age_20-29': True, 'Race_East_Asian': True}
+    """
     parts = {part: path / name for part, name in _TABLES.items() if (path / name).is_file()}
     table = pd.concat([_read(file).assign(split=part) for part, file in parts.items()])
     whole = table.dropna(subset=list(_COLUMNS))

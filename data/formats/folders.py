@@ -28,7 +28,16 @@ _PARTS = {
 
 
 def recognizes(path: Path, reading: Reading) -> bool:
-    """Whether there is at least one class folder."""
+    """Whether there is at least one class folder.
+
+    Example:
+        >>> import tempfile
+        >>> from data.labels import USUAL
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "train" / "men").mkdir(parents=True)
+        >>> recognizes(folder, USUAL), recognizes(folder / "train" / "men", USUAL)
+        (True, False)
+    """
     return path.is_dir() and bool(_class_folders(path, reading))
 
 
@@ -38,6 +47,16 @@ def load(path: Path, reading: Reading) -> Dataset:
     Raises:
         DataError: more images lie in folders that are no class than in those that are, and the
             user has not said which ones are (`LABELS`).
+
+    Example:
+        >>> import tempfile
+        >>> from data.labels import USUAL
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("train/woman", "val/man"):
+        ...     (folder / name).mkdir(parents=True)
+        ...     (folder / name / "1.jpg").touch()
+        >>> load(folder, USUAL).manifest[["label", "split"]].values.tolist()
+        [[0, 'train'], [1, 'val']]
     """
     classes = _class_folders(path, reading)
     listing = find_images(path)

@@ -25,6 +25,14 @@ def agreeing(dataset: Dataset, reading: Reading) -> Dataset:
 
     Raises:
         DataError: Most of them have, and the user has not chosen a reading.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> paths = ["/faces/man/1.jpg", "/faces/man/2.jpg", "/faces/woman/3.jpg"]
+        >>> manifest = make_manifest(paths, pd.Series([1, 1, 1]))
+        >>> dataset = Dataset("CSV table", Path("/faces"), manifest)
+        >>> print(agreeing(dataset, USUAL).notes[0])
+        1 of 3 names that hold a label hold another one: /faces/woman/3.jpg is read as man
     """
     in_names = labels_in_names(dataset.manifest["path"], dataset.root)
     differ = (in_names != dataset.manifest["label"]) & in_names.notna()
@@ -52,6 +60,11 @@ def labels_in_names(paths: pd.Series, root: Path) -> pd.Series:
 
     Returns:
         Int8 [N] with the index of `paths`, NA where a name holds no label.
+
+    Example:
+        >>> paths = pd.Series(["/faces/man/1.jpg", "/faces/30_1_0_20170116.jpg", "/faces/2.jpg"])
+        >>> labels_in_names(paths, Path("/faces")).tolist()
+        [1, 0, <NA>]
     """
     by_folder: dict[str, int | None] = {}
     labels = []

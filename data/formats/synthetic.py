@@ -12,13 +12,35 @@ WANTED = f"synthetic portraits ({MARKER})"
 
 
 def recognizes(path: Path) -> bool:
-    """Whether CelebA's layout is there with the marker beside the tables."""
+    """Whether CelebA's layout is there with the marker beside the tables.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "list_attr_celeba.csv").touch()
+        >>> recognizes(folder)
+        False
+        >>> (folder / MARKER).touch()
+        >>> recognizes(folder)
+        True
+    """
     root = celeba.find_root(path)
     return root is not None and (root / MARKER).is_file()
 
 
 def load(path: Path) -> Dataset:
-    """Read as CelebA, marked synthetic."""
+    r"""Read as CelebA, marked synthetic.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> _ = (root / "list_attr_celeba.csv").write_text("image_id,Male\n1.jpg,-1\n")
+        >>> (root / "img_align_celeba").mkdir()
+        >>> (root / "img_align_celeba" / "1.jpg").touch()
+        >>> dataset = load(root)
+        >>> dataset.synthetic, dataset.notes[0] == NOTICE
+        (True, True)
+    """
     dataset = celeba.load(path)
     notes = (NOTICE, *dataset.notes)
     return replace(dataset, name="synthetic portraits", synthetic=True, notes=notes)

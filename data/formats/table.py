@@ -51,16 +51,35 @@ _SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
 def recognizes(path: Path, _: Reading) -> bool:
-    """Whether `path` is a table, or a folder with one."""
+    """Whether `path` is a table, or a folder with one.
+
+    Example:
+        >>> import tempfile
+        >>> from data.labels import USUAL
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "faces.csv").touch()
+        >>> recognizes(folder, USUAL), recognizes(folder / "faces.csv", USUAL)
+        (True, True)
+    """
     return bool(_tables(path))
 
 
 def load(path: Path, reading: Reading) -> Dataset:
-    """Read the table; rows without a label or whose image is absent are left out and noted.
+    r"""Read the table; rows without a label or whose image is absent are left out and noted.
 
     Raises:
         DataError: the table can't be read, has no path or label column (its columns are
             listed), holds values that are no labels, or none of its images is there.
+
+    Example:
+        >>> import tempfile
+        >>> from data.labels import USUAL
+        >>> file = Path(tempfile.mkdtemp(), "faces.csv")
+        >>> _ = file.write_text("image,sex,hat\n1.jpg,f,1\n2.jpg,m,0")
+        >>> file.with_name("1.jpg").touch()
+        >>> dataset = load(file, USUAL)
+        >>> dataset.manifest[["label", "hat"]].values.tolist(), dataset.notes
+        ([[0, True]], ('1 rows of the table have no image here',))
     """
     file, *others = _tables(path)
     if others:

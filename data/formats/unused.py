@@ -16,6 +16,11 @@ def unused(root: Path, listing: Listing, used: Iterable[str], why: str) -> tuple
     """Remarks on images that are not among `used`, kinds that are not read, and closed folders.
 
     `why` completes "12 images … ", such as "have no row in the table".
+
+    Example:
+        >>> listing = Listing(images=["/faces/a.jpg", "/faces/b.jpg"])
+        >>> unused(Path("/faces"), listing, ["/faces/a.jpg"], "have no row in the table")
+        ('1 images have no row in the table',)
     """
     extra = unused_images(listing, used)
     remarks = []
@@ -25,7 +30,13 @@ def unused(root: Path, listing: Listing, used: Iterable[str], why: str) -> tuple
 
 
 def unused_images(listing: Listing, used: Iterable[str]) -> list[str]:
-    """The listed images that are not among `used`, whatever links lead there."""
+    """The listed images that are not among `used`, whatever links lead there.
+
+    Example:
+        >>> listing = Listing(images=["/faces/a.jpg", "/faces/b.jpg"])
+        >>> unused_images(listing, ["/faces/a.jpg"])
+        ['/faces/b.jpg']
+    """
     used = set(used)
     extra = [path for path in listing.images if path not in used]
     if not extra:
@@ -42,7 +53,15 @@ def unused_images(listing: Listing, used: Iterable[str]) -> list[str]:
 
 
 def unread_tables(root: Path) -> list[str]:
-    """A remark on tables beside images whose labels are in files' or folders' names."""
+    """A remark on tables beside images whose labels are in files' or folders' names.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "faces.csv").touch()
+        >>> unread_tables(folder)
+        ['faces.csv: not read, for names tell the labels; DATA=...faces.csv does']
+    """
     names = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _TABLES)
     if not names:
         return []
@@ -50,7 +69,12 @@ def unread_tables(root: Path) -> list[str]:
 
 
 def by_folder(root: Path, images: Iterable[str]) -> Counter[str]:
-    """How many images lie in each folder, by its path below `root`."""
+    """How many images lie in each folder, by its path below `root`.
+
+    Example:
+        >>> by_folder(Path("/faces"), ["/faces/man/a.jpg", "/faces/man/b.jpg", "/faces/c.jpg"])
+        Counter({'man': 2, '.': 1})
+    """
     return Counter(os.path.relpath(os.path.dirname(path), root) for path in images)  # noqa: PTH120
 
 

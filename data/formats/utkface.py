@@ -23,7 +23,15 @@ _ORIGINS = ("White", "Black", "Asian", "Indian", "Other")
 
 
 def recognizes(path: Path) -> bool:
-    """Whether half of the first hundred images, at `path` or a level below, have such names."""
+    """Whether half of the first hundred images, at `path` or a level below, have such names.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "30_0_1_20170116174525125.jpg").touch()
+        >>> recognizes(folder)
+        True
+    """
     if not path.is_dir():
         return False
     folders = (path, *islice(subfolders(path), 10))
@@ -32,7 +40,15 @@ def recognizes(path: Path) -> bool:
 
 
 def load(path: Path) -> Dataset:
-    """Every image under `path` whose name has all four fields."""
+    """Every image under `path` whose name has all four fields.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "30_0_1_20170116174525125.jpg").touch()
+        >>> load(folder).manifest.drop(columns=["path", "identity", "split"]).iloc[0].to_dict()
+        {'label': 1, 'Age_30-39': True, 'Race_Black': True}
+    """
     listing = find_images(path)
     fields = {
         image: tuple(map(int, match.groups()))
@@ -52,6 +68,13 @@ def load(path: Path) -> Dataset:
 
 
 def label_in(name: str) -> int | None:
-    """The label in a file's name if it is one of UTKFace's."""
+    """The label in a file's name if it is one of UTKFace's.
+
+    Example:
+        >>> label_in("30_0_1_20170116174525125.jpg"), label_in("30_1_1_20170116174525125.jpg")
+        (1, 0)
+        >>> label_in("face.jpg") is None
+        True
+    """
     match = _NAME.fullmatch(name)
     return 1 - int(match[2]) if match else None

@@ -16,7 +16,12 @@ HAIR_COLORS = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
 
 
 class HairLength(IntEnum):
-    """How far the hair reaches."""
+    """How far the hair reaches.
+
+    Example:
+        >>> HairLength.SHORT < HairLength.CHIN
+        True
+    """
 
     BALD = 0
     SHORT = 1
@@ -26,7 +31,13 @@ class HairLength(IntEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """What all shots of one person share. Cues run from about -1.5 to 1.5, 1 typical of men."""
+    """What all shots of one person share. Cues run from about -1.5 to 1.5, 1 typical of men.
+
+    Example:
+        >>> who = person(1, np.random.default_rng(0))
+        >>> who.label, -1.5 <= who.jaw <= 1.5, who.hair_color in HAIR_COLORS
+        (1, True, True)
+    """
 
     label: int
     score: float
@@ -55,7 +66,15 @@ class Person:
 
 @dataclass(frozen=True)
 class Shot:
-    """What differs between two images of a person; amounts are 0..1."""
+    """What differs between two images of a person; amounts are 0..1.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> who = person(1, rng)
+        >>> first, second = shot(who, rng), shot(who, rng)
+        >>> first.smile == second.smile, 0 <= first.smile <= 1
+        (False, True)
+    """
 
     smile: float
     mouth_open: bool
@@ -82,7 +101,14 @@ class Shot:
 
 
 def person(label: int, rng: np.random.Generator) -> Person:
-    """A person of label 0 (woman) or 1 (man)."""
+    """A person of label 0 (woman) or 1 (man).
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> women = [person(0, rng) for _ in range(100)]
+        >>> 90 < sum(who.score < 0 for who in women) <= 100  # a few look like men
+        True
+    """
     score = rng.normal(1 if label else -1, 0.5)
 
     def cue() -> float:
@@ -117,7 +143,15 @@ def person(label: int, rng: np.random.Generator) -> Person:
 
 
 def shot(who: Person, rng: np.random.Generator) -> Shot:
-    """One more image of a person."""
+    """One more image of a person.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> who = person(0, rng)
+        >>> seen = shot(who, rng)
+        >>> who.grows_beard or seen.beard == 0
+        True
+    """
     beard = rng.beta(1.3, 1.1) if who.grows_beard and rng.uniform() < 0.8 else 0.0
     made_up = rng.uniform() < 0.65 * _rises(-who.score - 0.2)
     return Shot(
@@ -147,7 +181,15 @@ def shot(who: Person, rng: np.random.Generator) -> Shot:
 
 
 def attributes(who: Person, seen: Shot) -> dict[str, bool]:
-    """CelebA's names for what an image shows, `Male` being the label."""
+    """CelebA's names for what an image shows, `Male` being the label.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> who = person(1, rng)
+        >>> shown = attributes(who, shot(who, rng))
+        >>> shown["Male"], shown["No_Beard"] or who.grows_beard
+        (True, True)
+    """
     hair_shows = who.hair_length is not HairLength.BALD and not seen.hat
     return {
         "Bald": who.hair_length is HairLength.BALD,

@@ -37,7 +37,15 @@ Points = np.ndarray  # float [n, 2], x and y
 
 
 def draw(who: Person, seen: Shot) -> Image.Image:
-    """The portrait, RGB, 178 x 218; the same arguments give the same pixels."""
+    """The portrait, RGB, 178 x 218; the same arguments give the same pixels.
+
+    Example:
+        >>> from data.synthetic.people import person, shot
+        >>> rng = np.random.default_rng(0)
+        >>> who = person(1, rng)
+        >>> draw(who, shot(who, rng)).size
+        (178, 218)
+    """
     rng = np.random.default_rng(seen.texture_seed)
     canvas = _Canvas(seen, rng)
     face = _Face(who, seen)

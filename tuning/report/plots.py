@@ -37,7 +37,7 @@ class Plot:
     """A figure of the page.
 
     Attributes:
-        caption: Text below it.
+        caption: Text below the figure, one line.
         alt: Text in place of it, for those who do not see it.
         light: PNG for a light page as a data URI, transparent, with dark ink.
         dark: PNG for a dark page, with light ink.
@@ -59,6 +59,11 @@ class Curves:
         bold: What is drawn bold: "refit", or "best trial" where there was no time for one.
         bold_depth: Fine-tuning depth of what is drawn bold.
         bold_history: Epochs of what is drawn bold.
+
+    Example:
+        >>> failed = TrialRecord(trial="0", values={"depth": 1}, result=None, note="diverged")
+        >>> Curves("vgg16", [failed], "best trial", bold_depth=0, bold_history=[]).completed
+        []
     """
 
     backbone: str
@@ -206,6 +211,10 @@ def costs(winners: dict[str, WinnerFacts]) -> list[Plot]:
 
     Args:
         winners: Facts of each winner.
+
+    Example:
+        >>> costs({})  # nothing was measured
+        []
     """
     measured = {name: w for name, w in winners.items() if w.latency_ms and w.bytes}
     if not measured:

@@ -52,7 +52,7 @@ def write(
 
     Args:
         run: Folder of the run, with its manifest, predictions and trials.
-        config: Content of `config.json`.
+        config: Content of `config.json`: settings, data and versions of the run.
         metrics: Content of `metrics.json`; winners' costs are left out where it lacks them.
         leaderboard: Table of all trials, see `tuning.runs.leaderboard`.
 

@@ -41,8 +41,8 @@ def search(
 
     Args:
         context: Run, data and settings.
-        backbone: Backbone to search.
-        weights: Its pretrained weights.
+        backbone: Entry of the registry to search.
+        weights: Pretrained weights of the backbone.
         seconds: Time for all of it, None for no limit.
         on_trial: Called after each trial.
 
@@ -64,8 +64,8 @@ def work(context: SearchContext, backbone: Backbone, weights: Weights) -> None:
 
     Args:
         context: Run, data and settings.
-        backbone: Backbone to search.
-        weights: Its pretrained weights.
+        backbone: Entry of the registry to search.
+        weights: Pretrained weights of the backbone.
     """
     _Search(context, backbone, weights, None).run_trials(lambda: None)
 

@@ -11,6 +11,13 @@ def keep_direct() -> None:
 
     gRPC, by which chief and workers talk, would send 127.0.0.1 to `http_proxy` as well. What is
     in `no_proxy` stays there.
+
+    Example:
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, {"no_proxy": "intranet"}):
+        ...     keep_direct()
+        ...     print(os.environ["no_proxy"])
+        intranet,localhost,127.0.0.1,::1
     """
     exceptions = {"no_proxy": os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")}
     if _NO_GRPC_PROXY in os.environ:  # gRPC then looks there alone

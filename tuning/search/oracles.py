@@ -24,7 +24,7 @@ def search_space(max_depth: int) -> keras_tuner.HyperParameters:
     """Return the hyperparameters of a study, see `tuning.runs.schema.Hyperparameters`.
 
     Args:
-        max_depth: Largest fine-tuning depth.
+        max_depth: Largest fine-tuning depth, 0 for heads alone.
 
     Example:
         >>> [choice.name for choice in search_space(2).space]
@@ -84,6 +84,11 @@ class TimedOracle(keras_tuner.Oracle):
     Attributes:
         depths: Fine-tuning depth of each planned trial, in order.
         out_of_time: Called before each trial but the first; the study ends when it returns true.
+
+    Example:
+        >>> oracle = create("random", (0,) * 12, epochs=2, seed=0, out_of_time=lambda: True)
+        >>> oracle.trial_name(3)
+        '03'
     """
 
     depths: tuple[int, ...]

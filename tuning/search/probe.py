@@ -52,7 +52,7 @@ class Probe:
         """Measure a training at a fine-tuning depth.
 
         Args:
-            depth: Fine-tuning depth.
+            depth: Fine-tuning depth to measure, one of those given.
             train: Number of images to train on.
             val: Number of images to score on after each epoch.
         """

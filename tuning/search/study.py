@@ -30,7 +30,7 @@ class RunTrial(Protocol):
         """Train one configuration.
 
         Args:
-            hyperparameters: What is tried.
+            hyperparameters: Values to train with, as the oracle chose them.
             epochs: Number of epochs of the fine-tuned stages.
             name: Name of the training in messages and logs.
 
@@ -48,7 +48,7 @@ class Study(base_tuner.BaseTuner):
 
     Args:
         oracle: Says what is tried, from `tuning.search.oracles.create`.
-        run: Trains one configuration.
+        run: Function that trains one configuration.
         epochs: Number of epochs of a trial, unless the oracle says another number (Hyperband).
         folder: Folder that results go to.
         on_trial: Called with each finished trial's record.
@@ -135,7 +135,7 @@ def search(
     """Run a study to its end, or go on with it.
 
     Args:
-        run: Trains one configuration.
+        run: Function that trains one configuration.
         folder: Folder of the study.
         oracle: Says what is tried, from `tuning.search.oracles.create`.
         epochs: Number of epochs of a trial, unless the oracle says another number (Hyperband).

@@ -28,7 +28,7 @@ def search_model(settings: Settings, backbone: Backbone, weights: Weights) -> Tr
     Args:
         settings: Choices of the user, with size and precision.
         backbone: Entry of the registry.
-        weights: Its pretrained weights.
+        weights: Pretrained weights of the backbone.
     """
     with devices.strategy():
         return TransferModel(backbone, settings.size, weights, settings.precision)
@@ -64,7 +64,7 @@ class TrialRunner:
         """Train one configuration as a trial; it stops when it can't beat the best one so far.
 
         Args:
-            hyperparameters: What is tried.
+            hyperparameters: Values to train with, as the oracle chose them.
             epochs: Number of epochs of the fine-tuned stages.
             name: Name of the training in logs.
 

@@ -115,7 +115,7 @@ def assemble(model: TransferModel, tail: SavedTail, temperature: float = 1.0) ->
 
     Args:
         model: Model in float32, with pretrained weights.
-        tail: Trained tail.
+        tail: Trained tail on disk, with the statistics of its head.
         temperature: Number that the logit is divided by, see `TransferModel.classifier`.
 
     Returns:
@@ -137,7 +137,7 @@ def predict(
     """Predict p_man of some images.
 
     Args:
-        classifier: Whole model.
+        classifier: Whole model from pixels to p_man, as `assemble` makes it.
         images: Images, uint8 [N, size, size, 3].
         rows: Rows of these images to take, int [n].
         progress: Called with the number of images done and of all.
@@ -160,7 +160,7 @@ def latency_ms(classifier: keras.Model, image: np.ndarray) -> float:
     """Measure the time of Keras for one image at a time, warmed up.
 
     Args:
-        classifier: Whole model.
+        classifier: Whole model from pixels to p_man, as `assemble` makes it.
         image: One image, uint8 [1, size, size, 3].
 
     Returns:

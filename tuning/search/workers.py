@@ -47,7 +47,7 @@ def local_workers(count: int, settings: dict[str, str], logs: Path) -> Iterator[
     it the trial that it had.
 
     Args:
-        count: Number of workers.
+        count: Number of worker processes to start, at least 1.
         settings: Environment variables by which each worker finds the run, see
             `Settings.environment`.
         logs: Folder for what workers print.
@@ -87,6 +87,15 @@ def reporting(study: StudyFolder, on_trial: Callable[[TrialRecord], None]) -> It
     Args:
         study: Folder of the study.
         on_trial: Called with the record of each.
+
+    Example:
+        >>> import tempfile
+        >>> study = StudyFolder(Path(tempfile.mkdtemp(), "vgg16"))
+        >>> study.make()
+        >>> record = TrialRecord(trial="0", values={"depth": 0}, result=None, note="diverged")
+        >>> with reporting(study, lambda record: print(record.trial, record.note)):
+        ...     study.write_trial(record)
+        0 diverged
     """
     reported = {record.trial for record in study.trials()}
     ended = threading.Event()
@@ -117,6 +126,12 @@ def wait_for(path: Path, other: Path) -> None:
     Args:
         path: Path of the one.
         other: Path of the other.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "plan.json").touch()
+        >>> wait_for(folder / "plan.json", folder / "winner.json")
     """
     while not path.exists() and not other.exists():
         time.sleep(_POLL)
