@@ -33,7 +33,7 @@ class Classifier:
     Attributes:
         info: Facts of the model.
         precision: Precision that is served; None for an ONNX file that was loaded alone.
-        session: Session of onnxruntime.
+        session: Session of onnxruntime that holds the model's graph.
         finder: Function that prepares the faces of a picture.
 
     Example:
@@ -63,9 +63,9 @@ class Classifier:
             models: Folder that `make export` wrote.
             backbone: Name of the model, such as "vgg16"; None for the champion, or the next in
                 rank that can be used.
-            precision: As in `from_bundle`.
-            threads: As in `from_bundle`.
-            finder: As in `from_bundle`.
+            precision: "int8" or "fp32"; None to choose on this machine, see `from_bundle`.
+            threads: Number of threads of a run; None for the number of physical cores.
+            finder: Function that prepares the faces of a picture; None for `FaceFinder`.
 
         Raises:
             BundleError: The model is not there, or is not what was exported.
@@ -114,9 +114,9 @@ class Classifier:
         """Load an exported ONNX file without its bundle, by the metadata inside it.
 
         Args:
-            path: ONNX file.
-            threads: As in `from_bundle`.
-            finder: As in `from_bundle`.
+            path: Path of an ONNX file with the metadata of `inference.bundle.to_metadata`.
+            threads: Number of threads of a run; None for the number of physical cores.
+            finder: Function that prepares the faces of a picture; None for `FaceFinder`.
 
         Raises:
             BundleError: The file is no ONNX model, or none that was exported by this program.

@@ -12,10 +12,10 @@ class Box:
     """A rectangle in a picture, in pixels from the upper left corner.
 
     Attributes:
-        left: Left edge.
-        top: Upper edge.
-        right: Right edge, excluded.
-        bottom: Lower edge, excluded.
+        left: x of the left edge, pixels.
+        top: y of the upper edge, pixels.
+        right: x of the right edge, pixels, excluded.
+        bottom: y of the lower edge, pixels, excluded.
 
     Example:
         >>> box = Box(10, 20, 50, 80)

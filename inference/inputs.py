@@ -21,6 +21,10 @@ class Inputs:
         other_kinds: Number of pictures of kinds that are not read, by suffix.
         unopened: Path and reason of each folder that cannot be opened.
         copies: Number of marked copies of an earlier run.
+
+    Example:
+        >>> list(Inputs([Path("a.jpg")], copies=2).notes())
+        ['passed over 2 marked copies']
     """
 
     files: list[Path] = field(default_factory=list)

@@ -21,7 +21,7 @@ class Bars:
         console: Where to show it; None for standard output.
 
     Attributes:
-        console: As given.
+        console: Console that it is shown on.
 
     Example:
         >>> import io
@@ -41,7 +41,7 @@ class Bars:
         """Print a line, as it is: names in it may hold brackets.
 
         Args:
-            text: The line.
+            text: Line to print, without its line break.
             style: Rich's name of a style or color, None for plain text.
         """
         self.console.print(text, style=style, soft_wrap=True, markup=False)
@@ -90,7 +90,7 @@ class Bars:
         """Show how many epochs of a training are done; nothing where there is no terminal.
 
         Args:
-            title: What is trained.
+            title: Name of the training beside its bar.
 
         Returns:
             The function to call after each epoch.

@@ -45,7 +45,7 @@ class RunImages:
     """A run's images, sampled, split and decoded.
 
     Attributes:
-        store: Decoded images.
+        store: Decoded images of all splits, with their manifest.
         notes: Remarks on those that were left out or look alike, a line each.
     """
 

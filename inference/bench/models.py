@@ -29,12 +29,17 @@ class ModelTiming:
 
     Attributes:
         backbone: Name of the model.
-        precision: "int8" or "fp32".
+        precision: Precision of the model's weights, "int8" or "fp32".
         runtime: "onnxruntime", "openvino", or a form of TensorFlow that `make export` timed.
         accuracy: Share of correct predictions on the test split; None if the bundle has none.
         megabytes: Size of the model on disk in 10^6 bytes.
         latency_ms: Milliseconds for one image, the median over the rounds.
         throughput: Images a second in batches, by the median over the rounds.
+
+    Example:
+        >>> timing = ModelTiming("vgg16", "int8", "onnxruntime", 0.971, 14.9, 8.04, 160.2)
+        >>> timing.cells()
+        ['vgg16', 'int8', 'onnxruntime', '97.1%', '14.9', '8.0', '160']
     """
 
     backbone: str
@@ -59,10 +64,15 @@ class ModelReport:
     Attributes:
         processor: Name of the processor with its instruction set.
         threads: Number of threads of a run.
-        onnxruntime: Version of onnxruntime.
+        onnxruntime: Version of onnxruntime, such as "1.23.0".
         batch_size: Number of images at once for the throughput.
         rounds: Number of timed rounds.
         timings: A timing for each model, precision and runtime.
+
+    Example:
+        >>> report = ModelReport("Xeon", 2, "1.23.0", batch_size=16, rounds=9, timings=[])
+        >>> report.to_dict()["batch"], report.table().title
+        (16, 'Xeon, 2 threads, onnxruntime 1.23.0')
     """
 
     processor: str

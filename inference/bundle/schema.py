@@ -59,7 +59,12 @@ class Input(_Facts):
 
 
 class Band(_Facts):
-    """The uncertainty band: between `low` and `high`, both excluded, the label is "uncertain"."""
+    """The uncertainty band: between `low` and `high`, both excluded, the label is "uncertain".
+
+    Example:
+        >>> Band(low=0.3, high=0.7, accuracy=0.99).model_dump(exclude_none=True)
+        {'low': 0.3, 'high': 0.7, 'accuracy': 0.99}
+    """
 
     low: _Share = Field(description="Largest p_man of the label woman")
     high: _Share = Field(description="Smallest p_man of the label man")
@@ -75,7 +80,13 @@ class Band(_Facts):
 
 
 class DataFacts(_Facts):
-    """The images that the model was trained and tested on."""
+    """The images that the model was trained and tested on.
+
+    Example:
+        >>> facts = DataFacts(name="CelebA", fingerprint="0a1b", counts={"train": 800, "test": 200})
+        >>> sum(facts.counts.values())
+        1000
+    """
 
     name: str = Field(description="Name of the data set")
     fingerprint: str = Field(description="Fingerprint of the images and their labels")
@@ -85,14 +96,24 @@ class DataFacts(_Facts):
 
 
 class WeightFacts(_Facts):
-    """The weights before fine-tuning."""
+    """The weights before fine-tuning.
+
+    Example:
+        >>> WeightFacts(source="imagenet", fingerprint="2c3d").model_dump_json()
+        '{"source":"imagenet","fingerprint":"2c3d"}'
+    """
 
     source: str = Field(description="Where the weights came from")
     fingerprint: str = Field(default="", description="Fingerprint of the weights")
 
 
 class Metrics(BaseModel):
-    """Figures from the untouched test split; any further figure may stand beside these."""
+    """Figures from the untouched test split; any further figure may stand beside these.
+
+    Example:
+        >>> Metrics(test_accuracy=0.97, test_brier=0.02).model_dump(exclude_none=True)
+        {'test_accuracy': 0.97, 'test_brier': 0.02}
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
@@ -103,7 +124,17 @@ class Metrics(BaseModel):
 
 
 class ModelFile(_Facts):
-    """One file or folder with the model, and what was measured on it."""
+    """One file or folder with the model, and what was measured on it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "model.onnx")
+        ...     _ = path.write_bytes(b"12345")
+        ...     file = ModelFile.of(path, accuracy=0.97)
+        >>> file.file, file.bytes, file.passed
+        ('model.onnx', 5, True)
+    """
 
     file: _Name = Field(description="Name in the bundle's folder")
     sha256: str = Field(description="SHA-256 in hex, see `inference.bundle.files.digest`")
@@ -124,7 +155,7 @@ class ModelFile(_Facts):
         """Describe a file or folder.
 
         Args:
-            path: File or folder, named as in the bundle.
+            path: Path of the model's file or folder, named as in the bundle.
             **measured: Values of the fields from `accuracy` on.
         """
         return cls(file=path.name, sha256=digest(path), bytes=size_of(path), **measured)
@@ -135,6 +166,12 @@ class CheckImages(_Facts):
 
     A form that gives anything else where it is served is not the model that was exported, whatever
     its SHA-256 says: see `inference.runtime.self_check`.
+
+    Example:
+        >>> expected = {"fp32": (0.12, 0.88), "int8": (0.13, 0.87)}
+        >>> checks = CheckImages(file="checks.png", sha256="0" * 64, expected=expected)
+        >>> len(checks.expected["int8"])
+        2
     """
 
     file: _Name = Field(description="PNG of the images below each other; see `Bundle.check_images`")
@@ -143,7 +180,16 @@ class CheckImages(_Facts):
 
 
 class QuantizationTrial(_Facts):
-    """One way to make an INT8 model, and what it lost against fp32 on the validation split."""
+    """One way to make an INT8 model, and what it lost against fp32 on the validation split.
+
+    Example:
+        >>> trial = QuantizationTrial(
+        ...     settings="per channel", images=400, accuracy_lost=0.005, changed_decisions=0.01,
+        ...     passed=True,
+        ... )
+        >>> f"{trial.changed_decisions * trial.images:g} of {trial.images} decisions changed"
+        '4 of 400 decisions changed'
+    """
 
     settings: str = Field(description="Name of the recipe")
     images: int = Field(description="Number of validation images that were compared")
@@ -157,7 +203,12 @@ class QuantizationTrial(_Facts):
 
 
 class Timing(_Facts):
-    """How fast one form of the model was at export; the last two are of a fresh process."""
+    """How fast one form of the model was at export; the last two are of a fresh process.
+
+    Example:
+        >>> Timing(latency_ms=8.0, throughput=160.0).model_dump(exclude_none=True)
+        {'latency_ms': 8.0, 'throughput': 160.0}
+    """
 
     latency_ms: float = Field(description="Milliseconds for one image, the median")
     throughput: float = Field(description="Images a second in batches of `Speed.batch_size`")
@@ -168,7 +219,19 @@ class Timing(_Facts):
 
 
 class Speed(_Facts):
-    """What was timed at export, side by side, and on what machine."""
+    """What was timed at export, side by side, and on what machine.
+
+    Example:
+        >>> timings = {
+        ...     "fp32": Timing(latency_ms=20.0, throughput=70.0),
+        ...     "int8": Timing(latency_ms=8.0, throughput=160.0),
+        ... }
+        >>> speed = Speed(processor="Xeon", threads=2, batch_size=16, rounds=9, timings=timings)
+        >>> min(speed.timings, key=lambda form: speed.timings[form].latency_ms)
+        'int8'
+        >>> speed.model_dump()["batch"]
+        16
+    """
 
     processor: str = Field(description="Name of the processor with its instruction set")
     threads: int = Field(description="Number of threads of a run")
@@ -180,7 +243,16 @@ class Speed(_Facts):
 
 
 class Gap(_Facts):
-    """A feature of the test images by which accuracy differs, with a bootstrapped interval."""
+    """A feature of the test images by which accuracy differs, with a bootstrapped interval.
+
+    Example:
+        >>> gap = Gap(
+        ...     feature="brightness", worst="darkest fifth", best="middle fifth",
+        ...     worst_accuracy=0.93, best_accuracy=0.98, gap=0.05, interval=(0.02, 0.08),
+        ... )
+        >>> gap.interval[0] > 0  # more than chance
+        True
+    """
 
     feature: str = Field(description="Attribute, brightness or image size")
     worst: str = Field(description="Group of images with the lowest accuracy")
@@ -267,7 +339,7 @@ class BundleInfo(_Facts):
         """Return the label for a probability of "man": the one decision rule of serving.
 
         Args:
-            p_man: Calibrated probability, 0..1.
+            p_man: Calibrated probability of the label "man", 0..1.
 
         Returns:
             "man" from the upper end of the band on, "woman" up to its lower end, else (also for
@@ -312,10 +384,17 @@ def validated(model: type[_Record], content: Any, path: Path) -> _Record:
     Args:
         model: Class of the record.
         content: Content of the file.
-        path: File, which the error names.
+        path: File that the content is from, which the error names.
 
     Raises:
         BundleError: The content does not fit the record.
+
+    Example:
+        >>> validated(Input, {"size": 96, "framing": "face"}, Path("bundle.json")).size
+        96
+        >>> validated(Input, {"size": 0, "framing": "face"}, Path("bundle.json"))
+        Traceback (most recent call last):
+        inference.errors.BundleError: bundle.json: size: Input should be greater than 0; write it...
     """
     try:
         return model.model_validate(content)

@@ -42,6 +42,18 @@ class Bundle:
     Attributes:
         folder: Folder of the bundle.
         info: Facts that were read from it.
+
+    Example:
+        >>> info = BundleInfo(
+        ...     backbone="vgg16",
+        ...     input={"size": 96, "framing": "face"},
+        ...     data={"name": "CelebA", "fingerprint": "0a1b"},
+        ...     weights={"source": "imagenet"},
+        ...     formats={"fp32": {"file": "model.onnx", "sha256": "0" * 64, "bytes": 5}},
+        ... )
+        >>> bundle = Bundle(Path("artifacts/models/vgg16"), info)
+        >>> bundle.precisions(), bundle.choose()
+        (('fp32',), 'fp32')
     """
 
     folder: Path
@@ -193,6 +205,21 @@ def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
         BundleError: A format in `info` is not among the files as described, or the folder holds
             anything but a bundle.
         OSError: Something cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> info = BundleInfo(
+        ...     backbone="vgg16",
+        ...     input={"size": 96, "framing": "face"},
+        ...     data={"name": "CelebA", "fingerprint": "0a1b"},
+        ...     weights={"source": "imagenet"},
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     card = Path(folder, "card")
+        ...     _ = card.write_text("# VGG16")
+        ...     bundle = write(Path(folder, "vgg16"), info, {CARD_FILE: card})
+        ...     sorted(path.name for path in bundle.folder.iterdir()), read(bundle.folder) == bundle
+        (['MODEL_CARD.md', 'bundle.json'], True)
     """
     if not may_be_replaced(folder):
         raise BundleError(f"{folder} holds files that are no bundle: they are not replaced")
@@ -210,7 +237,17 @@ def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
 
 
 def may_be_replaced(folder: Path) -> bool:
-    """Whether a bundle can be put at `folder` without a loss: it is one, is empty or not there."""
+    """Whether a bundle can be put at `folder` without a loss: it is one, is empty or not there.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> may_be_replaced(folder)
+        True
+        >>> (folder / "notes.txt").touch()
+        >>> may_be_replaced(folder)
+        False
+    """
     if not folder.exists():
         return True
     return folder.is_dir() and ((folder / INFO_FILE).is_file() or not any(folder.iterdir()))
@@ -224,6 +261,11 @@ def read(folder: Path) -> Bundle:
 
     Raises:
         BundleError: The bundle is missing, damaged or of another schema version.
+
+    Example:
+        >>> read(Path("missing"))
+        Traceback (most recent call last):
+        inference.errors.BundleError: missing/bundle.json is missing: write it again with `make...
     """
     return Bundle(folder, _read_json(folder / INFO_FILE, BundleInfo))
 
@@ -258,6 +300,13 @@ def read_index(models: Path) -> Index:
 
     Raises:
         BundleError: No models were exported to the folder, or the index is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_index(Path(folder), "vgg16", ["resnet50", "vgg16"])
+        ...     read_index(Path(folder)).bundles
+        ('resnet50', 'vgg16')
     """
     if not (models / INDEX_FILE).is_file():
         raise BundleError(f"no exported models in {models}: run `make export` first")
@@ -273,6 +322,20 @@ def find(models: Path, backbone: str | None = None) -> Bundle:
 
     Raises:
         BundleError: The model is not there; the message names those that are.
+
+    Example:
+        >>> import tempfile
+        >>> info = BundleInfo(
+        ...     backbone="vgg16",
+        ...     input={"size": 96, "framing": "face"},
+        ...     data={"name": "CelebA", "fingerprint": "0a1b"},
+        ...     weights={"source": "imagenet"},
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write(Path(folder, "vgg16"), info, {})
+        ...     write_index(Path(folder), champion="vgg16", bundles=["vgg16"])
+        ...     find(Path(folder)).info.backbone
+        'vgg16'
     """
     index = read_index(models)
     name = backbone or index.champion

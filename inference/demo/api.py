@@ -25,7 +25,12 @@ class Api:
     documentation.
 
     Args:
-        models: Models to use.
+        models: Exported models that visitors may choose from.
+
+    Example:
+        >>> Api(ServedModels(Path("artifacts/models"))).compare(None)
+        Traceback (most recent call last):
+        inference.demo.errors.RefusedError: no picture was sent
     """
 
     def __init__(self, models: ServedModels) -> None:
@@ -43,7 +48,7 @@ class Api:
         Args:
             picture: Picture that was uploaded.
             backbone: Name of a model, as /models lists them.
-            precision: One of `served_models.PRECISIONS`.
+            precision: Precision to use, one of `served_models.PRECISIONS`.
 
         Returns:
             The prediction, as JSON has it.
@@ -65,7 +70,7 @@ class Api:
         Args:
             files: Pictures that were uploaded, at most `predictions.MAX_FILES`.
             backbone: Name of a model, as /models lists them.
-            precision: One of `served_models.PRECISIONS`.
+            precision: Precision to use, one of `served_models.PRECISIONS`.
 
         Returns:
             The rows, as JSON has them.

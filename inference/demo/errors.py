@@ -19,7 +19,7 @@ def message_for(error: ImageError | BundleError | RefusedError) -> str:
     What is wrong with a model is logged and not shown, as it names paths of this machine.
 
     Args:
-        error: One of `EXPECTED_ERRORS`.
+        error: Error that was raised, one of `EXPECTED_ERRORS`.
 
     Returns:
         A sentence without paths of this machine.

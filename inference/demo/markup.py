@@ -89,12 +89,23 @@ def prediction(picture: Path, given: Prediction, band: Band | None) -> str:
     """Write the marked picture, an entry for each face, and the time that each part took.
 
     Args:
-        picture: Image file.
-        given: Prediction for it.
+        picture: Path of the picture that was classified.
+        given: What the model predicts for the picture.
         band: Probabilities between which the model says "uncertain", if it has such.
 
     Returns:
         HTML.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> from inference.demo.predictions import Milliseconds
+        >>> given = Prediction("vgg16", "int8", Milliseconds(4.0, 20.0, 0.0, 0.0), faces=[])
+        >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        ...     Image.new("RGB", (60, 40)).save(file.name)
+        ...     html = prediction(Path(file.name), given, band=None)
+        >>> "<h3>No face found</h3>" in html, "<dt>detect</dt><dd>20.0 ms</dd>" in html
+        (True, True)
     """
     faces = "".join(_face(face, band) for face in given.faces)
     took = given.milliseconds
@@ -166,6 +177,12 @@ def batch(rows: Sequence[Row]) -> str:
 
     Returns:
         HTML.
+
+    Example:
+        >>> from inference.predict.rows import FIELDS
+        >>> row = dict.fromkeys(FIELDS) | {"file": "a.jpg", "face": 0, "p_man": 0.25}
+        >>> "<h3>1 face in 1 file</h3>" in batch([row])
+        True
     """
     link = _data_link("text/csv;charset=utf-8", csv_text(rows).encode(errors="replace"))
     faces = sum(not row["error"] for row in rows)
@@ -200,7 +217,7 @@ def comparison(picture: Path, predictions: Sequence[Prediction], models: ServedM
     """Write every model's prediction for each face, and which models made none.
 
     Args:
-        picture: Image file.
+        picture: Path of the picture that was classified.
         predictions: One prediction a model that could be used, at least one.
         models: Models of the page.
 
@@ -238,6 +255,12 @@ def models(figures: Sequence[ModelFigures]) -> str:
 
     Returns:
         HTML.
+
+    Example:
+        >>> vgg16 = ModelFigures("vgg16", 0.971, (0.96, 0.98), "int8", 8.0, None, 14.9, False)
+        >>> html = models([vgg16])
+        >>> "<td>96.0% to 98.0%</td>" in html, html.count("<td>-</td>")  # no throughput
+        (True, 1)
     """
     rows = [
         {

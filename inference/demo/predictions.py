@@ -50,6 +50,13 @@ class Prediction:
         precision: Precision in which the model ran, "int8" or "fp32".
         milliseconds: Time that each part took.
         faces: Faces from left to right; none where no face was found.
+
+    Example:
+        >>> from inference.faces import Box
+        >>> face = Face(0, Box(10, 20, 50, 80), p_man=0.03, label="woman")
+        >>> prediction = Prediction("vgg16", "int8", Milliseconds(4.0, 20.0, 1.0, 8.0), [face])
+        >>> prediction.to_dict()["milliseconds"]["detect"]
+        20.0
     """
 
     backbone: str
@@ -71,8 +78,8 @@ def classify(picture: Path, classifier: Classifier) -> Prediction:
     """Find and classify the faces in a picture.
 
     Args:
-        picture: Image file.
-        classifier: Model to use.
+        picture: Path of the picture.
+        classifier: Model to use, with what finds the faces.
 
     Returns:
         The prediction.
@@ -99,7 +106,7 @@ def compare(picture: Path, models: ServedModels) -> list[Prediction]:
     The faces are found once for all models that take the same crop.
 
     Args:
-        picture: Image file.
+        picture: Path of the picture.
         models: Models to use; one that turns out to be damaged is logged and left out.
 
     Returns:
@@ -129,7 +136,7 @@ def classify_batch(
 
     Args:
         pictures: Pictures, from 1 to `MAX_FILES`.
-        classifier: Model to use.
+        classifier: Model to use, with what finds the faces.
         progress: Function that is called after each picture with the number of pictures that are
             done, and of all.
 

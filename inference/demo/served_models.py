@@ -25,7 +25,7 @@ class ModelFigures:
         model: Name of the model's folder.
         test_accuracy: Share of correct predictions on the test images, in 0..1.
         test_accuracy_interval: Ends of its 95 % interval, in 0..1.
-        precision: "int8" or "fp32".
+        precision: Precision of the figures, "int8" or "fp32".
         latency_ms: Milliseconds to classify one face.
         throughput: Faces a second in batches.
         megabytes: Size of the ONNX file in 10^6 bytes.

@@ -44,7 +44,7 @@ def align(image: Image.Image, landmarks: np.ndarray) -> Image.Image | None:
     """Cut out a face as CelebA frames it; beyond the picture its edge is repeated.
 
     Args:
-        image: RGB image.
+        image: RGB image that holds the face.
         landmarks: float [5, 2] in pixels of the image, in the order of `TEMPLATE`.
 
     Returns:
@@ -136,6 +136,11 @@ def roll_of(landmarks: np.ndarray) -> float:
 
     Args:
         landmarks: float [5, 2] in pixels of the picture, in the order of `TEMPLATE`.
+
+    Example:
+        >>> lying = TEMPLATE[:, ::-1] * (-1, 1)  # (x, y) -> (-y, x)
+        >>> round(roll_of(TEMPLATE)), round(roll_of(lying))
+        (0, 90)
     """
     return float(np.degrees(np.angle(similarity(TEMPLATE, landmarks)[0])))
 
@@ -150,6 +155,11 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[complex, complex
     Returns:
         `turn` and `shift` of turn * (x + iy) + shift, by weighted least squares. `turn` is 0 if
         one of the two is a single point.
+
+    Example:
+        >>> turn, shift = similarity(TEMPLATE, 2 * TEMPLATE + (30, 0))
+        >>> round(float(abs(turn)), 3), round(float(shift.real), 3)
+        (2.0, 30.0)
     """
     weights = _WEIGHTS / _WEIGHTS.sum()
     start, end = (points.astype(float) @ (1, 1j) for points in (source, target))

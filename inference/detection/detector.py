@@ -57,6 +57,12 @@ class Detection:
             face as one sees it upright, the other eye, the tip of the nose, the corner of the
             mouth on the left, and the other corner.
         quality: How well landmarks and box fit a face, 0..1; see `inference.detection.alignment`.
+
+    Example:
+        >>> from inference.detection.alignment import TEMPLATE
+        >>> face = Detection(Box(46, 64, 131, 179), score=0.99, landmarks=TEMPLATE, quality=1.0)
+        >>> face.is_upright, face.scaled(2).box.xyxy
+        (True, (92, 128, 262, 358))
     """
 
     box: Box
@@ -109,7 +115,7 @@ class Detector:
         A picture that lies on its side or stands on its head is turned for the search.
 
         Args:
-            image: RGB image.
+            image: RGB image of any size, in any orientation.
             max_faces: Largest number of faces to return.
             small_faces: Whether to find faces from 20 pixels on in large images too, which takes
                 twenty times as long.

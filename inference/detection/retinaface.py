@@ -30,9 +30,17 @@ class Candidates:
 
     Attributes:
         boxes: float [N, 4], left, top, right and bottom in pixels of the image.
-        scores: float [N], 0.6..1.
+        scores: Scores of the network, float [N], 0.6..1.
         landmarks: float [N, 5, 2], x and y in pixels of the image.
         trace: Highest score of all, also if it is too low for a candidate.
+
+    Example:
+        >>> boxes = np.array([[10.0, 10, 40, 50], [60, 20, 80, 40]])
+        >>> found = Candidates(boxes, np.array([0.9, 0.7]), np.zeros((2, 5, 2)), trace=0.9)
+        >>> found.sides().tolist(), found[found.scores > 0.8].scaled(2).boxes.tolist()
+        ([40.0, 20.0], [[20.0, 20.0, 80.0, 100.0]])
+        >>> found.moved(100, 0).boxes[0].tolist()
+        [110.0, 10.0, 140.0, 50.0]
     """
 
     boxes: np.ndarray
@@ -82,7 +90,12 @@ class RetinaFace:
     """The loaded network; several threads may use it. Make one with `RetinaFace.load`.
 
     Attributes:
-        session: Session of onnxruntime.
+        session: Session of onnxruntime that holds the network's graph.
+
+    Example:
+        >>> found = RetinaFace.load(threads=1).look(Image.new("RGB", (64, 64)), side=64)
+        >>> found.boxes.shape, found.landmarks.shape, found.trace < 0.6
+        ((0, 4), (0, 5, 2), True)
     """
 
     session: ort.InferenceSession
@@ -103,7 +116,7 @@ class RetinaFace:
         """Search an image at one size.
 
         Args:
-            image: RGB image.
+            image: RGB image of any size.
             side: Pixels of the longer side at which to search it.
 
         Returns:

@@ -39,7 +39,7 @@ class MarkedCopies:
         """Give the copy of each file a path below the folder, in a tree like that of the files.
 
         Args:
-            files: Files to copy.
+            files: Picture files whose faces are to be marked.
             folder: Folder of the copies.
             copied_from: Folder whose tree they follow, as an earlier run chose it; None for the
                 folder that holds all files.
@@ -64,7 +64,7 @@ class MarkedCopies:
         """Refuse to overwrite pictures to read, and what is no copy.
 
         Args:
-            files: Files to copy.
+            files: Picture files whose copies are still to be written.
             inputs: Device and inode of the files to read, see `inference.predict.outputs.inode`.
 
         Raises:
@@ -93,8 +93,8 @@ class MarkedCopies:
         """Write the copy of a file.
 
         Args:
-            file: Picture file.
-            faces: Faces to mark.
+            file: Path of the picture, one of those planned.
+            faces: Faces to mark, in pixels of the upright picture.
 
         Raises:
             OSError: The copy cannot be written.

@@ -62,7 +62,7 @@ def outcomes(
 
     Args:
         classifier: Model with what finds the faces.
-        files: Picture files.
+        files: Paths of the pictures, which need not all be readable.
         threads: Number of threads that read; None for the number of physical cores.
 
     Yields:
@@ -108,7 +108,19 @@ def _prepared(
 
 @contextmanager
 def interruptible_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Yield threads that nobody waits for when the block is left early."""
+    """Yield threads that nobody waits for when the block is left early.
+
+    Args:
+        threads: Number of threads, at least 1.
+
+    Yields:
+        Pool of threads; when the block is left, what waits in it is canceled.
+
+    Example:
+        >>> with interruptible_pool(2) as pool:
+        ...     list(pool.map(abs, [-1, 2]))
+        [1, 2]
+    """
     pool = ThreadPoolExecutor(threads)
     try:
         yield pool

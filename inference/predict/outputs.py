@@ -31,7 +31,7 @@ class Output:
     which run wrote it. Links are followed.
 
     Attributes:
-        format: `CSV` or `JSONL`.
+        format: Format of the rows, `rows.CSV` or `rows.JSONL`.
         target: File, device or pipe; `-` is standard output.
 
     Example:
@@ -147,7 +147,7 @@ class Output:
         What was written before an error stays beside it, to be continued.
 
         Args:
-            record: Run that writes.
+            record: Record of the run that writes.
             keep: Function that says whether a file's rows of an earlier run are kept, by the name
                 of the file in them; None to start anew.
 
@@ -157,6 +157,19 @@ class Output:
         Raises:
             OSError: The output cannot be written.
             OutputError: Another run writes to it at the same time.
+
+        Example:
+            >>> import tempfile
+            >>> from inference.predict.rows import JSONL
+            >>> from inference.predict.run_record import RowSettings
+            >>> record = RunRecord(settings=RowSettings(model="vgg16", framing="face"))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     output = Output(JSONL, Path(folder, "faces.jsonl"))
+            ...     with output.open(record) as write:
+            ...         write([{"file": "a.jpg", "p_man": 0.25}])
+            ...         visible_before_the_end = output.target.exists()
+            ...     visible_before_the_end, output.target.read_text().strip()
+            (False, '{"file": "a.jpg", "p_man": 0.25}')
         """
         with _naming(self.target):
             if self.is_file:
@@ -204,7 +217,17 @@ class Output:
 
 
 def inode(path: Path) -> tuple[int, int]:
-    """Return device and inode, by which a file is the same whatever its names. Raises OSError."""
+    """Return device and inode, by which a file is the same whatever its names. Raises OSError.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file, link = Path(folder, "file"), Path(folder, "link")
+        ...     file.touch()
+        ...     link.symlink_to(file)
+        ...     inode(link) == inode(file)
+        True
+    """
     status = path.stat()
     return status.st_dev, status.st_ino
 

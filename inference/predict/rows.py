@@ -96,6 +96,15 @@ class RowFormat:
         head: Text before the first row.
         line: Function that makes a row a line.
         read: Function that reads rows back.
+
+    Example:
+        >>> import io
+        >>> row = dict.fromkeys(JSON_FIELDS) | {"file": "a.jpg", "face": 0, "p_man": 0.25}
+        >>> stream = io.StringIO()
+        >>> JSONL.writer(stream)([row])
+        >>> _ = stream.seek(0)
+        >>> list(JSONL.read(stream)) == [row]
+        True
     """
 
     head: str

@@ -45,6 +45,16 @@ class Tally:
         earlier_unread: Number of those that could not be read.
         not_copied: Number of marked copies that could not be written.
         first_not_copied: File and reason of the first of them.
+
+    Example:
+        >>> tally = Tally(earlier=3)
+        >>> tally.count(Outcome(Path("a.jpg"), error="no such file", was_read=False))
+        >>> for line in tally.lines():
+        ...     print(line)
+        1 files: 0 faces, 1 could not be read
+        with earlier runs 4 files: 1 could not be read
+        >>> tally.is_whole
+        False
     """
 
     files: int = 0
@@ -124,8 +134,8 @@ class _Plan:
     """What is left to do, and what is there already.
 
     Attributes:
-        files: Files to classify.
-        redone: Their names in rows.
+        files: Picture files that are left to classify.
+        redone: Names that those files have in rows.
         record: Record of this run.
         copies: Marked copies to write; None for none.
         tally: Counts, with those of earlier runs.

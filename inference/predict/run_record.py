@@ -61,7 +61,19 @@ class RowSettings(_Record):
 
 
 class RunRecord(_Record):
-    """The run that an output is from."""
+    """The run that an output is from.
+
+    Example:
+        >>> import tempfile
+        >>> record = RunRecord(settings=RowSettings(model="vgg16", framing="face"))
+        >>> path = Path(tempfile.mkdtemp(), "faces.csv.run.json")
+        >>> record.write(path)
+        >>> RunRecord.read(path) == record
+        True
+        >>> record.refuse_other(RowSettings(model="vgg19", framing="face"), Path("faces.csv"))
+        Traceback (most recent call last):
+        inference.errors.OutputError: faces.csv was begun with model vgg16, not vgg19: give the...
+    """
 
     written_by: Literal["python -m inference predict"] = "python -m inference predict"
     settings: RowSettings = Field(description="Settings of the run")
@@ -78,7 +90,7 @@ class RunRecord(_Record):
         """Read a record; None if there is none, or it is of another program.
 
         Args:
-            path: JSON file.
+            path: Path of the JSON file beside an output, which need not exist.
         """
         try:
             return cls.model_validate(read_json(path))

@@ -45,7 +45,7 @@ class Served:
 
     Attributes:
         precision: Precision of the form.
-        session: Session of onnxruntime.
+        session: Session of onnxruntime that holds the checked graph.
     """
 
     precision: Precision

@@ -26,6 +26,11 @@ def open_session(model: Path | bytes, threads: int | None = None) -> ort.Inferen
     Raises:
         BundleError: The file is not a usable ONNX model, or needs weights from another file,
             which nobody has checked.
+
+    Example:
+        >>> open_session(b"no model")
+        Traceback (most recent call last):
+        inference.errors.BundleError: onnxruntime cannot open the model: ...
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or default_threads()

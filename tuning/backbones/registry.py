@@ -20,8 +20,12 @@ class Stage:
     """A part of a backbone that is trained or frozen as a whole.
 
     Attributes:
-        name: Name in papers.
+        name: Name of the stage, after the paper of its network, such as "inception4".
         end: Layer whose output is the stage's; the cut is behind it.
+
+    Example:
+        >>> [stage.end for stage in BACKBONES["googlenet"].stages[-2:]]
+        ['pool4_3x3_s2', 'inception_5b_output']
     """
 
     name: str
@@ -34,7 +38,7 @@ class Backbone:
 
     Attributes:
         name: Name in `BACKBONES=` and in file names.
-        title: Name in papers.
+        title: Name of the network as its paper writes it, such as "GoogLeNet".
         build: Function of a float [N, size, size, 3] tensor (RGB, mean subtracted) that returns
             the feature map.
         mean: Red, green and blue in 0..255 that are subtracted from every pixel; nothing is scaled.
@@ -67,7 +71,7 @@ class Backbone:
         """Return the last frozen layer at a fine-tuning depth, None where nothing is frozen.
 
         Args:
-            depth: Fine-tuning depth, 0..`max_depth`.
+            depth: Fine-tuning depth, from 0 (all stages frozen) to `max_depth` (none).
         """
         frozen = self.max_depth - depth
         return self.stages[frozen - 1].end if frozen else None

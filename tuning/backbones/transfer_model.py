@@ -106,10 +106,10 @@ class TransferModel:
         precision: Keras dtype policy: "float32" or "mixed_bfloat16".
 
     Attributes:
-        backbone: As given.
-        size: As given.
-        weights: As given.
-        precision: As given.
+        backbone: Entry of the registry.
+        size: Side of the square input, pixels.
+        weights: Pretrained weights, to which `restore` returns.
+        precision: Keras dtype policy of the layers.
         features: Number of channels of the pooled features.
 
     Raises:
@@ -173,8 +173,8 @@ class TransferModel:
         """Return the part that trains at a fine-tuning depth.
 
         Args:
-            depth: Fine-tuning depth.
-            head: Head on top of it.
+            depth: Fine-tuning depth, 0..`max_depth`; at 0 the head alone trains.
+            head: Head on top of it, from `head`.
 
         Returns:
             Model of the activation at the cut with the logit, float32 [N, 1].
@@ -191,7 +191,7 @@ class TransferModel:
         """Return the whole model.
 
         Args:
-            head: Trained head.
+            head: Trained head, which maps the pooled features to the logit.
             temperature: Positive number that the logit is divided by (Guo et al., 2017).
 
         Returns:

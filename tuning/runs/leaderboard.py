@@ -16,8 +16,8 @@ class LeaderboardRow(NamedTuple):
 
     Attributes:
         backbone: Name of the backbone.
-        trial: Keras Tuner's identifier.
-        depth: Fine-tuning depth.
+        trial: Keras Tuner's identifier of the trial, such as "03".
+        depth: Fine-tuning depth, 0 where the head alone was trained.
         learning_rate: Peak learning rate of the fine-tuned stages.
         head_units: Width of the head's hidden layer.
         dropout: Dropout rate of the head.
@@ -27,8 +27,15 @@ class LeaderboardRow(NamedTuple):
         val_brier: Brier score on validation images, by which the rows are sorted.
         val_loss: Cross-entropy on validation images, nats.
         seconds: Wall time of the training.
-        status: "completed" or "failed".
-        note: Why it failed.
+        status: Whether the trial has a result, "completed" or "failed".
+        note: Reason why the trial failed, in one line; empty if it did not.
+
+    Example:
+        >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
+        >>> record = TrialRecord(trial="3", values=values, result=None, note="out of memory")
+        >>> row = LeaderboardRow.of("vgg16", record)
+        >>> row.head_units, row.val_brier, row.status
+        (64, None, 'failed')
     """
 
     backbone: str

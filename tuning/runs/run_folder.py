@@ -32,12 +32,12 @@ class RunFolder:
         path: Path of the run's folder; `begin` makes it.
 
     Attributes:
-        path: As given.
+        path: Path of the run's folder.
         config: JSON of settings, data and versions, see `RunConfig`.
         manifest: CSV of the images, see `data.manifest`.
         leaderboard: CSV of all trials, see `tuning.runs.leaderboard`.
         metrics: JSON of the winners, see `RunMetrics`; written when the run is finished.
-        report: HTML page.
+        report: HTML page of the run's figures and plots.
         results: Markdown table of the winners.
         tensorboard: Folder of TensorBoard's logs.
         logs: Folder of what worker processes print.

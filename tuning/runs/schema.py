@@ -84,6 +84,11 @@ class Epoch(_Record):
         val_auc: Area under the ROC curve on validation images, 0..1.
         val_brier: Mean squared error of p_man on validation images (Brier, 1950), 0..1.
         val_loss: Cross-entropy on validation images, nats.
+
+    Example:
+        >>> scores = {"val_accuracy": 0.8, "val_auc": 0.9, "val_brier": 0.1, "val_loss": 0.4}
+        >>> Epoch(epoch=1, seconds=2.5, loss=0.5, **scores).model_dump_json()
+        '{"epoch":1,"seconds":2.5,"loss":0.5,"val_accuracy":0.8,"val_auc":0.9,"val_brier":0.1,...
     """
 
     epoch: int
@@ -99,14 +104,23 @@ class TrialResult(_Record):
     """What a training reached: its best epoch on the validation split.
 
     Attributes:
-        hyperparameters: What was trained.
+        hyperparameters: Hyperparameters of the training.
         val_accuracy: Accuracy at p_man >= 0.5, 0..1.
         val_auc: Area under the ROC curve, 0..1.
         val_brier: Mean squared error of p_man (Brier, 1950), 0..1; the search's objective.
-        val_loss: Cross-entropy, nats.
+        val_loss: Mean cross-entropy, nats.
         epochs: Number of epochs of the fine-tuned stages (of the head at depth 0).
         seconds: Wall time of the whole training.
         history: All epochs, in order.
+
+    Example:
+        >>> chosen = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
+        >>> result = TrialResult(
+        ...     hyperparameters=chosen,
+        ...     val_accuracy=0.8, val_auc=0.9, val_brier=0.1, val_loss=0.4, epochs=6, seconds=2.5,
+        ... )
+        >>> result.hyperparameters.head_units, f"{result.seconds / result.epochs:.2f} s an epoch"
+        (64, '0.42 s an epoch')
     """
 
     hyperparameters: Hyperparameters
@@ -123,10 +137,10 @@ class TrialRecord(_Versioned):
     """A finished trial: `record.json` in its folder.
 
     Attributes:
-        trial: Keras Tuner's identifier.
-        values: Keras Tuner's hyperparameter values.
-        result: What it reached, None if it failed.
-        note: Why it failed, in one line.
+        trial: Keras Tuner's identifier of the trial, such as "03".
+        values: Keras Tuner's hyperparameter values by name.
+        result: Best epoch of the training, None if the trial failed.
+        note: Reason why the trial failed, in one line; empty if it did not.
 
     Example:
         >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
@@ -157,6 +171,11 @@ class TrainingTime(NamedTuple):
     Attributes:
         start: Seconds until the first step, while the graph is made.
         epoch: Seconds of one epoch of training.
+
+    Example:
+        >>> time = TrainingTime(start=6.0, epoch=20.0)
+        >>> time.start + 3 * time.epoch  # seconds of three epochs
+        66.0
     """
 
     start: float
@@ -191,7 +210,17 @@ class RefitRecord(_Versioned):
 
     Attributes:
         origin: Whose weights were kept, the better ones on validation images.
-        result: What the refit reached.
+        result: Best epoch of the refit on the validation split.
+
+    Example:
+        >>> chosen = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
+        >>> result = TrialResult(
+        ...     hyperparameters=chosen,
+        ...     val_accuracy=0.8, val_auc=0.9, val_brier=0.1, val_loss=0.4, epochs=18, seconds=7.5,
+        ... )
+        >>> refit = RefitRecord(origin="refit", result=result)
+        >>> RefitRecord.model_validate_json(refit.model_dump_json()) == refit
+        True
     """
 
     origin: Origin
@@ -202,7 +231,11 @@ class Clock(_Versioned):
     """Time that all sessions together have worked on a run: `clock.json`.
 
     Attributes:
-        seconds: Wall time, seconds.
+        seconds: Wall time of all sessions together, seconds.
+
+    Example:
+        >>> Clock(seconds=3.5).model_dump_json()
+        '{"schema_version":1,"seconds":3.5}'
     """
 
     seconds: float = 0.0
@@ -212,7 +245,7 @@ class Scores(_Record):
     """Figures of one split.
 
     Attributes:
-        count: Number of images.
+        count: Number of images in the split.
         accuracy: Share of correct decisions at p_man >= 0.5.
         accuracy_interval: Ends of Wilson's 95 % interval (1927) of the accuracy.
         balanced_accuracy: Mean of both labels' accuracies.
@@ -221,6 +254,15 @@ class Scores(_Record):
         calibration_error: Expected calibration error (Guo et al., 2017).
         log_loss: Mean cross-entropy, nats.
         confusion: Number of images by label (rows: woman, man) and decision (columns).
+
+    Example:
+        >>> scores = Scores(
+        ...     count=10, accuracy=0.8, accuracy_interval=(0.49, 0.94), balanced_accuracy=0.8,
+        ...     auc=0.9, brier=0.1, calibration_error=0.02, log_loss=0.4,
+        ...     confusion=((4, 1), (1, 4)),
+        ... )
+        >>> sum(scores.confusion[label][label] for label in (0, 1)) / scores.count
+        0.8
     """
 
     count: int
@@ -235,7 +277,21 @@ class Scores(_Record):
 
 
 class ValScores(Scores):
-    """Figures of the validation split, and those before temperature scaling."""
+    """Figures of the validation split, and those before temperature scaling.
+
+    Attributes:
+        uncalibrated: Figures of the same images by the probabilities before temperature scaling.
+
+    Example:
+        >>> raw = {
+        ...     "count": 10, "accuracy": 0.8, "accuracy_interval": (0.49, 0.94),
+        ...     "balanced_accuracy": 0.8, "auc": 0.9, "brier": 0.12, "calibration_error": 0.06,
+        ...     "log_loss": 0.5, "confusion": ((4, 1), (1, 4)),
+        ... }
+        >>> scores = ValScores(**raw | {"calibration_error": 0.02}, uncalibrated=raw)
+        >>> scores.uncalibrated.calibration_error, scores.calibration_error
+        (0.06, 0.02)
+    """
 
     uncalibrated: Scores
 
@@ -244,7 +300,7 @@ class SubgroupScores(_Record):
     """Accuracy on the images that have an attribute, or on those that do not.
 
     Attributes:
-        count: Number of images.
+        count: Number of images in the subgroup.
         accuracy: Share of correct decisions, 0..1.
         accuracy_interval: Ends of Wilson's 95 % interval (1927) of the accuracy.
     """
@@ -262,6 +318,13 @@ class Subgroup(_Record):
         gap: Accuracy with the attribute less that without it, -1..1.
         with_: Figures of the images that have it (`with` in JSON).
         without: Figures of the others.
+
+    Example:
+        >>> smiling = SubgroupScores(count=60, accuracy=0.9, accuracy_interval=(0.8, 0.95))
+        >>> others = SubgroupScores(count=40, accuracy=0.95, accuracy_interval=(0.84, 0.99))
+        >>> subgroup = Subgroup(attribute="Smiling", gap=-0.05, with_=smiling, without=others)
+        >>> list(subgroup.model_dump(by_alias=True))
+        ['attribute', 'gap', 'with', 'without']
     """
 
     attribute: str
@@ -273,7 +336,11 @@ class Subgroup(_Record):
 
 
 class TestScores(ValScores):
-    """Figures of the test split."""
+    """Figures of the test split.
+
+    Attributes:
+        subgroups: Accuracy by each annotated attribute; empty where there are none.
+    """
 
     __test__ = False  # not a test class, for all its name
 
@@ -289,6 +356,13 @@ class UncertaintyBand(_Record):
         target_accuracy: Accuracy wanted of the decisions given.
         accuracy: Accuracy that they reach on the validation split.
         share_uncertain: Share of the validation split that gets no decision.
+
+    Example:
+        >>> band = UncertaintyBand(
+        ...     low=0.3, high=0.6, target_accuracy=0.99, accuracy=0.991, share_uncertain=0.05
+        ... )
+        >>> band.accuracy >= band.target_accuracy
+        True
     """
 
     low: float
@@ -304,6 +378,10 @@ class WeightsOrigin(_Record):
     Attributes:
         source: "imagenet", a file's name, or "none".
         fingerprint: SHA-256 over all weights, hex.
+
+    Example:
+        >>> WeightsOrigin(source="vgg16.weights.h5", fingerprint="2c3d").model_dump_json()
+        '{"source":"vgg16.weights.h5","fingerprint":"2c3d"}'
     """
 
     source: str
@@ -356,6 +434,10 @@ class DataFacts(_Record):
         synthetic: Whether it is drawn portraits.
         fingerprint: SHA-256 (hex) of the decoded images.
         rows: SHA-256 (hex) of labels, persons and splits, None in runs that did not record it.
+
+    Example:
+        >>> DataFacts(name="CelebA", synthetic=False, fingerprint="0a1b").rows is None
+        True
     """
 
     name: str
@@ -368,9 +450,14 @@ class SplitFacts(_Record):
     """One split of a run.
 
     Attributes:
-        count: Number of images.
+        count: Number of images in the split.
         share_man: Share of images that are labeled man, 0..1.
         identities: Number of persons, 0 where they are not known.
+
+    Example:
+        >>> split = SplitFacts(count=200, share_man=0.42, identities=150)
+        >>> round(split.share_man * split.count)
+        84
     """
 
     count: int
@@ -385,7 +472,13 @@ class ImageFacts(_Record):
         framing: Part of each image that is used.
         broken: Path and reason of each file that could not be read.
         notes: Remarks on what was left out, a line each.
-        splits: Figures by split.
+        splits: Figures of each split by its name: "train", "val" and "test".
+
+    Example:
+        >>> half = SplitFacts(count=100, share_man=0.5, identities=0)
+        >>> images = ImageFacts(framing="face", splits={"train": half, "test": half})
+        >>> sum(split.count for split in images.splits.values())
+        200
     """
 
     framing: Framing
@@ -399,10 +492,21 @@ class RunConfig(_Versioned):
 
     Attributes:
         settings: What the user chose.
-        data: The data set.
-        images: Its images that are used.
+        data: Data set that the images are taken from.
+        images: Images of the data set that are used.
         weights: Source of the pretrained weights that were really used.
-        versions: Version by package.
+        versions: Version of each package that takes part, by its name.
+
+    Example:
+        >>> config = RunConfig(
+        ...     settings=Settings(data="faces", backbones=("vgg16",), size=96),
+        ...     data={"name": "CelebA", "synthetic": False, "fingerprint": "0a1b"},
+        ...     images={"framing": "face", "splits": {}},
+        ...     weights="imagenet",
+        ...     versions={"keras": "3.15.0"},
+        ... )
+        >>> RunConfig.model_validate_json(config.model_dump_json()) == config
+        True
     """
 
     settings: Settings
@@ -427,7 +531,12 @@ class RunMetrics(_Versioned):
         run: Name of the run.
         notices: What a reader of the figures must know, a line each.
         seconds: Time worked on the run.
-        winners: By backbone, best on validation images first.
+        winners: Facts of each backbone's winner, best on validation images first.
+
+    Example:
+        >>> notices = ("trained on drawn faces",)
+        >>> RunMetrics(run="faces", notices=notices, seconds=60.0, winners={}).model_dump_json()
+        '{"schema_version":1,"run":"faces","notices":["trained on drawn faces"],"seconds":60.0,...
     """
 
     run: str
@@ -470,7 +579,7 @@ def write_record(path: Path, record: BaseModel) -> None:
 
     Args:
         path: Path of the file.
-        record: Its new content.
+        record: New content of the file.
 
     Raises:
         OSError: It cannot be written.

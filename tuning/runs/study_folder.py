@@ -34,7 +34,7 @@ class StudyFolder:
         path: Path of the folder.
 
     Attributes:
-        path: As given.
+        path: Path of the folder.
         plan: JSON of the planned trials, written when the trunk cache is complete.
         refit: JSON of the refit.
         best_weights: Weights of the best tail so far, HDF5.
@@ -129,8 +129,8 @@ class StudyFolder:
         """Keep a tail's weights in place of the best so far if its result is better.
 
         Args:
-            result: What the training reached.
-            tail: The trained tail.
+            result: Best epoch of the training on the validation split.
+            tail: Trained tail, whose weights may be kept.
 
         Returns:
             Whether they are kept.

@@ -63,6 +63,13 @@ class TrainingData:
         train: Examples to learn from.
         val: Examples of the validation split; their first view is used.
         statistics: Statistics of the pooled features of `train`.
+
+    Example:
+        >>> features, labels = np.float16([[0, 4], [2, 0]]), np.float32([0, 1])
+        >>> examples = Examples({0: [features]}, labels, sample_weights=np.ones(2))
+        >>> data = TrainingData(examples, examples, FeatureStatistics.of(features))
+        >>> data.statistics.standardize(features).tolist()
+        [[-1.0, 1.0], [1.0, -1.0]]
     """
 
     train: Examples
@@ -136,7 +143,7 @@ def predict_logits(
 
     Args:
         function: Head or tail: activations [n, ...] -> logits, float32 [n, 1].
-        examples: Cached activations.
+        examples: Cached activations of the images to predict.
         depth: Fine-tuning depth of the activations that it takes.
 
     Returns:

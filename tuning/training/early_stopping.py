@@ -33,7 +33,7 @@ class Validation:
         on_epoch: Called after each epoch.
 
     Attributes:
-        epochs: As given.
+        epochs: Number of epochs planned.
         history: Figures of the epochs so far.
         improved: Whether the last epoch was the best so far.
         ended: Whether the training should stop.

@@ -63,10 +63,10 @@ def fit_head(
     The graph of a step is the same for all heads, so it is made once a process.
 
     Args:
-        head: Model from `TransferModel.head`.
+        head: Model of pooled features with the logit, as `TransferModel.head` makes it.
         dropout: Dropout rate of the head, 0..1.
         data: Pooled features to learn from and to score on, and their statistics.
-        config: How to train, at depth 0.
+        config: Batch size, epochs and learning rate of the training, at depth 0.
         rng: Source of order, views and dropout.
         validation: Scores each epoch and says when to stop.
 

@@ -19,7 +19,7 @@ class TrainingConfig:
     Attributes:
         depth: Fine-tuning depth of the activations that it is trained on.
         batch_size: Number of examples in a step.
-        learning_rate: Peak learning rate.
+        learning_rate: Learning rate at the end of the warm-up, the highest of all steps.
         epochs: Number of epochs, if it is not stopped early.
 
     Example:

@@ -23,6 +23,12 @@ def compile_tail(
     Args:
         tail: Model from activations to a logit.
         learning_rate: Constant, or a schedule over the steps.
+
+    Example:
+        >>> tail = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> compile_tail(tail, 1e-3)
+        >>> tail.optimizer.name, round(float(tail.optimizer.learning_rate), 6)
+        ('adam', 0.001)
     """
     tail.compile(
         optimizer=keras.optimizers.Adam(learning_rate, **ADAM),
@@ -44,7 +50,7 @@ def fit_tail(
     Args:
         tail: Model from the activation at the cut to a logit.
         data: Activations to learn from and to score on.
-        config: How to train.
+        config: Depth, batch size, epochs and learning rate of the training.
         rng: Source of the order and the views of the examples.
         validation: Scores each epoch and says when to stop.
     """

@@ -63,7 +63,7 @@ def run(
 
     Args:
         model: Backbone with pretrained weights; its layers are trained in place.
-        hyperparameters: What is tried.
+        hyperparameters: Hyperparameters that the search chose for the trial.
         data: Activations to learn from, and to stop and score on.
         config: How long to train, and from where.
         on_epoch: Called after each epoch of the part that counts.

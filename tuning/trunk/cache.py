@@ -48,8 +48,8 @@ class TrunkCache:
         budget: Largest number of bytes on disk of all entries together.
 
     Attributes:
-        folder: As given.
-        budget: As given.
+        folder: Folder of the entries.
+        budget: Largest number of bytes on disk of all entries together.
 
     Example:
         >>> import tempfile

@@ -57,7 +57,7 @@ class EntryFacts(BaseModel):
         Args:
             model: Model with its pretrained weights.
             images: Images that run through the trunk.
-            depth: Fine-tuning depth.
+            depth: Fine-tuning depth of the cut, 0..`max_depth`.
             view: How the images are shown.
         """
         return cls(

@@ -78,6 +78,14 @@ def open_files(paths: Mapping[int, Path], shapes: Shapes) -> Iterator[dict[int, 
 
     Raises:
         OSError: They can't be written.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "features.npy")
+        >>> with open_files({0: path}, {0: (2, 3)}) as files:
+        ...     files[0].append(np.ones((2, 3)))
+        >>> np.load(path).dtype, np.load(path).shape
+        (dtype('float16'), (2, 3))
     """
     with ExitStack() as stack:
         new = {depth: stack.enter_context(replacing(path)) for depth, path in paths.items()}
@@ -116,10 +124,16 @@ def compiled(trunk: keras.Model) -> Callable[[np.ndarray], list[tf.Tensor]]:
     """Make one graph of a trunk's forward pass.
 
     Args:
-        trunk: Model from `TransferModel.trunk`.
+        trunk: Model of uint8 RGB images, as `TransferModel.trunk` makes it.
 
     Returns:
         Function of uint8 [n, size, size, 3] that returns the activations of each output.
+
+    Example:
+        >>> trunk = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Flatten()])
+        >>> [activations] = compiled(trunk)(np.zeros((5, 2, 2, 3), np.uint8))
+        >>> activations.shape
+        TensorShape([5, 12])
     """
 
     @tf.function(reduce_retracing=True)

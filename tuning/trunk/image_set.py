@@ -57,7 +57,7 @@ class PixelView:
     Indexed by rows as an array of activations is, uint8 [n, size, size, 3].
 
     Args:
-        images: Images to show.
+        images: Rows of a store whose images are shown.
         view: How they are shown.
 
     Example:

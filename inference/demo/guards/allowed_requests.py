@@ -32,9 +32,20 @@ class AllowedRequests:
     """ASGI middleware: refuses what is not asked of this server, or not by its own page.
 
     Args:
-        app: Application to wrap.
+        app: ASGI application that gets what is let in.
         hosts: Names by which visitors reach the server.
         uploads: Folder of what visitors send, of which alone files are served.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from starlette.testclient import TestClient
+        >>> page, hosts = PlainTextResponse("the page"), Hosts.of("127.0.0.1")
+        >>> guard = AllowedRequests(page, hosts, Uploads(Path("uploads")))
+        >>> visitor = TestClient(guard, base_url="http://localhost:7860")
+        >>> visitor.get("/").text, visitor.get("/gradio_api/file=/etc/passwd").text.strip()
+        ('the page', 'not found')
+        >>> visitor.get("/", headers={"origin": "http://evil.example"}).status_code
+        403
     """
 
     def __init__(self, app: ASGIApp, hosts: Hosts, uploads: Uploads) -> None:

@@ -29,7 +29,15 @@ class Bounds:
     """ASGI middleware: requests that are too large, too slow or too many end.
 
     Args:
-        app: Application to wrap.
+        app: ASGI application that gets what is within the bounds.
+
+    Example:
+        >>> from starlette.testclient import TestClient
+        >>> visitor = TestClient(Bounds(PlainTextResponse("the page")))
+        >>> visitor.get("/").text
+        'the page'
+        >>> visitor.post("/", headers={"content-length": str(MAX_BODY + 1)}).status_code
+        413
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -23,7 +23,17 @@ class CheckedBlocks(gr.Blocks):
 
     Args:
         uploads: Folder of what visitors send.
-        settings: Settings of `gradio.Blocks`.
+        settings: Keyword arguments of `gradio.Blocks`, such as `title`.
+
+    Example:
+        >>> import asyncio
+        >>> from pathlib import Path
+        >>> with CheckedBlocks(Uploads(Path("uploads")), analytics_enabled=False) as page:
+        ...     number = gr.Number()
+        ...     _ = number.change(abs, number, number)
+        >>> asyncio.run(page.preprocess_data(page.fns[0], [{"path": "/etc/passwd"}]))
+        Traceback (most recent call last):
+        inference.demo.errors.RefusedError: a text or a number was expected here
     """
 
     def __init__(self, uploads: Uploads, **settings: Any) -> None:

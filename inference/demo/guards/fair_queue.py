@@ -65,7 +65,7 @@ class FairQueue(Queue):
 
         Args:
             event: Call that the message is about.
-            event_message: Message.
+            event_message: Message as Gradio sends it, such as a result.
         """
         if isinstance(event_message, ProcessCompletedMessage):
             self._answered.add(event)
@@ -75,7 +75,7 @@ class FairQueue(Queue):
         """Count nothing: Gradio's dashboard is not served.
 
         Args:
-            records: Calls so far.
+            records: Calls that Gradio has counted, which are not looked at.
 
         Returns:
             An empty summary.

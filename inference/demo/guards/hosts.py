@@ -56,7 +56,7 @@ class Hosts:
         """Check whether a request is for this server.
 
         Args:
-            authority: The request's `Host`.
+            authority: Host and port that the request is for, as its header `Host` has them.
 
         Returns:
             Whether it names this server.
@@ -73,8 +73,8 @@ class Hosts:
         """Check whether a page may send requests: only this server's own, and of hosts in `named`.
 
         Args:
-            origin: The request's `Origin`.
-            authority: The request's `Host`.
+            origin: Origin of the page that sends it, as its header `Origin` has it.
+            authority: Host and port that the request is for, as its header `Host` has them.
 
         Returns:
             Whether a page of that origin may send the request.

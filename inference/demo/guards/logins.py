@@ -24,8 +24,8 @@ class Login:
     The attempts of one client wait for each other: many at once are no faster.
 
     Args:
-        user: User to expect.
-        password: Password to expect.
+        user: Name of the one user who is let in.
+        password: Password of that user.
 
     Example:
         >>> asyncio.run(Login("me", "secret").check("me", "secret"))

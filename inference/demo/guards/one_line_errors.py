@@ -24,7 +24,14 @@ class OneLineErrors:
     is there: what such a look-up raises is a bad request, all else the server's own fault.
 
     Args:
-        app: Application to wrap.
+        app: ASGI application whose errors are caught.
+
+    Example:
+        >>> from starlette.testclient import TestClient
+        >>> async def app(scope, receive, send):
+        ...     return {}["no such function"]
+        >>> TestClient(OneLineErrors(app)).get("/").text.strip()
+        'the request does not fit what is served here'
     """
 
     def __init__(self, app: ASGIApp) -> None:

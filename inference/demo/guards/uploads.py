@@ -27,6 +27,14 @@ class Upload:
     Attributes:
         path: Resolved path in the folder of uploads.
         name: File name as the visitor sent it.
+
+    Example:
+        >>> import tempfile
+        >>> uploads = Uploads(Path(tempfile.mkdtemp()))
+        >>> sent = {"path": str(uploads.folder / "1.jpg"), "orig_name": "me.jpg"}
+        >>> (uploads.folder / "1.jpg").touch()
+        >>> uploads.to_upload(sent).name
+        'me.jpg'
     """
 
     path: Path
@@ -40,7 +48,7 @@ class Uploads:
         folder: Folder, which need not exist yet.
 
     Attributes:
-        folder: Its resolved path.
+        folder: Absolute path of the folder, with links followed.
 
     Example:
         >>> Uploads(Path("uploads")).find("/etc/passwd")
@@ -60,7 +68,7 @@ class Uploads:
         it exists.
 
         Args:
-            path: Any text.
+            path: Path as a visitor sent it, which may be any text.
 
         Returns:
             Resolved path of a file in the folder.

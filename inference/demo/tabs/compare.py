@@ -19,9 +19,9 @@ def add_compare_tab(models: ServedModels, api: Api, examples: Sequence[Path]) ->
     """Fill the tab, and publish /compare and /models.
 
     Args:
-        models: Models to compare.
+        models: Models that classify each picture, in rank order.
         api: Functions offered over HTTP.
-        examples: Example pictures.
+        examples: Paths of the pictures that visitors can try.
     """
 
     def show(picture: Upload | None) -> str:

@@ -24,7 +24,7 @@ def picture_input(tab: str, label: str, examples: Sequence[Path]) -> gr.Image:
     Args:
         tab: Name of the tab in the page's element ids.
         label: Words above the input.
-        examples: Example pictures.
+        examples: Paths of the pictures that visitors can try.
 
     Returns:
         The input.

@@ -19,7 +19,7 @@ def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> N
     Args:
         models: Models to choose from.
         api: Functions offered over HTTP.
-        examples: Example pictures.
+        examples: Paths of the pictures that visitors can try.
     """
 
     def show(picture: Upload | None, backbone: str, precision: str) -> str:
