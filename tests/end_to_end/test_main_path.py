@@ -183,3 +183,4 @@ def test_the_bundle_is_complete(exported: Path) -> None:
         assert (image.name, p_man.name) == ("image", "p_man")
         assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
         assert image.type.tensor_type.shape.dim[0].dim_param
+    assert any((exported / name / "model.int8.onnx").is_file() for name in BACKBONES.split(","))
