@@ -22,7 +22,9 @@ def read(*words: object, chosen: str = "", whole: pd.Series | None = None) -> di
 
 
 def test_words_that_say_it_themselves_need_no_remark() -> None:
-    assert read(" Female", "M", "women") == {"labels": [0, 1, 0], "notes": []}
+    women = ["f", "female", " Females", "woman", "WOMEN"]
+    men = ["m", "male", "Males ", "man", "MEN"]
+    assert read(*women, *men) == {"labels": [0] * 5 + [1] * 5, "notes": []}
 
 
 def test_numbers_are_taken_as_usual_and_the_other_way_is_told() -> None:
@@ -33,6 +35,12 @@ def test_numbers_are_taken_as_usual_and_the_other_way_is_told() -> None:
             "LABELS=0=man,1=woman"
         ],
     }
+
+
+def test_yes_and_no_do_not_say_themselves_of_what() -> None:
+    (note,) = read(True, False)["notes"]
+    assert "false for woman, true for man is assumed" in note
+    assert note.endswith("give LABELS=false=man,true=woman")
 
 
 def test_a_zero_beside_minus_one_is_left_out_with_its_count() -> None:
@@ -66,6 +74,11 @@ def test_all_spellings_of_a_word_that_is_left_out_are_counted() -> None:
     ]
 
 
+def test_a_number_that_a_chosen_reading_does_not_name_has_no_remark_but_its_count() -> None:
+    found = read("f", "0", chosen="f=woman,m=man")
+    assert found["notes"] == ["left out: 1 rows with 0 (1) in column 'sex': not named in LABELS"]
+
+
 def test_words_that_are_no_labels_are_named_three_at_most() -> None:
     with pytest.raises(DataError) as error:
         read("m", "a", "b", "c", "d")
@@ -78,7 +91,7 @@ def test_without_a_choice_labels_are_read_as_usual(text: str) -> None:
 
 
 def test_a_choice_is_read_whatever_its_case_and_blanks() -> None:
-    reading = reading_of(" Boy = MAN, girl=woman ,lady=Woman,")
+    reading = reading_of(" Boy = MAN, girl=woman ,lady=Woman, ")
     assert reading.chosen
     assert dict(reading.labels) == {"boy": 1, "girl": 0, "lady": 0}
     assert reading.label("GIRL ") == 0 and reading.label("woman") is None
@@ -96,5 +109,7 @@ def test_a_choice_that_says_not_both_or_not_once_is_refused(text: str) -> None:
 def test_the_five_largest_counts_are_shown() -> None:
     counts = Counter(dict(zip("abcdefg", (1, 2000, 3, 4, 5, 6, 7), strict=True)))
     assert in_words(counts) == "b (2,000), g (7), f (6), e (5), d (4) and 2 others"
-    del counts["a"], counts["c"]
+    del counts["a"]
+    assert in_words(counts).endswith(" and 1 others")
+    del counts["c"]
     assert in_words(counts) == "b (2,000), g (7), f (6), e (5), d (4)"

@@ -64,6 +64,11 @@ def test_a_few_people_are_counted_in_the_error() -> None:
         split(manifest([0, 0, 1], ["a", "a", None]))
 
 
+def test_no_image_at_all_is_an_error_like_too_few() -> None:
+    with pytest.raises(DataError, match="0 images of 0 people are too few"):
+        split(manifest([0, 1]).iloc[:0])
+
+
 def test_pictures_alike_join_their_people_though_nobody_is_named() -> None:
     near = np.array([[0, 7], [7, 12]])
     for seed in range(5):

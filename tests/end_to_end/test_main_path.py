@@ -183,19 +183,4 @@ def test_the_bundle_is_complete(exported: Path) -> None:
         assert (image.name, p_man.name) == ("image", "p_man")
         assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
         assert image.type.tensor_type.shape.dim[0].dim_param
-
-
-def test_exporting_again_gives_the_same_bytes_and_names_the_nearest_miss(
-    artifacts: Path, exported: Path
-) -> None:
-    def models() -> dict[str, bytes]:
-        return {
-            str(path.relative_to(exported)): path.read_bytes() for path in exported.rglob("*.onnx")
-        }
-
-    before = models()
-    assert any(name.endswith("model.int8.onnx") for name in before)
-    done = call(artifacts, "export", MAX_SIZE_MB="0.001")
-    assert done.returncode == 1
-    assert "no model is within the limits; nearest is googlenet" in done.stderr
-    assert models() == before
+    assert any((exported / name / "model.int8.onnx").is_file() for name in BACKBONES.split(","))

@@ -97,12 +97,15 @@ def test_the_best_within_the_limits_is_chosen_though_a_better_one_is_outside() -
 
 
 def test_the_nearest_miss_is_judged_by_shares_of_the_limits() -> None:
-    """3 ms over 10 is farther than 20 MB over 100, and two misses count together."""
+    """3 ms over 10 are farther than 20 MB over 100, 1 ms is nearer; two misses count together."""
     slow = replace(MODEL, backbone="slow", latency_ms=13.0)
+    slower = replace(MODEL, backbone="slower", latency_ms=11.0)
     large = replace(MODEL, backbone="large", size_mb=120.0)
     both = replace(MODEL, backbone="both", latency_ms=11.5, size_mb=115.0)
     with pytest.raises(LimitsError, match=r"nearest is large .*misses size$"):
         choose([slow, large, both], Limits(max_latency_ms=10.0, max_size_mb=100.0))
+    with pytest.raises(LimitsError, match=r"nearest is slower .*misses latency$"):
+        choose([large, slower], Limits(max_latency_ms=10.0, max_size_mb=100.0))
 
 
 def test_a_tie_in_accuracy_is_decided_by_brier_score_then_by_latency() -> None:

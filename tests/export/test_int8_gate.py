@@ -86,6 +86,13 @@ def test_as_many_changed_decisions_as_allowed_are_looked_at_to_the_end(
     assert trial.accuracy_lost == -changed / 1000
 
 
+def test_as_many_changed_at_the_beginning_stop_nothing() -> None:
+    int8_p, fp32_p = p_man_with_changed(0), p_man_with_changed(10)[::-1]
+    seen_p = predict_until_refuted(lambda batch: int8_p[batch][:, None], IMAGES, IMAGES, fp32_p)
+    assert len(seen_p) == 1000
+    assert judge("minmax", MEN, fp32_p, seen_p).passed
+
+
 @pytest.mark.parametrize(("lost", "passed"), [(5, True), (6, False)])
 def test_accuracy_lost_is_what_fp32_had_more(lost: int, passed: bool) -> None:
     trial = judge("minmax", MEN, p_man_with_changed(0), p_man_with_changed(lost))

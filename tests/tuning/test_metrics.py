@@ -166,3 +166,9 @@ def test_subgroups_come_by_the_size_of_their_gap_whichever_side_is_better() -> N
     assert (hat.with_.accuracy, hat.without.accuracy) == (28 / 30, 30 / 50)
     assert hat.with_.accuracy_interval == metrics.accuracy_interval(28, 30)
     assert hat.without.accuracy_interval == metrics.accuracy_interval(30, 50)
+
+
+def test_logits_and_probabilities_are_each_other_s_inverse() -> None:
+    logits = np.array([-9.0, -0.3, 0.0, 2.5, 14.0])
+    assert metrics.logit(metrics.sigmoid(logits)) == pytest.approx(logits)
+    assert metrics.logit(np.array([0.0, 1.0])) == pytest.approx([-16.12, 16.12], abs=0.01)

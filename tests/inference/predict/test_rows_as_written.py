@@ -41,6 +41,11 @@ def test_no_name_is_a_formula_to_a_spreadsheet(start: str, before: str) -> None:
     assert written_name(f"{before}{start}1.jpg") == f"./{before}{start}1.jpg"
 
 
+@pytest.mark.parametrize("name", [" a.jpg", "\ta.jpg", "\u00a0a.jpg"])
+def test_a_blank_at_the_beginning_is_not_lost(name: str) -> None:
+    assert written_name(name) == f"./{name}"
+
+
 @pytest.mark.parametrize("name", ["a=1.jpg", "a.jpg", "/=1.jpg", "./-1.jpg", ""])
 def test_other_names_stay_as_they_are(name: str) -> None:
     assert written_name(name) == name
