@@ -102,7 +102,7 @@ def test_calibration_is_of_means_in_fifteen_bins() -> None:
     labels = np.array([1, 0])
     assert metrics.calibration_error(labels, np.array([0.41, 0.46])) == pytest.approx(0.065)
     assert metrics.calibration_error(labels, np.array([0.39, 0.41])) == pytest.approx(0.51)
-    assert metrics.calibration_error(labels, np.array([1.0, 0.94])) == pytest.approx(0.47)
+    assert metrics.calibration_error(labels[::-1], np.array([1.0, 0.94])) == pytest.approx(0.47)
     assert metrics.calibration_error(labels, np.array([0.94, 0.93])) == pytest.approx(0.495)
 
 

@@ -33,6 +33,14 @@ def test_without_copies_nothing_is_left_out_or_told() -> None:
     assert kept(manifest([0, 1, 0]), [1, 2, 3]) == ("abc", [], ())
 
 
+def test_the_first_of_many_copies_stays() -> None:
+    names = "".join(chr(0x4E00 + row) for row in range(200))
+    content = [900 - row % 100 for row in range(200)]
+    paths, _, notes = kept(manifest([0] * 200, names=names), content)
+    assert paths == names[:100]
+    assert notes == ("left out: 100 copies, byte for byte, of 100 images",)
+
+
 def test_the_row_in_test_stays_then_that_in_val_then_the_first() -> None:
     parts = ["train", "val", "test", "val", "train", "train"]
     paths, _, notes = kept(manifest([0] * 6, parts), [1, 1, 1, 2, 2, 3])
@@ -48,7 +56,7 @@ def test_the_row_in_test_stays_then_that_in_val_then_the_first() -> None:
 
 def test_pictures_with_both_labels_are_left_out_whole_and_three_are_shown() -> None:
     labels = [0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 1]
-    paths, _, notes = kept(manifest(labels), [1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 6])
+    paths, _, notes = kept(manifest(labels), [9, 9, 8, 8, 7, 7, 4, 4, 4, 5, 6])
     assert paths == "jk"
     assert notes == (
         "left out: 9 rows of images that are there with both labels: a (woman) = b (man); "

@@ -66,10 +66,11 @@ def test_content_is_the_file_that_was_exported(models: Path) -> None:
     path = found.folder / "model.onnx"
     content = path.read_bytes()
     assert found.content("fp32") == content
-    path.write_bytes(content + b"x")
-    for load in (found.content, found.verified):
-        with pytest.raises(BundleError, match=r"model\.onnx is not the file that was exported"):
-            load("fp32")
+    for changed in (content + b"x", content[:-1] + b"x"):
+        path.write_bytes(changed)
+        for load in (found.content, found.verified):
+            with pytest.raises(BundleError, match=r"onnx is not the file that was exported"):
+                load("fp32")
     path.write_bytes(content[:-1])
     size = len(content)
     with pytest.raises(BundleError, match=rf"is cut off \({size - 1} of {size} bytes\)"):
@@ -145,6 +146,30 @@ def test_a_bundle_is_not_written_without_its_check_images(models: Path, tmp_path
     written = bundle.write(tmp_path / "new", found.info, files)
     assert written.folder == tmp_path / "new"
     assert bundle.read(tmp_path / "new").info == found.info
+
+
+def test_a_folder_is_a_part_of_a_bundle_too(tmp_path: Path) -> None:
+    """As a SavedModel is."""
+    saved = tmp_path / "saved_model"
+    (saved / "variables").mkdir(parents=True)
+    (saved / "variables" / "data").write_bytes(b"weights")
+    info = make_info(formats={"saved_model": bundle.ModelFile.of(saved)})
+    written = bundle.write(tmp_path / "new", info, {"saved_model": saved})
+    assert (written.verified("saved_model") / "variables" / "data").read_bytes() == b"weights"
+
+
+def test_the_names_in_the_file_are_those_of_the_version_before(tmp_path: Path) -> None:
+    trial = {"settings": "minmax", "images": 9, "accuracy_lost": -0.1, "changed_decisions": 0.1}
+    speed = {"processor": "x", "threads": 1, "batch": 16, "rounds": 3, "timings": {}}
+    content = json.loads(make_info().model_dump_json()) | {
+        "quantisation": [{**trial, "passed": True}],
+        "speed": speed,
+    }
+    (tmp_path / "bundle.json").write_text(json.dumps(content))
+    info = bundle.read(tmp_path).info
+    assert info.quantization[0].settings == "minmax" and info.speed and info.speed.batch_size == 16
+    written = bundle.write(tmp_path / "new", info, {}).folder / "bundle.json"
+    assert json.loads(written.read_text()) == content
 
 
 def test_what_may_be_replaced_is_a_bundle_or_nothing(models: Path, tmp_path: Path) -> None:

@@ -4,9 +4,12 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from inference.bundle import Input
+from inference.detection.finder import FaceFinder, whole_image
 from inference.errors import OutputError
 from inference.predict.outputs import Output
 from inference.predict.rows import (
@@ -196,6 +199,24 @@ def test_every_setting_that_rows_depend_on_counts(change: dict[str, str], messag
     RECORD.refuse_other(SETTINGS, Path("out.csv"))
     with pytest.raises(OutputError, match=f"out.csv was begun {message}: give the same settings"):
         RECORD.refuse_other(SETTINGS.model_copy(update=change), Path("out.csv"))
+
+
+def test_settings_are_those_of_model_and_finder(tmp_path: Path) -> None:
+    formats = {"int8": SimpleNamespace(sha256="a1")}
+    info = SimpleNamespace(backbone="vgg16", formats=formats, input=Input(size=96, framing="face"))
+    finder = FaceFinder(threads=3, max_faces=5, small_faces=True)
+    model = SimpleNamespace(info=info, precision="int8", finder=finder)
+    (tmp_path / "link").symlink_to(tmp_path)
+    found = RowSettings.of(model, tmp_path / "link" / "copies")  # type: ignore[arg-type]
+    assert found.model_dump(exclude_none=True) == {
+        "model": "vgg16", "precision": "int8", "sha256": "a1", "framing": "face",
+        "aligned": False, "max_faces": 5, "small_faces": True,
+        "annotate": str(tmp_path.resolve() / "copies"),
+    }  # fmt: skip
+    model.finder = whole_image
+    whole = RowSettings.of(model, None)  # type: ignore[arg-type]
+    assert (whole.aligned, whole.max_faces, whole.small_faces) == (True, None, None)
+    assert whole.annotate is None
 
 
 @pytest.mark.parametrize(

@@ -12,3 +12,18 @@ def test_batches_hold_every_row_once_in_either_view() -> None:
     assert {value >= 100 for value in rows} == {False, True}
     in_order = Batches(examples, 0, 4)
     np.testing.assert_array_equal(np.concatenate([in_order[i][0] for i in range(3)]), plain)
+
+
+def test_labels_and_weights_go_with_their_rows() -> None:
+    rows = np.arange(10, dtype=np.float32)
+    examples = Examples({0: [rows[:, None].astype(np.float16)] * 2}, rows * 10, rows * 100)
+    batches = Batches(examples, 0, 4, np.random.default_rng(1))
+    order = []
+    for _ in range(2):
+        for index in range(len(batches)):
+            features, labels, weights = batches[index]
+            order.append(features[:, 0].tolist())
+            np.testing.assert_array_equal(labels.ravel(), features[:, 0] * 10)
+            np.testing.assert_array_equal(weights.ravel(), features[:, 0] * 100)
+        batches.on_epoch_end()
+    assert order[:3] != order[3:]  # shuffled anew for each epoch

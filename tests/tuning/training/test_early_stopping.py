@@ -1,5 +1,7 @@
 """When a training stops, and what is known of its epochs."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,11 @@ def test_a_loss_or_a_logit_that_is_no_number_ends_the_training(bad: float) -> No
     assert len(watch.history) == 1
 
 
-def test_an_epoch_has_the_figures_of_the_validation_split() -> None:
+def test_an_epoch_has_the_figures_of_the_validation_split(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter((100.0, 102.0, 105.5))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     watch = Validation(LABELS, epochs=3, patience=2)
     given = np.array([0.5, 2.0, -1.0])
     watch.epoch(given, 0.7)
@@ -37,7 +43,7 @@ def test_an_epoch_has_the_figures_of_the_validation_split() -> None:
     assert first.val_auc == metrics.auc(LABELS, p_man)
     assert first.val_brier == metrics.brier(LABELS, p_man)
     assert first.val_loss == metrics.log_loss(LABELS, p_man)
-    assert first.seconds >= 0 and second.seconds >= 0
+    assert (first.seconds, second.seconds) == (2.0, 3.5)
 
 
 def test_an_epoch_as_good_as_the_best_is_no_improvement() -> None:
@@ -91,3 +97,10 @@ def test_whoever_watches_hears_of_each_epoch() -> None:
 )
 def test_a_training_stops_when_it_can_no_longer_win(scores: list[float], stops: bool) -> None:
     assert hopeless(scores, epochs=4, score_to_beat=0.05) is stops
+
+
+@pytest.mark.parametrize(("score_to_beat", "stops"), [(0.19, True), (0.21, False)])
+def test_every_epoch_left_may_bring_twice_what_the_last_one_brought(
+    score_to_beat: float, stops: bool
+) -> None:
+    assert hopeless([0.5, 0.4], epochs=3, score_to_beat=score_to_beat) is stops

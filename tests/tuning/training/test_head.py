@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,9 +14,10 @@ from tuning.training.schedule import TrainingConfig
 def test_one_step_is_keras_adam_on_the_smoothed_loss(
     model_of: Callable[[str], TransferModel],
 ) -> None:
-    """The head's own loop against `fit`, without dropout and shuffling."""
+    """The head's own loop against `fit`, without dropout and shuffling, with unequal weights."""
     model = model_of("googlenet")
-    examples = separable(32, model.features)
+    weights = np.where(np.arange(32) % 3 == 0, 2.5, 0.25).astype(np.float32)
+    examples = replace(separable(32, model.features), sample_weights=weights)
     data = training_data(examples, examples)
     heads = [model.head(HeadConfig(8, 0.0, data.statistics)) for _ in range(2)]
     heads[1].set_weights(heads[0].get_weights())
@@ -27,6 +29,9 @@ def test_one_step_is_keras_adam_on_the_smoothed_loss(
         keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.05),
     )
     features = examples.views[0][0].astype(np.float32)
-    heads[1].fit(features, examples.labels, batch_size=32, epochs=4, shuffle=False, verbose=0)
+    heads[1].fit(
+        features, examples.labels, sample_weight=weights, batch_size=32, epochs=4, shuffle=False,
+        verbose=0,
+    )  # fmt: skip
     for ours, theirs in zip(heads[0].get_weights(), heads[1].get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-4)
