@@ -1,6 +1,7 @@
 """What is kept of hashes, and what of a file is known without an image."""
 
 import hashlib
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +67,27 @@ def test_a_file_that_appears_or_goes_is_hashed_again(paths: list[str], tmp_path:
     Path(paths[3]).write_bytes(Path(paths[0]).read_bytes())
     Path(paths[0]).unlink()
     assert hash_files(paths, cache).readable.tolist() == [False, True, False, True]
+
+
+def test_hashes_of_another_version_are_made_again(paths: list[str], tmp_path: Path) -> None:
+    cache, done = tmp_path / "hashes.npz", []
+    hash_files(paths, cache)
+    with np.load(cache) as arrays:
+        names, entries = arrays["paths"], arrays["entries"]
+    entries["format"] += 1
+    np.savez(cache, paths=names, entries=entries)
+    hash_files(paths, cache, lambda *step: done.append(step))
+    assert done[-1] == (4, 4)
+
+
+def test_of_two_that_want_the_same_hashes_one_waits_for_the_other(
+    paths: list[str], tmp_path: Path
+) -> None:
+    done: list[tuple[int, int]] = []
+    arguments = (paths, tmp_path / "hashes.npz", lambda *step: done.append(step))
+    threads = [threading.Thread(target=hash_files, args=arguments) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
