@@ -69,3 +69,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     others = [path for path in sys.path if path.endswith("site-packages")]
     (site / "dependencies.pth").write_text("\n".join(others) + "\n")
     return commands
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
