@@ -14,6 +14,7 @@ from data import Framing, decode, to_square
 from data.synthetic.writing import generate
 from export.forms import Form, in_batches
 from inference.bundle import CheckImages, Input, Precision, digest
+from tuning.metrics import confidence
 
 FILE = "checks.png"
 COUNT = 32
@@ -74,4 +75,4 @@ def most_sensitive(images: np.ndarray, p_man: np.ndarray) -> np.ndarray:
         >>> most_sensitive(images, np.array([0.1, 0.5, 0.8])).ravel().tolist()
         [1, 2, 0]
     """
-    return images[np.argsort(np.abs(p_man - 0.5), kind="stable")[:COUNT]]
+    return images[np.argsort(confidence(p_man), kind="stable")[:COUNT]]

@@ -12,6 +12,7 @@ import numpy as np
 from data.progress import ProgressCallback
 from inference.bundle import FormatName
 from inference.runtime.session import open_session
+from tuning.image_batches import map_batches
 
 BATCH_SIZE = 32
 
@@ -100,13 +101,8 @@ def in_batches(
         >>> in_batches(brightness, images, np.array([1, 2])).tolist()
         [1.0, 0.0]
     """
-    parts = []
-    for start in range(0, len(rows), BATCH_SIZE):
-        batch = images[rows[start : start + BATCH_SIZE]]
-        parts.append(predict(batch)[:, 0])
-        if on_progress:
-            on_progress(start + len(batch), len(rows))
-    return np.concatenate(parts)
+    batches = map_batches(predict, images, rows, BATCH_SIZE, on_progress)
+    return np.concatenate([p_man[:, 0] for p_man in batches])
 
 
 def _open_onnx(path: Path) -> Predict:

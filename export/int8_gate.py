@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from data.progress import ProgressCallback
-from export.forms import BATCH_SIZE, Predict, in_batches
+from export.forms import BATCH_SIZE, Predict
 from inference.bundle import QuantizationTrial
+from tuning.image_batches import map_batches
 from tuning.metrics import decisions
 
 MAX_ACCURACY_LOST = 0.005
@@ -78,13 +79,13 @@ def predict_until_refuted(
         >>> len(predict_until_refuted(always_man, images, np.arange(1000), fp32_p))
         32
     """
-    parts, changed = [], 0
-    for start in range(0, len(rows), BATCH_SIZE):
-        part = slice(start, start + BATCH_SIZE)
-        parts.append(in_batches(predict, images, rows[part]))
-        if on_progress:
-            on_progress(start + len(parts[-1]), len(rows))
-        changed += int((decisions(parts[-1]) != decisions(fp32_p[part])).sum())
+    parts: list[np.ndarray] = []
+    done = changed = 0
+    for p_man in map_batches(predict, images, rows, BATCH_SIZE, on_progress):
+        parts.append(p_man[:, 0])
+        compared = fp32_p[done : done + len(p_man)]
+        done += len(p_man)
+        changed += int((decisions(parts[-1]) != decisions(compared)).sum())
         if changed > MAX_CHANGED * len(rows):
             break
     return np.concatenate(parts)
