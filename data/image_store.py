@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from data.atomic import read_json, remove_leftovers, replacing, write_json
+from data.atomic import remove_leftovers, replacing
 from data.images import Framing, ImageError, decode, room_to_decode, to_square
 from data.locks import alone
 from data.manifest import DataError, require_both_classes
 from data.processors import usable
 from data.progress import ProgressCallback
+from data.records import read_record, write_record
 
 _VERSION = 1  # Raise it when `decode` or `to_square` give other pixels.
 _MOST_BROKEN = 0.05
@@ -166,8 +167,11 @@ def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
 
 def _complete(store: Path, count: int, size: int) -> dict[int, str] | None:
     """Broken rows and why, of a store that is whole; None if it is absent or damaged."""
+    record = read_record(store / "store.json", _StoreRecord)
+    if record is None:
+        return None
+    broken = record.broken
     try:
-        broken = _StoreRecord.model_validate(read_json(store / "store.json")).broken
         images = np.load(store / "images.npy", mmap_mode="r")  # Fails on a file cut short.
     except (OSError, EOFError, ValueError):
         return None
@@ -196,7 +200,7 @@ def _write(
                 progress(row + 1, len(paths))
         file.seek(0)
         _write_header(file, len(paths) - len(broken), size)
-    write_json(store / "store.json", _StoreRecord(broken=broken).model_dump())
+    write_record(store / "store.json", _StoreRecord(broken=broken))
     return broken
 
 

@@ -7,10 +7,10 @@ model are not mixed into it.
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from data import Framing
-from data.atomic import read_json, write_json
+from data.records import read_record, write_record
 from inference.bundle import Precision, digest
 from inference.classifier import Classifier
 from inference.detection.finder import FaceFinder
@@ -92,14 +92,11 @@ class RunRecord(_Record):
         Args:
             path: Path of the JSON file beside an output, which need not exist.
         """
-        try:
-            return cls.model_validate(read_json(path))
-        except ValidationError:
-            return None
+        return read_record(path, cls)
 
     def write(self, path: Path) -> None:
         """Replace the record at a path. Raises OSError."""
-        write_json(path, self.model_dump())
+        write_record(path, self)
 
     def wrote(self, output: Path) -> bool:
         """Whether an output is as this run or the one before it left it. Raises OSError."""

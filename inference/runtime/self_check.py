@@ -19,9 +19,9 @@ from typing import Literal
 import numpy as np
 import onnxruntime as ort
 import platformdirs
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from data.atomic import read_json, write_json
+from data.records import read_record, write_record
 from inference.bundle import Bundle, Precision, faster
 from inference.errors import BundleError
 from inference.runtime.machine import default_threads, processor
@@ -174,15 +174,12 @@ class _Remembered(BaseModel):
 
 def _remember(key: str, value: Literal[True] | Precision) -> None:
     with suppress(OSError):  # what cannot be remembered is found out again
-        write_json(_path(key), _Remembered(key=key, value=value).model_dump())
+        write_record(_path(key), _Remembered(key=key, value=value))
 
 
 def _recall(key: str) -> Literal[True] | Precision | None:
-    try:
-        remembered = _Remembered.model_validate(read_json(_path(key)))
-    except ValidationError:
-        return None
-    return remembered.value if remembered.key == key else None
+    remembered = read_record(_path(key), _Remembered)
+    return remembered.value if remembered and remembered.key == key else None
 
 
 def _path(key: str) -> Path:

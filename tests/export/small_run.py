@@ -12,6 +12,7 @@ import pandas as pd
 from keras import layers
 from PIL import Image
 
+from data.records import write_record
 from tuning.metrics import evaluate, uncertainty_band
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import (
@@ -25,7 +26,6 @@ from tuning.runs.schema import (
     ValScores,
     WeightsOrigin,
     WinnerFacts,
-    write_record,
 )
 from tuning.runs.settings import Settings
 

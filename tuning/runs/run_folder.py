@@ -10,14 +10,8 @@ from filelock import FileLock, Timeout
 
 from data import read_manifest
 from data.atomic import write_text
-from tuning.runs.schema import (
-    Clock,
-    RunConfig,
-    RunMetrics,
-    WinnerFacts,
-    read_record,
-    write_record,
-)
+from data.records import read_record, write_record
+from tuning.runs.schema import Clock, RunConfig, RunMetrics, WinnerFacts
 from tuning.runs.study_folder import StudyFolder
 
 

@@ -7,13 +7,11 @@ passed over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from data import Framing
-from data.atomic import read_json, write_json
 from tuning.runs.settings import Settings
 
 Origin = Literal["trial", "refit"]
@@ -543,52 +541,3 @@ class RunMetrics(_Versioned):
     notices: tuple[str, ...] = ()
     seconds: float | None = None
     winners: dict[str, WinnerFacts]
-
-
-_AnyRecord = TypeVar("_AnyRecord", bound=BaseModel)
-
-
-def read_record(path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
-    """Read a record's JSON file.
-
-    Args:
-        path: Path of the file.
-        kind: Class of the record.
-
-    Returns:
-        The record; None when the file is missing, damaged or of another schema.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp(), "clock.json")
-        >>> read_record(path, Clock) is None
-        True
-        >>> write_record(path, Clock(seconds=3.5))
-        >>> read_record(path, Clock).seconds
-        3.5
-    """
-    content = read_json(path)
-    try:
-        return None if content is None else kind.model_validate(content)
-    except ValidationError:
-        return None
-
-
-def write_record(path: Path, record: BaseModel) -> None:
-    """Replace a record's JSON file at once.
-
-    Args:
-        path: Path of the file.
-        record: New content of the file.
-
-    Raises:
-        OSError: It cannot be written.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp(), "clock.json")
-        >>> write_record(path, Clock(seconds=3.5))
-        >>> path.read_text().split()
-        ['{', '"schema_version":', '1,', '"seconds":', '3.5', '}']
-    """
-    write_json(path, record.model_dump(mode="json", by_alias=True))

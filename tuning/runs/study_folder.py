@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from data.atomic import replacing
-from tuning.runs.schema import (
-    RefitRecord,
-    StudyPlan,
-    TrialRecord,
-    TrialResult,
-    read_record,
-    write_record,
-)
+from data.records import read_record, write_record
+from tuning.runs.schema import RefitRecord, StudyPlan, TrialRecord, TrialResult
 
 if TYPE_CHECKING:
     import keras

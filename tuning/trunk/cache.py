@@ -22,8 +22,8 @@ import numpy as np
 from data.atomic import is_temporary, remove_leftovers
 from data.locks import alone
 from data.progress import ProgressCallback
+from data.records import read_record, write_record
 from tuning.backbones.transfer_model import TransferModel
-from tuning.runs.schema import read_record, write_record
 from tuning.trunk.entry import EntryFacts, StoredEntry
 from tuning.trunk.forward_pass import Shapes, open_files, write_activations
 from tuning.trunk.image_set import VIEWS, ImageSet, View

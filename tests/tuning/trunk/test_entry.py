@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from data.atomic import read_json
+from data.records import read_record, write_record
 from tuning.backbones.transfer_model import TransferModel
-from tuning.runs.schema import read_record, write_record
 from tuning.trunk.entry import EntryFacts, StoredEntry
 from tuning.trunk.image_set import ImageSet, View
 
