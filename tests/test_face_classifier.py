@@ -58,7 +58,7 @@ def test_a_serving_install_says_what_training_needs(
     """TensorFlow is there for the tests; a module that is not found stands in for it."""
     absent = "raise ModuleNotFoundError('No module named tensorflow', name='tensorflow')\n"
     (tmp_path / "tensorflow.py").write_text(absent)
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [installed / "face-classifier", name],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
