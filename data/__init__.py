@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         is_image_name,
         to_square,
     )
-    from data.labels import LABELS
+    from data.labels import AGES, GENDER, Label
     from data.manifest import SPLITS, DataError, Dataset, attributes, read_manifest
     from data.sampling import BALANCES, Balance, sample
     from data.splits import SplitBy, class_weights, split
@@ -58,7 +58,7 @@ _HOMES = {
         "is_image_name",
         "to_square",
     ),
-    "data.labels": ("LABELS",),
+    "data.labels": ("AGES", "GENDER", "Label"),
     "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes", "read_manifest"),
     "data.sampling": ("BALANCES", "Balance", "sample"),
     "data.splits": ("SplitBy", "class_weights", "split"),
@@ -69,7 +69,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "load",
     "Dataset",
     "DataError",
-    "LABELS",
+    "Label",
+    "GENDER",
+    "AGES",
     "SPLITS",
     "attributes",
     "label_conflicts",

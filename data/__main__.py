@@ -56,8 +56,8 @@ def describe(
     from data.describe import describe as measure
     from data.describe import show
     from data.formats import load
-    from data.labels import reading_of
     from data.manifest import DataError
+    from data.reading import reading_of
 
     with failing_on(DataError, error=UsageError):
         reading_of(labels)

@@ -20,11 +20,12 @@ from data.copies.hashes import hash_files
 from data.copies.matching import Copies, find_copies
 from data.image_store import BrokenImage
 from data.images import ImageError, decode, room_to_decode, upright_size
-from data.labels import LABELS
+from data.labels import GENDER
 from data.manifest import SPLITS, Dataset
 from data.processors import usable
 from data.progress import ProgressCallback
 
+_NAMES = dict(enumerate(GENDER.classes))
 _BATCH = 256
 _SHOWN = 5
 _SHOWN_OF_GROUP = 3
@@ -193,7 +194,7 @@ def describe(
 
 def _conflicts(manifest: pd.DataFrame) -> tuple[Conflict, ...]:
     rows = label_conflicts(manifest)
-    labels = rows["label"].map(dict(enumerate(LABELS)))
+    labels = rows["label"].map(dict(enumerate(GENDER.classes)))
     return tuple(map(Conflict, rows["path"], labels, rows["identity"]))
 
 
@@ -208,7 +209,7 @@ def _on_copies(manifest: pd.DataFrame, copies: Copies) -> _CopyFacts:
         duplicates=tuple(tuple(paths) for _, paths in groups["path"]),
         duplicates_disagreeing=int(content[contradictory.index].nunique()),
         contradictions=tuple(
-            tuple(map(LabeledPath, rows["path"], rows["label"].map(dict(enumerate(LABELS)))))
+            tuple(map(LabeledPath, rows["path"], rows["label"].map(_NAMES.get)))
             for _, rows in contradictory.groupby(content, sort=False)
         ),
         duplicates_across_parts=int((groups["split"].nunique() > 1).sum()),
@@ -331,7 +332,7 @@ def _some_of(group: tuple[str, ...]) -> str:
 def _with_labels(group: tuple[LabeledPath, ...]) -> str:
     first = {label: path for path, label in reversed(group)}
     rest = f" and {len(group) - 2:,} more" if len(group) > 2 else ""
-    return " = ".join(f"{first[label]} ({label})" for label in reversed(LABELS)) + rest
+    return " = ".join(f"{first[label]} ({label})" for label in reversed(GENDER.classes)) + rest
 
 
 def _choose(manifest: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:
@@ -343,7 +344,7 @@ def _choose(manifest: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFram
 
 def _by_label(manifest: pd.DataFrame) -> dict[str, int]:
     counts = np.bincount(manifest["label"], minlength=2)
-    return {name: int(count) for name, count in zip(LABELS, counts, strict=True)}
+    return {name: int(count) for name, count in zip(GENDER.classes, counts, strict=True)}
 
 
 def _look_at_all(paths: list[str], readable: np.ndarray) -> Iterator[_File]:

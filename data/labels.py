@@ -1,208 +1,233 @@
-"""The two labels, and the many ways in which tables and folders write them."""
+"""What a classifier learns: labels with their classes, and how arrays and tables hold them.
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+Everywhere behind the formats a label is a `Label`, and what a model says of N images is one array
+of class probabilities, float [N, K]: the classes of all labels side by side, in order. A label
+with two classes has two columns there, though a model's graph gives the second one alone.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from data.manifest import DataError
+MAX_CLASSES = 100
+"""More are taken for a column of names or numbers that is no label."""
 
-LABELS = ("woman", "man")
-"""Label names; the index is the label. They are what annotators perceived in the image."""
+MISSING = -1
+"""Code of an image that has no value of a label."""
 
-_WORDS = (
-    {"woman", "women", "female", "females", "f", "0", "-1", "false"},
-    {"man", "men", "male", "males", "m", "1", "true"},
-)
-NUMBERS = ("-1", "0", "1", "false", "true")
-"""Words that do not say themselves which label they mean."""
+AGES = "0-12,13-19,20-39,40-59,60+"
+"""Groups of ages, in years, unless others are named."""
 
-_SHOWN = 5
+UNCERTAIN = "uncertain"
+"""What is said in place of a class where the model is not sure enough; no class has this name."""
 
-
-@dataclass(frozen=True)
-class Reading:
-    """Which label each word means.
-
-    Attributes:
-        labels: Label of each word, words in lower case.
-        chosen: Whether the user gave them (`LABELS=`), so that other words are left out on
-            purpose.
-
-    Example:
-        >>> USUAL.label(" Men "), USUAL.label(-1.0), USUAL.label("boy")
-        (1, 0, None)
-        >>> reading_of("0=man, 1=woman").label("0")
-        1
-    """
-
-    labels: Mapping[str, int]
-    chosen: bool = False
-
-    def label(self, value: object) -> int | None:
-        """Read a value: 0 for woman, 1 for man, None for anything that is neither.
-
-        Case and surrounding blanks are ignored; numbers may be floats.
-        """
-        return self.labels.get(word_of(value))
+_NO_NAME = re.compile(r"[^0-9A-Za-z]+")
 
 
-USUAL = Reading({word: label for label, words in enumerate(_WORDS) for word in words})
-"""How labels are read unless the user says otherwise; 1 is man."""
-
-
-@dataclass(frozen=True, eq=False)
-class ReadLabels:
-    """A column of labels that was read.
+class Label(BaseModel):
+    """What is asked of an image, and the classes among which the answer is.
 
     Attributes:
-        labels: Int8, NA in rows to be left out.
-        notes: Remarks of one line on how they were read.
+        name: Name of the label, such as "gender", "Smiling" or "age".
+        classes: Names of its classes; the index of a class is its code. Where there are two, the
+            second is the one whose probability the model's graph gives: ("no", "yes").
 
     Example:
-        >>> read = read_labels(pd.Series([0, 1], name="sex"), "faces.csv")
-        >>> read.labels.tolist()
+        >>> smiling = Label(name="Smiling", classes=("no", "yes"))
+        >>> smiling.is_binary, smiling.width, smiling.output
+        (True, 1, 'p_Smiling')
+        >>> smiling.decide(np.array([[0.9, 0.1], [0.5, 0.5]])).tolist()
         [0, 1]
-        >>> print(read.notes[0])
-        column 'sex': 0 for woman, 1 for man is assumed; if it is the other way round, give ...
     """
 
-    labels: pd.Series
-    notes: tuple[str, ...]
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=80)
+    classes: tuple[str, ...] = Field(min_length=2, max_length=MAX_CLASSES)
+
+    @field_validator("name", "classes")
+    @classmethod
+    def _are_words(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        words = (value,) if isinstance(value, str) else value
+        if len(set(words)) < len(words):
+            raise ValueError("a class occurs twice")
+        for word in words:
+            if not word.strip() or not word.isprintable() or len(word) > 80 or word == UNCERTAIN:
+                raise ValueError(f"{word!r} can't be the name of a label or class")
+        return value
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it has two classes."""
+        return len(self.classes) == 2
+
+    @property
+    def width(self) -> int:
+        """Number of columns that a model's graph gives: 1 for two classes, else one a class."""
+        return 1 if self.is_binary else len(self.classes)
+
+    @property
+    def output(self) -> str:
+        """Name of its probabilities in a model's graph.
+
+        Example:
+            >>> GENDER.output, Label(name="hair color", classes=("a", "b", "c")).output
+            ('p_man', 'p_hair_color')
+        """
+        if self == GENDER:
+            return "p_man"  # as models were written before there were other labels
+        return f"p_{_NO_NAME.sub('_', self.name)}"
+
+    def decide(self, p: np.ndarray) -> np.ndarray:
+        """Return the code of the most likely class; of equal ones the last, as p >= 0.5 does.
+
+        Args:
+            p: Class probabilities of this label, float [N, C].
+
+        Returns:
+            int64 [N].
+        """
+        return len(self.classes) - 1 - np.argmax(p[:, ::-1], axis=1)
 
 
-def reading_of(text: str) -> Reading:
-    """Parse the reading that a user gives.
+GENDER = Label(name="gender", classes=("woman", "man"))
+"""The label of CelebA's `Male`, UTKFace and FairFace, which is learned unless another is named."""
 
-    Args:
-        text: Words and labels, as in ``0=man,1=woman``; nothing for the usual reading.
 
-    Raises:
-        DataError: The text is not of this form, has a word twice, or only one label.
+def class_slices(labels: Sequence[Label]) -> tuple[slice, ...]:
+    """Return where each label's classes lie among the columns of class probabilities.
 
     Example:
-        >>> reading_of("mujer=woman, hombre=man").labels
-        {'mujer': 0, 'hombre': 1}
-        >>> reading_of("mujer=woman")
-        Traceback (most recent call last):
-            ...
-        data.manifest.DataError: LABELS=mujer=woman: say for each word of the data ...
+        >>> class_slices([GENDER, Label(name="hair", classes=("fair", "brown", "black"))])
+        (slice(0, 2, None), slice(2, 5, None))
     """
-    if not text.strip():
-        return USUAL
-    pairs = [pair.split("=") for pair in text.split(",") if pair.strip()]
-    names = [word_of(pair[-1]) for pair in pairs]
-    words = [word_of(pair[0]) for pair in pairs]
-    whole = all(len(pair) == 2 for pair in pairs) and len(set(words)) == len(words)
-    if not whole or set(names) != set(LABELS):
-        raise DataError(
-            f"LABELS={text}: say for each word of the data which label it means, once, "
-            "with both labels: LABELS=0=man,1=woman"
-        )
-    return Reading({w: LABELS.index(n) for w, n in zip(words, names, strict=True)}, chosen=True)
+    return _slices(len(label.classes) for label in labels)
 
 
-def read_labels(
-    values: pd.Series, where: str, reading: Reading = USUAL, whole: pd.Series | None = None
-) -> ReadLabels:
-    """Read a column of labels.
+def output_slices(labels: Sequence[Label]) -> tuple[slice, ...]:
+    """Return where each label's logits lie among the columns of a head, see `Label.width`.
 
-    A 0 in a column that holds -1 as well is "undefined" (MAAD-Face) and left out, unless the
-    user chose otherwise, and so is what the user's reading does not name.
+    Example:
+        >>> output_slices([GENDER, Label(name="hair", classes=("fair", "brown", "black"))])
+        (slice(0, 1, None), slice(1, 4, None))
+    """
+    return _slices(label.width for label in labels)
+
+
+def _slices(widths: Iterable[int]) -> tuple[slice, ...]:
+    ends = np.cumsum([0, *widths]).tolist()
+    return tuple(slice(start, end) for start, end in pairwise(ends))
+
+
+def from_outputs(labels: Sequence[Label], outputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Put the arrays that a model gives side by side as class probabilities.
 
     Args:
-        values: The column, without missing values.
-        where: File that it is from, for messages.
-        reading: Which label each word means.
-        whole: The column with the rows that are not asked for, among which a -1 may be.
+        labels: The L labels of the model.
+        outputs: Array of each label, float [N, width]; see `Label.width`.
 
     Returns:
-        The labels, with the index of `values`.
+        float64 [N, K].
+
+    Example:
+        >>> from_outputs([GENDER], [np.array([[0.25], [1.0]])]).tolist()
+        [[0.75, 0.25], [0.0, 1.0]]
+    """
+    columns = []
+    for label, output in zip(labels, outputs, strict=True):
+        p = np.asarray(output, dtype=np.float64).reshape(len(output), label.width)
+        columns.append(np.hstack([1 - p, p]) if label.is_binary else p)
+    return np.hstack(columns)
+
+
+def column(name: str, label: Label, labels: Sequence[Label]) -> str:
+    """Return the name of a label's column in a table: "label", or of several "label:Smiling".
+
+    Example:
+        >>> smiling = Label(name="Smiling", classes=("no", "yes"))
+        >>> column("label", smiling, [smiling]), column("p_yes", smiling, [GENDER, smiling])
+        ('label', 'p_yes:Smiling')
+    """
+    return name if len(labels) == 1 else f"{name}:{label.name}"
+
+
+def code_columns(labels: Sequence[Label]) -> list[str]:
+    """Return the columns in which a manifest holds the codes of each label, `MISSING` for none.
+
+    Example:
+        >>> code_columns([GENDER])
+        ['label']
+    """
+    return [column("label", label, labels) for label in labels]
+
+
+def is_code_column(name: str) -> bool:
+    """Whether a manifest's column holds codes of a label.
+
+    Example:
+        >>> is_code_column("label"), is_code_column("label:Smiling"), is_code_column("Smiling")
+        (True, True, False)
+    """
+    return name == "label" or name.startswith("label:")
+
+
+def codes_of(table: pd.DataFrame) -> np.ndarray:
+    """Return the codes of all labels in a manifest or a table of predictions.
+
+    Args:
+        table: Table of N rows with the columns of `code_columns`.
+
+    Returns:
+        int64 [N, L], `MISSING` where an image has no value of a label.
+
+    Example:
+        >>> codes_of(pd.DataFrame({"label:a": [0, 1], "label:b": [2, -1]})).tolist()
+        [[0, 2], [1, -1]]
+    """
+    return table[[name for name in table if is_code_column(str(name))]].to_numpy(np.int64)
+
+
+def probability_columns(labels: Sequence[Label]) -> list[str]:
+    """Return the columns in which a table holds class probabilities; for gender alone, `p_man`.
+
+    Example:
+        >>> probability_columns([GENDER])
+        ['p_man']
+        >>> probability_columns([Label(name="hair", classes=("fair", "brown", "black"))])
+        ['p_fair', 'p_brown', 'p_black']
+    """
+    if tuple(labels) == (GENDER,):
+        return ["p_man"]
+    return [column(f"p_{name}", label, labels) for label in labels for name in label.classes]
+
+
+def to_table(labels: Sequence[Label], p: np.ndarray) -> pd.DataFrame:
+    """Return class probabilities as a table, see `probability_columns`.
+
+    Example:
+        >>> to_table([GENDER], np.array([[0.75, 0.25]])).to_dict("list")
+        {'p_man': [0.25]}
+    """
+    names = probability_columns(labels)
+    return pd.DataFrame(p[:, -len(names) :], columns=names)
+
+
+def from_table(labels: Sequence[Label], table: pd.DataFrame) -> np.ndarray:
+    """Return the class probabilities of a table that `to_table` made.
+
+    Returns:
+        float64 [N, K].
 
     Raises:
-        DataError: A value is not a label; the message names it.
+        KeyError: The table lacks a column.
 
     Example:
-        >>> read_labels(pd.Series(["f", "m", "f"], name="sex"), "faces.csv").labels.tolist()
-        [0, 1, 0]
+        >>> from_table([GENDER], pd.DataFrame({"p_man": [0.25]})).tolist()
+        [[0.75, 0.25]]
     """
-    codes, uniques = pd.factorize(values)
-    words = [word_of(value) for value in uniques]
-    all_words = words if whole is None else [word_of(value) for value in whole.unique()]
-    undefined = "0" if has_undefined(all_words) and not reading.chosen else None
-    labels = [None if word == undefined else reading.label(word) for word in words]
-    unread = [word for word, label in zip(words, labels, strict=True) if label is None]
-    unknown = [word for word in unread if word != undefined]
-    if unknown and not reading.chosen:
-        raise DataError(
-            f"{where}: column {str(values.name)!r} holds {', '.join(map(repr, unknown[:3]))}; "
-            "labels are 0/1, -1/1, f/m, woman/man, women/men, female/male or false/true, or what "
-            "LABELS=<word>=woman,<word>=man says"
-        )
-    read = pd.array([pd.NA if label is None else label for label in labels], dtype="Int8")
-    counts: Counter[str] = Counter()
-    for word, count in zip(words, np.bincount(codes).tolist(), strict=True):
-        counts[word] += count  # a word may be written in several ways
-    column = f"column {str(values.name)!r}"
-    why = "undefined, as it stands beside -1" if undefined else "not named in LABELS"
-    notes = taken_for(words, reading, column, undefined)
-    if unread:
-        counts = Counter({word: counts[word] for word in unread})
-        notes += [f"left out: {counts.total():,} rows with {in_words(counts)} in {column}: {why}"]
-    return ReadLabels(pd.Series(read.take(codes), index=values.index), tuple(notes))
-
-
-def taken_for(
-    words: list[str], reading: Reading, where: str, undefined: str | None = None
-) -> list[str]:
-    """A remark on what the words mean that do not say it themselves; none if all do.
-
-    Example:
-        >>> taken_for(["0", "1"], reading_of("0=man,1=woman"), "folders")
-        ['folders: LABELS takes 0 for man, 1 for woman']
-        >>> taken_for(["f", "m"], USUAL, "folders")
-        []
-    """
-    read = sorted({(word, reading.label(word)) for word in words if word != undefined})
-    unclear = [(w, label) for w, label in read if w in NUMBERS and label is not None]
-    if not unclear:
-        return []
-    meaning = ", ".join(f"{word} for {LABELS[label]}" for word, label in unclear)
-    if reading.chosen:
-        return [f"{where}: LABELS takes {meaning}"]
-    other = ",".join(f"{word}={LABELS[1 - label]}" for word, label in unclear)
-    return [f"{where}: {meaning} is assumed; if it is the other way round, give LABELS={other}"]
-
-
-def has_undefined(words: list[str]) -> bool:
-    """Whether 0 and -1 stand in one column, so that 0 means neither yes nor no.
-
-    Example:
-        >>> has_undefined(["-1", "0", "1"]), has_undefined(["-1", "1"])
-        (True, False)
-    """
-    return "0" in words and "-1" in words
-
-
-def in_words(counts: Counter[str]) -> str:
-    """The largest counts: ``2 (40), 3 (38) and 5 others``.
-
-    Example:
-        >>> in_words(Counter(man=40, woman=38))
-        'man (40), woman (38)'
-    """
-    shown = ", ".join(f"{name} ({count:,})" for name, count in counts.most_common(_SHOWN))
-    more = len(counts) - _SHOWN
-    return f"{shown} and {more:,} others" if more > 0 else shown
-
-
-def word_of(value: object) -> str:
-    """A value as it is looked up.
-
-    Example:
-        >>> word_of(" Women "), word_of(1.0), word_of(True)
-        ('women', '1', 'true')
-    """
-    return str(value).strip().lower().removesuffix(".0")
+    p = table[probability_columns(labels)].to_numpy(np.float64)
+    return np.hstack([1 - p, p]) if p.shape[1] == 1 else p

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import pandas as pd
 
 from data.images import Framing
+from data.labels import GENDER, Label, is_code_column
 
 SPLITS = ("train", "val", "test")
 """The parts of a data set, as written in a manifest's `split`."""
@@ -15,7 +16,10 @@ SPLITS = ("train", "val", "test")
 PATHS = pd.StringDtype("python", na_value=float("nan"))
 """Dtype of paths, equal to "str": pyarrow's strings take no name that is not UTF-8."""
 
-_COLUMNS = ("path", "label", "identity", "split")
+DATASET = "dataset"
+"""Column that names the data set of each image, where several were joined."""
+
+_COLUMNS = ("path", "label", "identity", "split", DATASET)
 
 
 class DataError(ValueError):
@@ -33,9 +37,11 @@ class Dataset:
 
     ========= ======== ==================================================================
     path      str      absolute path of the image
-    label     int8     0 woman, 1 man, as annotators perceived it
+    label     int8     code of its class, see `data.labels`; -1 where it has none. Of several labels
+                       a column each, `label:<name>`
     identity  string   who it is, or NA; photos of one person share it
     split     string   train, val or test in every row (official parts), or NA in every row
+    dataset   string   name of its data set; only where several were joined
     others    bool     attributes, such as `Eyeglasses`
     ========= ======== ==================================================================
 
@@ -46,6 +52,7 @@ class Dataset:
         synthetic: Whether the faces are drawn, so that figures only show that the pipeline works.
         notes: Remarks of one line on what loading left out or assumed.
         framing: The part of its images that a classifier should see, see `data.images.framed`.
+        labels: What is learned of it, a code column each in the manifest.
 
     Example:
         >>> manifest = make_manifest(["/faces/a.jpg", "/faces/b.jpg"], pd.Series([0, 1]))
@@ -60,6 +67,7 @@ class Dataset:
     synthetic: bool = False
     notes: tuple[str, ...] = ()
     framing: Framing = "stretch"
+    labels: tuple[Label, ...] = (GENDER,)
 
 
 def make_manifest(
@@ -136,7 +144,7 @@ def attributes(manifest: pd.DataFrame) -> list[str]:
         >>> attributes(make_manifest(["a", "b"], pd.Series([0, 1]), attributes=smiling))
         ['Smiling']
     """
-    return [column for column in manifest.columns if column not in _COLUMNS]
+    return [name for name in manifest.columns if name not in _COLUMNS and not is_code_column(name)]
 
 
 def has_official_split(manifest: pd.DataFrame) -> bool:

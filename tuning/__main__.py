@@ -236,7 +236,7 @@ def _weights(source: str) -> str:
 
 def _check_words(labels: str, run: str | None) -> None:
     from data import DataError
-    from data.labels import reading_of
+    from data.reading import reading_of
     from tuning.runs.run_folder import RunError, RunFolder
 
     with failing_on(DataError, RunError, error=UsageError):

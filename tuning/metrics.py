@@ -1,105 +1,149 @@
-"""Figures of a binary classifier: scikit-learn's and SciPy's, with intervals and calibration."""
+"""Figures of a classifier on one label: scikit-learn's and SciPy's, intervals, calibration.
+
+Codes are classes of a label, int [N], `data.labels.MISSING` where an image has none; such images
+count nowhere. Probabilities `p` are those of all classes, float [N, C].
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 from sklearn import metrics
 
-from tuning.runs.schema import Scores, Subgroup, SubgroupScores, UncertaintyBand
+from data import Label
+from data.labels import MISSING, class_slices, from_outputs, output_slices
+from tuning.runs.schema import OperatingPoint, Scores, Subgroup, SubgroupScores
 
 BINS = 15
 CONFIDENCE = 0.95
-TARGET_ACCURACY = 0.98
-DECISION_THRESHOLD = 0.5
+TARGETS = (0.98, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
+"""Accuracies of the decisions given, of which the highest is wanted that half of them reach."""
+_LEAST_DECIDED = 0.5
+_STEPS = 51
 _CLIP = 1e-7
 
 
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Turn logits into probabilities.
+def probabilities(
+    labels: Sequence[Label], logits: np.ndarray, temperatures: Sequence[float] | None = None
+) -> np.ndarray:
+    """Turn the logits of a head into class probabilities.
 
     Args:
-        logits: Logits, float [N].
+        labels: The labels of the head.
+        logits: Logits of all labels side by side, float [N, sum of widths].
+        temperatures: What each label's logits are divided by; None for 1.
 
     Returns:
-        float64 [N].
+        float64 [N, K].
 
     Example:
-        >>> sigmoid(np.array([0.0, 100.0])).tolist()
-        [0.5, 1.0]
+        >>> from data import GENDER
+        >>> probabilities([GENDER], np.array([[0.0], [100.0]])).tolist()
+        [[0.5, 0.5], [0.0, 1.0]]
     """
-    return special.expit(np.asarray(logits, dtype=np.float64))
+    scaled = np.asarray(logits, dtype=np.float64)
+    outputs = []
+    for number, (label, at) in enumerate(zip(labels, output_slices(labels), strict=True)):
+        part = scaled[:, at] / (temperatures[number] if temperatures else 1.0)
+        outputs.append(special.expit(part) if label.is_binary else special.softmax(part, axis=1))
+    return from_outputs(labels, outputs)
 
 
-def logit(p_man: np.ndarray) -> np.ndarray:
-    """Turn probabilities back into logits; those at 0 or 1 become -16 or 16.
+def logits_of(labels: Sequence[Label], p: np.ndarray) -> np.ndarray:
+    """Turn class probabilities back into logits; those at 0 or 1 become -16 or 16.
 
     Args:
-        p_man: Probabilities, float [N].
+        labels: The labels of the model.
+        p: Class probabilities, float [N, K].
+
+    Returns:
+        float64 [N, sum of widths], of many classes up to a constant.
 
     Example:
-        >>> logit(np.array([0.5, 1.0])).round(1).tolist()
-        [0.0, 16.1]
+        >>> from data import GENDER
+        >>> logits_of([GENDER], np.array([[0.5, 0.5], [0.0, 1.0]])).round(1).tolist()
+        [[0.0], [16.1]]
     """
-    p = np.clip(p_man, _CLIP, 1 - _CLIP)
-    return np.log(p / (1 - p))
+    clipped = np.clip(p, _CLIP, 1 - _CLIP)
+    parts = []
+    for label, at in zip(labels, class_slices(labels), strict=True):
+        of_label = clipped[:, at]
+        if label.is_binary:
+            second = of_label[:, 1:]
+            parts.append(np.log(second / (1 - second)))
+        else:
+            parts.append(np.log(of_label))
+    return np.hstack(parts)
 
 
-def accuracy(labels: np.ndarray, p_man: np.ndarray) -> float:
+def accuracy(codes: np.ndarray, p: np.ndarray) -> float:
     """Return the share of correct decisions.
 
     Args:
-        labels: Labels, 0 or 1, [N].
-        p_man: Probabilities, float [N].
+        codes: Codes, int [N].
+        p: Class probabilities, float [N, C].
 
     Example:
-        >>> accuracy(np.array([0, 1]), np.array([0.1, 0.4]))
+        >>> accuracy(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]))
         0.5
     """
-    return float(metrics.accuracy_score(labels, decisions(p_man)))
+    codes, p = _known(codes, p)
+    return float(metrics.accuracy_score(codes, decisions(p)))
 
 
-def auc(labels: np.ndarray, p_man: np.ndarray) -> float:
-    """Return the area under the ROC curve.
+def auc(codes: np.ndarray, p: np.ndarray) -> float:
+    """Return the area under the ROC curve; of many classes the mean of each against the rest.
 
     Args:
-        labels: Labels, 0 or 1, both among them, [N].
-        p_man: Probabilities or logits, float [N].
+        codes: Codes, at least two different ones among them, int [N].
+        p: Class probabilities, float [N, C].
 
     Example:
-        >>> auc(np.array([0, 0, 1]), np.array([0.1, 0.4, 0.3]))
+        >>> second = np.array([0.1, 0.4, 0.3])
+        >>> auc(np.array([0, 0, 1]), np.stack([1 - second, second], axis=1))
         0.5
     """
-    return float(metrics.roc_auc_score(labels, p_man))
+    codes, p = _known(codes, p)
+    if p.shape[1] == 2:
+        return float(metrics.roc_auc_score(codes, p[:, 1]))
+    present = [code for code in range(p.shape[1]) if 0 < (codes == code).sum() < len(codes)]
+    return float(np.mean([metrics.roc_auc_score(codes == code, p[:, code]) for code in present]))
 
 
-def brier(labels: np.ndarray, p_man: np.ndarray) -> float:
-    """Return the mean squared error of p_man (Brier, 1950).
+def brier(codes: np.ndarray, p: np.ndarray) -> float:
+    """Return the mean squared error of the probabilities (Brier, 1950), halved to be 0..1.
+
+    Of two classes this is the mean squared error of the second one's probability.
 
     Args:
-        labels: Labels, 0 or 1, [N].
-        p_man: Probabilities, float [N].
+        codes: Codes, int [N].
+        p: Class probabilities, float [N, C].
 
     Example:
-        >>> brier(np.array([0, 1]), np.array([0.5, 1.0]))
+        >>> brier(np.array([0, 1]), np.array([[0.5, 0.5], [0.0, 1.0]]))
         0.125
     """
-    return float(metrics.brier_score_loss(labels, p_man))
+    codes, p = _known(codes, p)
+    return float(((p - np.eye(p.shape[1])[codes]) ** 2).sum(axis=1).mean() / 2)
 
 
-def log_loss(labels: np.ndarray, p_man: np.ndarray) -> float:
+def log_loss(codes: np.ndarray, p: np.ndarray) -> float:
     """Return the mean cross-entropy, nats.
 
     Args:
-        labels: Labels, 0 or 1, [N].
-        p_man: Probabilities, float [N]; those at 0 or 1 are moved in by 1e-7.
+        codes: Codes, int [N].
+        p: Class probabilities, float [N, C]; those at 0 or 1 are moved in by 1e-7.
 
     Example:
-        >>> round(log_loss(np.array([0, 1]), np.array([0.5, 0.5])), 3)
+        >>> round(log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])), 3)
         0.693
     """
-    return float(metrics.log_loss(labels, np.clip(p_man, _CLIP, 1 - _CLIP), labels=[0, 1]))
+    codes, p = _known(codes, p)
+    clipped = np.clip(p, _CLIP, 1 - _CLIP)
+    return float(-np.log(clipped[np.arange(len(codes)), codes]).mean())
 
 
 def accuracy_interval(correct: int, total: int) -> tuple[float, float]:
@@ -121,11 +165,11 @@ def accuracy_interval(correct: int, total: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def equal_bins(p_man: np.ndarray, count: int) -> np.ndarray:
+def equal_bins(values: np.ndarray, count: int) -> np.ndarray:
     """Number the bins that probabilities fall in.
 
     Args:
-        p_man: Probabilities, float [N].
+        values: Probabilities, float [N].
         count: Number of equally wide bins.
 
     Returns:
@@ -135,180 +179,235 @@ def equal_bins(p_man: np.ndarray, count: int) -> np.ndarray:
         >>> equal_bins(np.array([0.0, 0.1, 0.99, 1.0]), 10).tolist()
         [0, 1, 9, 9]
     """
-    return np.minimum((p_man * count).astype(int), count - 1)
+    return np.minimum((values * count).astype(int), count - 1)
 
 
-def calibration_error(labels: np.ndarray, p_man: np.ndarray) -> float:
-    """Return the expected calibration error over 15 equal bins of p_man (Guo et al., 2017).
+def calibration_error(codes: np.ndarray, p: np.ndarray) -> float:
+    """Return the expected calibration error over 15 equal bins (Guo et al., 2017).
+
+    Of two classes it is that of the second one's probability, of more that of the likeliest's.
 
     Args:
-        labels: Labels, 0 or 1, [N].
-        p_man: Probabilities, float [N].
+        codes: Codes, int [N].
+        p: Class probabilities, float [N, C].
 
     Example:
-        >>> round(calibration_error(np.array([1, 1, 0]), np.array([0.9, 0.9, 0.1])), 6)
+        >>> second = np.array([0.9, 0.9, 0.1])
+        >>> round(calibration_error(np.array([1, 1, 0]), np.stack([1 - second, second], 1)), 6)
         0.1
     """
+    codes, p = _known(codes, p)
+    said, happened = calibration_points(codes, p)
     gaps = (
-        pd.DataFrame({"gap": p_man - labels})
-        .groupby(equal_bins(p_man, BINS))["gap"]
+        pd.DataFrame({"gap": said - happened})
+        .groupby(equal_bins(said, BINS))["gap"]
         .agg(["mean", "size"])
     )
-    return float((gaps["mean"].abs() * gaps["size"]).sum() / len(labels))
+    return float((gaps["mean"].abs() * gaps["size"]).sum() / len(codes))
 
 
-def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
+def calibration_points(codes: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what was said and what happened: the pairs whose gap is the calibration error.
+
+    Args:
+        codes: Codes, int [N], none of them missing.
+        p: Class probabilities, float [N, C].
+
+    Returns:
+        Probabilities, float [N], of the second of two classes, or of the likeliest of many; and
+        whether that class was the label's, bool [N].
+
+    Example:
+        >>> said, happened = calibration_points(np.array([0]), np.array([[0.7, 0.3]]))
+        >>> said.tolist(), happened.tolist()
+        ([0.3], [False])
+    """
+    if p.shape[1] == 2:
+        return p[:, 1], codes == 1
+    return p.max(axis=1), decisions(p) == codes
+
+
+def fit_temperature(label: Label, codes: np.ndarray, logits: np.ndarray) -> float:
     """Find the temperature T that minimizes the cross-entropy of logits / T (Guo et al., 2017).
 
     Args:
-        labels: Labels, 0 or 1, [N].
-        logits: Logits, float [N].
+        label: The label.
+        codes: Codes, int [N].
+        logits: Logits, float [N, width].
 
     Returns:
         0.05 to 20.
 
     Example:
-        >>> labels = np.array([0, 0, 0, 1] * 50 + [1, 1, 1, 0] * 50)
-        >>> logits = np.repeat([-4.0, 4.0], 200)  # 98 % sure, 75 % correct
-        >>> round(fit_temperature(labels, logits), 1)
+        >>> from data import GENDER
+        >>> codes = np.array([0, 0, 0, 1] * 50 + [1, 1, 1, 0] * 50)
+        >>> logits = np.repeat([-4.0, 4.0], 200)[:, None]  # 98 % sure, 75 % correct
+        >>> round(fit_temperature(GENDER, codes, logits), 1)
         3.6
     """
+    codes, logits = _known(codes, logits)
     result = optimize.minimize_scalar(
-        lambda log_t: log_loss(labels, sigmoid(logits / np.exp(log_t))),
+        lambda log_t: log_loss(codes, probabilities([label], logits, [float(np.exp(log_t))])),
         bounds=(np.log(0.05), np.log(20.0)),
         method="bounded",
     )
     return float(np.exp(result.x))
 
 
-def decisions(p_man: np.ndarray) -> np.ndarray:
-    """Decide at p_man >= 0.5.
+def decisions(p: np.ndarray) -> np.ndarray:
+    """Decide for the likeliest class; of equal ones for the last, as p >= 0.5 does.
 
     Args:
-        p_man: Probabilities, float [N].
+        p: Class probabilities, float [N, C].
 
     Returns:
-        True for "man", bool [N].
+        Codes, int64 [N].
 
     Example:
-        >>> decisions(np.array([0.2, 0.5, 0.9])).tolist()
-        [False, True, True]
+        >>> decisions(np.array([[0.8, 0.2], [0.5, 0.5], [0.1, 0.9]])).tolist()
+        [0, 1, 1]
     """
-    return np.asarray(p_man) >= DECISION_THRESHOLD
+    p = np.asarray(p)
+    return p.shape[1] - 1 - np.argmax(p[:, ::-1], axis=1)
 
 
-def confidence(p_man: np.ndarray) -> np.ndarray:
-    """Return how far probabilities are from the decision threshold.
+def confidence(p: np.ndarray) -> np.ndarray:
+    """Return the probability of the likeliest class.
 
     Args:
-        p_man: Probabilities, float [N].
+        p: Class probabilities, float [N, C].
 
     Returns:
-        0..0.5, float [N].
+        float [N].
 
     Example:
-        >>> confidence(np.array([0.1, 0.5])).tolist()
-        [0.4, 0.0]
+        >>> confidence(np.array([[0.8, 0.2], [0.5, 0.5]])).tolist()
+        [0.8, 0.5]
     """
-    return np.abs(p_man - DECISION_THRESHOLD)
+    return np.asarray(p).max(axis=1)
 
 
-def uncertainty_band(
-    labels: np.ndarray, p_man: np.ndarray, target: float = TARGET_ACCURACY
-) -> UncertaintyBand:
-    """Find the narrowest band around 0.5, alike on both sides, whose outside is correct enough.
+def operating_point(
+    codes: np.ndarray, p: np.ndarray, target: float | None = None
+) -> OperatingPoint:
+    """Choose the probability from which on a decision is given.
+
+    From the surest half of the images on, ever more are decided, as long as the lower bound of the
+    decisions' accuracy (one-sided 95 %, Clopper and Pearson, 1934) reaches the target. Tests in a
+    fixed order that end at the first failure keep their level together (Angelopoulos et al.,
+    "Learn then Test", 2021).
 
     Args:
-        labels: Labels of the validation split, 0 or 1, [N].
-        p_man: Probabilities, float [N].
-        target: Wanted share of correct decisions among those given.
+        codes: Codes of the validation split, int [N].
+        p: Class probabilities, float [N, C].
+        target: Wanted accuracy of the decisions given; None for the highest of `TARGETS` with
+            which at least half of the images are decided.
 
     Returns:
-        The band; without a decision at all where no band reaches the target.
+        The same least probability for every class; 1, so that next to nothing is decided, where even
+        the surest half of the decisions does not reach the target.
 
     Example:
-        >>> labels, p_man = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.7, 0.9])
-        >>> band = uncertainty_band(labels, p_man)
-        >>> round(band.low, 2), round(band.high, 2), band.share_uncertain
-        (0.35, 0.65, 0.25)
+        >>> codes = np.arange(1000) % 2
+        >>> second = np.where(codes == 1, 0.9, 0.1)
+        >>> second[:100] = 0.55  # half of these decisions are wrong
+        >>> point = operating_point(codes, np.stack([1 - second, second], axis=1))
+        >>> point.target_accuracy, 0.55 < point.least[0] <= 0.9, point.share_uncertain
+        (0.98, True, 0.1)
     """
-    labels = np.asarray(labels)
-    confidences = confidence(p_man)
-    correct = decisions(p_man) == (labels == 1)
-    order = np.argsort(-confidences, kind="stable")
-    share_correct = np.cumsum(correct[order]) / np.arange(1, len(labels) + 1)
-    # Ties are decided together: only the last of equal confidences may end the decided part.
-    sorted_confidence = confidences[order]
-    last = np.append(sorted_confidence[1:] < sorted_confidence[:-1], True)
-    reached = np.flatnonzero((share_correct >= target) & last)
-    if not len(reached):
-        return _band(DECISION_THRESHOLD, target, 0.0, 1.0)
-    decided = reached[-1] + 1
-    accuracy = float(share_correct[decided - 1])
-    if decided == len(labels):
-        return _band(0.0, target, accuracy, 0.0)
-    half = float(sorted_confidence[decided - 1] + sorted_confidence[decided]) / 2
-    return _band(half, target, accuracy, float(1 - decided / len(labels)))
-
-
-def _band(half: float, target: float, accuracy: float, share_uncertain: float) -> UncertaintyBand:
-    return UncertaintyBand(
-        low=DECISION_THRESHOLD - half,
-        high=DECISION_THRESHOLD + half,
-        target_accuracy=target,
-        accuracy=accuracy,
-        share_uncertain=share_uncertain,
+    codes, p = _known(codes, p)
+    correct, sure = decisions(p) == codes, confidence(p)
+    targets = TARGETS if target is None else (target,)
+    for wanted in targets:
+        point = _point(correct, sure, wanted, p.shape[1])
+        if point:
+            return point
+    return OperatingPoint(
+        least=(1.0,) * p.shape[1], target_accuracy=targets[-1], accuracy=0.0, share_uncertain=1.0
     )
 
 
-def evaluate(labels: np.ndarray, p_man: np.ndarray) -> Scores:
-    """Compute all figures of one split.
+def _point(
+    correct: np.ndarray, sure: np.ndarray, target: float, classes: int
+) -> OperatingPoint | None:
+    chosen = None
+    for share in np.linspace(_LEAST_DECIDED, 1.0, _STEPS):
+        least = float(np.quantile(sure, 1 - share, method="inverted_cdf")) if share < 1 else 0.0
+        given = sure >= least
+        right, total = int(correct[given].sum()), int(given.sum())
+        bound = float(stats.beta.ppf(1 - CONFIDENCE, right, total - right + 1)) if right else 0.0
+        if bound < target:
+            break
+        chosen = OperatingPoint(
+            least=(least,) * classes,
+            target_accuracy=target,
+            accuracy=right / total,
+            accuracy_bound=bound,
+            share_uncertain=float((~given).mean()),
+        )
+    return chosen
+
+
+def evaluate(label: Label, codes: np.ndarray, p: np.ndarray) -> Scores:
+    """Compute all figures of one label on one split.
 
     Args:
-        labels: Labels, 0 or 1, [N].
-        p_man: Probabilities, float [N].
+        label: The label.
+        codes: Codes, int [N].
+        p: Class probabilities, float [N, C].
 
     Example:
-        >>> scores = evaluate(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.7, 0.9]))
+        >>> from data import GENDER
+        >>> second = np.array([0.1, 0.6, 0.7, 0.9])
+        >>> p = np.stack([1 - second, second], axis=1)
+        >>> scores = evaluate(GENDER, np.array([0, 0, 1, 1]), p)
         >>> scores.accuracy, scores.confusion
         (0.75, ((1, 1), (0, 2)))
     """
-    predictions = decisions(p_man).astype(int)
-    correct = int((predictions == labels).sum())
+    codes, p = _known(codes, p)
+    predictions, classes = decisions(p), list(range(len(label.classes)))
+    correct = int((predictions == codes).sum())
+    confusion = metrics.confusion_matrix(codes, predictions, labels=classes)
+    present = np.unique(codes)
+    recalls = confusion.diagonal() / confusion.sum(axis=1).clip(min=1)
+    f1 = metrics.f1_score(codes, predictions, labels=present, average="macro", zero_division=0.0)
     return Scores(
-        count=len(labels),
-        accuracy=correct / len(labels),
-        accuracy_interval=accuracy_interval(correct, len(labels)),
-        balanced_accuracy=float(metrics.balanced_accuracy_score(labels, predictions)),
-        auc=auc(labels, p_man),
-        brier=brier(labels, p_man),
-        calibration_error=calibration_error(labels, p_man),
-        log_loss=log_loss(labels, p_man),
-        confusion=metrics.confusion_matrix(labels, predictions, labels=[0, 1]).tolist(),
+        count=len(codes),
+        accuracy=correct / len(codes),
+        accuracy_interval=accuracy_interval(correct, len(codes)),
+        balanced_accuracy=float(
+            (confusion.diagonal() / confusion.sum(axis=1).clip(min=1))[present].mean()
+        ),
+        auc=auc(codes, p),
+        brier=brier(codes, p),
+        calibration_error=calibration_error(codes, p),
+        log_loss=log_loss(codes, p),
+        confusion=confusion.tolist(),
+        macro_f1=float(f1),
     )
 
 
 def subgroups(
-    manifest: pd.DataFrame, attributes: list[str], p_man: np.ndarray, minimum: int = 30
+    manifest: pd.DataFrame, attributes: list[str], correct: np.ndarray, minimum: int = 30
 ) -> tuple[Subgroup, ...]:
     """Compute accuracy with and without each attribute, largest gap first.
 
     Args:
-        manifest: Rows of one split, with `label` and the attributes as booleans.
+        manifest: Rows of one split, with the attributes as booleans.
         attributes: Columns to look at.
-        p_man: Probabilities, float [N].
+        correct: Whether each decision is correct, bool [N].
         minimum: Number of images that both sides must have.
 
     Returns:
         Attributes with enough images.
 
     Example:
-        >>> manifest = pd.DataFrame({"label": [0, 0, 1, 1], "Hat": [True, True, False, False]})
-        >>> [group] = subgroups(manifest, ["Hat"], np.array([0.1, 0.6, 0.7, 0.9]), minimum=2)
+        >>> manifest = pd.DataFrame({"Hat": [True, True, False, False]})
+        >>> correct = np.array([True, False, True, True])
+        >>> [group] = subgroups(manifest, ["Hat"], correct, minimum=2)
         >>> group.attribute, group.gap
         ('Hat', -0.5)
     """
-    correct = decisions(p_man) == (manifest["label"].to_numpy() == 1)
     groups = []
     for attribute in attributes:
         has = manifest[attribute].to_numpy(dtype=bool)
@@ -324,3 +423,10 @@ def _subgroup_scores(correct: np.ndarray) -> SubgroupScores:
     hits, total = int(correct.sum()), len(correct)
     interval = accuracy_interval(hits, total)
     return SubgroupScores(count=total, accuracy=hits / total, accuracy_interval=interval)
+
+
+def _known(codes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the images whose code is missing."""
+    codes = np.asarray(codes)
+    known = codes != MISSING
+    return codes[known].astype(np.int64), np.asarray(values)[known]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data.copies.matching import Copies
-from data.labels import LABELS
+from data.labels import GENDER
 from data.manifest import SPLITS
 
 _SHOWN = 3
@@ -120,7 +120,7 @@ def _first_groups(rows: pd.DataFrame, content: pd.Series) -> Iterator[str]:
     one_each = rows.assign(content=content).drop_duplicates(["content", "label"])
     for _, group in islice(one_each.groupby("content", sort=False), _SHOWN):
         names = zip(group["path"], group["label"], strict=True)
-        yield " = ".join(f"{path} ({LABELS[label]})" for path, label in names)
+        yield " = ".join(f"{path} ({GENDER.classes[label]})" for path, label in names)
 
 
 def _on_near(manifest: pd.DataFrame, near: np.ndarray) -> Iterator[str]:

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from data.formats import celeba, fairface, folders, synthetic, table, utkface
 from data.formats.names import agreeing
-from data.labels import Reading, reading_of
 from data.manifest import DataError, Dataset, checked
+from data.reading import Reading, reading_of
 from data.splits import SplitBy, parts_checked, parts_dropped
 
 

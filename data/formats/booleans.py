@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from data.labels import USUAL, has_undefined, word_of
+from data.reading import USUAL, has_undefined, word_of
 
 _BOOLEANS = {"true", "false", "0", "1", "-1"}
 _SHOWN = 5

@@ -15,10 +15,10 @@ import pandas as pd
 
 from data.formats.booleans import booleans
 from data.formats.unused import unused
-from data.labels import read_labels
 from data.listing import find_images, holds_images, subfolders
 from data.manifest import PATHS, DataError, Dataset, make_manifest
 from data.messages import one_line
+from data.reading import read_labels
 
 WANTED = "CelebA (list_attr_celeba.csv or .txt with img_align_celeba/)"
 

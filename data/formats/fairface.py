@@ -9,10 +9,10 @@ import pandas as pd
 
 from data.formats import demographics
 from data.formats.unused import unused
-from data.labels import read_labels
 from data.listing import existing, find_images, subfolders
 from data.manifest import DataError, Dataset, make_manifest
 from data.messages import one_line
+from data.reading import read_labels
 
 WANTED = "FairFace (fairface_label_train.csv, fairface_label_val.csv)"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from data.formats.unused import by_folder, unread_tables, unused
-from data.labels import Reading, has_undefined, in_words, taken_for, word_of
 from data.listing import Listing, find_images, subfolders
 from data.manifest import DataError, Dataset, make_manifest
+from data.reading import Reading, has_undefined, in_words, taken_for, word_of
 
 WANTED = (
     "a folder per class (man/ woman/, men/ women/, male/ female/ or 1/ 0/, "
@@ -32,7 +32,7 @@ def recognizes(path: Path, reading: Reading) -> bool:
 
     Example:
         >>> import tempfile
-        >>> from data.labels import USUAL
+        >>> from data.reading import USUAL
         >>> folder = Path(tempfile.mkdtemp())
         >>> (folder / "train" / "men").mkdir(parents=True)
         >>> recognizes(folder, USUAL), recognizes(folder / "train" / "men", USUAL)
@@ -50,7 +50,7 @@ def load(path: Path, reading: Reading) -> Dataset:
 
     Example:
         >>> import tempfile
-        >>> from data.labels import USUAL
+        >>> from data.reading import USUAL
         >>> folder = Path(tempfile.mkdtemp())
         >>> for name in ("train/woman", "val/man"):
         ...     (folder / name).mkdir(parents=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from data.formats import utkface
-from data.labels import LABELS, NUMBERS, USUAL, Reading, word_of
+from data.labels import GENDER
 from data.manifest import DataError, Dataset
+from data.reading import NUMBERS, USUAL, Reading, word_of
 
 
 def agreeing(dataset: Dataset, reading: Reading) -> Dataset:
@@ -40,7 +41,7 @@ def agreeing(dataset: Dataset, reading: Reading) -> Dataset:
     if not contradicting:
         return dataset
     first = dataset.manifest[differ].iloc[0]
-    example = f"{first['path']} is read as {LABELS[first['label']]}"
+    example = f"{first['path']} is read as {GENDER.classes[first['label']]}"
     if 2 * contradicting > labeled and not reading.chosen:
         raise DataError(
             f"{dataset.root}: the labels contradict {contradicting:,} of {labeled:,} names "

@@ -13,10 +13,10 @@ import pandas as pd
 
 from data.formats.booleans import booleans
 from data.formats.unused import unused
-from data.labels import Reading, read_labels
 from data.listing import Listing, existing, find_images
 from data.manifest import PATHS, DataError, Dataset, make_manifest
 from data.messages import one_line
+from data.reading import Reading, read_labels
 
 WANTED = "a CSV or parquet table with an image and a label column"
 
@@ -55,7 +55,7 @@ def recognizes(path: Path, _: Reading) -> bool:
 
     Example:
         >>> import tempfile
-        >>> from data.labels import USUAL
+        >>> from data.reading import USUAL
         >>> folder = Path(tempfile.mkdtemp())
         >>> (folder / "faces.csv").touch()
         >>> recognizes(folder, USUAL), recognizes(folder / "faces.csv", USUAL)
@@ -73,7 +73,7 @@ def load(path: Path, reading: Reading) -> Dataset:
 
     Example:
         >>> import tempfile
-        >>> from data.labels import USUAL
+        >>> from data.reading import USUAL
         >>> file = Path(tempfile.mkdtemp(), "faces.csv")
         >>> _ = file.write_text("image,sex,hat\n1.jpg,f,1\n2.jpg,m,0")
         >>> file.with_name("1.jpg").touch()

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.labels import in_words
 from data.listing import Listing, kinds_in_words
+from data.reading import in_words
 
 _SHOWN = 5
 _TABLES = (".csv", ".tsv", ".parquet")

@@ -9,7 +9,6 @@ from inference.bundle.files import digest
 from inference.bundle.onnx_metadata import from_metadata, to_metadata
 from inference.bundle.schema import (
     SCHEMA_VERSION,
-    Band,
     BundleInfo,
     CheckImages,
     DataFacts,
@@ -17,9 +16,10 @@ from inference.bundle.schema import (
     Gap,
     Index,
     Input,
-    Label,
+    LabelInfo,
     Metrics,
     ModelFile,
+    OperatingPoint,
     Precision,
     QuantizationTrial,
     Speed,
@@ -43,9 +43,9 @@ from inference.bundle.store import (
 from inference.errors import BundleError
 
 __all__ = [
-    "CARD_FILE", "INDEX_FILE", "INFO_FILE", "MARGIN", "SCHEMA_VERSION", "Band", "Bundle",
-    "BundleError", "BundleInfo", "CheckImages", "DataFacts", "FormatName", "Gap", "Index",
-    "Input", "Label", "Metrics", "ModelFile", "Precision", "QuantizationTrial", "Speed", "Timing",
-    "WeightFacts", "digest", "faster", "find", "from_metadata", "may_be_replaced", "read",
-    "read_index", "to_metadata", "write", "write_index",
+    "CARD_FILE", "INDEX_FILE", "INFO_FILE", "MARGIN", "SCHEMA_VERSION", "Bundle", "BundleError",
+    "BundleInfo", "CheckImages", "DataFacts", "FormatName", "Gap", "Index", "Input", "LabelInfo",
+    "Metrics", "ModelFile", "OperatingPoint", "Precision", "QuantizationTrial", "Speed",
+    "Timing", "WeightFacts", "digest", "faster", "find", "from_metadata", "may_be_replaced",
+    "read", "read_index", "to_metadata", "write", "write_index",
 ]  # fmt: skip

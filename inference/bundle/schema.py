@@ -5,9 +5,11 @@
 their SHA-256. The export writes bundles; serving reads them and refuses what was changed.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -18,14 +20,15 @@ from pydantic import (
     model_validator,
 )
 
-from data import Framing
+from data import GENDER, Framing, Label
+from data.labels import UNCERTAIN
 from inference.bundle.files import digest, size_of
 from inference.errors import BundleError
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
+DECISION = 0.5
 EXPORT_AGAIN = "write it again with `make export`"
 
-Label = Literal["woman", "man", "uncertain"]
 Precision = Literal["int8", "fp32"]
 FormatName = Literal["fp32", "int8", "saved_model"]
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # stays inside its folder
@@ -56,27 +59,6 @@ class Input(_Facts):
     name: str = Field(default="image", description="Name of the input in the graph")
     size: int = Field(gt=0, description="Side in pixels")
     framing: Framing = Field(description="Part of an aligned face that the model sees")
-
-
-class Band(_Facts):
-    """The uncertainty band: between `low` and `high`, both excluded, the label is "uncertain".
-
-    Example:
-        >>> Band(low=0.3, high=0.7, accuracy=0.99).model_dump(exclude_none=True)
-        {'low': 0.3, 'high': 0.7, 'accuracy': 0.99}
-    """
-
-    low: _Share = Field(description="Largest p_man of the label woman")
-    high: _Share = Field(description="Smallest p_man of the label man")
-    target_accuracy: _Share | None = Field(
-        default=None, description="Accuracy wanted of the decided predictions"
-    )
-    accuracy: _Share | None = Field(
-        default=None, description="Accuracy of the decided predictions on the validation split"
-    )
-    share_uncertain: _Share | None = Field(
-        default=None, description="Share of the validation split that is uncertain"
-    )
 
 
 class DataFacts(_Facts):
@@ -123,6 +105,93 @@ class Metrics(BaseModel):
     )
 
 
+class OperatingPoint(_Facts):
+    """How sure the model must be to name a class; below that it says "uncertain".
+
+    Example:
+        >>> OperatingPoint(least=(0.7, 0.7), accuracy=0.99).model_dump(exclude_none=True)
+        {'least': (0.7, 0.7), 'accuracy': 0.99}
+    """
+
+    least: tuple[_Share, ...] = Field(
+        description="Smallest probability of each class with which it is named"
+    )
+    target_accuracy: _Share | None = Field(
+        default=None, description="Accuracy wanted of the decisions given"
+    )
+    accuracy: _Share | None = Field(
+        default=None, description="Accuracy of the decisions given on the validation split"
+    )
+    accuracy_bound: _Share | None = Field(
+        default=None, description="Lower end of its one-sided 95 % interval"
+    )
+    share_uncertain: _Share | None = Field(
+        default=None, description="Share of the validation split that is uncertain"
+    )
+
+
+class LabelInfo(_Facts):
+    """A label that the model predicts, and how its classes are decided.
+
+    Example:
+        >>> smiling = LabelInfo(
+        ...     name="Smiling",
+        ...     classes=("no", "yes"),
+        ...     output="p_Smiling",
+        ...     operating_point=OperatingPoint(least=(0.7, 0.7)),
+        ... )
+        >>> [smiling.decide(p) for p in ((0.8, 0.2), (0.5, 0.5), (0.2, 0.8))]
+        ['no', 'uncertain', 'yes']
+    """
+
+    name: str = Field(description="Name of the label")
+    classes: tuple[str, ...] = Field(description="Names of its classes")
+    output: str = Field(
+        description="Name of its probabilities in the graph: float32 [N, 1], the second class's, "
+        "of two classes; of more [N, classes]"
+    )
+    temperature: float = Field(
+        default=1.0, gt=0, description="Temperature of the calibration, already inside the graph"
+    )
+    operating_point: OperatingPoint | None = Field(
+        default=None, description="None to always name the most likely class"
+    )
+    metrics: Metrics = Field(default=Metrics(), description="Figures on the test split")
+
+    @property
+    def label(self) -> Label:
+        """The label and its classes alone."""
+        return Label(name=self.name, classes=self.classes)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        Label(name=self.name, classes=self.classes)  # the rules of names are there
+        point = self.operating_point
+        if point and len(point.least) != len(self.classes):
+            raise ValueError("the operating point must have a number for each class")
+        return self
+
+    def decide(self, p: Sequence[float]) -> str:
+        """Name the class for its probabilities: the one decision rule of serving.
+
+        Args:
+            p: Calibrated probability of each class, 0..1.
+
+        Returns:
+            The class whose probability is furthest above what it must reach, the last of several;
+            "uncertain" where none reaches it, or one is not a number.
+        """
+        point = self.operating_point
+        least = point.least if point else [1 / len(self.classes)] * len(self.classes)
+        above = np.asarray(p, np.float64) - np.asarray(least)
+        if not np.isfinite(above).all():
+            return UNCERTAIN
+        best = len(above) - 1 - int(np.argmax(above[::-1]))
+        if point and above[best] < 0:
+            return UNCERTAIN
+        return self.classes[best]
+
+
 class ModelFile(_Facts):
     """One file or folder with the model, and what was measured on it.
 
@@ -162,13 +231,13 @@ class ModelFile(_Facts):
 
 
 class CheckImages(_Facts):
-    """Drawn images, no photos, with the p_man that each form of the model gave at export.
+    """Drawn images, no photos, with the probabilities that each form gave for them at export.
 
     A form that gives anything else where it is served is not the model that was exported, whatever
     its SHA-256 says: see `inference.runtime.self_check`.
 
     Example:
-        >>> expected = {"fp32": (0.12, 0.88), "int8": (0.13, 0.87)}
+        >>> expected = {"fp32": ((0.88, 0.12), (0.1, 0.9)), "int8": ((0.87, 0.13), (0.1, 0.9))}
         >>> checks = CheckImages(file="checks.png", sha256="0" * 64, expected=expected)
         >>> len(checks.expected["int8"])
         2
@@ -176,7 +245,17 @@ class CheckImages(_Facts):
 
     file: _Name = Field(description="PNG of the images below each other; see `Bundle.check_images`")
     sha256: str = Field(description="SHA-256 of the file in hex")
-    expected: dict[Precision, tuple[_Share, ...]] = Field(description="p_man of each image")
+    expected: dict[Precision, tuple[tuple[_Share, ...], ...]] = Field(
+        description="Probabilities of each image, all classes of all labels"
+    )
+
+    @field_validator("expected", mode="before")
+    @classmethod
+    def _only_p_man_was_kept(cls, expected: Any) -> Any:
+        """Read version 1, which had one number an image."""
+        if not isinstance(expected, dict):
+            return expected
+        return {form: [_both(p) for p in values] for form, values in expected.items()}
 
 
 class QuantizationTrial(_Facts):
@@ -196,9 +275,12 @@ class QuantizationTrial(_Facts):
     accuracy_lost: float = Field(
         ge=-1,
         le=1,
-        description="Accuracy of fp32 minus that of INT8, which may be negative",
+        description="Accuracy of fp32 minus that of INT8, which may be negative; of several labels "
+        "the largest",
     )
-    changed_decisions: _Share = Field(description="Share of images with another decision")
+    changed_decisions: _Share = Field(
+        description="Share of images with another decision; of several labels the largest"
+    )
     passed: bool = Field(description="Whether the model may be served")
 
 
@@ -254,6 +336,7 @@ class Gap(_Facts):
         True
     """
 
+    label: str = Field(default=GENDER.name, description="Label whose accuracy it is")
     feature: str = Field(description="Attribute, brightness or image size")
     worst: str = Field(description="Group of images with the lowest accuracy")
     best: str = Field(description="Group of images with the highest accuracy")
@@ -266,32 +349,26 @@ class Gap(_Facts):
 
 
 class BundleInfo(_Facts):
-    """The facts in `bundle.json`. `p_man` is the calibrated probability of the label "man".
+    """The facts in `bundle.json`.
 
     Example:
         >>> info = BundleInfo(
         ...     backbone="vgg16",
+        ...     labels=[{"name": "gender", "classes": ("woman", "man"), "output": "p_man"}],
         ...     input=Input(size=96, framing="face"),
-        ...     band=Band(low=0.3, high=0.7),
         ...     data=DataFacts(name="CelebA", fingerprint="0a1b"),
         ...     weights=WeightFacts(source="imagenet"),
         ... )
-        >>> [info.label_of(p_man) for p_man in (0.2, 0.5, 0.8)]
-        ['woman', 'uncertain', 'man']
+        >>> [info.labels[0].decide((1 - p, p)) for p in (0.2, 0.5, 0.8)]
+        ['woman', 'man', 'man']
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     backbone: _Name = Field(description="Name of the network, such as vgg16")
-    labels: tuple[str, str] = Field(
-        default=("woman", "man"), description="Labels; the graph gives the second's probability"
+    labels: tuple[LabelInfo, ...] = Field(
+        min_length=1, description="Labels that the graph gives probabilities of, in order"
     )
     input: Input = Field(description="What the graph takes")
-    output: str = Field(default="p_man", description="Name of the output in the graph")
-    temperature: float = Field(
-        default=1.0, gt=0, description="Temperature of the calibration, already inside the graph"
-    )
-    threshold: _Share = Field(default=0.5, description="p_man from which on a decision is man")
-    band: Band | None = Field(default=None, description="Uncertainty band; None to always decide")
     synthetic: bool = Field(
         default=False, description="Whether it was trained on drawn faces, which are no people"
     )
@@ -305,7 +382,9 @@ class BundleInfo(_Facts):
     )
     created: str = Field(default="", description="Time of the training, ISO 8601")
     run: str = Field(default="", description="Name of the run")
-    metrics: Metrics = Field(default=Metrics(), description="Figures on the test split")
+    metrics: Metrics = Field(
+        default=Metrics(), description="Figures on the test split, means over the labels"
+    )
     formats: dict[FormatName, ModelFile] = Field(
         default_factory=dict, description="The model in each format"
     )
@@ -322,33 +401,25 @@ class BundleInfo(_Facts):
         default=None, description="Check images; None in bundles made before them"
     )
 
-    @field_validator("labels")
+    @model_validator(mode="before")
     @classmethod
-    def _labels_are_known(cls, labels: tuple[str, str]) -> tuple[str, str]:
-        if set(labels) != {"woman", "man"}:
-            raise ValueError(f"{', '.join(labels)}: this program serves woman and man")
-        return labels
+    def _gender_was_the_only_label(cls, content: Any) -> Any:
+        """Read version 1, whose label was gender, its facts beside the others."""
+        if not isinstance(content, dict) or content.get("schema_version") != 1:
+            return content
+        return from_version_1(content)
 
     @model_validator(mode="after")
-    def _band_holds_threshold(self) -> Self:
-        if self.band and not self.band.low <= self.threshold <= self.band.high:
-            raise ValueError("the operating point must lie inside the uncertainty band")
+    def _labels_differ(self) -> Self:
+        for names in ([info.name for info in self.labels], [info.output for info in self.labels]):
+            if len(set(names)) < len(names):
+                raise ValueError(f"labels: {', '.join(names)}: one occurs twice")
         return self
 
-    def label_of(self, p_man: float) -> Label:
-        """Return the label for a probability of "man": the one decision rule of serving.
-
-        Args:
-            p_man: Calibrated probability of the label "man", 0..1.
-
-        Returns:
-            "man" from the upper end of the band on, "woman" up to its lower end, else (also for
-            NaN) "uncertain". A model without a band decides by its threshold.
-        """
-        low, high = (self.band.low, self.band.high) if self.band else (self.threshold,) * 2
-        if p_man >= high:
-            return "man"
-        return "woman" if p_man <= low else "uncertain"
+    @property
+    def classes(self) -> tuple[Label, ...]:
+        """The labels and their classes alone, as `data.labels` takes them."""
+        return tuple(info.label for info in self.labels)
 
 
 class Index(_Facts):
@@ -373,6 +444,36 @@ class Index(_Facts):
         if self.champion not in self.bundles:
             raise ValueError(f"the champion {self.champion} is not among the bundles")
         return self
+
+
+def from_version_1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a `bundle.json` of schema version 1 as version 2 has it.
+
+    Example:
+        >>> old = {"schema_version": 1, "backbone": "vgg16", "band": {"low": 0.25, "high": 0.75}}
+        >>> from_version_1(old)["labels"][0]["operating_point"]["least"]
+        (0.75, 0.75)
+    """
+    moved = ("labels", "output", "temperature", "threshold", "band")
+    old = {"labels": GENDER.classes, "output": "p_man", "temperature": 1.0} | {
+        name: content[name] for name in moved if name in content
+    }
+    label: dict[str, Any] = {"name": GENDER.name, "classes": old["labels"]}
+    label |= {name: old[name] for name in ("output", "temperature")}
+    label |= {"metrics": content.get("metrics", {})}
+    band, threshold = old.get("band"), old.get("threshold", 0.5)
+    if isinstance(band, dict) and "low" in band and "high" in band:
+        low, high = float(band["low"]), float(band["high"])
+        facts = {name: value for name, value in band.items() if name not in ("low", "high")}
+        label["operating_point"] = {"least": (1 - low, high), **facts}
+    elif float(threshold) != DECISION:
+        label["operating_point"] = {"least": (1 - float(threshold), float(threshold))}
+    others = {name: value for name, value in content.items() if name not in moved}
+    return {**others, "schema_version": 2, "labels": [label]}
+
+
+def _both(p: Any) -> Any:
+    return (1 - p, p) if isinstance(p, int | float) else p
 
 
 _Record = TypeVar("_Record", bound=BaseModel)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from data import DataError
-from data.labels import USUAL, in_words, read_labels, reading_of
+from data.reading import USUAL, in_words, read_labels, reading_of
 
 
 def column(*words: object) -> pd.Series:

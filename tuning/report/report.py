@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data import LABELS, label_conflicts, read_manifest
+from data import GENDER, label_conflicts, read_manifest
 from data.atomic import write_text
 from tuning.backbones.registry import BACKBONES
 from tuning.metrics import confidence, decisions
@@ -70,7 +70,7 @@ def write(
         "templates/report.html.jinja",
         **facts,
         best=winners[best],
-        labels=LABELS,
+        labels=GENDER.classes,
         head_epochs_factor=HEAD_EPOCHS_FACTOR,
         leaderboard=leaderboard.to_dict("records"),
         cost_plots=plots.costs(winners),
@@ -112,8 +112,8 @@ def _mistake(row: dict[Hashable, Any]) -> Mistake:
     return Mistake(
         uri=path.as_uri(),
         name=f"row {row['row']} of manifest.csv" if named else path.name,
-        label=LABELS[row["label"]],
-        prediction=LABELS[row["prediction"]],
+        label=GENDER.classes[row["label"]],
+        prediction=GENDER.classes[row["prediction"]],
         p_man=row["p_man"],
         disputed=row["disputed"],
     )

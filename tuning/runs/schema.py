@@ -7,11 +7,12 @@ passed over.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import mean
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
-from data import Framing
+from data import GENDER, Framing, Label
 from tuning.runs.settings import Settings
 
 Origin = Literal["trial", "refit"]
@@ -72,15 +73,15 @@ class Hyperparameters(_Record):
 
 
 class Epoch(_Record):
-    """One epoch of a training.
+    """One epoch of a training; figures of several labels are their means.
 
     Attributes:
         epoch: Number of the epoch, from 1.
         seconds: Wall time of the epoch with its validation.
         loss: Mean training loss, nats.
-        val_accuracy: Accuracy on validation images at p_man >= 0.5, 0..1.
+        val_accuracy: Accuracy on validation images, 0..1.
         val_auc: Area under the ROC curve on validation images, 0..1.
-        val_brier: Mean squared error of p_man on validation images (Brier, 1950), 0..1.
+        val_brier: Mean squared error of the probabilities on validation images (Brier, 1950), 0..1.
         val_loss: Cross-entropy on validation images, nats.
 
     Example:
@@ -103,9 +104,10 @@ class TrialResult(_Record):
 
     Attributes:
         hyperparameters: Hyperparameters of the training.
-        val_accuracy: Accuracy at p_man >= 0.5, 0..1.
+        val_accuracy: Accuracy, 0..1.
         val_auc: Area under the ROC curve, 0..1.
-        val_brier: Mean squared error of p_man (Brier, 1950), 0..1; the search's objective.
+        val_brier: Mean squared error of the probabilities (Brier, 1950), 0..1; the search's
+            objective.
         val_loss: Mean cross-entropy, nats.
         epochs: Number of epochs of the fine-tuned stages (of the head at depth 0).
         seconds: Wall time of the whole training.
@@ -240,18 +242,19 @@ class Clock(_Versioned):
 
 
 class Scores(_Record):
-    """Figures of one split.
+    """Figures of one label on one split.
 
     Attributes:
-        count: Number of images in the split.
-        accuracy: Share of correct decisions at p_man >= 0.5.
+        count: Number of images in the split that have the label.
+        accuracy: Share of images whose most likely class is their label's.
         accuracy_interval: Ends of Wilson's 95 % interval (1927) of the accuracy.
-        balanced_accuracy: Mean of both labels' accuracies.
-        auc: Area under the ROC curve.
-        brier: Mean squared error of p_man (Brier, 1950).
+        balanced_accuracy: Mean of all classes' accuracies.
+        auc: Area under the ROC curve; of many classes the mean of each against the rest.
+        brier: Mean squared error of the probabilities (Brier, 1950), 0..1, see `metrics.brier`.
         calibration_error: Expected calibration error (Guo et al., 2017).
         log_loss: Mean cross-entropy, nats.
-        confusion: Number of images by label (rows: woman, man) and decision (columns).
+        confusion: Number of images by class (rows) and decision (columns).
+        macro_f1: Mean of all classes' F1, None in runs made before it was measured.
 
     Example:
         >>> scores = Scores(
@@ -271,7 +274,8 @@ class Scores(_Record):
     brier: float
     calibration_error: float
     log_loss: float
-    confusion: tuple[tuple[int, int], tuple[int, int]]
+    confusion: tuple[tuple[int, ...], ...]
+    macro_f1: float | None = None
 
 
 class ValScores(Scores):
@@ -338,36 +342,58 @@ class TestScores(ValScores):
 
     Attributes:
         subgroups: Accuracy by each annotated attribute; empty where there are none.
+        datasets: Figures of each data set by its name, where several were joined.
     """
 
     __test__ = False  # not a test class, for all its name
 
     subgroups: tuple[Subgroup, ...] = ()
+    datasets: dict[str, Scores] = Field(default_factory=dict)
 
 
-class UncertaintyBand(_Record):
-    """Probabilities between which the label is "uncertain".
+class OperatingPoint(_Record):
+    """How sure the model must be to name a class; below that it says "uncertain".
 
     Attributes:
-        low: Largest p_man that is labeled "woman".
-        high: Smallest p_man that is labeled "man".
+        least: Smallest probability of each class with which it is named.
         target_accuracy: Accuracy wanted of the decisions given.
         accuracy: Accuracy that they reach on the validation split.
+        accuracy_bound: Lower end of that accuracy's one-sided 95 % interval, None in runs made
+            before it was asked for.
         share_uncertain: Share of the validation split that gets no decision.
 
     Example:
-        >>> band = UncertaintyBand(
-        ...     low=0.3, high=0.6, target_accuracy=0.99, accuracy=0.991, share_uncertain=0.05
+        >>> point = OperatingPoint(
+        ...     least=(0.7, 0.7), target_accuracy=0.98, accuracy=0.991, accuracy_bound=0.982,
+        ...     share_uncertain=0.05,
         ... )
-        >>> band.accuracy >= band.target_accuracy
+        >>> point.accuracy_bound >= point.target_accuracy
         True
     """
 
-    low: float
-    high: float
+    least: tuple[float, ...]
     target_accuracy: float
     accuracy: float
+    accuracy_bound: float | None = None
     share_uncertain: float
+
+
+class LabelFacts(_Record):
+    """What is known about a winner on one label.
+
+    Attributes:
+        label: The label, with its classes.
+        temperature: What its logits are divided by (Guo et al., 2017).
+        operating_point: Chosen on validation images.
+        val: Figures of the validation split.
+        test: Figures of the test split, which was used for nothing else.
+    """
+
+    label: Label
+    temperature: float
+    operating_point: OperatingPoint
+    val: ValScores
+    test: TestScores
 
 
 class WeightsOrigin(_Record):
@@ -386,7 +412,7 @@ class WeightsOrigin(_Record):
     fingerprint: str
 
 
-class WinnerFacts(_Versioned):
+class WinnerFacts(_Record):
     """All that is known about a backbone's winner: the JSON beside it, and in `metrics.json`.
 
     Attributes:
@@ -395,10 +421,7 @@ class WinnerFacts(_Versioned):
         hyperparameters: Those of the best trial.
         size: Side of the square input, pixels.
         weights: Where the fine-tuning started.
-        temperature: What the logit is divided by (Guo et al., 2017).
-        band: Chosen on validation images.
-        val: Figures of the validation split.
-        test: Figures of the test split, which was used for nothing else.
+        labels: What is known of each label that it predicts.
         latency_ms: Median time of Keras for one image, None in runs made before it was measured.
         parameters: Number of the model's weights, None likewise.
         bytes: Size of the saved model's file, None likewise.
@@ -407,21 +430,54 @@ class WinnerFacts(_Versioned):
         created: Time of writing, ISO 8601.
     """
 
+    schema_version: Literal[2] = 2
     backbone: str
     origin: Origin
     hyperparameters: Hyperparameters
     size: int
     weights: WeightsOrigin
-    temperature: float
-    band: UncertaintyBand
-    val: ValScores
-    test: TestScores
+    labels: tuple[LabelFacts, ...] = Field(min_length=1)
     latency_ms: float | None = None
     parameters: int | None = None
     bytes: int | None = None
     history: tuple[Epoch, ...] = ()
     seconds: float | None = None
     created: str = ""
+
+    @property
+    def val_brier(self) -> float:
+        """Mean over the labels of the Brier score on validation images."""
+        return mean(facts.val.brier for facts in self.labels)
+
+    @property
+    def val_accuracy(self) -> float:
+        """Mean over the labels of the accuracy on validation images."""
+        return mean(facts.val.accuracy for facts in self.labels)
+
+    @property
+    def test_accuracy(self) -> float:
+        """Mean over the labels of the accuracy on test images."""
+        return mean(facts.test.accuracy for facts in self.labels)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gender_was_the_only_label(cls, content: Any) -> Any:
+        """Read version 1, in which the facts of the one label stood among the others."""
+        if not isinstance(content, dict) or content.get("schema_version", 1) != 1:
+            return content
+        if "labels" in content:
+            return {**content, "schema_version": 2}
+        try:
+            facts = {name: content[name] for name in ("temperature", "val", "test")}
+            band = content["band"]
+            least = (1 - band["low"], band["high"])
+        except (KeyError, TypeError):
+            return content
+        known = ("target_accuracy", "accuracy", "share_uncertain")
+        point = {name: band[name] for name in known if name in band} | {"least": least}
+        label = {"label": GENDER, "operating_point": point, **facts}
+        others = {k: v for k, v in content.items() if k not in (*facts, "band")}
+        return {**others, "schema_version": 2, "labels": [label]}
 
 
 class DataFacts(_Record):
@@ -449,18 +505,28 @@ class SplitFacts(_Record):
 
     Attributes:
         count: Number of images in the split.
-        share_man: Share of images that are labeled man, 0..1.
+        classes: Number of images of each class, by label and class.
         identities: Number of persons, 0 where they are not known.
 
     Example:
-        >>> split = SplitFacts(count=200, share_man=0.42, identities=150)
-        >>> round(split.share_man * split.count)
+        >>> classes = {"gender": {"woman": 116, "man": 84}}
+        >>> SplitFacts(count=200, classes=classes, identities=150).classes["gender"]["man"]
         84
     """
 
     count: int
-    share_man: float
+    classes: dict[str, dict[str, int]] = Field(default_factory=dict)
     identities: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share_of_men_was_recorded(cls, content: Any) -> Any:
+        """Read `share_man` of runs that knew no other label."""
+        if not isinstance(content, dict) or "share_man" not in content:
+            return content
+        count = content.get("count", 0)
+        men = round(count * content["share_man"])
+        return {**content, "classes": {GENDER.name: {"woman": count - men, "man": men}}}
 
 
 class ImageFacts(_Record):
@@ -473,7 +539,7 @@ class ImageFacts(_Record):
         splits: Figures of each split by its name: "train", "val" and "test".
 
     Example:
-        >>> half = SplitFacts(count=100, share_man=0.5, identities=0)
+        >>> half = SplitFacts(count=100, identities=0)
         >>> images = ImageFacts(framing="face", splits={"train": half, "test": half})
         >>> sum(split.count for split in images.splits.values())
         200
@@ -494,6 +560,7 @@ class RunConfig(_Versioned):
         images: Images of the data set that are used.
         weights: Source of the pretrained weights that were really used.
         versions: Version of each package that takes part, by its name.
+        labels: What is learned.
 
     Example:
         >>> config = RunConfig(
@@ -512,6 +579,7 @@ class RunConfig(_Versioned):
     images: ImageFacts
     weights: str
     versions: dict[str, str]
+    labels: tuple[Label, ...] = (GENDER,)
 
     @model_validator(mode="before")
     @classmethod

@@ -8,11 +8,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from data import Balance, Framing, SplitBy
+from data import AGES, Balance, Framing, SplitBy
 
 Algorithm = Literal["bayesian", "hyperband", "random"]
 
-_LATER = ("labels", "split")  # not part of a run's name where they have their defaults
+_LATER = (
+    "labels",
+    "split",
+    "label",
+    "ages",
+    "drop_suspects",
+)  # not part of a run's name where they have their defaults
 _POLICY = "mixed_"
 
 
@@ -22,7 +28,8 @@ class Settings(BaseModel):
     The fields are the variables of `make tune` in lower case.
 
     Attributes:
-        data: Folder or table; "synthetic" for the built-in portraits.
+        data: Folder or table, or several separated by commas; "synthetic" for the built-in
+            portraits.
         samples: Number of its images to use, None for all.
         balance: Whether classes are used as they are ("natural") or equally ("equal").
         framing: Part of each image that is used, of `data.FRAMINGS`; None for the data set's own.
@@ -37,6 +44,9 @@ class Settings(BaseModel):
         precision: Keras dtype policy of the search.
         labels: What the data's words for the labels mean, "0=man,1=woman"; "" for the usual.
         split: Whether to keep the data set's own parts ("given") or make new ones ("identity").
+        label: Names of the labels to learn, separated by commas; "" for the data set's own.
+        ages: Groups that ages are put into, in years: "0-12,13-19,20-39,40-59,60+".
+        drop_suspects: Whether training leaves out labels that cross-validation doubts.
 
     Example:
         >>> Settings(data="faces", backbones=("vgg16",), size=96).environment()["BACKBONES"]
@@ -60,6 +70,9 @@ class Settings(BaseModel):
     precision: str = "float32"
     labels: str = ""
     split: SplitBy = "given"
+    label: str = ""
+    ages: str = AGES
+    drop_suspects: bool = False
 
     def fingerprint(self) -> str:
         """Return the SHA-256 (hex) of what distinguishes the run from others, for its name.

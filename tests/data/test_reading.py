@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data import DataError
-from data.labels import USUAL, read_labels
+from data.reading import USUAL, read_labels
 
 
 @pytest.mark.parametrize(
