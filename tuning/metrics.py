@@ -304,8 +304,8 @@ def operating_point(
             which at least half of the images are decided.
 
     Returns:
-        The same least probability for every class; 1, so that next to nothing is decided, where even
-        the surest half of the decisions does not reach the target.
+        The same least probability for every class; 1, so that next to nothing is decided, where
+        even the surest half of the decisions does not reach the target.
 
     Example:
         >>> codes = np.arange(1000) % 2
@@ -375,9 +375,7 @@ def evaluate(label: Label, codes: np.ndarray, p: np.ndarray) -> Scores:
         count=len(codes),
         accuracy=correct / len(codes),
         accuracy_interval=accuracy_interval(correct, len(codes)),
-        balanced_accuracy=float(
-            (confusion.diagonal() / confusion.sum(axis=1).clip(min=1))[present].mean()
-        ),
+        balanced_accuracy=float(recalls[present].mean()),
         auc=auc(codes, p),
         brier=brier(codes, p),
         calibration_error=calibration_error(codes, p),
