@@ -66,7 +66,7 @@ def _export_winners(
             exported.append(export_winner(source, facts, models / facts.backbone, steps))
             steps.done()
         except ParityError as error:
-            console.print(f"  {error}", style="red", soft_wrap=True)
+            console.print(f"  {error}", style="red", markup=False, soft_wrap=True)
             failures.append(error)
     return sorted(exported, key=lambda item: item.candidate.rank_key), failures
 
