@@ -8,7 +8,7 @@ from typing import cast
 import keras
 import numpy as np
 
-from data import class_weights
+from data.labels import codes_of
 from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import FeatureStatistics, TransferModel
 from tuning.backbones.weights import Weights
@@ -18,6 +18,7 @@ from tuning.runs.settings import Settings
 from tuning.search.context import SearchContext
 from tuning.training import devices, tensorboard, trial
 from tuning.training.batches import ActivationArray, Examples, TrainingData
+from tuning.training.loss import LabelLoss
 from tuning.training.trial import TrialConfig
 from tuning.trunk.image_set import VIEWS, ImageSet, PixelView, View
 
@@ -56,7 +57,8 @@ class TrialRunner:
         self._study = context.run.study(self._backbone.name)
         train, val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
         pooled = cast("np.ndarray", train.views[0][0])  # cached at any rate
-        self.data = TrainingData(train, val, FeatureStatistics.of(pooled))
+        loss = LabelLoss.of(context.labels, train.codes)
+        self.data = TrainingData(train, val, FeatureStatistics.of(pooled), loss)
 
     def run(
         self, hyperparameters: Hyperparameters, epochs: int, name: str
@@ -130,7 +132,4 @@ class TrialRunner:
         }
         if self._backbone.max_depth in self._depths:
             by_depth[self._backbone.max_depth] = [PixelView(images, view) for view in views]
-        labels = manifest["label"].to_numpy(dtype=np.float32)[rows]
-        weights = class_weights(manifest["label"][manifest["split"] == "train"])
-        sample_weights = np.where(labels == 1, weights[1], weights[0]).astype(np.float32)
-        return Examples(by_depth, labels, sample_weights)
+        return Examples(by_depth, codes_of(manifest)[rows])
