@@ -165,7 +165,8 @@ def largest_gaps(table: pd.DataFrame, number: int = 5) -> tuple[Gap, ...]:
         A gap for each label and feature, the largest first.
 
     Example:
-        >>> hats = {"label": "gender", "feature": "Hat", "gap": 0.2, "gap_low": 0.1, "gap_high": 0.3}
+        >>> hats = {"label": "gender", "feature": "Hat"}
+        >>> hats |= {"gap": 0.2, "gap_low": 0.1, "gap_high": 0.3}
         >>> rows = [
         ...     {**hats, "group": "no", "accuracy": 0.9},
         ...     {**hats, "group": "yes", "accuracy": 0.7},
@@ -180,9 +181,7 @@ def largest_gaps(table: pd.DataFrame, number: int = 5) -> tuple[Gap, ...]:
 
 
 def _gap(rows: pd.DataFrame) -> Gap:
-    worst, best = (
-        rows.iloc[row] for row in (rows["accuracy"].argmin(), rows["accuracy"].argmax())
-    )
+    worst, best = (rows.iloc[row] for row in (rows["accuracy"].argmin(), rows["accuracy"].argmax()))
     return Gap(
         label=worst["label"],
         feature=worst["feature"],

@@ -69,8 +69,7 @@ def _labels(
     val_p, test_p = ([p for _, p in parts(source.labels, split.p)] for split in (val, test))
     labels = []
     for at, of_label in enumerate(facts.labels):
-        target = source.target_accuracy or of_label.operating_point.target_accuracy
-        point = metrics.operating_point(val.codes[:, at], val_p[at], target)
+        point = metrics.operating_point(val.codes[:, at], val_p[at], source.target_accuracy)
         info = LabelInfo(
             name=of_label.label.name,
             classes=of_label.label.classes,
@@ -108,6 +107,9 @@ def _means(of_labels: Sequence[Metrics]) -> Metrics:
     """The figures of one label, or the means of several, of which no interval is known."""
     if len(of_labels) == 1:
         return of_labels[0]
-    figures = [measured.model_dump(exclude={"test_accuracy_interval"}) for measured in of_labels]
-    values = {name: [one[name] for one in figures if one[name] is not None] for name in figures[0]}
-    return Metrics.model_validate({n: mean(known) if known else None for n, known in values.items()})
+    dumped = [measured.model_dump(exclude={"test_accuracy_interval"}) for measured in of_labels]
+    means = {}
+    for name in dumped[0]:
+        known = [figures[name] for figures in dumped if figures[name] is not None]
+        means[name] = mean(known) if known else None
+    return Metrics.model_validate(means)

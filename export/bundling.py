@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from export import audit, bundle_info, card, check_images, convert, int8, parity, quantize, speed
-from export.by_label import decisions, mean_figure
+from export.by_label import decisions
 from export.champion import Candidate
 from export.forms import FILES, Form, FormName
 from export.predictions import predict, recorded_or_predicted
@@ -27,7 +27,7 @@ from inference.bundle import (
     QuantizationTrial,
     Speed,
 )
-from tuning.metrics import accuracy, brier
+from tuning.metrics import mean_scores
 from tuning.runs.schema import WinnerFacts
 
 
@@ -59,6 +59,7 @@ def export_winner(source: Source, facts: WinnerFacts, folder: Path, steps: Steps
     """
     recorded = source.recorded(facts.backbone)
     info = bundle_info.describe(source, facts, recorded["val"], recorded["test"])
+    _say_what_stays_uncertain(info, steps)
     with tempfile.TemporaryDirectory() as scratch:
         export = _Export(source, facts, Path(scratch), steps)
         models = export.check(export.convert(info), recorded)
@@ -70,6 +71,18 @@ def export_winner(source: Source, facts: WinnerFacts, folder: Path, steps: Steps
         files = [*documents, *(models[name].form.path for name in info.formats)]
         bundle.write(folder, info, {path.name: path for path in files})
     return Exported(export.candidate(info, models, served), info)
+
+
+def _say_what_stays_uncertain(info: BundleInfo, steps: Steps) -> None:
+    for label in info.labels:
+        point = label.operating_point
+        if point and point.share_uncertain == 1:
+            steps.say(
+                f"{label.name!r} is always 'uncertain': the validation images do not show an "
+                f"accuracy of {point.target_accuracy:.2%}, not even of the surest half of the "
+                "decisions; give a lower TARGET_ACCURACY, or more images",
+                "yellow",
+            )
 
 
 @dataclass(frozen=True)
@@ -181,7 +194,7 @@ class _Export:
         timing, codes = timed.timings[model.form.name], self.source.split("test").codes
         return ModelFile.of(
             model.form.path,
-            accuracy=mean_figure(accuracy, self.source.labels, codes, model.test_p),
+            accuracy=mean_scores(self.source.labels, codes, model.test_p).accuracy,
             latency_ms=timing.latency_ms,
             throughput=timing.throughput,
         )
@@ -212,12 +225,13 @@ class _Export:
 
     def candidate(self, info: BundleInfo, models: _Models, served: Precision) -> Candidate:
         """Return how the model that is served stands in the choice of a champion."""
-        val = self.source.labels, self.source.split("val").codes, models[served].val_p
+        codes = self.source.split("val").codes
+        scores = mean_scores(self.source.labels, codes, models[served].val_p)
         return Candidate(
             backbone=info.backbone,
             precision=served,
-            val_brier=mean_figure(brier, *val),
-            val_accuracy=mean_figure(accuracy, *val),
+            val_brier=scores.brier,
+            val_accuracy=scores.accuracy,
             latency_ms=info.formats[served].latency_ms or 0.0,
             size_mb=info.formats[served].bytes / 1e6,
         )

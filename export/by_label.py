@@ -1,17 +1,13 @@
-"""Decisions and figures of a model with one label or several, label by label."""
+"""What a model with one label or several says, label by label."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from statistics import mean
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from data import Label
 from data.labels import class_slices
-
-Figure = Callable[[np.ndarray, np.ndarray], float]
-"""Codes of one label, int [N], and its class probabilities, float [N, C] -> a figure."""
 
 
 def parts(labels: Sequence[Label], p: np.ndarray) -> Iterator[tuple[Label, np.ndarray]]:
@@ -50,22 +46,3 @@ def decisions(labels: Sequence[Label], p: np.ndarray) -> np.ndarray:
         [[1, 0]]
     """
     return np.stack([label.decide(of_label) for label, of_label in parts(labels, p)], 1)
-
-
-def mean_figure(figure: Figure, labels: Sequence[Label], codes: np.ndarray, p: np.ndarray) -> float:
-    """Compute a figure of each label, and the mean of them.
-
-    Args:
-        figure: Function of `tuning.metrics`, such as `accuracy`.
-        labels: The L labels of the model.
-        codes: Codes, int [N, L].
-        p: Class probabilities, float [N, K].
-
-    Example:
-        >>> from tuning.metrics import accuracy
-        >>> two = [Label(name=name, classes=("no", "yes")) for name in ("Smiling", "Young")]
-        >>> mean_figure(accuracy, two, np.array([[0, 0]]), np.array([[0.8, 0.2, 0.3, 0.7]]))
-        0.5
-    """
-    apart = parts(labels, p)
-    return mean(figure(of_label, part) for of_label, (_, part) in zip(codes.T, apart, strict=True))

@@ -80,7 +80,7 @@ def _row(item: Exported, is_champion: bool, is_on_front: bool) -> dict[str, _Val
 
 def _by_label(info: BundleInfo) -> dict[str, _Value]:
     """Figures of each label; those beside them are means."""
-    cells = {}
+    cells: dict[str, _Value] = {}
     for label in info.labels:
         figures = label.metrics.model_dump()
         cells |= {f"{column}:{label.name}": figures[name] for column, name in _OF_LABEL.items()}
@@ -101,8 +101,8 @@ def table(exported: Sequence[Exported], champion: Candidate | None) -> Table:
     shown = Table(
         "",
         *(item.info.backbone for item in exported),
-        caption="Accuracies and ECE (expected calibration error) on test images"
-        f"{means}, changed decisions on validation images. {speed.processor}, {speed.threads} threads; ms for one "
+        caption=f"Accuracies and ECE (expected calibration error) on test images{means}, changed "
+        f"decisions on validation images. {speed.processor}, {speed.threads} threads; ms for one "
         f"image, images a second in batches of {speed.batch_size}, medians of {speed.rounds} "
         "rounds.",
     )

@@ -51,9 +51,7 @@ def to_saved_model(classifier: keras.Model, labels: Sequence[Label], folder: Pat
     # Not Keras's ExportArchive: it stores every weight twice.
     module = tf.Module()
     module.weights = [variable.value for variable in classifier.variables]
-    module.serve = tf.function(
-        _named(classifier, labels), input_signature=[_signature(classifier)]
-    )
+    module.serve = tf.function(_named(classifier, labels), input_signature=[_signature(classifier)])
     tf.saved_model.save(module, str(folder), signatures=module.serve)
 
 

@@ -32,7 +32,8 @@ def export_run(
         models: Folder for the bundles, `index.json`, `comparison.csv` and `pareto.png`.
         cache: Folder of image stores.
         limits: Limits for the champion.
-        target_accuracy: Accuracy wanted of the decisions given, 0.5..1; None for the run's own.
+        target_accuracy: Accuracy wanted of the decisions given, 0.5..1; None for the highest that
+            half of them reach.
 
     Returns:
         What was exported, best first.

@@ -79,7 +79,8 @@ class Source:
         run: Folder of the run.
         config: Settings, data and versions of the run.
         store: Images of the run.
-        target_accuracy: Accuracy wanted of the decisions given, 0.5..1; None for the run's own.
+        target_accuracy: Accuracy wanted of the decisions given, 0.5..1, for all labels; None for
+            the highest that half of the decisions reach, see `metrics.operating_point`.
     """
 
     run: RunFolder
@@ -94,7 +95,8 @@ class Source:
         Args:
             run: Folder of the run.
             cache: Folder of image stores.
-            target_accuracy: Accuracy wanted of the decisions given; None for the run's own.
+            target_accuracy: Accuracy wanted of the decisions given; None for the highest that half
+                of them reach.
 
         Raises:
             RunError: The run cannot be read.

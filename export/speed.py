@@ -82,9 +82,7 @@ def _fresh(form: Form, labels: Sequence[Label], size: int) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _report(
-    name: FormName, path: Path, labels: Sequence[Label], size: int, started: float
-) -> None:
+def _report(name: FormName, path: Path, labels: Sequence[Label], size: int, started: float) -> None:
     if name in ("keras", "saved_model"):
         from tuning.tensorflow_import import import_tensorflow
 
