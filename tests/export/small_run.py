@@ -83,7 +83,7 @@ def _pictures(folder: Path, labels: tuple[Label, ...]) -> tuple[pd.DataFrame, np
                 codes[0] = (codes[0] + 1) % len(labels[0].classes)
             if len(labels) == 3 and split != "train" and count - number <= LACKING:
                 codes[2] = MISSING
-            images.append(_picture(seen, random))
+            images.append(_picture(labels, seen, random))
             path = folder / f"{split}{number:03}.png"
             Image.fromarray(images[-1]).save(path)
             rows.append((str(path), *codes, f"{split} {number // 2}", split, number % 3 == 0))
@@ -99,13 +99,17 @@ def _seen(labels: tuple[Label, ...], number: int) -> tuple[int, ...]:
     return tuple(codes)
 
 
-def _picture(codes: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+def _picture(
+    labels: tuple[Label, ...], codes: tuple[int, ...], random: np.random.Generator
+) -> np.ndarray:
     picture = random.integers(0, 60, (SIZE, SIZE, 3))
     if len(codes) == 3:
         is_red, is_bright, green = codes
         picture[..., 0 if is_red else 2] += 70
         picture[..., [0, 2]] += 60 * is_bright
         picture[..., 1] += 40 * green
+    elif labels == (GENDER,):
+        picture[..., 0 if codes[0] else 2] += 100
     elif codes[0]:
         picture[..., codes[0] - 1] += 100
     return picture.astype(np.uint8)
@@ -123,14 +127,16 @@ def _trained(
     head = transfer.head(HeadConfig(0, 0.0, statistics, sum(label.width for label in labels)))
     model = transfer.classifier(head, labels, (1.0,) * len(labels))
     losses = {
-        label.output: "binary_crossentropy" if label.is_binary else "sparse_categorical_crossentropy"
+        label.output: "binary_crossentropy"
+        if label.is_binary
+        else "sparse_categorical_crossentropy"
         for label in labels
     }
     targets = dict(zip(losses, codes_of(manifest)[train].T, strict=True))
     if len(labels) == 1:
         [losses], [targets] = losses.values(), targets.values()
     model.compile(keras.optimizers.Adam(0.01), losses)
-    model.fit(images[train], targets, epochs=40, batch_size=16, verbose=0)
+    model.fit(images[train], targets, epochs=20, batch_size=16, verbose=0)
     return model
 
 
