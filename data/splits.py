@@ -70,7 +70,7 @@ def split(
 
 def _require_all_classes(manifest: pd.DataFrame, people: int) -> None:
     """Raise a `DataError` unless every class of every label is in train, val and test."""
-    for name in filter(is_code_column, manifest):
+    for name in filter(is_code_column, map(str, manifest)):
         codes = manifest[name].to_numpy()
         counts = pd.crosstab(manifest["split"], codes)
         counts = counts.reindex(index=SPLITS, columns=_classes(codes), fill_value=0)
