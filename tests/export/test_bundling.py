@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 from small_run import WRONG_LABELS
 
+from data import GENDER
+from data.labels import from_table
 from export import bundling, convert
 from export.bundling import export_winner
 from export.champion import Candidate
@@ -40,8 +42,8 @@ def test_the_bundle_holds_every_form_with_its_speed(exported: Path) -> None:
 
 
 def test_the_target_accuracy_is_that_of_the_export(exported: Path) -> None:
-    band = bundle.find(exported).info.band
-    assert band and band.target_accuracy == 0.9
+    [label] = bundle.find(exported).info.labels
+    assert label.operating_point and label.operating_point.target_accuracy == 0.9
 
 
 def test_the_audit_is_of_the_test_images(exported: Path) -> None:
@@ -77,7 +79,7 @@ def test_both_precisions_serve_what_keras_decides(exported: Path, small_run: Run
     pixels = np.stack(
         [np.asarray(Image.open(path)) for path in manifest["path"].iloc[predictions["row"]]]
     )
-    keras_p = predictions["p_man"].to_numpy()
+    keras_p = from_table([GENDER], predictions)
     for precision, tolerance in (("fp32", 1e-4), ("int8", 0.1)):
         model = Classifier.load(exported, precision=precision, finder=whole_image)
         assert np.abs(model.classify(pixels) - keras_p).max() < tolerance
@@ -135,7 +137,8 @@ def test_the_facts_in_the_onnx_files_are_those_of_the_bundle(exported: Path) -> 
         path = exported / "vgg16" / name
         entries = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
         assert entries == bundle.to_metadata(info)
-        assert json.loads(entries["labels"]) == ["woman", "man"]
+        [label] = json.loads(entries["labels"])
+        assert (label["classes"], label["output"]) == (["woman", "man"], "p_man")
 
 
 @pytest.mark.parametrize(
@@ -153,10 +156,11 @@ def test_each_form_is_compared_with_keras(
     converted = getattr(convert, conversion)
 
     def lossy(classifier: keras.Model, *arguments: object) -> None:
-        weights, bias = classifier.layers[-1].get_weights()
-        classifier.layers[-1].set_weights([0 * weights, bias])
+        logit = classifier.get_layer("head").get_layer("logit")
+        weights, bias = logit.get_weights()
+        logit.set_weights([0 * weights, bias])
         converted(classifier, *arguments)
-        classifier.layers[-1].set_weights([weights, bias])
+        logit.set_weights([weights, bias])
 
     monkeypatch.setattr(bundling.convert, conversion, lossy)
     facts = small_run.read_metrics().winners["vgg16"]
@@ -189,7 +193,7 @@ def test_an_int8_model_that_decides_otherwise_is_not_served(
 ) -> None:
     def quantize_badly(quantizer: object, recipe: object, path: Path) -> None:
         model = onnx.load(path.with_name("model.onnx"))
-        [head] = [tensor for tensor in model.graph.initializer if len(tensor.dims) == 2]
+        [head] = [tensor for tensor in model.graph.initializer if tuple(tensor.dims) == (16, 1)]
         head.CopyFrom(onnx.numpy_helper.from_array(-onnx.numpy_helper.to_array(head), head.name))
         onnx.save(model, path)
 
@@ -198,7 +202,7 @@ def test_an_int8_model_that_decides_otherwise_is_not_served(
     item = export_winner(Source.open(small_run, image_cache), facts, tmp_path / "vgg16", steps)
     assert len(item.info.quantization) == len(bundling.quantize.RECIPES)
     assert not any(trial.passed for trial in item.info.quantization)
-    facts_of_val = small_run.read_metrics().winners["vgg16"].val
+    facts_of_val = small_run.read_metrics().winners["vgg16"].labels[0].val
     fp32 = item.info.formats["fp32"]
     assert item.candidate == Candidate(
         backbone="vgg16",
