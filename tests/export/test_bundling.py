@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -83,23 +81,6 @@ def test_both_precisions_serve_what_keras_decides(exported: Path, small_run: Run
     for precision, tolerance in (("fp32", 1e-4), ("int8", 0.1)):
         model = Classifier.load(exported, precision=precision, finder=whole_image)
         assert np.abs(model.classify(pixels) - keras_p).max() < tolerance
-
-
-@pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx"])
-def test_the_lines_in_the_readme_predict_what_the_program_does(
-    exported: Path, small_run: RunFolder, name: str
-) -> None:
-    picture = pd.read_csv(small_run.manifest)["path"].iloc[-1]
-    precision = "int8" if "int8" in name else "fp32"
-    [face] = Classifier.load(exported, precision=precision, finder=whole_image).predict(picture)
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
-    blocks = [part.split("```")[0] for part in readme.split("```python")[1:]]
-    [lines] = [block for block in blocks if "import onnxruntime" in block]
-    command = [sys.executable, "-c", lines, str(exported / "vgg16" / name), picture]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    p_man, label = done.stdout.split()
-    assert float(p_man) == pytest.approx(face.p_man, abs=1e-6)
-    assert label == face.label
 
 
 def test_a_damaged_int8_model_is_refused_and_fp32_stands_in(exported: Path, tmp_path: Path) -> None:
