@@ -8,6 +8,8 @@ from importlib.metadata import requires, version
 from pathlib import Path
 
 import inference
+from export.card import limits, notice_in_markdown
+from export.markdown import escape
 from inference import bundle
 from inference.bundle import Bundle
 from tuning.report import rendering
@@ -96,10 +98,14 @@ def _requirements() -> list[str]:
 
 
 def _readme(bundles: list[Bundle], champion: str) -> str:
+    labels = dict.fromkeys(label for item in bundles for label in item.info.classes)
     return rendering.render(
         "export",
         "space_files/README.md.jinja",
         bundles=bundles,
+        labels=[(label, notice_in_markdown(label)) for label in labels],
+        limits=limits(labels),
+        md=escape,
         champion=champion,
         gradio=version("gradio"),
         python="{}.{}".format(*sys.version_info),
