@@ -76,9 +76,9 @@ def entry(face: Face, infos: Sequence[LabelInfo]) -> str:
     Example:
         >>> from inference.faces import Box
         >>> info = LabelInfo(name="hair", classes=("fair", "brown", "black"), output="p_hair")
-        >>> said = Prediction(info.label, (0.2, 0.7, 0.1), "brown")
-        >>> html = entry(Face(0, Box(0, 0, 9, 9), (said,)), [info])
-        >>> "<bdi>hair</bdi>: <bdi>brown</bdi>" in html, html.count('class="bar')
+        >>> brown = Prediction(info.label, (0.2, 0.7, 0.1), "brown")
+        >>> html = entry(Face(0, Box(0, 0, 9, 9), (brown,)), [info])
+        >>> "<bdi>hair</bdi>: <bdi>brown</bdi>" in html, html.count('class="track"')
         (True, 3)
     """
     number = f"<b>{face.number}</b>"
