@@ -1,4 +1,4 @@
-"""A folder a class (``man/ woman/``, ``fair/ brown/ black/``), alone or under ``train/ val/ test/``.
+"""A folder a class (``man/ woman/``, ``fair/ black/``), alone or under ``train/ val/ test/``.
 
 Folders of women and men are gender; whatever their names, folders offer the label "class", which
 takes the name that `LABEL` gives it.

@@ -139,11 +139,6 @@ def _manifest(
 def _offers(rows: pd.DataFrame, whole: pd.DataFrame, choice: Choice, file: Path) -> list[Offer]:
     """All columns but those of paths, people and parts, gender among them under its name."""
     columns = [str(name) for name in rows if name not in _ROLES]
-    if not columns:
-        raise DataError(
-            f"{file}: no label column ({', '.join(_GENDERS)}); its columns: "
-            f"{', '.join(map(str, whole.columns))}"
-        )
     told = _column_told(columns, choice) if choice.reading.chosen else None
     gender = _column_of_gender(rows, columns, told, choice)
     offers = []
@@ -253,11 +248,11 @@ def _columns(file: Path, table: pd.DataFrame) -> dict[str, str]:
         for name in reversed(names)
         if name in by_name
     }
-    if "path" not in found:
+    names = _GENDERS if "path" in found else _ROLES["path"]
+    if "path" not in found or len(found) == len(table.columns):
         columns = ", ".join(map(str, table.columns)) or "none"
-        raise DataError(
-            f"{file}: no path column ({', '.join(_ROLES['path'])}); its columns: {columns}"
-        )
+        role = "label" if "path" in found else "path"
+        raise DataError(f"{file}: no {role} column ({', '.join(names)}); its columns: {columns}")
     return found
 
 
