@@ -186,8 +186,8 @@ def legend(infos: Sequence[LabelInfo]) -> str:
     if not any(info.operating_point for info in infos):
         return ""
     if len(infos) > 1 or infos[0].label != GENDER:
-        return """<p class="small">A class is named where its bar reaches beyond the shaded part;
-where none does, the label is uncertain.</p>"""
+        return """<p class="small">The class is named whose bar reaches furthest beyond its shaded
+part; where none does, the label is uncertain.</p>"""
     low, high = _zone(infos[0])
     if low == high:
         return ""
