@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from data.atomic import remove_leftovers, replacing
 from data.images import Framing, ImageError, decode, room_to_decode, to_square
 from data.locks import alone
-from data.manifest import DataError, require_both_classes
+from data.manifest import DataError, require_classes_kept
 from data.processors import usable
 from data.progress import ProgressCallback
 from data.records import read_record, write_record
@@ -132,7 +132,7 @@ def build(
     _refuse_if_too_many(broken, paths)
     readable = np.setdiff1d(np.arange(len(paths)), list(broken))
     kept = manifest.iloc[readable].reset_index(drop=True)
-    require_both_classes(kept["label"], "the readable images")
+    require_classes_kept(manifest, kept, "the readable images")
     return ImageStore(
         images=np.load(store / "images.npy", mmap_mode="r"),
         manifest=kept,

@@ -8,7 +8,9 @@ from importlib.metadata import requires, version
 from pathlib import Path
 
 import inference
-from data.meanings import kind_of, not_for, notice
+from data.meanings import kind_of, not_for
+from export.card import notice_in_markdown
+from export.markdown import escape
 from inference import bundle
 from inference.bundle import Bundle
 from tuning.report import rendering
@@ -104,7 +106,8 @@ def _readme(bundles: list[Bundle], champion: str) -> str:
         bundles=bundles,
         champion=champion,
         labels=labels,
-        notice=notice,
+        notice=notice_in_markdown,
+        md=escape,
         not_for=not_for,
         has_origin="origin" in map(kind_of, labels),
         gradio=version("gradio"),
