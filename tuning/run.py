@@ -36,6 +36,7 @@ from tuning.search import workers as worker_processes
 from tuning.search.backbone_search import search, work
 from tuning.search.context import SearchContext
 from tuning.search.presets import PRESETS
+from tuning.suspects.left_out import left_out_notices
 from tuning.trunk.cache import TrunkCache
 
 _BROKEN_SHOWN = 3
@@ -256,7 +257,7 @@ def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
     config = run.read_config()
     metrics = RunMetrics(
         run=run.name,
-        notices=notices_of(config),
+        notices=(*notices_of(config), *left_out_notices(run, config, config.settings.backbones)),
         seconds=run.read_clock().seconds or None,
         winners={facts.backbone: facts for facts in ranked},
     )

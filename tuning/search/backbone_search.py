@@ -181,6 +181,7 @@ class _Search:
         result = self.study.best()
         assert result is not None
         tail = SavedTail(result, self.study.best_weights, self.runner.data.statistics)
+        self.runner.cross_validate()
         exact = TransferModel(self.backbone, self.settings.size, self.weights)
         progress = self.context.progress.steps("validation and test images")
         return save_winner(self.context, exact, tail, origin, progress)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import keras
 import numpy as np
+import pandas as pd
 
-from data.labels import codes_of
+from data.labels import codes_of, from_table
 from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import FeatureStatistics, TransferModel
 from tuning.backbones.weights import Weights
@@ -16,6 +18,8 @@ from tuning.progress import describe
 from tuning.runs.schema import Epoch, Hyperparameters, TrialResult
 from tuning.runs.settings import Settings
 from tuning.search.context import SearchContext
+from tuning.suspects.cross_validation import training_predictions
+from tuning.suspects.left_out import counts_left_out, without_suspects
 from tuning.training import devices, tensorboard, trial
 from tuning.training.batches import ActivationArray, Examples, TrainingData
 from tuning.training.loss import LabelLoss
@@ -56,6 +60,8 @@ class TrialRunner:
         self._depths = depths
         self._study = context.run.study(self._backbone.name)
         train, val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
+        if context.settings.drop_suspects:
+            train = self._without_suspects(train)
         pooled = cast("np.ndarray", train.views[0][0])  # cached at any rate
         loss = LabelLoss.of(context.labels, train.codes)
         self.data = TrainingData(train, val, FeatureStatistics.of(pooled), loss)
@@ -106,6 +112,29 @@ class TrialRunner:
         """
         seed, start = self._context.settings.seed, self._study.best_weights
         return self._train(hyperparameters, TrialConfig(epochs, None, seed, start), "refit")
+
+    def cross_validate(self) -> None:
+        """Keep predictions for the training images, by which their labels are doubted."""
+        self._out_of_fold(self.data.train)
+
+    def _without_suspects(self, train: Examples) -> Examples:
+        """Training examples without the labels that cross-validation doubts."""
+        labels, predictions = self._context.labels, self._out_of_fold(train)
+        codes = without_suspects(labels, train.codes, from_table(labels, predictions))
+        counts = counts_left_out(labels, train.codes, codes)
+        self._context.progress.say(f"  suspect training labels are left out: {counts}")
+        return replace(train, codes=codes)
+
+    def _out_of_fold(self, train: Examples) -> pd.DataFrame:
+        manifest = self._context.store.manifest
+        pooled = cast("Sequence[np.ndarray]", train.views[0])  # cached at any rate
+        return training_predictions(
+            self._study.out_of_fold,
+            self._context.labels,
+            manifest[manifest["split"] == "train"],
+            pooled,
+            self._context.settings.seed,
+        )
 
     def _train(
         self, hyperparameters: Hyperparameters, config: TrialConfig, name: str
