@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from data.copies.hashes import cache_file, hash_files
     from data.copies.matching import Copies, find_copies
     from data.formats import load
-    from data.image_store import ImageStore, build
+    from data.image_store import FaceSearch, ImageStore, build, reopen
     from data.images import (
         FRAMINGS,
         Framing,
+        FramingChoice,
         ImageError,
+        NoFaceError,
         decode,
         decode_reduced,
         framed,
@@ -47,11 +49,13 @@ _HOMES = {
     "data.copies.distinct": ("Distinct", "without_copies"),
     "data.formats": ("load",),
     "data.copies.hashes": ("cache_file", "hash_files"),
-    "data.image_store": ("ImageStore", "build"),
+    "data.image_store": ("FaceSearch", "ImageStore", "build", "reopen"),
     "data.images": (
         "FRAMINGS",
         "Framing",
+        "FramingChoice",
         "ImageError",
+        "NoFaceError",
         "decode",
         "decode_reduced",
         "framed",
@@ -90,7 +94,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "SplitBy",
     "class_weights",
     "build",
+    "reopen",
     "ImageStore",
+    "FaceSearch",
     "decode",
     "decode_reduced",
     "to_square",
@@ -98,7 +104,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "is_image_name",
     "Framing",
     "FRAMINGS",
+    "FramingChoice",
     "ImageError",
+    "NoFaceError",
 ]
 
 
