@@ -53,6 +53,10 @@ class Dataset:
         notes: Remarks of one line on what loading left out or assumed.
         framing: The part of its images that a classifier should see, see `data.images.framed`.
         labels: What is learned of it, a code column each in the manifest.
+        strata: Whether an image is of a class, bool [N or more, S], indexed by path: a column
+            `<label>=<class>` for each class of every label that the data set offers, whichever are
+            chosen. `data.sample` and `data.split` draw and deal by them, so that all labels share
+            one sample and one split; None where nothing is known but the chosen labels.
 
     Example:
         >>> manifest = make_manifest(["/faces/a.jpg", "/faces/b.jpg"], pd.Series([0, 1]))
@@ -68,6 +72,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     framing: Framing = "stretch"
     labels: tuple[Label, ...] = (GENDER,)
+    strata: pd.DataFrame | None = None
 
 
 def make_manifest(

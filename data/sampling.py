@@ -14,7 +14,11 @@ BALANCES: tuple[Balance, ...] = get_args(Balance)
 
 
 def sample(
-    manifest: pd.DataFrame, samples: int | None, balance: Balance = "natural", seed: int = 0
+    manifest: pd.DataFrame,
+    samples: int | None,
+    balance: Balance = "natural",
+    seed: int = 0,
+    strata: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Draw rows without replacement.
 
@@ -25,6 +29,8 @@ def sample(
             that at most twice the smaller class is drawn. The shares of official parts are kept
             as well.
         seed: Seed of the draw.
+        strata: Classes of the images, `Dataset.strata`: where gender is among them, "natural"
+            draws by it, so that the images are the same whichever label is learned.
 
     Returns:
         The drawn rows in their order, index 0..n-1.

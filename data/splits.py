@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from data.labels import codes_of, is_code_column
 from data.manifest import SPLITS, DataError, Dataset, has_official_split
 
 SplitBy = Literal["given", "identity"]
@@ -18,19 +19,22 @@ def split(
     test: float = 0.15,
     seed: int = 0,
     near: np.ndarray | None = None,
+    strata: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Put every row of a manifest in train, val or test, no person in two of them.
 
     Official parts are kept if every row has one and all three occur. Otherwise people are dealt
-    out, largest groups of photos first, each to the part that is furthest from its share of women
-    and men; a row without identity is a person of its own.
+    out, largest groups of photos first, each to the part that is furthest from its share of each
+    class; a row without identity is a person of its own.
 
     Args:
-        manifest: Manifest of N images, with `label`, `identity` and `split`.
+        manifest: Manifest of N images, with codes of labels, `identity` and `split`.
         val: Share of the images for validation, above 0.
         test: Share of the images for the test, above 0; below 1 together with `val`.
         seed: Seed by which people with equally many images are shuffled.
         near: Pairs of rows that show one picture, int64 [M, 2]; they count as one person's.
+        strata: Classes by which people are dealt, `Dataset.strata`, so that the split is the same
+            whichever label is learned; None to deal by the codes in the manifest.
 
     Returns:
         The manifest with `split` filled.
@@ -57,14 +61,25 @@ def split(
     people = number_people(manifest["identity"])
     if near is not None and len(near):
         people = _joined(people, people[near])
-    parts = _deal(people, manifest["label"].to_numpy(), np.array([1 - val - test, val, test]), seed)
+    shares = np.array([1 - val - test, val, test])
+    parts = _deal(people, _columns(manifest, strata), shares, seed)
     result = manifest.assign(split=pd.Series(np.array(SPLITS)[parts], manifest.index, "string"))
-    if len(result.groupby(["split", "label"])) < 6:
-        raise DataError(
-            f"{len(manifest):,} images of {people.max(initial=-1) + 1:,} people are too few to "
-            "have women and men in each of train, val and test; give more images"
-        )
+    _require_all_classes(result, people.max(initial=-1) + 1)
     return result
+
+
+def _require_all_classes(manifest: pd.DataFrame, people: int) -> None:
+    """Raise a `DataError` unless every class of every label is in train, val and test."""
+    for name in filter(is_code_column, manifest):
+        codes = manifest[name].to_numpy()
+        counts = pd.crosstab(manifest["split"], codes)
+        counts = counts.reindex(index=SPLITS, columns=_classes(codes), fill_value=0)
+        if counts.to_numpy().all():
+            continue
+        raise DataError(
+            f"{len(manifest):,} images of {people:,} people are too few to have every class of "
+            f"{name.removeprefix('label:')} in each of train, val and test"
+        )
 
 
 def number_people(identity: pd.Series) -> np.ndarray:
@@ -167,10 +182,24 @@ def _joined(people: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return group[people].astype(np.int64)
 
 
-def _deal(people: np.ndarray, labels: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
+def _classes(codes: np.ndarray) -> np.ndarray:
+    """The codes that a label has, as far as int [N] of them tell; two at least."""
+    return np.arange(codes.max(initial=1) + 1)
+
+
+def _columns(manifest: pd.DataFrame, strata: pd.DataFrame | None) -> np.ndarray:
+    """What is to be shared out, 0 or 1, float [N, S]: rows in a class and, of strata, outside."""
+    if strata is None:
+        codes = codes_of(manifest)
+        return np.hstack([column[:, None] == _classes(column) for column in codes.T]).astype(float)
+    inside = strata.reindex(manifest["path"], fill_value=False).to_numpy(np.float64)
+    return np.hstack([inside, 1 - inside])
+
+
+def _deal(people: np.ndarray, columns: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
     """Index into `SPLITS` for each row, int64 [N]."""
-    counts = np.zeros((people.max(initial=-1) + 1, 2))
-    np.add.at(counts, (people, labels), 1)
+    counts = np.zeros((people.max(initial=-1) + 1, columns.shape[1]))
+    np.add.at(counts, people, columns)
     targets = np.outer(shares, counts.sum(axis=0)).clip(min=1)  # [part, label]
     shuffled = np.random.default_rng(seed).permutation(len(counts))
     order = shuffled[np.argsort(-counts.sum(axis=1)[shuffled], kind="stable")]

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from data.formats import celeba, fairface, folders, synthetic, table, utkface
 from data.formats.names import agreeing
+from data.labels import AGES
 from data.manifest import DataError, Dataset, checked
 from data.reading import Reading, reading_of
 from data.splits import SplitBy, parts_checked, parts_dropped
@@ -62,7 +63,13 @@ OWN: Sequence[WordedFormat] = (folders, table)
 """In the order in which they are tried, after the published ones: the most telling names first."""
 
 
-def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Dataset:
+def load(
+    path: str | Path,
+    labels: str = "",
+    split: SplitBy = "given",
+    label: str = "",
+    ages: str = AGES,
+) -> Dataset:
     """Recognize the data set at a path and read its manifest.
 
     Args:
@@ -70,6 +77,9 @@ def load(path: str | Path, labels: str = "", split: SplitBy = "given") -> Datase
         labels: Meaning of its words for the labels, as in ``0=man,1=woman``; see `data.labels`.
         split: "given" to keep the data set's own parts where they are whole, "identity" to drop
             them.
+        label: Names of the labels to learn, separated by commas, whatever their case; the data
+            set's own where empty: gender, or the only one that it offers.
+        ages: Groups into which ages in years are put, as in `data.labels.AGES`.
 
     Returns:
         The data set. Its images are not opened.
