@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         is_image_name,
         to_square,
     )
+    from data.joining import join, parts_of, paths_in
     from data.labels import AGES, GENDER, Label
     from data.manifest import SPLITS, DataError, Dataset, attributes, read_manifest
     from data.sampling import BALANCES, Balance, sample
@@ -62,6 +63,7 @@ _HOMES = {
         "is_image_name",
         "to_square",
     ),
+    "data.joining": ("join", "parts_of", "paths_in"),
     "data.labels": ("AGES", "GENDER", "Label"),
     "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes", "read_manifest"),
     "data.sampling": ("BALANCES", "Balance", "sample"),
@@ -71,6 +73,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of use
     "load",
+    "join",
+    "parts_of",
+    "paths_in",
     "Dataset",
     "DataError",
     "Label",
