@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from data.atomic import remove_leftovers, replacing
 from data.images import Framing, ImageError, NoFaceError, decode, room_to_decode, to_square
 from data.locks import alone
-from data.manifest import DataError, require_both_classes
+from data.manifest import DataError, require_classes_kept
 from data.processors import usable
 from data.progress import ProgressCallback
 from data.records import read_record, write_record
@@ -215,7 +215,7 @@ def _opened(
     left_out = record.left_out
     usable_rows = np.setdiff1d(np.arange(len(manifest)), list(left_out))
     kept = manifest.iloc[usable_rows].reset_index(drop=True)
-    require_both_classes(kept["label"], "the readable images")
+    require_classes_kept(manifest, kept, "the readable images")
     paths = manifest["path"].tolist()
     return ImageStore(
         images=np.load(store / "images.npy", mmap_mode="r"),

@@ -1,27 +1,24 @@
-"""Is the model wrong more often on some faces than on others? By attribute, brightness and size.
+"""Is the model wrong more often on some faces than on others?
 
-Groups are compared with fairlearn's MetricFrame. Intervals come from a bootstrap over identities,
-not images: several images of one person are not independent (Davison & Hinkley, 1997, section 3.8).
+Groups are made by attributes, other labels, data sets, brightness and size of the images. Intervals
+come from a bootstrap over identities, not images: several images of one person are not independent
+(Davison & Hinkley, 1997, section 3.8).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from fairlearn.metrics import (
-    MetricFrame,
-    count,
-    false_negative_rate,
-    false_positive_rate,
-    selection_rate,
-)
 from PIL import Image
-from sklearn.metrics import accuracy_score
+from scipy import sparse
 
-from data import attributes
+from data import GENDER, Label, attributes
+from data.labels import MISSING, codes_of
+from data.manifest import DATASET
 from data.splits import number_people
 from inference.bundle import Gap
 
@@ -33,48 +30,68 @@ _TERCILES = {
     "image size": ("small", "medium", "large"),
 }
 _LUMA = np.array([0.299, 0.587, 0.114])
-_MEASURES = {
-    "images": count,
-    "accuracy": accuracy_score,
-    "women_wrong": false_positive_rate,
-    "men_wrong": false_negative_rate,
-    "answered_man": selection_rate,
-}
+_COLUMNS = ("label", "feature", "group", "gap")  # at least
+_NO_GROUP = ""
+_FORMULA = ("=", "+", "-", "@")  # what spreadsheets run
+
+_Groups = Mapping[str, np.ndarray]
+"""By feature, the group of each image, str [n], `_NO_GROUP` where it is not known."""
+
+
+def wrong_columns(label: Label) -> tuple[str, str] | None:
+    """Name the columns of the errors on either class of a label; None if it has many classes.
+
+    Args:
+        label: The label.
+
+    Example:
+        >>> wrong_columns(GENDER), wrong_columns(Label(name="Smiling", classes=("no", "yes")))
+        (('women_wrong', 'men_wrong'), ('no_wrong', 'yes_wrong'))
+    """
+    if label == GENDER:
+        return "women_wrong", "men_wrong"
+    return (f"{label.classes[0]}_wrong", f"{label.classes[1]}_wrong") if label.is_binary else None
 
 
 def audit(
+    labels: Sequence[Label],
     manifest: pd.DataFrame,
     images: np.ndarray,
     rows: np.ndarray,
     decisions: np.ndarray,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compute figures for each group of images, those of the feature with the largest gap first.
+    """Compute figures for each label and group of images.
 
-    Features with fewer than `MINIMUM` images in a group are left out.
+    Features with fewer than `MINIMUM` images in a group are left out, and images of which neither
+    group nor code is known.
 
     Args:
-        manifest: N rows with `path`, `label`, `identity` and attributes.
+        labels: The L labels of the model.
+        manifest: N rows with `path`, codes, `identity` and attributes, perhaps `dataset`.
         images: Images, uint8 RGB [N, s, s, 3].
         rows: Indices of the images to look at, int [n].
-        decisions: Whether the model decides "man", bool [n].
+        decisions: Codes of the classes that the model decides for, int [n, L].
         seed: Seed of the bootstrap.
 
     Returns:
-        One row for each feature and group, with the columns:
+        One row for each label, feature and group, labels in order, of each the feature with the
+        largest gap first, with the columns:
 
-        - `feature`: Attribute as annotated, "brightness" or "image size".
-        - `group`: "yes" or "no" of an attribute, else the third, such as "dark".
+        - `label`: Name of the label.
+        - `feature`: Attribute as annotated, another label, "data set", "brightness" or "image
+          size".
+        - `group`: "yes" or "no" of an attribute, class, data set, or the third, such as "dark".
         - `images`, `identities`: Number of images, and of people in them.
         - `accuracy`: Share of correct decisions.
-        - `balanced_accuracy`: Mean of both labels' accuracies; missing in a group without women
-          or without men.
-        - `women_wrong`, `men_wrong`: Share of women decided "man", and of men decided "woman";
-          missing likewise.
-        - `answered_man`: Share of the images decided "man".
+        - `balanced_accuracy`: Mean of all classes' accuracies; missing in a group without images
+          of some class.
+        - `<class>_wrong`, of two classes: Share of its images decided for the other one; missing
+          likewise. Of gender `women_wrong` and `men_wrong`.
+        - `answered_<class>`, of two classes: Share of the images decided for the second.
         - `gap`: Accuracy of the feature's best group less that of its worst.
         - `<figure>_low`, `<figure>_high`: Ends of the 95 % interval of each of these accuracies,
-          shares and gaps.
+          shares of wrong decisions and gaps.
 
     Example:
         >>> import tempfile
@@ -82,38 +99,74 @@ def audit(
         >>> Image.new("RGB", (2, 2)).save(path)
         >>> manifest = pd.DataFrame({"path": str(path), "label": [0, 1] * 40, "identity": None})
         >>> manifest["Hat"] = np.arange(80) < 40
-        >>> decisions = np.array([0, 1] * 40) == 1
-        >>> decisions[:10] = True  # all of the first ten, who have hats
-        >>> table = audit(manifest, np.zeros((80, 2, 2, 3), np.uint8), np.arange(80), decisions)
+        >>> decisions = np.array([[0], [1]] * 40)
+        >>> decisions[:10] = 1  # all of the first ten, who have hats
+        >>> images = np.zeros((80, 2, 2, 3), np.uint8)
+        >>> table = audit([GENDER], manifest, images, np.arange(80), decisions)
         >>> table[["feature", "group", "accuracy", "gap"]].values.tolist()
         [['Hat', 'no', 1.0, 0.125], ['Hat', 'yes', 0.875, 0.125]]
     """
     manifest = manifest.iloc[rows]
-    labels = manifest["label"].to_numpy()
-    people = number_people(manifest["identity"])
-    draws = _draws(people.max() + 1, seed)
+    codes, people = codes_of(manifest), number_people(manifest["identity"])
+    bootstrap = _Bootstrap(people, _draws(people.max() + 1, seed))
+    features = _features(labels, manifest, codes, (images[row] for row in rows))
     tables = [
-        _table(feature, groups, labels, decisions, people, draws)
-        for feature, groups in _features(manifest, (images[row] for row in rows))
+        _ranked(
+            _table(label, feature, groups, codes[:, at], decisions[:, at], bootstrap)
+            for feature, groups in _large_enough(features, label, codes[:, at] != MISSING)
+        )
+        for at, label in enumerate(labels)
     ]
-    if not tables:
-        return pd.DataFrame(columns=["feature", "group", "gap"])
-    table = pd.concat(tables, ignore_index=True)
-    return table.sort_values("gap", ascending=False, kind="stable", ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _ranked(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Put the tables of one label's features below each other, the largest gap first."""
+    ranked = sorted(tables, key=lambda table: -table["gap"].iloc[0])
+    return pd.concat(ranked) if ranked else pd.DataFrame(columns=_COLUMNS)
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write what `audit` returns as CSV, `label` only where there are several.
+
+    Args:
+        table: Table of figures.
+        path: Path of the CSV file, replaced if it is there.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), FILE)
+        >>> row = {"label": "gender", "feature": "Hat", "group": "=1+1", "gap": 0.2}
+        >>> write(pd.DataFrame([row]), path)
+        >>> print(path.read_text().strip())
+        feature,group,gap
+        Hat,'=1+1,0.2
+    """
+    texts = {name: table[name].map(_as_text) for name in ("label", "feature", "group")}
+    written = table.assign(**texts)
+    if table["label"].nunique() < 2:
+        written = written.drop(columns="label")
+    written.to_csv(path, index=False)
+
+
+def _as_text(name: str) -> str:
+    """Keep a name of somebody's data from being run by a spreadsheet."""
+    return f"'{name}" if name.lstrip().startswith(_FORMULA) else name
 
 
 def largest_gaps(table: pd.DataFrame, number: int = 5) -> tuple[Gap, ...]:
     """List the features by which accuracy differs most, if it does.
 
     Args:
-        table: Table that `audit` returns, one row for each feature and group.
+        table: Table that `audit` returns, one row for each label, feature and group.
         number: Number of features, at most.
 
     Returns:
-        A gap for each feature, the largest first.
+        A gap for each label and feature, the largest first.
 
     Example:
-        >>> hats = {"feature": "Hat", "gap": 0.2, "gap_low": 0.1, "gap_high": 0.3}
+        >>> hats = {"label": "gender", "feature": "Hat"}
+        >>> hats |= {"gap": 0.2, "gap_low": 0.1, "gap_high": 0.3}
         >>> rows = [
         ...     {**hats, "group": "no", "accuracy": 0.9},
         ...     {**hats, "group": "yes", "accuracy": 0.7},
@@ -122,37 +175,56 @@ def largest_gaps(table: pd.DataFrame, number: int = 5) -> tuple[Gap, ...]:
         >>> gap.feature, gap.worst, gap.best
         ('Hat', 'yes', 'no')
     """
-    gaps = []
-    for feature, rows in table[table["gap"] > 0].groupby("feature", sort=False):
-        worst, best = (
-            rows.iloc[row] for row in (rows["accuracy"].argmin(), rows["accuracy"].argmax())
-        )
-        gaps.append(
-            Gap(
-                feature=str(feature),
-                worst=worst["group"],
-                best=best["group"],
-                worst_accuracy=worst["accuracy"],
-                best_accuracy=best["accuracy"],
-                gap=worst["gap"],
-                interval=(worst["gap_low"], worst["gap_high"]),
-            )
-        )
-        if len(gaps) == number:
-            break
-    return tuple(gaps)
+    ranked = table[table["gap"] > 0].sort_values("gap", ascending=False, kind="stable")
+    features = ranked.groupby(["label", "feature"], sort=False)
+    return tuple(_gap(rows) for _, rows in list(features)[:number])
+
+
+def _gap(rows: pd.DataFrame) -> Gap:
+    worst, best = (rows.iloc[row] for row in (rows["accuracy"].argmin(), rows["accuracy"].argmax()))
+    return Gap(
+        label=worst["label"],
+        feature=worst["feature"],
+        worst=worst["group"],
+        best=best["group"],
+        worst_accuracy=worst["accuracy"],
+        best_accuracy=best["accuracy"],
+        gap=worst["gap"],
+        interval=(worst["gap_low"], worst["gap_high"]),
+    )
 
 
 def _features(
-    manifest: pd.DataFrame, images: Iterable[np.ndarray]
-) -> Iterator[tuple[str, np.ndarray]]:
-    named = {name: np.where(manifest[name], "yes", "no") for name in attributes(manifest)}
+    labels: Sequence[Label],
+    manifest: pd.DataFrame,
+    codes: np.ndarray,
+    images: Iterable[np.ndarray],
+) -> _Groups:
+    named = {name: _yes_or_no(manifest[name]) for name in attributes(manifest)}
+    learned = {label.name: _classes(label, codes[:, at]) for at, label in enumerate(labels)}
+    joined = {"data set": manifest[DATASET].to_numpy(str)} if DATASET in manifest else {}
     measured = {"brightness": _brightness(images), "image size": _pixels(manifest["path"])}
     terciles = {name: _terciles(values, _TERCILES[name]) for name, values in measured.items()}
-    for feature, groups in (named | terciles).items():
-        counts = np.unique(groups, return_counts=True)[1]
-        if len(counts) > 1 and counts.min() >= MINIMUM:
-            yield feature, groups
+    return {**named, **learned, **joined, **terciles}
+
+
+def _large_enough(
+    features: _Groups, label: Label, known: np.ndarray
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The features by which images with a code of a label are compared, and their groups."""
+    for feature, groups in features.items():
+        used = np.where(known, groups, _NO_GROUP)
+        counts = np.unique(used[used != _NO_GROUP], return_counts=True)[1]
+        if feature != label.name and len(counts) > 1 and counts.min() >= MINIMUM:
+            yield feature, used
+
+
+def _yes_or_no(values: pd.Series) -> np.ndarray:
+    return values.map({True: "yes", False: "no"}).fillna(_NO_GROUP).to_numpy(str)
+
+
+def _classes(label: Label, codes: np.ndarray) -> np.ndarray:
+    return np.array([*label.classes, _NO_GROUP])[codes]  # the last one is at MISSING, -1
 
 
 def _brightness(images: Iterable[np.ndarray]) -> np.ndarray:
@@ -178,6 +250,36 @@ def _terciles(values: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     return np.array(names)[np.searchsorted(edges, values, side="left")]
 
 
+@dataclass(frozen=True, eq=False)
+class _Bootstrap:
+    """What resamples of people weigh.
+
+    Attributes:
+        people: Person of each image, 0..P-1, int [n].
+        draws: How often each person is drawn in each resample, float32 [RESAMPLES, P].
+    """
+
+    people: np.ndarray
+    draws: np.ndarray
+
+    def counts(self, cells: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Count images by cell, in the sample and in each resample.
+
+        Args:
+            cells: Cell of each image, int [n]; negative ones count nowhere.
+            shape: Shape of all cells.
+
+        Returns:
+            float32 [*shape] and [RESAMPLES, *shape].
+        """
+        used = cells >= 0
+        ones = np.ones(used.sum(), self.draws.dtype)
+        size = (self.draws.shape[1], int(np.prod(shape)))
+        by_person = sparse.coo_array((ones, (self.people[used], cells[used])), size).tocsc()
+        resampled = (by_person.T @ self.draws.T).T
+        return by_person.sum(axis=0).reshape(shape), resampled.reshape(-1, *shape)
+
+
 def _draws(people: int, seed: int) -> np.ndarray:
     """How often each person is drawn in each resample, float32 [RESAMPLES, people]."""
     random = np.random.default_rng(seed)
@@ -185,32 +287,34 @@ def _draws(people: int, seed: int) -> np.ndarray:
 
 
 def _table(
+    label: Label,
     feature: str,
     groups: np.ndarray,
-    labels: np.ndarray,
+    codes: np.ndarray,
     decisions: np.ndarray,
-    people: np.ndarray,
-    draws: np.ndarray,
+    bootstrap: _Bootstrap,
 ) -> pd.DataFrame:
-    frame = MetricFrame(
-        metrics=_MEASURES, y_true=labels, y_pred=decisions, sensitive_features=groups
+    used = groups != _NO_GROUP
+    names, of_group = np.unique(groups[used], return_inverse=True)
+    shape = (len(names), len(label.classes), 2)  # images by group, class and whether correct
+    cells = np.full(len(groups), -1)
+    cells[used] = np.ravel_multi_index(
+        (of_group, codes[used], (codes == decisions)[used].astype(int)), shape
     )
-    table = frame.by_group.rename_axis("group").reset_index()
-    table.insert(0, "feature", feature)
-    codes = pd.Categorical(groups, categories=table["group"]).codes
-    # Images by person, group, label and decision; a resample weighs the people.
-    cells = np.zeros((draws.shape[1], len(table), 2, 2), draws.dtype)
-    np.add.at(cells, (people, codes, labels, decisions.astype(int)), 1)
-    table.insert(3, "identities", cells.any((2, 3)).sum(axis=0))
-    table.loc[cells[:, :, 0].sum((0, 2)) == 0, "women_wrong"] = np.nan
-    table.loc[cells[:, :, 1].sum((0, 2)) == 0, "men_wrong"] = np.nan
-    table["balanced_accuracy"] = 1 - (table["women_wrong"] + table["men_wrong"]) / 2
-    resampled = _figures(np.tensordot(draws, cells, axes=1))
-    for name, values in resampled.items():
-        table[f"{name}_low"], table[f"{name}_high"] = _interval(values)
+    counted, resampled = bootstrap.counts(cells, shape)
+    people = pd.Series(bootstrap.people[used]).groupby(of_group).nunique()
+    table = pd.DataFrame({"label": label.name, "feature": feature, "group": names})
+    table = table.assign(images=counted.sum((1, 2)).astype(int), identities=people.to_numpy())
+    figures, spread = _figures(label, counted), _figures(label, resampled)
+    for name, values in figures.items():
+        table[name] = values
+        table[f"{name}_low"], table[f"{name}_high"] = _interval(spread[name])
+    if label.is_binary:
+        answered = "answered_man" if label == GENDER else f"answered_{label.classes[1]}"
+        table[answered] = (counted[:, 0, 0] + counted[:, 1, 1]) / counted.sum((1, 2))
     worst, best = table["accuracy"].argmin(), table["accuracy"].argmax()
-    table["gap"] = frame.difference()["accuracy"]
-    gaps = resampled["accuracy"][:, best] - resampled["accuracy"][:, worst]
+    table["gap"] = table["accuracy"][best] - table["accuracy"][worst]
+    gaps = spread["accuracy"][:, best] - spread["accuracy"][:, worst]
     table["gap_low"], table["gap_high"] = _interval(gaps)
     return table
 
@@ -222,15 +326,13 @@ def _interval(values: np.ndarray) -> np.ndarray:
     return np.where(undefined, np.nan, np.nanquantile(filled, [0.025, 0.975], axis=0))
 
 
-def _figures(cells: np.ndarray) -> dict[str, np.ndarray]:
-    """Figures from numbers of images by label and decision, float [..., 2, 2] -> float [...]."""
+def _figures(label: Label, cells: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures from numbers of images by class and correctness, [..., C, 2] -> [...]."""
     with np.errstate(invalid="ignore"):
-        women_wrong = cells[..., 0, 1] / cells[..., 0, :].sum(-1)
-        men_wrong = cells[..., 1, 0] / cells[..., 1, :].sum(-1)
-        accuracy = np.trace(cells, axis1=-2, axis2=-1) / cells.sum((-2, -1))
-    return {
-        "accuracy": accuracy,
-        "balanced_accuracy": 1 - (women_wrong + men_wrong) / 2,
-        "women_wrong": women_wrong,
-        "men_wrong": men_wrong,
-    }
+        wrong = cells[..., 0].astype(float) / cells.sum(-1)
+        accuracy = cells[..., 1].sum(-1, dtype=float) / cells.sum((-2, -1))
+    figures = {"accuracy": accuracy, "balanced_accuracy": 1 - wrong.mean(-1)}
+    columns = wrong_columns(label)
+    if columns:
+        figures |= {name: wrong[..., at] for at, name in enumerate(columns)}
+    return figures

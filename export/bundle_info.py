@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
+from statistics import mean
 
+import numpy as np
+
+from data.labels import MISSING, UNCERTAIN
+from export.by_label import parts
 from export.source import RecordedPredictions, Source
-from inference.bundle import Band, BundleInfo, DataFacts, Input, Metrics, WeightFacts
-from tuning.metrics import decisions, uncertainty_band
-from tuning.runs.schema import WinnerFacts
+from inference.bundle import (
+    BundleInfo,
+    DataFacts,
+    Input,
+    LabelInfo,
+    Metrics,
+    OperatingPoint,
+    WeightFacts,
+)
+from tuning import metrics
+from tuning.runs.schema import LabelFacts, WinnerFacts
 
 _PACKAGES = (
     "face-classifier-tuner", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "pillow",
@@ -22,19 +36,18 @@ def describe(
     Args:
         source: Run of the winner.
         facts: Facts of the winner.
-        val: Its predictions for validation images, by which the uncertainty band is chosen.
-        test: Its predictions for test images, on which the band is measured.
+        val: Its predictions for validation images, by which the operating points are chosen.
+        test: Its predictions for test images, on which they are measured.
 
     Returns:
         All facts but those that come from the exported files.
     """
     config = source.config
-    band = _band(val, source.target_accuracy or facts.band.target_accuracy)
+    labels = _labels(source, facts, val, test)
     return BundleInfo(
         backbone=facts.backbone,
+        labels=labels,
         input=Input(size=facts.size, framing=config.images.framing),
-        temperature=facts.temperature,
-        band=band,
         synthetic=config.data.synthetic,
         hyperparameters=facts.hyperparameters.model_dump(),
         data=DataFacts(
@@ -46,22 +59,39 @@ def describe(
         versions={**config.versions, **{name: version(name) for name in _PACKAGES}},
         created=facts.created,
         run=source.run.name,
-        metrics=_metrics(facts, test, band),
+        metrics=_means([label.metrics for label in labels]),
     )
 
 
-def _band(val: RecordedPredictions, target_accuracy: float) -> Band:
-    band = uncertainty_band(val.labels, val.p_man, target_accuracy)
-    return Band(**band.model_dump())
+def _labels(
+    source: Source, facts: WinnerFacts, val: RecordedPredictions, test: RecordedPredictions
+) -> tuple[LabelInfo, ...]:
+    val_p, test_p = ([p for _, p in parts(source.labels, split.p)] for split in (val, test))
+    labels = []
+    for at, of_label in enumerate(facts.labels):
+        point = metrics.operating_point(val.codes[:, at], val_p[at], source.target_accuracy)
+        info = LabelInfo(
+            name=of_label.label.name,
+            classes=of_label.label.classes,
+            output=of_label.label.output,
+            temperature=of_label.temperature,
+            operating_point=OperatingPoint(**point.model_dump()),
+        )
+        measured = _metrics(of_label, info, test.codes[:, at], test_p[at])
+        labels.append(info.model_copy(update={"metrics": measured}))
+    return tuple(labels)
 
 
-def _metrics(facts: WinnerFacts, test: RecordedPredictions, band: Band) -> Metrics:
-    decided = (test.p_man <= band.low) | (test.p_man >= band.high)
-    correct = decisions(test.p_man[decided]) == test.labels[decided]
+def _metrics(facts: LabelFacts, info: LabelInfo, codes: np.ndarray, p: np.ndarray) -> Metrics:
+    known = codes != MISSING
+    given = np.array([info.decide(row) for row in p[known]])
+    decided = given != UNCERTAIN
+    correct = given[decided] == np.array(info.classes)[codes[known][decided]]
     figures = {
         "test_accuracy": facts.test.accuracy,
         "test_accuracy_interval": facts.test.accuracy_interval,
         "balanced_accuracy": facts.test.balanced_accuracy,
+        "macro_f1": facts.test.macro_f1,
         "auc": facts.test.auc,
         "calibration_error": facts.test.calibration_error,
         "uncalibrated_error": facts.test.uncalibrated.calibration_error,
@@ -71,3 +101,15 @@ def _metrics(facts: WinnerFacts, test: RecordedPredictions, band: Band) -> Metri
         "test_decided_accuracy": float(correct.mean()) if decided.any() else None,
     }
     return Metrics.model_validate(figures)
+
+
+def _means(of_labels: Sequence[Metrics]) -> Metrics:
+    """The figures of one label, or the means of several, of which no interval is known."""
+    if len(of_labels) == 1:
+        return of_labels[0]
+    dumped = [measured.model_dump(exclude={"test_accuracy_interval"}) for measured in of_labels]
+    means = {}
+    for name in dumped[0]:
+        known = [figures[name] for figures in dumped if figures[name] is not None]
+        means[name] = mean(known) if known else None
+    return Metrics.model_validate(means)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from export import audit, bundle_info, card, check_images, convert, int8, parity, quantize, speed
+from export.by_label import decisions
 from export.champion import Candidate
 from export.forms import FILES, Form, FormName
 from export.predictions import predict, recorded_or_predicted
@@ -26,7 +27,7 @@ from inference.bundle import (
     QuantizationTrial,
     Speed,
 )
-from tuning.metrics import accuracy, brier, decisions
+from tuning.metrics import mean_scores
 from tuning.runs.schema import WinnerFacts
 
 
@@ -58,6 +59,7 @@ def export_winner(source: Source, facts: WinnerFacts, folder: Path, steps: Steps
     """
     recorded = source.recorded(facts.backbone)
     info = bundle_info.describe(source, facts, recorded["val"], recorded["test"])
+    _say_what_stays_uncertain(info, steps)
     with tempfile.TemporaryDirectory() as scratch:
         export = _Export(source, facts, Path(scratch), steps)
         models = export.check(export.convert(info), recorded)
@@ -71,19 +73,32 @@ def export_winner(source: Source, facts: WinnerFacts, folder: Path, steps: Steps
     return Exported(export.candidate(info, models, served), info)
 
 
+def _say_what_stays_uncertain(info: BundleInfo, steps: Steps) -> None:
+    for label in info.labels:
+        point = label.operating_point
+        if point and point.share_uncertain == 1:
+            steps.say(
+                f"{label.name!r} is always 'uncertain': the validation images do not show an "
+                f"accuracy of {point.target_accuracy:.2%}, not even of the surest half of the "
+                "decisions; give a lower TARGET_ACCURACY, or more images",
+                "yellow",
+            )
+
+
 @dataclass(frozen=True)
 class _Checked:
     """A form that passed its check, with its predictions.
 
     Attributes:
         form: Form of the model.
-        test_p: p_man of the test images, float [n].
-        val_p: p_man of the validation images, float [n]; empty where nobody asks for them.
+        test_p: Class probabilities of the test images, float [n, K].
+        val_p: Class probabilities of the validation images, float [n, K]; empty where nobody asks
+            for them.
     """
 
     form: Form
     test_p: np.ndarray
-    val_p: np.ndarray = field(default_factory=lambda: np.empty(0))
+    val_p: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
 
 _Models = Mapping[FormName, _Checked]
@@ -107,16 +122,16 @@ class _Export:
 
     def convert(self, info: BundleInfo) -> dict[FormName, Form]:
         """Convert the Keras model; return it and what was made of it."""
-        winner = self.source.winner(self.facts.backbone)
+        winner, labels = self.source.winner(self.facts.backbone), self.source.labels
         onnx, saved_model = self.scratch / FILES["fp32"], self.scratch / FILES["saved_model"]
         with self.steps.step("converting to ONNX and SavedModel"):
             classifier = keras.models.load_model(winner)
-            convert.to_onnx(classifier, bundle.to_metadata(info), onnx)
-            convert.to_saved_model(classifier, saved_model)
+            convert.to_onnx(classifier, labels, bundle.to_metadata(info), onnx)
+            convert.to_saved_model(classifier, labels, saved_model)
         return {
-            "keras": Form("keras", winner, lambda batch: classifier.predict(batch, verbose=0)),
-            "saved_model": Form.open("saved_model", saved_model),
-            "fp32": Form.open("fp32", onnx),
+            "keras": Form.of_keras(winner, classifier, labels),
+            "saved_model": Form.open("saved_model", saved_model, labels),
+            "fp32": Form.open("fp32", onnx, labels),
         }
 
     def check(
@@ -130,7 +145,8 @@ class _Export:
         predicted = {}
         for name in ("saved_model", "fp32"):
             predicted[name] = predict(forms[name], test, self.steps)
-            parity.compare(keras_p, predicted[name], f"{self.facts.backbone} as {name}")
+            title = f"{self.facts.backbone} as {name}"
+            parity.compare(self.source.labels, keras_p, predicted[name], title)
         val_p = recorded_or_predicted(forms["fp32"], val, recorded["val"], self.steps)
         return {
             "keras": _Checked(forms["keras"], keras_p),
@@ -145,7 +161,12 @@ class _Export:
                 fp32.form.path, self.source.store.images, self._calibration_rows(), self.scratch
             )
         search = int8.quantize_model(
-            quantizer, self.source.split("val"), fp32.val_p, self.scratch, self.steps
+            quantizer,
+            self.source.labels,
+            self.source.split("val"),
+            fp32.val_p,
+            self.scratch,
+            self.steps,
         )
         if not search.form:
             return search.trials, None
@@ -163,15 +184,17 @@ class _Export:
         test = self.source.split("test")
         with self.steps.step("measuring speed"):
             forms = [model.form for model in models.values()]
-            timed = speed.measure(forms, test.images[test.rows[: speed.BATCH_SIZE]])
+            timed = speed.measure(
+                forms, self.source.labels, test.images[test.rows[: speed.BATCH_SIZE]]
+            )
         formats = {name: self._model_file(models[name], timed) for name in FILES if name in models}
         return info.model_copy(update={"speed": timed, "formats": formats})
 
     def _model_file(self, model: _Checked, timed: Speed) -> ModelFile:
-        timing = timed.timings[model.form.name]
+        timing, codes = timed.timings[model.form.name], self.source.split("test").codes
         return ModelFile.of(
             model.form.path,
-            accuracy=accuracy(self.source.split("test").labels, model.test_p),
+            accuracy=mean_scores(self.source.labels, codes, model.test_p).accuracy,
             latency_ms=timing.latency_ms,
             throughput=timing.throughput,
         )
@@ -183,28 +206,32 @@ class _Export:
         groups = self._audit(models[served].test_p)
         with self.steps.step("drawing check images"):
             forms = {name: models[name].form for name in get_args(Precision) if name in models}
-            checks = check_images.write(self.scratch / check_images.FILE, info.input, forms)
+            checks = check_images.write(
+                self.scratch / check_images.FILE, self.source.labels, info.input, forms
+            )
         gaps = audit.largest_gaps(groups)
         info = info.model_copy(update={"audit": gaps, "checks": checks})
         text = card.render(info, self.facts, self.source.config, groups, served)
         (self.scratch / bundle.CARD_FILE).write_text(text, "utf-8")
-        groups.to_csv(self.scratch / audit.FILE, index=False)
+        audit.write(groups, self.scratch / audit.FILE)
         names = (bundle.CARD_FILE, audit.FILE, check_images.FILE)
         return info, [self.scratch / name for name in names]
 
     def _audit(self, test_p: np.ndarray) -> pd.DataFrame:
-        store, rows = self.source.store, self.source.split("test").rows
+        store, labels, test = self.source.store, self.source.labels, self.source.split("test")
+        decided = decisions(labels, test_p)
         with self.steps.step("auditing"):
-            return audit.audit(store.manifest, store.images, rows, decisions(test_p))
+            return audit.audit(labels, store.manifest, store.images, test.rows, decided)
 
     def candidate(self, info: BundleInfo, models: _Models, served: Precision) -> Candidate:
         """Return how the model that is served stands in the choice of a champion."""
-        labels, val_p = self.source.split("val").labels, models[served].val_p
+        codes = self.source.split("val").codes
+        scores = mean_scores(self.source.labels, codes, models[served].val_p)
         return Candidate(
             backbone=info.backbone,
             precision=served,
-            val_brier=brier(labels, val_p),
-            val_accuracy=accuracy(labels, val_p),
+            val_brier=scores.brier,
+            val_accuracy=scores.accuracy,
             latency_ms=info.formats[served].latency_ms or 0.0,
             size_mb=info.formats[served].bytes / 1e6,
         )

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import pandas as pd
 
+from data import Label
+from data.meanings import kind_of, not_for, notice
 from export import audit, int8_gate
 from export.forms import TITLES
-from inference.bundle import BundleInfo, Precision
+from export.markdown import escape
+from inference.bundle import BundleInfo, LabelInfo, Precision
 from tuning.report import rendering
-from tuning.runs.schema import RunConfig, WinnerFacts
+from tuning.runs.schema import LabelFacts, RunConfig, WinnerFacts
+
+
+@dataclass(frozen=True)
+class _Described:
+    """One label as the card has it, in Markdown.
+
+    Attributes:
+        info: What the bundle says of it.
+        facts: What the run says of it.
+        counts: Number of training images by class, None in runs that did not record it.
+    """
+
+    info: LabelInfo
+    facts: LabelFacts
+    counts: dict[str, int] | None
+
+    @property
+    def notice(self) -> str:
+        """What the label means, and what it does not."""
+        return notice_in_markdown(self.info.label)
+
+    @property
+    def is_gender(self) -> bool:
+        """Whether it is about gender."""
+        return kind_of(self.info.label) == "gender"
 
 
 def render(
@@ -27,21 +58,68 @@ def render(
         groups: Table of `export.audit.audit`, on the precision that is served.
         served: Precision that is served.
     """
+    train = config.images.splits["train"].classes
+    labels = [
+        _Described(of_bundle, of_run, train.get(of_bundle.name))
+        for of_bundle, of_run in zip(info.labels, facts.labels, strict=True)
+    ]
     return rendering.render(
         "export",
         "templates/MODEL_CARD.md.jinja",
+        md=escape,
         info=info,
-        facts=facts,
+        labels=labels,
+        limits=limits(info.classes),
         config=config,
         origin=_origin(info, config.settings.weights),
         served=served,
         groups=groups.to_dict("records"),
+        wrong=_wrong(info.classes[0]),
         known_identities=bool(len(groups)) and (groups["identities"] < groups["images"]).any(),
         minimum=audit.MINIMUM,
         titles=TITLES,
         max_lost=100 * int8_gate.MAX_ACCURACY_LOST,
         max_changed=100 * int8_gate.MAX_CHANGED,
     )
+
+
+def notice_in_markdown(label: Label) -> str:
+    r"""Say what a label means and what it does not, with its name escaped.
+
+    Args:
+        label: The label.
+
+    Example:
+        >>> print(notice_in_markdown(Label(name="Wearing_Hat", classes=("no", "yes"))))
+        The label 'Wearing\_Hat' is what annotators saw in a photo; others may see it otherwise.
+    """
+    return notice(label.model_copy(update={"name": escape(label.name)}))
+
+
+def limits(labels: Iterable[Label]) -> str:
+    """Say what a model must not be used for: "… must not be used for <this>".
+
+    Args:
+        labels: The labels of the model.
+
+    Example:
+        >>> print(limits([Label(name="age", classes=("0-19", "20+"))]))
+        checking whether a person is of age, or deciding about a person
+    """
+    return "; ".join(dict.fromkeys(not_for(label) for label in labels))
+
+
+def _wrong(label: Label) -> list[tuple[str, str]]:
+    """Columns of the audit with the errors on each of two classes, and their titles."""
+    columns = audit.wrong_columns(label)
+    if not columns:
+        return []
+    first, second = map(escape, label.classes)
+    titles = (
+        f'labeled {first}, decided "{second}", %',
+        f'labeled {second}, decided "{first}", %',
+    )
+    return list(zip(columns, titles, strict=True))
 
 
 def _origin(info: BundleInfo, chosen: str) -> str:

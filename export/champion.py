@@ -19,8 +19,9 @@ class Candidate:
     Attributes:
         backbone: Name of the backbone.
         precision: Precision that is served, to which the other figures belong.
-        val_brier: Brier score on validation images; test images are not used to choose.
-        val_accuracy: Accuracy on validation images, 0..1.
+        val_brier: Brier score on validation images, the mean over the labels; test images are not
+            used to choose.
+        val_accuracy: Accuracy on validation images, the mean over the labels, 0..1.
         latency_ms: Median time for one image.
         size_mb: Size of the file, 10^6 bytes.
 

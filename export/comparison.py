@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from rich.markup import escape
 from rich.table import Table
 
 from export.bundling import Exported
 from export.champion import Candidate, pareto_front
 from export.forms import TITLES
+from inference.bundle import BundleInfo
 
 FILE = "comparison.csv"
 
@@ -19,6 +21,15 @@ _TIMES = (
     ("throughput", "images/s", ".0f"),
     ("peak_mb", "peak MB", ".0f"),
 )  # fields of `Timing` with their units and formats
+
+_OF_LABEL = {
+    "val_accuracy": "val_accuracy",
+    "val_brier": "val_brier",
+    "test_accuracy": "test_accuracy",
+    "calibration_error_after": "calibration_error",
+    "uncertain": "test_share_uncertain",
+    "accuracy_of_the_rest": "test_decided_accuracy",
+}  # columns with the figures that they hold
 
 _Value = str | float | bool | None
 
@@ -63,7 +74,17 @@ def _row(item: Exported, is_champion: bool, is_on_front: bool) -> dict[str, _Val
             for name, timing in info.speed.timings.items()
             for key, value in timing.model_dump().items()
         },
+        **(_by_label(info) if len(info.labels) > 1 else {}),
     }
+
+
+def _by_label(info: BundleInfo) -> dict[str, _Value]:
+    """Figures of each label; those beside them are means."""
+    cells: dict[str, _Value] = {}
+    for label in info.labels:
+        figures = label.metrics.model_dump()
+        cells |= {f"{column}:{label.name}": figures[name] for column, name in _OF_LABEL.items()}
+    return cells
 
 
 def table(exported: Sequence[Exported], champion: Candidate | None) -> Table:
@@ -76,10 +97,11 @@ def table(exported: Sequence[Exported], champion: Candidate | None) -> Table:
     front = pareto_front([item.candidate for item in exported])
     speed = exported[0].info.speed
     assert speed
+    means = ", of several labels their means" if len(exported[0].info.labels) > 1 else ""
     shown = Table(
         "",
         *(item.info.backbone for item in exported),
-        caption="Accuracies and ECE (expected calibration error) on test images, changed "
+        caption=f"Accuracies and ECE (expected calibration error) on test images{means}, changed "
         f"decisions on validation images. {speed.processor}, {speed.threads} threads; ms for one "
         f"image, images a second in batches of {speed.batch_size}, medians of {speed.rounds} "
         "rounds.",
@@ -102,6 +124,7 @@ def _cells(item: Exported, is_champion: bool, is_on_front: bool) -> dict[str, st
         "served as": item.candidate.precision,
         "accuracy fp32": _text(accuracies.get("fp32"), ".2%"),
         "accuracy INT8": _text(accuracies.get("int8"), ".2%"),
+        **(_accuracies(info) if len(info.labels) > 1 else {}),
         "decisions changed": _text(info.quantization[-1].changed_decisions, ".2%"),
         "ECE uncalibrated": _text(metrics["uncalibrated_error"], ".3f"),
         "ECE calibrated": _text(metrics["calibration_error"], ".3f"),
@@ -114,6 +137,13 @@ def _cells(item: Exported, is_champion: bool, is_on_front: bool) -> dict[str, st
             cells[f"{title} {unit}"] = _text(getattr(timing, field, None), form)
     cells["MB served"] = _text(item.candidate.size_mb, ".1f")
     return cells
+
+
+def _accuracies(info: BundleInfo) -> dict[str, str]:
+    return {
+        f"  {escape(label.name)}": _text(label.metrics.test_accuracy, ".2%")
+        for label in info.labels
+    }
 
 
 def _text(value: float | None, form: str) -> str:

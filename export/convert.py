@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -13,20 +13,24 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
+from data import Label
+from export.forms import by_output
 from export.graph_rewrites import rewrite
-from tuning.backbones.transfer_model import INPUT_NAME, OUTPUT_NAME
+from tuning.backbones.transfer_model import INPUT_NAME
 
 OPSET = 17
 IR_VERSION = 10  # read by every onnxruntime since 1.18
 
 
-def to_saved_model(classifier: keras.Model, folder: Path) -> None:
-    """Write a SavedModel whose `serve`, also its default signature, is `image` -> `p_man`.
+def to_saved_model(classifier: keras.Model, labels: Sequence[Label], folder: Path) -> None:
+    """Write a SavedModel whose `serve`, also its default signature, predicts all labels.
 
-    There `image` is uint8 RGB [N, s, s, 3] and `p_man` float32 [N, 1].
+    It takes `image`, uint8 RGB [N, s, s, 3], and gives float32 [N, width] for each label, by the
+    names of `Label.output`.
 
     Args:
         classifier: Winner of a run.
+        labels: The labels of the winner.
         folder: Folder to write; must not exist.
 
     Raises:
@@ -34,10 +38,12 @@ def to_saved_model(classifier: keras.Model, folder: Path) -> None:
 
     Example:
         >>> import tempfile
+        >>> from data import GENDER
         >>> pixels = keras.Input((2, 2, 3), dtype="uint8")
         >>> means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
         >>> folder = Path(tempfile.mkdtemp(), "saved_model")
-        >>> to_saved_model(keras.Model(pixels, keras.layers.Dense(1)(means)), folder)
+        >>> classifier = keras.Model(pixels, keras.layers.Dense(1)(means))
+        >>> to_saved_model(classifier, [GENDER], folder)
         >>> model = tf.saved_model.load(folder)
         >>> model.serve(tf.zeros((5, 2, 2, 3), tf.uint8))["p_man"].shape
         TensorShape([5, 1])
@@ -45,17 +51,21 @@ def to_saved_model(classifier: keras.Model, folder: Path) -> None:
     # Not Keras's ExportArchive: it stores every weight twice.
     module = tf.Module()
     module.weights = [variable.value for variable in classifier.variables]
-    module.serve = tf.function(_named(classifier), input_signature=[_signature(classifier)])
+    module.serve = tf.function(_named(classifier, labels), input_signature=[_signature(classifier)])
     tf.saved_model.save(module, str(folder), signatures=module.serve)
 
 
-def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) -> None:
-    """Write an ONNX file: `image` uint8 RGB [N, s, s, 3] -> `p_man` float32 [N, 1], N dynamic.
+def to_onnx(
+    classifier: keras.Model, labels: Sequence[Label], metadata: Mapping[str, str], path: Path
+) -> None:
+    """Write an ONNX file, with N dynamic, that predicts all labels as `to_saved_model` says.
 
-    The same classifier and metadata give the same bytes.
+    The outputs are in the order of the labels. The same classifier and metadata give the same
+    bytes.
 
     Args:
         classifier: Winner of a run.
+        labels: The labels of the winner.
         metadata: Texts by name that are put into the file, so that it can be used alone.
         path: Path of the ONNX file, replaced if it is there.
 
@@ -65,19 +75,23 @@ def to_onnx(classifier: keras.Model, metadata: Mapping[str, str], path: Path) ->
 
     Example:
         >>> import tempfile
+        >>> from data import GENDER
         >>> pixels = keras.Input((2, 2, 3), dtype="uint8")
         >>> means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
         >>> classifier = keras.Model(pixels, keras.layers.Dense(1)(means))
         >>> path = Path(tempfile.mkdtemp(), "model.onnx")
-        >>> to_onnx(classifier, {"backbone": "vgg16"}, path)
+        >>> to_onnx(classifier, [GENDER], {"backbone": "vgg16"}, path)
         >>> model = onnx.load(path)
         >>> model.graph.output[0].name, model.metadata_props[0].value
         ('p_man', 'vgg16')
     """
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     model, _ = tf2onnx.convert.from_function(
-        tf.function(_named(classifier)), input_signature=[_signature(classifier)], opset=OPSET
+        tf.function(_named(classifier, labels)),
+        input_signature=[_signature(classifier)],
+        opset=OPSET,
     )
+    _order(model.graph, labels)
     _name_batch(model.graph)
     rewrite(model.graph)
     _rename(model.graph)
@@ -121,11 +135,20 @@ def _signature(classifier: keras.Model) -> tf.TensorSpec:
     return tf.TensorSpec((None, *classifier.input_shape[1:]), tf.uint8, name=INPUT_NAME)
 
 
-def _named(classifier: keras.Model) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+def _named(
+    classifier: keras.Model, labels: Sequence[Label]
+) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {OUTPUT_NAME: classifier(image, training=False)}
+        return by_output(labels, classifier(image, training=False))
 
     return serve
+
+
+def _order(graph: onnx.GraphProto, labels: Sequence[Label]) -> None:
+    """Put the outputs, which TensorFlow sorts by name, into the order of the labels."""
+    outputs = {value.name: value for value in graph.output}
+    del graph.output[:]
+    graph.output.extend(outputs[label.output] for label in labels)
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:

@@ -32,7 +32,8 @@ def export_run(
         models: Folder for the bundles, `index.json`, `comparison.csv` and `pareto.png`.
         cache: Folder of image stores.
         limits: Limits for the champion.
-        target_accuracy: Accuracy wanted of the decisions given, 0.5..1; None for the run's own.
+        target_accuracy: Accuracy wanted of the decisions given, 0.5..1; None for the highest that
+            half of them reach.
 
     Returns:
         What was exported, best first.
@@ -66,7 +67,7 @@ def _export_winners(
             exported.append(export_winner(source, facts, models / facts.backbone, steps))
             steps.done()
         except ParityError as error:
-            console.print(f"  {error}", style="red", soft_wrap=True)
+            console.print(f"  {error}", style="red", markup=False, soft_wrap=True)
             failures.append(error)
     return sorted(exported, key=lambda item: item.candidate.rank_key), failures
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from data import Label
+from data.labels import from_outputs
 from data.progress import ProgressCallback
 from inference.bundle import FormatName
 from inference.runtime.session import open_session
 from tuning.image_batches import map_batches
+
+if TYPE_CHECKING:
+    import keras
 
 BATCH_SIZE = 32
 
@@ -32,7 +37,10 @@ FILES: dict[FormatName, str] = {
 }
 
 Predict = Callable[[np.ndarray], np.ndarray]
-"""uint8 RGB [n, s, s, 3] -> p_man, float32 [n, 1]."""
+"""uint8 RGB [n, s, s, 3] -> class probabilities of all labels, float64 [n, K]."""
+
+_Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+"""uint8 RGB [n, s, s, 3] -> the graph's outputs by name, see `Label.output`."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +53,9 @@ class Form:
         predict: Function that runs it on a batch of images.
 
     Example:
-        >>> form = Form("fp32", Path("model.onnx"), lambda batch: np.ones((len(batch), 1)))
-        >>> form.title, form.predict(np.zeros((2, 8, 8, 3), np.uint8)).shape
-        ('ONNX fp32', (2, 1))
+        >>> form = Form("fp32", Path("model.onnx"), lambda batch: np.full((len(batch), 2), 0.5))
+        >>> form.title, form.predict(np.zeros((3, 8, 8, 3), np.uint8)).shape
+        ('ONNX fp32', (3, 2))
     """
 
     name: FormName
@@ -55,21 +63,33 @@ class Form:
     predict: Predict
 
     @classmethod
-    def open(cls, name: FormName, path: Path) -> Self:
+    def open(cls, name: FormName, path: Path, labels: Sequence[Label]) -> Self:
         """Open a model in its form.
 
         Args:
             name: Name of the form.
             path: File or folder of the model.
+            labels: The labels of the model.
 
         Raises:
             OSError: The file or folder cannot be read.
         """
-        openers: dict[FormName, Callable[[Path], Predict]] = {
+        openers: dict[FormName, Callable[[Path, Sequence[Label]], _Run]] = {
             "keras": _open_keras,
             "saved_model": _open_saved_model,
         }
-        return cls(name, path, openers.get(name, _open_onnx)(path))
+        return cls(name, path, _predicting(openers.get(name, _open_onnx)(path, labels), labels))
+
+    @classmethod
+    def of_keras(cls, path: Path, classifier: keras.Model, labels: Sequence[Label]) -> Self:
+        """Take a Keras model that is open.
+
+        Args:
+            path: File that it was loaded from.
+            classifier: The model.
+            labels: The labels of the model.
+        """
+        return cls("keras", path, _predicting(_running(classifier, labels), labels))
 
     @property
     def title(self) -> str:
@@ -92,36 +112,72 @@ def in_batches(
         on_progress: Called after each batch with the number of images done and of all.
 
     Returns:
-        p_man of each of these images, float [n].
+        Class probabilities of these images, float [n, K].
 
     Example:
         >>> images = np.zeros((3, 8, 8, 3), np.uint8)
         >>> images[1] = 255
-        >>> brightness = lambda batch: batch.mean(axis=(1, 2, 3))[:, None] / 255
+        >>> brightness = lambda batch: batch.mean(axis=(1, 2, 3))[:, None] / 255 * [-1, 1] + [1, 0]
         >>> in_batches(brightness, images, np.array([1, 2])).tolist()
-        [1.0, 0.0]
+        [[0.0, 1.0], [1.0, 0.0]]
     """
-    batches = map_batches(predict, images, rows, BATCH_SIZE, on_progress)
-    return np.concatenate([p_man[:, 0] for p_man in batches])
+    return np.concatenate(list(map_batches(predict, images, rows, BATCH_SIZE, on_progress)))
 
 
-def _open_onnx(path: Path) -> Predict:
+def by_output(labels: Sequence[Label], outputs: Any) -> dict[str, Any]:
+    """Name what a Keras model gives: of one label it is a tensor, of several a dict of tensors.
+
+    Args:
+        labels: The labels of the model.
+        outputs: Tensor or array, or several by the names of `Label.output`.
+
+    Returns:
+        The tensors or arrays by these names, in the order of the labels.
+
+    Example:
+        >>> from data import GENDER
+        >>> list(by_output([GENDER], np.zeros((1, 1))))
+        ['p_man']
+    """
+    if not isinstance(outputs, Mapping):
+        [label] = labels
+        return {label.output: outputs}
+    return {label.output: outputs[label.output] for label in labels}
+
+
+def _predicting(run: _Run, labels: Sequence[Label]) -> Predict:
+    def predict(batch: np.ndarray) -> np.ndarray:
+        outputs = run(batch)
+        return from_outputs(labels, [outputs[label.output] for label in labels])
+
+    return predict
+
+
+def _open_onnx(path: Path, labels: Sequence[Label]) -> _Run:
     session = open_session(path, None)
-    name = session.get_inputs()[0].name
-    return lambda batch: session.run(None, {name: batch})[0]
+    given, wanted = session.get_inputs()[0].name, [label.output for label in labels]
+    return lambda batch: dict(zip(wanted, session.run(wanted, {given: batch}), strict=True))
 
 
-def _open_saved_model(folder: Path) -> Predict:
+def _open_saved_model(folder: Path, labels: Sequence[Label]) -> _Run:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
-    return lambda batch: next(iter(loaded.serve(tf.constant(batch)).values())).numpy()
+
+    def run(batch: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = loaded.serve(tf.constant(batch))
+        return {label.output: outputs[label.output].numpy() for label in labels}
+
+    return run
 
 
-def _open_keras(file: Path) -> Predict:
+def _open_keras(file: Path, labels: Sequence[Label]) -> _Run:
     import keras
 
     import tuning.backbones.googlenet  # noqa: F401 - registers its layer
 
-    model = keras.models.load_model(file)
-    return lambda batch: model.predict(batch, verbose=0)
+    return _running(keras.models.load_model(file), labels)
+
+
+def _running(classifier: keras.Model, labels: Sequence[Label]) -> _Run:
+    return lambda batch: by_output(labels, classifier.predict(batch, verbose=0))

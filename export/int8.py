@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data import Label
 from export import int8_gate
 from export.forms import FILES, Form
 from export.progress import Steps
@@ -23,7 +24,8 @@ class Int8Result:
     Attributes:
         trials: Verdict on each recipe that was tried, in order.
         form: The model that passed; None if no recipe passed.
-        val_p: p_man of that model on the validation images, float [n]; empty if there is none.
+        val_p: Class probabilities of that model on the validation images, float [n, K]; empty if
+            there is none.
     """
 
     trials: tuple[QuantizationTrial, ...]
@@ -33,6 +35,7 @@ class Int8Result:
 
 def quantize_model(
     quantizer: Quantizer,
+    labels: Sequence[Label],
     val: Split,
     fp32_p: np.ndarray,
     folder: Path,
@@ -43,8 +46,9 @@ def quantize_model(
 
     Args:
         quantizer: Quantizer of the fp32 model.
-        val: Validation images of the run, with their labels.
-        fp32_p: p_man of the fp32 model on them, float [n].
+        labels: The labels of the model.
+        val: Validation images of the run, with their codes.
+        fp32_p: Class probabilities of the fp32 model on them, float [n, K].
         folder: Folder in which the INT8 model is written.
         steps: Shows what is being done.
         recipes: Recipes in the order in which they are tried.
@@ -57,17 +61,17 @@ def quantize_model(
     for recipe in recipes:
         with steps.step(f"INT8 by {recipe}"):
             quantizer.quantize(recipe, path)
-        form = Form.open("int8", path)
+        form = Form.open("int8", path, labels)
         with steps.counted(f"{len(val.rows)} validation images through it") as on_progress:
             val_p = int8_gate.predict_until_refuted(
-                form.predict, val.images, val.rows, fp32_p, on_progress
+                form.predict, val.images, val.rows, labels, fp32_p, on_progress
             )
-        trials.append(int8_gate.judge(str(recipe), val.labels, fp32_p, val_p))
+        trials.append(int8_gate.judge(str(recipe), labels, val.codes, fp32_p, val_p))
         steps.say(_verdict(trials[-1]))
         if trials[-1].passed:
             return Int8Result(tuple(trials), form, val_p)
     steps.say("no INT8 recipe passed, fp32 is served", "yellow")
-    return Int8Result(tuple(trials), None, np.empty(0))
+    return Int8Result(tuple(trials), None, np.empty((0, fp32_p.shape[1])))
 
 
 def _verdict(trial: QuantizationTrial) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from data import Label
+from data.labels import MISSING
 from data.progress import ProgressCallback
+from export.by_label import decisions
 from export.forms import BATCH_SIZE, Predict
 from inference.bundle import QuantizationTrial
 from tuning.image_batches import map_batches
-from tuning.metrics import decisions
 
 MAX_ACCURACY_LOST = 0.005
 """Accuracy on validation images that INT8 may lose, 0..1."""
@@ -17,46 +21,62 @@ MAX_CHANGED = 0.01
 
 
 def judge(
-    settings: str, labels: np.ndarray, fp32_p: np.ndarray, int8_p: np.ndarray
+    settings: str,
+    labels: Sequence[Label],
+    codes: np.ndarray,
+    fp32_p: np.ndarray,
+    int8_p: np.ndarray,
 ) -> QuantizationTrial:
     """Compare the decisions of an INT8 model with those of fp32 on validation images.
 
     Args:
         settings: How the model was quantized, in words.
-        labels: Labels, 0 or 1, [N].
-        fp32_p: p_man of the model that it was made from, float [N].
-        int8_p: p_man of the INT8 model, of all N images or of the first n that
-            `predict_until_refuted` looked at, float [n].
+        labels: The L labels of the model.
+        codes: Codes of N images, int [N, L]; one that is missing says nothing about accuracy.
+        fp32_p: Class probabilities of the model that it was made from, float [N, K].
+        int8_p: Those of the INT8 model, of all N images or of the first n that
+            `predict_until_refuted` looked at, float [n, K].
 
     Returns:
-        What it lost, and whether that is little enough: at most `MAX_ACCURACY_LOST` of accuracy
-        and `MAX_CHANGED` of the decisions, and no prediction that is not a number.
+        What it lost, of several labels the largest, and whether that is little enough: at most
+        `MAX_ACCURACY_LOST` of accuracy and `MAX_CHANGED` of the decisions, and no prediction that
+        is not a number.
 
     Example:
-        >>> labels, fp32_p = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.6, 0.9])
-        >>> judge("minmax", labels, fp32_p, fp32_p + 0.05).passed
+        >>> from data import GENDER
+        >>> codes, p_man = np.array([[0], [0], [1], [1]]), np.array([0.1, 0.4, 0.6, 0.9])
+        >>> of = lambda p_man: np.stack([1 - p_man, p_man], axis=1)
+        >>> judge("minmax", [GENDER], codes, of(p_man), of(p_man + 0.05)).passed
         True
-        >>> trial = judge("minmax", labels, fp32_p, fp32_p + 0.2)
+        >>> trial = judge("minmax", [GENDER], codes, of(p_man), of(p_man + 0.1))
         >>> trial.passed, trial.accuracy_lost, trial.changed_decisions
         (False, 0.25, 0.25)
     """
-    labels, fp32, int8 = labels[: len(int8_p)], decisions(fp32_p[: len(int8_p)]), decisions(int8_p)
-    lost = float((fp32 == labels).sum() - (int8 == labels).sum()) / len(labels)
-    changed = float((fp32 != int8).mean())
+    seen = len(int8_p)
+    codes, fp32, int8 = codes[:seen], decisions(labels, fp32_p[:seen]), decisions(labels, int8_p)
+    lost = float(_accuracy_lost(codes, fp32, int8).max())
+    changed = float((fp32 != int8).mean(axis=0).max())
     passed = lost <= MAX_ACCURACY_LOST and changed <= MAX_CHANGED
     return QuantizationTrial(
         settings=settings,
-        images=len(labels),
+        images=seen,
         accuracy_lost=lost,
         changed_decisions=changed,
         passed=passed and bool(np.isfinite(int8_p).all()),
     )
 
 
+def _accuracy_lost(codes: np.ndarray, fp32: np.ndarray, int8: np.ndarray) -> np.ndarray:
+    """Accuracy of fp32 less that of INT8, by label, from codes and decisions [n, L]."""
+    known = np.maximum((codes != MISSING).sum(axis=0), 1)  # no decision equals a missing code
+    return ((fp32 == codes).sum(axis=0) - (int8 == codes).sum(axis=0)) / known
+
+
 def predict_until_refuted(
     predict: Predict,
     images: np.ndarray,
     rows: np.ndarray,
+    labels: Sequence[Label],
     fp32_p: np.ndarray,
     on_progress: ProgressCallback | None = None,
 ) -> np.ndarray:
@@ -66,26 +86,29 @@ def predict_until_refuted(
         predict: Function that runs the INT8 model on a batch.
         images: Images, uint8 RGB [N, s, s, 3].
         rows: Indices of the images to predict, int [n], at least one.
-        fp32_p: p_man of the model that it was made from for these images, float [n].
+        labels: The labels of the model.
+        fp32_p: Class probabilities of the model that it was made from for these images, float
+            [n, K].
         on_progress: Called after each batch with the number of images done and of all.
 
     Returns:
-        p_man of the first m of these images, float [m]; m = n unless more than `MAX_CHANGED` of
-        the n decisions changed before.
+        Class probabilities of the first m of these images, float [m, K]; m = n unless more than
+        `MAX_CHANGED` of the n decisions on a label changed before.
 
     Example:
-        >>> images, fp32_p = np.zeros((1000, 8, 8, 3), np.uint8), np.full(1000, 0.1)
-        >>> always_man = lambda batch: np.ones((len(batch), 1))
-        >>> len(predict_until_refuted(always_man, images, np.arange(1000), fp32_p))
+        >>> from data import GENDER
+        >>> images, fp32_p = np.zeros((1000, 8, 8, 3), np.uint8), np.tile([0.9, 0.1], (1000, 1))
+        >>> always_man = lambda batch: np.tile([0.0, 1.0], (len(batch), 1))
+        >>> len(predict_until_refuted(always_man, images, np.arange(1000), [GENDER], fp32_p))
         32
     """
+    fp32 = decisions(labels, fp32_p)
     parts: list[np.ndarray] = []
-    done = changed = 0
-    for p_man in map_batches(predict, images, rows, BATCH_SIZE, on_progress):
-        parts.append(p_man[:, 0])
-        compared = fp32_p[done : done + len(p_man)]
-        done += len(p_man)
-        changed += int((decisions(parts[-1]) != decisions(compared)).sum())
-        if changed > MAX_CHANGED * len(rows):
+    done, changed = 0, np.zeros(len(labels), int)
+    for p in map_batches(predict, images, rows, BATCH_SIZE, on_progress):
+        parts.append(p)
+        changed += (decisions(labels, p) != fp32[done : done + len(p)]).sum(axis=0)
+        done += len(p)
+        if changed.max() > MAX_CHANGED * len(rows):
             break
     return np.concatenate(parts)

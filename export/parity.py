@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from tuning.metrics import decisions
+from data import Label
+from export import by_label
 
 TOLERANCE = 1e-4
-"""p_man of an exported model may differ by less than this."""
+"""A probability that an exported model gives may differ by less than this."""
 
 
 class ParityError(RuntimeError):
     """An exported model differs from the Keras model that it was made from."""
 
 
-def compare(keras_p: np.ndarray, exported_p: np.ndarray, name: str) -> None:
+def compare(
+    labels: Sequence[Label], keras_p: np.ndarray, exported_p: np.ndarray, name: str
+) -> None:
     """Compare the predictions of two models and refuse the second if it differs.
 
     Args:
-        keras_p: p_man of the Keras model, float [N].
-        exported_p: p_man of the exported model for the same images, float [N].
+        labels: The labels of the models.
+        keras_p: Class probabilities of the Keras model, float [N, K].
+        exported_p: Those of the exported model for the same images, float [N, K].
         name: Name of the exported model, for the message.
 
     Raises:
-        ParityError: A p_man differs by `TOLERANCE` or more or is not a number, or a decision
-            changed.
+        ParityError: Of some label, a probability differs by `TOLERANCE` or more or is not a number,
+            or a decision changed.
 
     Example:
-        >>> keras_p = np.array([0.2, 0.9])
-        >>> compare(keras_p, keras_p + 1e-6, "vgg16 as fp32")
-        >>> compare(keras_p, keras_p - 0.01, "vgg16 as fp32")
+        >>> from data import GENDER
+        >>> keras_p = np.array([[0.8, 0.2], [0.1, 0.9]])
+        >>> compare([GENDER], keras_p, keras_p + 1e-6, "vgg16 as fp32")
+        >>> compare([GENDER], keras_p, keras_p - 0.01, "vgg16 as fp32")
         Traceback (most recent call last):
             ...
-        export.parity.ParityError: vgg16 as fp32 differs from the Keras model: p_man by up to ...
+        export.parity.ParityError: vgg16 as fp32 differs from the Keras model in 'gender': ...
     """
-    difference = np.abs(keras_p - exported_p)
-    changed = int((decisions(keras_p) != decisions(exported_p)).sum())
+    exported = by_label.parts(labels, exported_p)
+    for (label, expected), (_, given) in zip(
+        by_label.parts(labels, keras_p), exported, strict=True
+    ):
+        _compare(label, expected, given, name)
+
+
+def _compare(label: Label, expected: np.ndarray, given: np.ndarray, name: str) -> None:
+    difference = np.abs(expected - given).max(axis=1)
+    changed = int((label.decide(expected) != label.decide(given)).sum())
     worst = int(np.argmax(difference))  # NaN counts as the largest
     if not difference[worst] < TOLERANCE or changed:  # "not <" refuses NaN as well
         raise ParityError(
-            f"{name} differs from the Keras model: p_man by up to {difference[worst]:.2g} (image "
-            f"{worst}; allowed below {TOLERANCE:g}), {changed} of {len(keras_p)} decisions "
-            "changed. Nothing was exported for this backbone."
+            f"{name} differs from the Keras model in '{label.name}': probabilities by up to "
+            f"{difference[worst]:.2g} (image {worst}; allowed below {TOLERANCE:g}), {changed} of "
+            f"{len(expected)} decisions changed. Nothing was exported for this backbone."
         )

@@ -21,17 +21,17 @@ def predict(form: Form, split: Split, steps: Steps) -> np.ndarray:
         steps: Shows how far it is.
 
     Returns:
-        p_man of each image, float [n].
+        Class probabilities of each image, float [n, K].
 
     Example:
         >>> from pathlib import Path
         >>> from rich.console import Console
         >>> images = np.zeros((3, 8, 8, 3), np.uint8)
-        >>> test = Split("test", images, rows=np.array([1, 2]), labels=np.array([0, 1]))
-        >>> undecided = lambda batch: np.full((len(batch), 1), 0.5)
+        >>> test = Split("test", images, rows=np.array([1, 2]), codes=np.array([[0], [1]]))
+        >>> undecided = lambda batch: np.full((len(batch), 2), 0.5)
         >>> steps = Steps(Console(stderr=True), "vgg16")
         >>> predict(Form("fp32", Path("model.onnx"), undecided), test, steps).tolist()
-        [0.5, 0.5]
+        [[0.5, 0.5], [0.5, 0.5]]
     """
     images = len(split.rows)
     with steps.counted(f"{images} {split.title} images through {form.title}") as on_progress:
@@ -50,18 +50,19 @@ def recorded_or_predicted(
         steps: Shows what is being done.
 
     Returns:
-        p_man of each image, float [n].
+        Class probabilities of each image, float [n, K].
 
     Example:
         >>> from pathlib import Path
         >>> from rich.console import Console
-        >>> form = Form("fp32", Path("model.onnx"), lambda batch: np.ones((len(batch), 1)))
-        >>> rows, labels = np.array([0, 2]), np.array([0, 1])
-        >>> val = Split("val", np.zeros((3, 8, 8, 3), np.uint8), rows, labels)
+        >>> undecided = lambda batch: np.full((len(batch), 2), 0.5)
+        >>> form = Form("fp32", Path("model.onnx"), undecided)
+        >>> rows, codes = np.array([0, 2]), np.array([[0], [1]])
+        >>> val = Split("val", np.zeros((3, 8, 8, 3), np.uint8), rows, codes)
         >>> steps = Steps(Console(stderr=True), "vgg16")
-        >>> unlike_the_form = RecordedPredictions(rows, labels, p_man=np.array([0.2, 0.9]))
+        >>> unlike_the_form = RecordedPredictions(rows, codes, p=np.array([[0.8, 0.2], [0.1, 0.9]]))
         >>> recorded_or_predicted(form, val, unlike_the_form, steps).tolist()
-        [1.0, 1.0]
+        [[0.5, 0.5], [0.5, 0.5]]
     """
     if not np.array_equal(recorded.rows, split.rows):
         return predict(form, split, steps)
@@ -69,6 +70,6 @@ def recorded_or_predicted(
     title = f"{len(sample)} {split.title} images through {form.title}, to check the run's record"
     with steps.step(title):
         again = in_batches(form.predict, split.images, split.rows[sample])
-    if np.abs(again - recorded.p_man[sample]).max() < parity.TOLERANCE:
-        return recorded.p_man
+    if np.abs(again - recorded.p[sample]).max() < parity.TOLERANCE:
+        return recorded.p
     return predict(form, split, steps)

@@ -68,7 +68,9 @@ class Steps:
             text: Text of the line.
             style: Style as rich knows it, such as "yellow"; None for plain text.
         """
-        self._console.print(f"  {self._backbone}: {text}", style=style, soft_wrap=True)
+        self._console.print(
+            f"  {self._backbone}: {text}", style=style, markup=False, soft_wrap=True
+        )
 
     def done(self) -> None:
         """Print the time of all steps together."""

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 import data
-from data import ImageStore
+from data import ImageStore, Label
+from data.labels import code_columns, from_table
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import RunConfig
 
@@ -26,11 +27,11 @@ class Split:
         name: Name of the split.
         images: Images of all splits, uint8 RGB [N, s, s, 3].
         rows: Indices of the split's images, int [n].
-        labels: Labels of the split's images, 0 (woman) or 1 (man), [n].
+        codes: Codes of the split's images by label, int [n, L].
 
     Example:
         >>> images = np.zeros((5, 8, 8, 3), np.uint8)
-        >>> val = Split("val", images, rows=np.array([1, 4]), labels=np.array([0, 1]))
+        >>> val = Split("val", images, rows=np.array([1, 4]), codes=np.array([[0], [1]]))
         >>> val.title, val.images[val.rows].shape
         ('validation', (2, 8, 8, 3))
     """
@@ -38,7 +39,7 @@ class Split:
     name: SplitName
     images: np.ndarray
     rows: np.ndarray
-    labels: np.ndarray
+    codes: np.ndarray
 
     @property
     def title(self) -> str:
@@ -52,20 +53,22 @@ class RecordedPredictions:
 
     Attributes:
         rows: Index of each image, int [n].
-        labels: Labels, 0 or 1, [n].
-        p_man: Calibrated probabilities, float [n].
+        codes: Codes by label, int [n, L].
+        p: Calibrated class probabilities, float [n, K].
 
     Example:
         >>> recorded = RecordedPredictions(
-        ...     rows=np.array([7, 9]), labels=np.array([0, 1]), p_man=np.array([0.1, 0.4])
+        ...     rows=np.array([7, 9]),
+        ...     codes=np.array([[0], [1]]),
+        ...     p=np.array([[0.9, 0.1], [0.6, 0.4]]),
         ... )
-        >>> recorded.rows[(recorded.p_man >= 0.5) != recorded.labels].tolist()  # decided wrongly
+        >>> recorded.rows[recorded.p.argmax(axis=1) != recorded.codes[:, 0]].tolist()
         [9]
     """
 
     rows: np.ndarray
-    labels: np.ndarray
-    p_man: np.ndarray
+    codes: np.ndarray
+    p: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class Source:
         run: Folder of the run.
         config: Settings, data and versions of the run.
         store: Images of the run.
-        target_accuracy: Accuracy wanted of the decisions given, 0.5..1; None for the run's own.
+        target_accuracy: Accuracy wanted of the decisions given, 0.5..1, for all labels; None for
+            the highest that half of the decisions reach, see `metrics.operating_point`.
     """
 
     run: RunFolder
@@ -91,7 +95,8 @@ class Source:
         Args:
             run: Folder of the run.
             cache: Folder of image stores.
-            target_accuracy: Accuracy wanted of the decisions given; None for the run's own.
+            target_accuracy: Accuracy wanted of the decisions given; None for the highest that half
+                of them reach.
 
         Raises:
             RunError: The run cannot be read.
@@ -102,6 +107,11 @@ class Source:
         store = data.build(manifest, config.settings.size, config.images.framing, cache)
         return cls(run, config, store, target_accuracy)
 
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels that the run learned."""
+        return self.config.labels
+
     def split(self, name: SplitName) -> Split:
         """Return one split of the images.
 
@@ -109,7 +119,7 @@ class Source:
             name: Name of the split.
         """
         rows = np.flatnonzero(self.store.manifest["split"] == name)
-        return Split(name, self.store.images, rows, self.store.manifest["label"].to_numpy()[rows])
+        return Split(name, self.store.images, rows, self._codes(self.store.manifest)[rows])
 
     def winner(self, backbone: str) -> Path:
         """Return the path of a winner's Keras model.
@@ -137,13 +147,16 @@ class Source:
         path = self.run.predictions(backbone)
         try:
             table = pd.read_csv(path)
-            return {"val": _part(table, "val"), "test": _part(table, "test")}
+            return {"val": self._part(table, "val"), "test": self._part(table, "test")}
         except (OSError, ValueError, KeyError):
             raise RunError(
                 f"{path} can't be read: run `make tune` again with the same RUN"
             ) from None
 
+    def _part(self, table: pd.DataFrame, split: SplitName) -> RecordedPredictions:
+        part = table[table["split"] == split]
+        p = from_table(self.labels, part)
+        return RecordedPredictions(part["row"].to_numpy(), self._codes(part), p)
 
-def _part(table: pd.DataFrame, split: SplitName) -> RecordedPredictions:
-    part = table[table["split"] == split]
-    return RecordedPredictions(*(part[name].to_numpy() for name in ("row", "label", "p_man")))
+    def _codes(self, table: pd.DataFrame) -> np.ndarray:
+        return table[code_columns(self.labels)].to_numpy(np.int64)

@@ -8,6 +8,9 @@ from importlib.metadata import requires, version
 from pathlib import Path
 
 import inference
+from data.meanings import kind_of, not_for
+from export.card import notice_in_markdown
+from export.markdown import escape
 from inference import bundle
 from inference.bundle import Bundle
 from tuning.report import rendering
@@ -96,11 +99,17 @@ def _requirements() -> list[str]:
 
 
 def _readme(bundles: list[Bundle], champion: str) -> str:
+    labels = list(dict.fromkeys(label for item in bundles for label in item.info.classes))
     return rendering.render(
         "export",
         "space_files/README.md.jinja",
         bundles=bundles,
         champion=champion,
+        labels=labels,
+        notice=notice_in_markdown,
+        md=escape,
+        not_for=not_for,
+        has_origin="origin" in map(kind_of, labels),
         gradio=version("gradio"),
         python="{}.{}".format(*sys.version_info),
     )

@@ -1,7 +1,8 @@
 """How fast each form of a model is, side by side, and what a fresh process of it needs.
 
 `python -m export.speed FORM PATH SIZE STARTED` is such a fresh process: it opens the model in the
-form `keras`, `saved_model`, `fp32` or `int8`, predicts one image and then a batch, and prints JSON.
+form `keras`, `saved_model`, `fp32` or `int8`, whose labels it reads as JSON from standard input,
+predicts one image and then a batch, and prints JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ if __name__ == "__main__":  # a folder `data` where one works does not hide ours
 
 import numpy as np
 import psutil
+from pydantic import TypeAdapter
 
+from data import Label
 from export.forms import Form, FormName
 from inference.bundle import Speed, Timing
 from inference.runtime.machine import default_threads, processor
@@ -29,13 +32,17 @@ from inference.runtime.timing import interleaved
 
 ROUNDS = 9
 BATCH_SIZE = 16
+_LABELS = TypeAdapter(tuple[Label, ...])
 
 
-def measure(forms: Sequence[Form], images: np.ndarray, rounds: int = ROUNDS) -> Speed:
+def measure(
+    forms: Sequence[Form], labels: Sequence[Label], images: np.ndarray, rounds: int = ROUNDS
+) -> Speed:
     """Time forms of one model in turn, on one image and then on a batch.
 
     Args:
         forms: Forms of the model; each is also opened in a process of its own.
+        labels: The labels of the model.
         images: Images, uint8 RGB [N, s, s, 3], N at least `BATCH_SIZE`.
         rounds: Number of rounds in which all forms run, one after the other; medians are taken
             over them.
@@ -54,7 +61,7 @@ def measure(forms: Sequence[Form], images: np.ndarray, rounds: int = ROUNDS) -> 
         timings[form.name] = Timing(
             latency_ms=1e3 * seconds[1][form.name],
             throughput=BATCH_SIZE / seconds[BATCH_SIZE][form.name],
-            **_fresh(form, images.shape[1]),
+            **_fresh(form, labels, images.shape[1]),
         )
     return Speed(
         processor=processor(),
@@ -65,20 +72,22 @@ def measure(forms: Sequence[Form], images: np.ndarray, rounds: int = ROUNDS) -> 
     )
 
 
-def _fresh(form: Form, size: int) -> dict[str, float]:
+def _fresh(form: Form, labels: Sequence[Label], size: int) -> dict[str, float]:
     """Cold start and peak memory of a fresh process, as `Timing` names them."""
     arguments = (form.name, str(form.path), str(size), repr(time.time()))
     command = [sys.executable, "-m", "export.speed", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, input=_LABELS.dump_json(tuple(labels)), capture_output=True, check=True
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _report(name: FormName, path: Path, size: int, started: float) -> None:
+def _report(name: FormName, path: Path, labels: Sequence[Label], size: int, started: float) -> None:
     if name in ("keras", "saved_model"):
         from tuning.tensorflow_import import import_tensorflow
 
         import_tensorflow()
-    form = Form.open(name, path)
+    form = Form.open(name, path, labels)
     form.predict(np.zeros((1, size, size, 3), np.uint8))
     cold_start = time.time() - started
     form.predict(np.zeros((BATCH_SIZE, size, size, 3), np.uint8))
@@ -98,4 +107,5 @@ def _peak_bytes() -> int:
 
 if __name__ == "__main__":
     form_name = cast("FormName", sys.argv[1])
-    _report(form_name, Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    read = _LABELS.validate_json(sys.stdin.buffer.read())
+    _report(form_name, Path(sys.argv[2]), read, int(sys.argv[3]), float(sys.argv[4]))

@@ -1,8 +1,8 @@
-"""From pictures to faces with a probability and a label."""
+"""From pictures to faces with the probabilities of the classes, and a decision on each label."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Self
@@ -11,11 +11,12 @@ import numpy as np
 import onnxruntime as ort
 
 from data import ImageError
+from data.labels import UNCERTAIN, class_slices
 from inference.bundle import Bundle, BundleInfo, Precision, find, from_metadata, read, read_index
 from inference.detection.alignment import LEAST_QUALITY
 from inference.detection.finder import FaceFinder, Finder, PreparedFace, PreparedPicture
 from inference.errors import BundleError
-from inference.faces import Face
+from inference.faces import Face, Prediction
 from inference.pictures import Picture, to_source
 from inference.runtime.self_check import open_served
 from inference.runtime.session import classify, open_session, warm_up
@@ -181,12 +182,12 @@ class Classifier:
             The faces of each picture, in the same order.
 
         Raises:
-            BundleError: The model gives anything but a probability.
+            BundleError: The model gives anything but probabilities.
         """
         everyone = [face for picture in pictures for face in picture]
-        p_man = iter(self.classify(self._stacked(everyone)).tolist())
+        predictions = self._predictions(self.classify(self._stacked(everyone)))
         return [
-            [self._face(index, face, next(p_man)) for index, face in enumerate(picture)]
+            [_face(index, face, next(predictions)) for index, face in enumerate(picture)]
             for picture in pictures
         ]
 
@@ -197,14 +198,17 @@ class Classifier:
             batch: uint8 RGB [N, size, size, 3], 0..255; N may be 0.
 
         Returns:
-            p_man, float32 [N], 0..1.
+            Calibrated probability of each class of all labels, float64 [N, K], 0..1; see
+            `data.labels`.
 
         Raises:
-            BundleError: The model gives anything but a probability.
+            BundleError: The model gives anything but probabilities.
         """
         chunks = (batch[start : start + _CHUNK] for start in range(0, len(batch), _CHUNK))
         runs = [classify(self.session, self.info, chunk) for chunk in chunks]
-        return np.concatenate(runs) if runs else np.empty(0, np.float32)
+        if not runs:
+            return np.empty((0, sum(len(label.classes) for label in self.info.labels)))
+        return np.concatenate(runs)
 
     def _try_to_prepare(self, picture: Picture) -> PreparedPicture | ImageError:
         try:
@@ -219,11 +223,22 @@ class Classifier:
             batch[index] = face.pixels
         return batch
 
-    def _face(self, index: int, face: PreparedFace, p_man: float) -> Face:
-        label, found = self.info.label_of(p_man), face.detection
-        if found is None:
-            return Face(index, face.box, p_man, label)
-        score, quality = round(found.score, 4), round(found.quality, 4)
-        if quality < LEAST_QUALITY:
-            label = "uncertain"
-        return Face(index, face.box, p_man, label, score, quality, found.landmarks)
+    def _predictions(self, p: np.ndarray) -> Iterator[tuple[Prediction, ...]]:
+        """Yield what class probabilities, float [N, K], say of each image on all labels."""
+        labels = self.info.classes
+        parts = list(zip(self.info.labels, labels, class_slices(labels), strict=True))
+        for row in p.tolist():
+            yield tuple(
+                Prediction(label, tuple(row[part]), info.decide(row[part]))
+                for info, label, part in parts
+            )
+
+
+def _face(index: int, face: PreparedFace, predictions: tuple[Prediction, ...]) -> Face:
+    found = face.detection
+    if found is None:
+        return Face(index, face.box, predictions)
+    score, quality = round(found.score, 4), round(found.quality, 4)
+    if quality < LEAST_QUALITY:
+        predictions = tuple(replace(one, decision=UNCERTAIN) for one in predictions)
+    return Face(index, face.box, predictions, score, quality, found.landmarks)

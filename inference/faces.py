@@ -192,6 +192,7 @@ class Face:
         said: dict[str, str | float] = {}
         labels = [prediction.label for prediction in self.predictions]
         for prediction in self.predictions:
+            values: tuple[str | float, ...]
             values = (prediction.decision, prediction.probability, *prediction.probabilities)
             names = _columns(prediction.label, labels)
             said |= dict(zip(names, values, strict=True))

@@ -7,6 +7,7 @@ count nowhere. Probabilities `p` are those of all classes, float [N, C].
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -144,6 +145,32 @@ def log_loss(codes: np.ndarray, p: np.ndarray) -> float:
     codes, p = _known(codes, p)
     clipped = np.clip(p, _CLIP, 1 - _CLIP)
     return float(-np.log(clipped[np.arange(len(codes)), codes]).mean())
+
+
+class MeanScores(NamedTuple):
+    """Figures of a model, each the mean over its labels: by these trials are compared."""
+
+    accuracy: float
+    auc: float
+    brier: float
+    log_loss: float
+
+
+def mean_scores(labels: Sequence[Label], codes: np.ndarray, p: np.ndarray) -> MeanScores:
+    """Compute the figures by which trials and models are compared.
+
+    Args:
+        labels: The L labels of the model.
+        codes: Codes, int [N, L].
+        p: Class probabilities of all labels, float [N, K].
+
+    Example:
+        >>> from data import GENDER
+        >>> mean_scores([GENDER], np.array([[0], [1]]), np.array([[0.9, 0.1], [0.2, 0.8]])).auc
+        1.0
+    """
+    parts = [(codes[:, number], p[:, at]) for number, at in enumerate(class_slices(labels))]
+    return MeanScores(*(float(np.mean([figure(*part) for part in parts])) for figure in _MEANS))
 
 
 def accuracy_interval(correct: int, total: int) -> tuple[float, float]:
@@ -421,6 +448,9 @@ def _subgroup_scores(correct: np.ndarray) -> SubgroupScores:
     hits, total = int(correct.sum()), len(correct)
     interval = accuracy_interval(hits, total)
     return SubgroupScores(count=total, accuracy=hits / total, accuracy_interval=interval)
+
+
+_MEANS = (accuracy, auc, brier, log_loss)
 
 
 def _known(codes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data.meanings import notice
 from tuning.runs.schema import RunConfig
 
 SYNTHETIC_NOTICE = (
@@ -9,10 +10,6 @@ SYNTHETIC_NOTICE = (
     "faces are classified. Give DATA=<folder> for real ones."
 )
 RANDOM_NOTICE = "Random start (no pretrained weights): expect far lower accuracy."
-LABEL_NOTICE = (
-    "The label is what annotators perceived in a photo (CelebA's 'Male', yes or no), "
-    "not a person's gender."
-)
 
 
 def notices_of(config: RunConfig) -> tuple[str, ...]:
@@ -36,4 +33,4 @@ def notices_of(config: RunConfig) -> tuple[str, ...]:
     """
     random_start = [RANDOM_NOTICE] if config.weights == "none" else []
     synthetic = [SYNTHETIC_NOTICE] if config.data.synthetic else []
-    return (*random_start, *synthetic, LABEL_NOTICE)
+    return (*random_start, *synthetic, *map(notice, config.labels))

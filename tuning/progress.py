@@ -13,6 +13,7 @@ from tuning.bars import Bars
 from tuning.runs.schema import (
     Hyperparameters,
     RunMetrics,
+    Scores,
     TrialRecord,
     TrialResult,
     WinnerFacts,
@@ -118,7 +119,9 @@ class Progress(Bars):
         Args:
             facts: What is known about it.
         """
-        self.say(f"  winner on test images: {_accuracy(facts)}")
+        for of_label in facts.labels:
+            name = f"{of_label.label.name} " if len(facts.labels) > 1 else ""
+            self.say(f"  winner on test images: {name}{_accuracy(of_label.test)}")
 
     def summary(self, metrics: RunMetrics, report: Path) -> None:
         """Print the table of winners when the run is done.
@@ -127,17 +130,21 @@ class Progress(Bars):
             metrics: What the run reached.
             report: Path of its report.
         """
-        table = Table("backbone", "depth", "test accuracy", "balanced", "AUC", "calibration error")
+        table = Table(
+            "backbone", "depth", "label", "test accuracy", "balanced", "AUC", "calibration error"
+        )
         for facts in metrics.winners.values():
-            test = facts.test
-            table.add_row(
-                facts.backbone,
-                str(facts.hyperparameters.depth),
-                _accuracy(facts),
-                f"{100 * test.balanced_accuracy:.2f} %",
-                f"{test.auc:.4f}",
-                f"{test.uncalibrated.calibration_error:.3f} -> {test.calibration_error:.3f}",
-            )
+            for of_label in facts.labels:
+                test = of_label.test
+                table.add_row(
+                    facts.backbone,
+                    str(facts.hyperparameters.depth),
+                    of_label.label.name,
+                    _accuracy(test),
+                    f"{100 * test.balanced_accuracy:.2f} %",
+                    f"{test.auc:.4f}",
+                    f"{test.uncalibrated.calibration_error:.3f} -> {test.calibration_error:.3f}",
+                )
         self.say("")
         self.console.print(table)
         for notice in metrics.notices:
@@ -189,6 +196,6 @@ def figures(result: TrialResult) -> str:
     )
 
 
-def _accuracy(facts: WinnerFacts) -> str:
-    low, high = facts.test.accuracy_interval
-    return f"{100 * facts.test.accuracy:.2f} % ({100 * low:.1f} to {100 * high:.1f})"
+def _accuracy(test: Scores) -> str:
+    low, high = test.accuracy_interval
+    return f"{100 * test.accuracy:.2f} % ({100 * low:.1f} to {100 * high:.1f})"

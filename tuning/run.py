@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
 import data
-from data import Dataset
+from data import Dataset, Label
+from data.labels import code_columns
+from data.meanings import notice
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.weights import Weights
 from tuning.inputs import RunImages, open_dataset, prepare_images, pretrained
-from tuning.notices import LABEL_NOTICE, SYNTHETIC_NOTICE, notices_of
+from tuning.notices import SYNTHETIC_NOTICE, notices_of
 from tuning.progress import Progress
 from tuning.report import report
 from tuning.runs.leaderboard import write_leaderboard
@@ -33,6 +36,7 @@ from tuning.search import workers as worker_processes
 from tuning.search.backbone_search import search, work
 from tuning.search.context import SearchContext
 from tuning.search.presets import PRESETS
+from tuning.suspects.left_out import left_out_notices
 from tuning.trunk.cache import TrunkCache
 
 _BROKEN_SHOWN = 3
@@ -83,7 +87,9 @@ def tune(
         run.begin(_config(settings, dataset, images, weights_used), images.store.manifest)
         cache = TrunkCache(artifacts / "cache" / "trunk", int(cache_gb * 1e9))
         preset = PRESETS[settings.preset]
-        context = SearchContext(run, settings, preset, images.store, cache, progress)
+        context = SearchContext(
+            run, settings, preset, images.store, dataset.labels, cache, progress
+        )
         if role == "worker":
             _work(context, weights)
             return run
@@ -111,7 +117,8 @@ def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progr
     progress.say(f"Run {run.name} in {run.path}", style="bold")
     if dataset.synthetic:
         progress.say(SYNTHETIC_NOTICE, style="yellow")
-    progress.say(LABEL_NOTICE)
+    for label in dataset.labels:
+        progress.say(notice(label))
     for note in dataset.notes:
         progress.say(f"note: {note}")
     budget = f", at most {settings.budget:g} min" if settings.budget else ""
@@ -152,7 +159,7 @@ def _config(settings: Settings, dataset: Dataset, images: RunImages, weights: st
             splits={
                 str(split): SplitFacts(
                     count=len(rows),
-                    share_man=float(rows["label"].mean()),
+                    classes=_class_counts(dataset.labels, rows),
                     identities=int(rows["identity"].nunique()),
                 )
                 for split, rows in store.manifest.groupby("split")
@@ -160,7 +167,17 @@ def _config(settings: Settings, dataset: Dataset, images: RunImages, weights: st
         ),
         weights=weights,
         versions=_versions(),
+        labels=dataset.labels,
     )
+
+
+def _class_counts(labels: Sequence[Label], rows: pd.DataFrame) -> dict[str, dict[str, int]]:
+    return {
+        label.name: {
+            name: int((rows[column] == code).sum()) for code, name in enumerate(label.classes)
+        }
+        for label, column in zip(labels, code_columns(labels), strict=True)
+    }
 
 
 def _versions() -> dict[str, str]:
@@ -236,11 +253,11 @@ def _search_all(
 
 def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
     run = context.run
-    ranked = sorted(winners, key=lambda facts: facts.val.brier)
+    ranked = sorted(winners, key=lambda facts: facts.val_brier)
     config = run.read_config()
     metrics = RunMetrics(
         run=run.name,
-        notices=notices_of(config),
+        notices=(*notices_of(config), *left_out_notices(run, config, config.settings.backbones)),
         seconds=run.read_clock().seconds or None,
         winners={facts.backbone: facts for facts in ranked},
     )

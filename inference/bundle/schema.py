@@ -16,17 +16,22 @@ from pydantic import (
     Field,
     JsonValue,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
 from data import GENDER, Framing, Label
-from data.labels import UNCERTAIN
+from data.labels import UNCERTAIN, probability_columns
+from data.messages import printable
 from inference.bundle.files import digest, size_of
 from inference.errors import BundleError
 
 SCHEMA_VERSION: Literal[2] = 2
-DECISION = 0.5
+READ_VERSIONS = (1, 2)
+"""Schema versions of a bundle that are read; the last one is written."""
+
+MAX_LABELS = 100
+"""More in one bundle are taken for damage."""
+
 EXPORT_AGAIN = "write it again with `make export`"
 
 Precision = Literal["int8", "fp32"]
@@ -147,8 +152,9 @@ class LabelInfo(_Facts):
     name: str = Field(description="Name of the label")
     classes: tuple[str, ...] = Field(description="Names of its classes")
     output: str = Field(
+        pattern=r"^[A-Za-z0-9_.:/-]{1,100}$",
         description="Name of its probabilities in the graph: float32 [N, 1], the second class's, "
-        "of two classes; of more [N, classes]"
+        "of two classes; of more [N, classes]",
     )
     temperature: float = Field(
         default=1.0, gt=0, description="Temperature of the calibration, already inside the graph"
@@ -165,7 +171,10 @@ class LabelInfo(_Facts):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        Label(name=self.name, classes=self.classes)  # the rules of names are there
+        try:
+            Label(name=self.name, classes=self.classes)  # the rules of names are there
+        except ValidationError as error:
+            raise ValueError(_first(error)) from None
         point = self.operating_point
         if point and len(point.least) != len(self.classes):
             raise ValueError("the operating point must have a number for each class")
@@ -248,14 +257,6 @@ class CheckImages(_Facts):
     expected: dict[Precision, tuple[tuple[_Share, ...], ...]] = Field(
         description="Probabilities of each image, all classes of all labels"
     )
-
-    @field_validator("expected", mode="before")
-    @classmethod
-    def _only_p_man_was_kept(cls, expected: Any) -> Any:
-        """Read version 1, which had one number an image."""
-        if not isinstance(expected, dict):
-            return expected
-        return {form: [_both(p) for p in values] for form, values in expected.items()}
 
 
 class QuantizationTrial(_Facts):
@@ -366,7 +367,9 @@ class BundleInfo(_Facts):
     schema_version: Literal[2] = 2
     backbone: _Name = Field(description="Name of the network, such as vgg16")
     labels: tuple[LabelInfo, ...] = Field(
-        min_length=1, description="Labels that the graph gives probabilities of, in order"
+        min_length=1,
+        max_length=MAX_LABELS,
+        description="Labels that the graph gives probabilities of, in order",
     )
     input: Input = Field(description="What the graph takes")
     synthetic: bool = Field(
@@ -411,9 +414,20 @@ class BundleInfo(_Facts):
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:
-        for names in ([info.name for info in self.labels], [info.output for info in self.labels]):
-            if len(set(names)) < len(names):
-                raise ValueError(f"labels: {', '.join(names)}: one occurs twice")
+        names = [info.name for info in self.labels]
+        outputs = [info.output for info in self.labels]
+        for group in (names, outputs, probability_columns(self.classes)):
+            twice = next((name for at, name in enumerate(group) if name in group[:at]), None)
+            if twice is not None:
+                raise ValueError(f"labels: {twice!r} occurs twice")
+        return self
+
+    @model_validator(mode="after")
+    def _expected_fits(self) -> Self:
+        count = sum(len(info.classes) for info in self.labels)
+        for rows in (self.checks.expected if self.checks else {}).values():
+            if any(len(row) != count for row in rows):
+                raise ValueError(f"checks.expected: must have {count} numbers an image")
         return self
 
     @property
@@ -446,34 +460,84 @@ class Index(_Facts):
         return self
 
 
+class _Band(_Facts):
+    """What version 1 had in place of the operating point, of p_man."""
+
+    low: _Share
+    high: _Share
+    target_accuracy: _Share | None = None
+    accuracy: _Share | None = None
+    share_uncertain: _Share | None = None
+
+
+class _OldChecks(BaseModel):
+    expected: dict[Precision, tuple[_Share, ...]]
+
+
+class _Version1(BaseModel):
+    """What version 1 said of its only label, gender, beside the other facts."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    labels: tuple[Literal["woman", "man"], Literal["woman", "man"]] = ("woman", "man")
+    output: str = "p_man"
+    temperature: float = 1.0
+    threshold: _Share = 0.5
+    band: _Band | None = None
+    checks: _OldChecks | None = None
+
+    @property
+    def operating_point(self) -> dict[str, Any] | None:
+        if self.band:
+            low, high = self.band.low, self.band.high
+            return {
+                "least": self.in_order(1 - low, high),
+                **self.band.model_dump(exclude={"low", "high"}),
+            }
+        if self.threshold == 1 / 2:
+            return None
+        return {"least": self.in_order(1 - self.threshold, self.threshold)}
+
+    def in_order(self, woman: float, man: float) -> tuple[float, float]:
+        """Put a number of each class into the order of the labels."""
+        return (man, woman) if self.labels[0] == "man" else (woman, man)
+
+
 def from_version_1(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of a `bundle.json` of schema version 1 as version 2 has it.
+
+    Args:
+        content: Content of the file, or of the metadata in an ONNX file, where numbers are text.
+
+    Raises:
+        ValueError: A fact of the label is not as version 1 had it.
 
     Example:
         >>> old = {"schema_version": 1, "backbone": "vgg16", "band": {"low": 0.25, "high": 0.75}}
         >>> from_version_1(old)["labels"][0]["operating_point"]["least"]
         (0.75, 0.75)
     """
-    moved = ("labels", "output", "temperature", "threshold", "band")
-    old = {"labels": GENDER.classes, "output": "p_man", "temperature": 1.0} | {
-        name: content[name] for name in moved if name in content
+    try:
+        old = _Version1.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(_first(error)) from None
+    label = {
+        "name": GENDER.name,
+        "classes": old.labels,
+        "output": old.output,
+        "temperature": old.temperature,
+        "operating_point": old.operating_point,
+        "metrics": content.get("metrics", {}),
     }
-    label: dict[str, Any] = {"name": GENDER.name, "classes": old["labels"]}
-    label |= {name: old[name] for name in ("output", "temperature")}
-    label |= {"metrics": content.get("metrics", {})}
-    band, threshold = old.get("band"), old.get("threshold", 0.5)
-    if isinstance(band, dict) and "low" in band and "high" in band:
-        low, high = float(band["low"]), float(band["high"])
-        facts = {name: value for name, value in band.items() if name not in ("low", "high")}
-        label["operating_point"] = {"least": (1 - low, high), **facts}
-    elif float(threshold) != DECISION:
-        label["operating_point"] = {"least": (1 - float(threshold), float(threshold))}
+    moved = ("output", "temperature", "threshold", "band")
     others = {name: value for name, value in content.items() if name not in moved}
-    return {**others, "schema_version": 2, "labels": [label]}
-
-
-def _both(p: Any) -> Any:
-    return (1 - p, p) if isinstance(p, int | float) else p
+    if old.checks:
+        expected = {
+            form: [old.in_order(1 - p, p) for p in images]
+            for form, images in old.checks.expected.items()
+        }
+        others["checks"] = {**content["checks"], "expected": expected}
+    return {**others, "schema_version": SCHEMA_VERSION, "labels": [label]}
 
 
 _Record = TypeVar("_Record", bound=BaseModel)
@@ -500,6 +564,12 @@ def validated(model: type[_Record], content: Any, path: Path) -> _Record:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "content"
-        raise BundleError(f"{path}: {where}: {first['msg']}; {EXPORT_AGAIN}") from None
+        raise BundleError(f"{path}: {printable(_first(error))}; {EXPORT_AGAIN}") from None
+
+
+def _first(error: ValidationError) -> str:
+    """Return where the first trouble is, and what it is."""
+    first = error.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    said = str(cause) if isinstance(cause, ValueError) else first["msg"]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), said)))

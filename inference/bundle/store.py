@@ -12,10 +12,11 @@ import numpy as np
 
 from data import decode
 from data.atomic import replacing_folder, write_text
+from data.messages import one_line
 from inference.bundle.files import digest, size_of
 from inference.bundle.schema import (
     EXPORT_AGAIN,
-    SCHEMA_VERSION,
+    READ_VERSIONS,
     BundleInfo,
     FormatName,
     Index,
@@ -33,6 +34,7 @@ MARGIN = 0.9
 
 _LARGEST_CHECKS = 50_000_000  # bytes
 _LARGEST_JSON = 10_000_000  # bytes
+_INDEX_VERSIONS = (1,)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Bundle:
     Example:
         >>> info = BundleInfo(
         ...     backbone="vgg16",
+        ...     labels=[{"name": "Smiling", "classes": ("no", "yes"), "output": "p_Smiling"}],
         ...     input={"size": 96, "framing": "face"},
         ...     data={"name": "CelebA", "fingerprint": "0a1b"},
         ...     weights={"source": "imagenet"},
@@ -210,6 +213,7 @@ def write(folder: Path, info: BundleInfo, files: Mapping[str, Path]) -> Bundle:
         >>> import tempfile
         >>> info = BundleInfo(
         ...     backbone="vgg16",
+        ...     labels=[{"name": "Smiling", "classes": ("no", "yes"), "output": "p_Smiling"}],
         ...     input={"size": 96, "framing": "face"},
         ...     data={"name": "CelebA", "fingerprint": "0a1b"},
         ...     weights={"source": "imagenet"},
@@ -327,6 +331,7 @@ def find(models: Path, backbone: str | None = None) -> Bundle:
         >>> import tempfile
         >>> info = BundleInfo(
         ...     backbone="vgg16",
+        ...     labels=[{"name": "Smiling", "classes": ("no", "yes"), "output": "p_Smiling"}],
         ...     input={"size": 96, "framing": "face"},
         ...     data={"name": "CelebA", "fingerprint": "0a1b"},
         ...     weights={"source": "imagenet"},
@@ -357,9 +362,10 @@ def _read_json(path: Path, model: type[_Record]) -> _Record:
     except (OSError, ValueError, RecursionError):
         raise BundleError(f"{path} cannot be read as JSON: {EXPORT_AGAIN}") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
+    known = READ_VERSIONS if model is BundleInfo else _INDEX_VERSIONS
+    if version not in known:
         raise BundleError(
-            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}: "
-            f"{EXPORT_AGAIN}"
+            f"{path} has schema version {one_line(str(version), 40)}, this program reads "
+            f"{' and '.join(map(str, known))}: {EXPORT_AGAIN}"
         )
     return validated(model, content, path)

@@ -1,9 +1,9 @@
 """Does an exported model give here what it gave at export, and which form of it is faster here?
 
 The SHA-256 proves the file, not the processor: onnxruntime runs other code on each kind, and INT8
-that was correct where it was exported has been off by 0.9 of p_man elsewhere. So each form runs a
-handful of the bundle's drawn images before it is served. That costs a fraction of a second, once
-for each machine and file: what passed is remembered in the user's cache folder.
+that was correct where it was exported has been off by 0.9 of a probability elsewhere. So each form
+runs a handful of the bundle's drawn images before it is served. That costs a fraction of a second,
+once for each machine and file: what passed is remembered in the user's cache folder.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ from inference.runtime.session import classify, open_session, warm_up
 from inference.runtime.timing import interleaved
 
 TOLERANCE: dict[Precision, float] = {"fp32": 0.001, "int8": 0.03}
-"""Of p_man on a check image. Between processors fp32 differs by the order of its sums, INT8 by a
-rounding here and there; where sums saturate, most images are off by 0.04 to 0.4."""
+"""Of each class probability on a check image. Between processors fp32 differs by the order of its
+sums, INT8 by a rounding here and there; where sums saturate, most images are off by 0.04 to 0.4."""
 
 _SECONDS = 0.15  # for the check images; those that show most come first
 _CHUNK = 4  # of them at least
@@ -120,12 +120,12 @@ def _opened(bundle: Bundle, form: Precision, threads: int | None) -> Served:
     return Served(form, session)
 
 
-def _expected(bundle: Bundle) -> dict[Precision, tuple[float, ...]]:
+def _expected(bundle: Bundle) -> dict[Precision, tuple[tuple[float, ...], ...]]:
     return bundle.info.checks.expected if bundle.info.checks else {}
 
 
 def _check(bundle: Bundle, form: Precision, session: ort.InferenceSession) -> None:
-    """Run the check images for a while. Raises BundleError if p_man is not as expected."""
+    """Run the check images for a while. Raises BundleError if a probability is off."""
     images, expected = bundle.check_images(), np.array(_expected(bundle)[form])
     if len(images) != len(expected):
         raise BundleError(
@@ -134,14 +134,14 @@ def _check(bundle: Bundle, form: Precision, session: ort.InferenceSession) -> No
     started, largest = time.perf_counter(), 0.0
     for start in range(0, len(images), _CHUNK):
         part = slice(start, start + _CHUNK)
-        p_man = classify(session, bundle.info, images[part])
-        largest = max(largest, float(np.abs(p_man - expected[part]).max()))
+        p = classify(session, bundle.info, images[part])
+        largest = max(largest, float(np.abs(p - expected[part]).max()))
         if time.perf_counter() - started > _SECONDS:
             break
     if largest > TOLERANCE[form]:
         raise BundleError(
             f"{bundle.folder}: {form} does not give on this processor what it gave at export "
-            f"(p_man off by {largest:.2f} on drawn images)"
+            f"(a probability off by {largest:.2f} on drawn images)"
         )
 
 

@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from data import Label
+from data.labels import from_outputs
 from data.messages import one_line
 from inference.bundle import BundleInfo
 from inference.errors import BundleError
 from inference.runtime.machine import default_threads
 from inference.runtime.saturation import saturates
+
+_SUM_TOLERANCE = 1e-3  # of the probabilities of many classes from 1
 
 
 def open_session(model: Path | bytes, threads: int | None = None) -> ort.InferenceSession:
@@ -62,8 +66,8 @@ def warm_up(session: ort.InferenceSession, info: BundleInfo) -> None:
         info: Facts of the model.
 
     Raises:
-        BundleError: The graph does not have the input and output that `info` names, or gives
-            anything but a probability for each image.
+        BundleError: The graph does not have the input and outputs that `info` names, or gives
+            anything but the probabilities of the classes for each image.
     """
     classify(session, info, np.zeros((1, info.input.size, info.input.size, 3), np.uint8))
 
@@ -77,23 +81,34 @@ def classify(session: ort.InferenceSession, info: BundleInfo, batch: np.ndarray)
         batch: uint8 RGB [N, size, size, 3], 0..255.
 
     Returns:
-        p_man, float32 [N], 0..1.
+        Calibrated probability of each class of all labels, float64 [N, K], 0..1; see
+        `data.labels`.
 
     Raises:
         BundleError: The graph does not take the images, or gives anything but probabilities.
     """
+    labels = info.classes
     try:
-        [output] = session.run([info.output], {info.input.name: batch})
+        outputs = session.run([label.output for label in info.labels], {info.input.name: batch})
     except Exception as error:
         reason = one_line(error, 200)
         raise BundleError(f"the model does not fit its description: {reason}") from None
+    for label, output in zip(labels, outputs, strict=True):
+        _check(label, output, len(batch))
+    return from_outputs(labels, outputs)
+
+
+def _check(label: Label, output: object, images: int) -> None:
+    """Refuse what are no probabilities of a label's classes."""
     shape, dtype = getattr(output, "shape", None), getattr(output, "dtype", type(output).__name__)
-    if shape not in ((len(batch), 1), (len(batch),)) or dtype != np.float32:
+    wanted = (images, label.width)
+    allowed = (wanted, wanted[:1]) if label.is_binary else (wanted,)
+    if not isinstance(output, np.ndarray) or shape not in allowed or dtype != np.float32:
         raise BundleError(
-            f"the model gives {dtype} {list(shape or ())} for {len(batch)} images, not float32 "
-            f"[{len(batch)}, 1]"
+            f"the model gives {dtype} {list(shape or ())} for {images} images, not float32 "
+            f"{list(wanted)} for {label.name}"
         )
-    second = output.reshape(-1)
-    if not ((second >= 0) & (second <= 1)).all():  # refuses NaN as well
-        raise BundleError("the model gives numbers that are no probabilities")
-    return second if info.labels[1] == "man" else 1 - second
+    if not ((output >= 0) & (output <= 1)).all():  # refuses NaN as well
+        raise BundleError(f"the model gives numbers that are no probabilities for {label.name}")
+    if not label.is_binary and np.abs(output.sum(axis=1) - 1).max(initial=0) > _SUM_TOLERANCE:
+        raise BundleError(f"the model gives probabilities for {label.name} that are not 1 together")

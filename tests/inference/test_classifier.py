@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_bundles import SIZE
+from tiny_bundles import HAIR, SEVERAL, SIZE, add_models
 
-from data import ImageError
+from data import GENDER, ImageError
 from inference import Box, BundleError, Classifier, Face, bundle, whole_image
 from inference.detection.alignment import LEAST_QUALITY
 from inference.detection.detector import Detection
 from inference.detection.finder import PreparedFace, PreparedPicture
-from inference.predict.rows import JSON_FIELDS
+from inference.faces import Prediction
+from inference.predict.rows import json_fields
 
 
 def load(models: Path, *choice: Any, **options: Any) -> Classifier:
@@ -34,7 +35,8 @@ def test_labels_by_color(models: Path, draw: Callable[..., Path]) -> None:
 
 def test_the_whole_picture_is_the_face(models: Path, draw: Callable[..., Path]) -> None:
     [face] = load(models, precision="fp32").predict(draw("a.png", "gray", (30, 40)))
-    assert face == Face(0, Box(0, 0, 30, 40), 0.5, "uncertain")
+    expected = Prediction(GENDER, (0.5, 0.5), "uncertain")
+    assert face == Face(0, Box(0, 0, 30, 40), (expected,))
 
 
 def test_every_way_to_give_a_picture_has_the_same_prediction(
@@ -127,7 +129,7 @@ def test_a_face_has_landmarks_inside_its_box(models: Path, group: Image.Image) -
 def test_a_face_as_a_dictionary_has_the_names_of_the_rows(models: Path, group: Image.Image) -> None:
     [face, *_] = Classifier.load(models, threads=1).predict(group)
     values = face.to_dict()
-    assert set(values) == set(JSON_FIELDS) - {"file", "error"}
+    assert set(values) == set(json_fields([GENDER])) - {"file", "error"}
     assert json.loads(json.dumps(values)) == values
 
 
@@ -135,13 +137,12 @@ def test_batches_and_singles_agree(models: Path) -> None:
     classifier = load(models)
     batch = np.random.default_rng(0).integers(0, 256, (70, SIZE, SIZE, 3), np.uint8)
     together = classifier.classify(batch)
-    assert together.shape == (70,)
-    assert together.dtype == np.float32
+    assert together.shape == (70, 2)
     alone = [classifier.classify(image[None])[0] for image in batch]
-    assert together == pytest.approx(alone, abs=1e-6)
+    assert together == pytest.approx(np.array(alone), abs=1e-6)
     means = batch.mean((1, 2))
     expected = 1 / (1 + np.exp(-0.099 * (means[:, 0] - means[:, 2])))
-    assert together == pytest.approx(expected, abs=1e-5)
+    assert together[:, 1] == pytest.approx(expected, abs=1e-5)
 
 
 def test_no_pictures_no_answers(models: Path) -> None:
@@ -178,6 +179,29 @@ def test_faces_of_too_little_quality_are_uncertain(
     [[face]] = load(models).label([[PreparedFace(found.box, red, found)]])
     assert (face.label, face.quality) == (label, quality)
     assert face.p_man > 0.99
+
+
+@pytest.mark.parametrize(("quality", "decision"), [(0.5, "blue"), (0.49, "uncertain")])
+def test_a_poor_face_is_uncertain_on_every_label(
+    tmp_path: Path, quality: float, decision: str
+) -> None:
+    classifier = load(add_models(tmp_path, SEVERAL))
+    blue = np.full((SIZE, SIZE, 3), (0, 200, 255), np.uint8)
+    found = Detection(Box(0, 0, 9, 9), 0.9, np.zeros((5, 2), np.float32), quality)
+    [[face]] = classifier.label([[PreparedFace(found.box, blue, found)]])
+    decisions = [prediction.decision for prediction in face.predictions]
+    assert decisions == (["no", "yes", "blue"] if quality >= 0.5 else ["uncertain"] * 3)
+    assert face["hair color"].decision == decision
+    assert face["hair color"]["blue"] > 0.99 and face["Eyeglasses"].probability > 0.99
+
+
+def test_a_model_of_many_classes(tmp_path: Path, draw: Callable[..., Path]) -> None:
+    classifier = load(add_models(tmp_path, (HAIR,)))
+    said = [classifier.predict(draw("a.png", color))[0] for color in ("red", "lime", "#777")]
+    assert [face.label for face in said] == ["red", "green", "uncertain"]
+    assert said[2]["hair color"].probabilities == pytest.approx((1 / 3,) * 3)
+    with pytest.raises(AttributeError, match="does not predict gender"):
+        _ = said[0].p_man
 
 
 def test_backbone_and_precision_are_chosen(models: Path, draw: Callable[..., Path]) -> None:

@@ -6,6 +6,7 @@ among devices first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from data import ImageStore
+from data import GENDER, ImageStore, Label
+from data.labels import class_slices
 from tuning.runs.schema import Epoch, Hyperparameters, TrialRecord, TrialResult
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def small_context(folder: Path, images: int, console: Console | None = None) -> 
     preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)
     cache = TrunkCache(folder / "cache", 1 << 30)
     run, progress = RunFolder(folder / "run"), Progress(console)
-    return SearchContext(run, settings, preset, faces(images), cache, progress)
+    return SearchContext(run, settings, preset, faces(images), (GENDER,), cache, progress)
 
 
 def faces(train: int) -> ImageStore:
@@ -141,18 +143,25 @@ def run_study(
     return study.search(landscape, StudyFolder(folder), oracle, epochs, lambda record: None)
 
 
-def separable(count: int, channels: int) -> Examples:
-    """Pooled features in two views whose first channels tell the label."""
+def separable(count: int, channels: int, labels: Sequence[Label] = (GENDER,)) -> Examples:
+    """Pooled features in two views, in which 64 channels a class tell each label."""
     from tuning.training.batches import Examples
 
-    labels = RNG.integers(0, 2, count).astype(np.float32)
+    codes = np.stack([RNG.integers(0, len(label.classes), count) for label in labels], axis=1)
     features = RNG.random((count, channels)).astype(np.float16)
-    features[:, :64] += labels[:, None] / 2
-    return Examples({0: [features, features]}, labels, np.ones(count, dtype=np.float32))
+    for label, at in zip(range(len(labels)), class_slices(labels), strict=True):
+        for code in range(1, at.stop - at.start):
+            channel = 64 * (at.start + code - 1)
+            features[codes[:, label] == code, channel : channel + 64] += np.float16(0.5)
+    return Examples({0: [features, features]}, codes)
 
 
-def training_data(train: Examples, val: Examples) -> TrainingData:
+def training_data(
+    train: Examples, val: Examples, labels: Sequence[Label] = (GENDER,)
+) -> TrainingData:
     from tuning.backbones.transfer_model import FeatureStatistics
     from tuning.training.batches import TrainingData
+    from tuning.training.loss import LabelLoss
 
-    return TrainingData(train, val, FeatureStatistics.of(train.views[0][0]))
+    loss = LabelLoss.of(labels, train.codes)
+    return TrainingData(train, val, FeatureStatistics.of(train.views[0][0]), loss)

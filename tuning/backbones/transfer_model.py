@@ -10,11 +10,12 @@ import keras
 import numpy as np
 from keras import layers
 
+from data import Label
+from data.labels import output_slices
 from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, Backbone
 from tuning.backbones.weights import Weights
 
 INPUT_NAME = "image"
-OUTPUT_NAME = "p_man"
 _BLOCK = 1024
 
 
@@ -86,11 +87,13 @@ class HeadConfig:
         units: Width of the hidden layer, 0 for none.
         dropout: Dropout rate before each dense layer, 0..1.
         statistics: Statistics by which the pooled features are standardized.
+        width: Number of logits, of all labels together.
     """
 
     units: int
     dropout: float
     statistics: FeatureStatistics
+    width: int = 1
 
 
 class TransferModel:
@@ -116,6 +119,7 @@ class TransferModel:
         ValueError: The size is out of range.
 
     Example:
+        >>> from data import GENDER
         >>> from tuning.backbones.registry import BACKBONES
         >>> from tuning.backbones.weights import load
         >>> googlenet = BACKBONES["googlenet"]
@@ -124,8 +128,9 @@ class TransferModel:
         >>> head = model.head(HeadConfig(units=8, dropout=0.1, statistics=statistics))
         >>> [tuple(output.shape) for output in model.trunk([0, 1]).outputs]
         [(None, 1024), (None, 2, 2, 832)]
-        >>> model.tail(1, head).input_shape, model.classifier(head).output_shape
-        ((None, 2, 2, 832), (None, 1))
+        >>> whole = model.classifier(head, [GENDER], [1.0])
+        >>> model.tail(1, head).input_shape, whole.output_shape, whole.output_names
+        ((None, 2, 2, 832), (None, 1), ['p_man'])
     """
 
     def __init__(
@@ -177,7 +182,7 @@ class TransferModel:
             head: Head on top of it, from `head`.
 
         Returns:
-            Model of the activation at the cut with the logit, float32 [N, 1].
+            Model of the activation at the cut with the logits, float32 [N, width].
         """
         if depth == 0:
             return head
@@ -187,20 +192,34 @@ class TransferModel:
             tail_input = keras.Input(features.input.shape[1:], dtype=features.input.dtype)
             return keras.Model(tail_input, head(features(tail_input)))
 
-    def classifier(self, head: keras.Model, temperature: float = 1.0) -> keras.Model:
+    def classifier(
+        self, head: keras.Model, labels: Sequence[Label], temperatures: Sequence[float]
+    ) -> keras.Model:
         """Return the whole model.
 
         Args:
-            head: Trained head, which maps the pooled features to the logit.
-            temperature: Positive number that the logit is divided by (Guo et al., 2017).
+            head: Trained head, which maps the pooled features to the logits.
+            labels: The labels whose logits these are.
+            temperatures: Positive number that the logits of each label are divided by (Guo et al.,
+                2017).
 
         Returns:
-            Model of uint8 RGB [N, size, size, 3] with `p_man`, float32 [N, 1].
+            Model of uint8 RGB [N, size, size, 3] with the probabilities of the label, float32
+            [N, width]; of several labels a dict of them by `Label.output`.
         """
-        logit = head(self._whole.output)
-        scaled = layers.Rescaling(1.0 / temperature, name="temperature", dtype="float32")(logit)
-        p_man = layers.Activation("sigmoid", name=OUTPUT_NAME, dtype="float32")(scaled)
-        return keras.Model(self._whole.input, p_man, name=self.backbone.name)
+        logits = head(self._whole.output)
+        ends = [at.stop for at in output_slices(labels)[:-1]]
+        parts = keras.ops.split(logits, ends, axis=1) if ends else [logits]
+        outputs = {}
+        for label, part, temperature in zip(labels, parts, temperatures, strict=True):
+            # Of gender the layers are called as in models that knew no other label.
+            name = "temperature" if len(labels) == 1 else f"temperature_{label.output}"
+            scaled = layers.Rescaling(1.0 / temperature, name=name, dtype="float32")(part)
+            function = "sigmoid" if label.is_binary else "softmax"
+            p = layers.Activation(function, name=label.output, dtype="float32")(scaled)
+            outputs[label.output] = p
+        whole = outputs if len(outputs) > 1 else next(iter(outputs.values()))
+        return keras.Model(self._whole.input, whole, name=self.backbone.name)
 
     def head(self, config: HeadConfig) -> keras.Model:
         """Make a new head.
@@ -209,7 +228,8 @@ class TransferModel:
             config: Layers of the head.
 
         Returns:
-            Model of the pooled features, float32 [N, features], with the logit, float32 [N, 1].
+            Model of the pooled features, float32 [N, features], with the logits, float32
+            [N, width].
         """
         # Batch norm in inference mode standardizes the features by weights that are saved, under a
         # name that saved models have.
@@ -226,7 +246,7 @@ class TransferModel:
                 layers.Dense(config.units, activation="relu", name="hidden"),
                 layers.Dropout(config.dropout, name="hidden_dropout"),
             ]
-        head = keras.Sequential([*stack, layers.Dense(1, name="logit")], name="head")
+        head = keras.Sequential([*stack, layers.Dense(config.width, name="logit")], name="head")
         standardize.set_weights([config.statistics.mean, config.statistics.variance])
         return head
 

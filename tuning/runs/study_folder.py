@@ -31,6 +31,7 @@ class StudyFolder:
         path: Path of the folder.
         plan: JSON of the planned trials, written when the trunk cache is complete.
         refit: JSON of the refit.
+        out_of_fold: CSV of predictions for the training images, see `tuning.suspects`.
         best_weights: Weights of the best tail so far, HDF5.
         oracle: Keras Tuner's state of its oracle.
         tuner: Keras Tuner's state of its tuner.
@@ -48,6 +49,7 @@ class StudyFolder:
         self.path = path
         self.plan = path / "plan.json"
         self.refit = path / "refit.json"
+        self.out_of_fold = path / "out_of_fold.csv"
         self.best_weights = path / "best.weights.h5"
         self.oracle = path / "oracle.json"
         self.tuner = path / "tuner0.json"

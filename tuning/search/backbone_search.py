@@ -128,7 +128,7 @@ class _Search:
             return kept
         images = self.context.store.manifest["split"].value_counts()
         possible = range(min(len(self.preset.trials), self.backbone.max_depth + 1))
-        probe = Probe(model, self.context.store, possible)
+        probe = Probe(model, self.context.store, self.context.labels, possible)
         held_out = images["val"] + images["test"]
         factor = 1 if self.settings.precision == "float32" else _FLOAT32_FACTOR
         evaluation = _EVALUATION_START + factor * probe.pass_seconds * held_out
@@ -181,9 +181,10 @@ class _Search:
         result = self.study.best()
         assert result is not None
         tail = SavedTail(result, self.study.best_weights, self.runner.data.statistics)
+        self.runner.cross_validate()
         exact = TransferModel(self.backbone, self.settings.size, self.weights)
         progress = self.context.progress.steps("validation and test images")
-        return save_winner(self.context.run, exact, tail, origin, self.context.store, progress)
+        return save_winner(self.context, exact, tail, origin, progress)
 
     def _time_left(self) -> float:
         return self.deadline - time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data import ImageStore
+from data import ImageStore, Label
 from tuning.progress import Progress
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.settings import Settings
@@ -21,6 +21,7 @@ class SearchContext:
         settings: What the user chose.
         preset: How much is tried.
         store: Decoded images of the run.
+        labels: Labels that are learned, with a code column each in the store's manifest.
         cache: Cache of the frozen trunks' activations.
         progress: What the user sees of the search.
     """
@@ -29,5 +30,6 @@ class SearchContext:
     settings: Settings
     preset: Preset
     store: ImageStore
+    labels: tuple[Label, ...]
     cache: TrunkCache
     progress: Progress

@@ -9,10 +9,12 @@ from statistics import median
 import numpy as np
 import tensorflow as tf
 
-from data import ImageStore
+from data import ImageStore, Label
+from data.labels import codes_of
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.runs.schema import TrainingTime
 from tuning.training import devices
+from tuning.training.loss import LabelLoss
 from tuning.training.tail import compile_tail
 from tuning.training.trial import BATCH_SIZE
 from tuning.trunk.forward_pass import compiled
@@ -29,15 +31,22 @@ class Probe:
     Args:
         model: Model with its pretrained weights; it has them again after each measurement.
         store: Decoded images of the run.
+        labels: Labels that are learned.
         depths: Fine-tuning depths that may be measured, 0 among them.
 
     Attributes:
         pass_seconds: Time of one image through the frozen backbone, seconds.
     """
 
-    def __init__(self, model: TransferModel, store: ImageStore, depths: Sequence[int]) -> None:
+    def __init__(
+        self,
+        model: TransferModel,
+        store: ImageStore,
+        labels: Sequence[Label],
+        depths: Sequence[int],
+    ) -> None:
         rows = np.flatnonzero(store.manifest["split"] == "train")[:BATCH_SIZE]
-        images, labels = store.images[rows], store.manifest["label"].to_numpy(np.float32)[rows]
+        images, codes = store.images[rows], codes_of(store.manifest)[rows]
         frozen = [depth for depth in depths if depth < model.backbone.max_depth]
         forward = compiled(model.trunk(frozen))
         _, seconds = _first_and_median(lambda: forward(images)[0].numpy())
@@ -45,7 +54,7 @@ class Probe:
         outputs = [tf.cast(output, tf.float32).numpy() for output in forward(images)]
         self._inputs = {model.backbone.max_depth: images} | dict(zip(frozen, outputs, strict=True))
         self._statistics = FeatureStatistics.of(outputs[0])
-        self._labels = labels[:, None]
+        self._codes, self._loss = codes, LabelLoss.of(labels, codes)
         self._model = model
 
     def training_time(self, depth: int, train: int, val: int) -> TrainingTime:
@@ -58,9 +67,10 @@ class Probe:
         """
         model, inputs = self._model, self._inputs[depth]
         with devices.strategy():
-            tail = model.tail(depth, model.head(HeadConfig(0, 0.0, self._statistics)))
-            compile_tail(tail, 1e-9)
-            start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._labels))
+            head = model.head(HeadConfig(0, 0.0, self._statistics, self._loss.width))
+            tail = model.tail(depth, head)
+            compile_tail(tail, self._loss, 1e-9)
+            start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._codes))
         model.restore()
         epoch = step * (train + _FORWARD_SHARE * val) / len(inputs)
         return TrainingTime(start, epoch)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import keras
 import numpy as np
+import pandas as pd
 
-from data import class_weights
+from data.labels import codes_of, from_table
 from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import FeatureStatistics, TransferModel
 from tuning.backbones.weights import Weights
@@ -16,8 +18,11 @@ from tuning.progress import describe
 from tuning.runs.schema import Epoch, Hyperparameters, TrialResult
 from tuning.runs.settings import Settings
 from tuning.search.context import SearchContext
+from tuning.suspects.cross_validation import training_predictions
+from tuning.suspects.left_out import counts_left_out, without_suspects
 from tuning.training import devices, tensorboard, trial
 from tuning.training.batches import ActivationArray, Examples, TrainingData
+from tuning.training.loss import LabelLoss
 from tuning.training.trial import TrialConfig
 from tuning.trunk.image_set import VIEWS, ImageSet, PixelView, View
 
@@ -55,8 +60,11 @@ class TrialRunner:
         self._depths = depths
         self._study = context.run.study(self._backbone.name)
         train, val = self._examples("train", VIEWS), self._examples("val", VIEWS[:1])
+        if context.settings.drop_suspects:
+            train = self._without_suspects(train)
         pooled = cast("np.ndarray", train.views[0][0])  # cached at any rate
-        self.data = TrainingData(train, val, FeatureStatistics.of(pooled))
+        loss = LabelLoss.of(context.labels, train.codes)
+        self.data = TrainingData(train, val, FeatureStatistics.of(pooled), loss)
 
     def run(
         self, hyperparameters: Hyperparameters, epochs: int, name: str
@@ -105,6 +113,29 @@ class TrialRunner:
         seed, start = self._context.settings.seed, self._study.best_weights
         return self._train(hyperparameters, TrialConfig(epochs, None, seed, start), "refit")
 
+    def cross_validate(self) -> None:
+        """Keep predictions for the training images, by which their labels are doubted."""
+        self._out_of_fold(self.data.train)
+
+    def _without_suspects(self, train: Examples) -> Examples:
+        """Training examples without the labels that cross-validation doubts."""
+        labels, predictions = self._context.labels, self._out_of_fold(train)
+        codes = without_suspects(labels, train.codes, from_table(labels, predictions))
+        counts = counts_left_out(labels, train.codes, codes)
+        self._context.progress.say(f"  suspect training labels are left out: {counts}")
+        return replace(train, codes=codes)
+
+    def _out_of_fold(self, train: Examples) -> pd.DataFrame:
+        manifest = self._context.store.manifest
+        pooled = cast("Sequence[np.ndarray]", train.views[0])  # cached at any rate
+        return training_predictions(
+            self._study.out_of_fold,
+            self._context.labels,
+            manifest[manifest["split"] == "train"],
+            pooled,
+            self._context.settings.seed,
+        )
+
     def _train(
         self, hyperparameters: Hyperparameters, config: TrialConfig, name: str
     ) -> tuple[TrialResult, keras.Model]:
@@ -130,7 +161,4 @@ class TrialRunner:
         }
         if self._backbone.max_depth in self._depths:
             by_depth[self._backbone.max_depth] = [PixelView(images, view) for view in views]
-        labels = manifest["label"].to_numpy(dtype=np.float32)[rows]
-        weights = class_weights(manifest["label"][manifest["split"] == "train"])
-        sample_weights = np.where(labels == 1, weights[1], weights[0]).astype(np.float32)
-        return Examples(by_depth, labels, sample_weights)
+        return Examples(by_depth, codes_of(manifest)[rows])

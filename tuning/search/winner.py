@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,29 +12,42 @@ import keras
 import numpy as np
 import pandas as pd
 
-from data import ImageStore, attributes
+from data import Label, attributes
 from data.atomic import replacing, write_text
+from data.labels import (
+    MISSING,
+    class_slices,
+    code_columns,
+    codes_of,
+    from_outputs,
+    output_slices,
+    to_table,
+)
+from data.manifest import DATASET
 from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.image_batches import map_batches
 from tuning.metrics import (
+    decisions,
     evaluate,
     fit_temperature,
-    logit,
-    sigmoid,
+    logits_of,
+    operating_point,
+    probabilities,
     subgroups,
-    uncertainty_band,
 )
-from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import (
+    LabelFacts,
     Origin,
+    Scores,
+    Subgroup,
     TestScores,
     TrialResult,
-    UncertaintyBand,
     ValScores,
     WeightsOrigin,
     WinnerFacts,
 )
+from tuning.search.context import SearchContext
 
 _BATCH_SIZE = 64
 _WARM_UP, _CALLS = 3, 15
@@ -56,11 +70,10 @@ class SavedTail:
 
 
 def save_winner(
-    run: RunFolder,
+    context: SearchContext,
     model: TransferModel,
     tail: SavedTail,
     origin: Origin,
-    store: ImageStore,
     progress: ProgressCallback,
 ) -> WinnerFacts:
     """Calibrate on validation images, score on test images, save the winner.
@@ -68,11 +81,10 @@ def save_winner(
     Everything is measured on the whole float32 model from pixels, as it is saved and served.
 
     Args:
-        run: Folder of the run.
+        context: Run, data and labels.
         model: Model in float32, with pretrained weights.
         tail: Best of trials and refit.
         origin: Which of these it is.
-        store: Decoded images of the run.
         progress: Called with the number of images done and of all.
 
     Returns:
@@ -81,10 +93,12 @@ def save_winner(
     Raises:
         OSError: The winner cannot be written.
     """
+    run, store, labels = context.run, context.store, context.labels
     held_out = store.manifest[store.manifest["split"].isin(["val", "test"])]
-    p_man = predict(assemble(model, tail), store.images, held_out.index.to_numpy(), progress)
-    predictions = _Predictions.calibrated(held_out, logit(p_man))
-    classifier = assemble(model, tail, predictions.temperature)
+    uncalibrated = assemble(model, tail, labels)
+    p = predict(uncalibrated, labels, store.images, held_out.index.to_numpy(), progress)
+    predictions = HeldOut.calibrated(labels, held_out, p)
+    classifier = assemble(model, tail, labels, predictions.temperatures)
     path = run.winner(model.backbone.name)
     with replacing(path) as new:
         classifier.save(new)
@@ -94,10 +108,7 @@ def save_winner(
         hyperparameters=tail.result.hyperparameters,
         size=model.size,
         weights=WeightsOrigin(source=model.weights.source, fingerprint=model.weights.fingerprint),
-        temperature=predictions.temperature,
-        band=predictions.band(),
-        val=predictions.scores("val"),
-        test=predictions.test_scores(),
+        labels=predictions.facts(),
         latency_ms=latency_ms(classifier, store.images[:1]),
         parameters=classifier.count_params(),
         bytes=path.stat().st_size,
@@ -110,57 +121,87 @@ def save_winner(
     return facts
 
 
-def assemble(model: TransferModel, tail: SavedTail, temperature: float = 1.0) -> keras.Model:
+def assemble(
+    model: TransferModel,
+    tail: SavedTail,
+    labels: Sequence[Label],
+    temperatures: Sequence[float] | None = None,
+) -> keras.Model:
     """Make the whole float32 model of a tail on disk.
 
     Args:
         model: Model in float32, with pretrained weights.
         tail: Trained tail on disk, with the statistics of its head.
-        temperature: Number that the logit is divided by, see `TransferModel.classifier`.
+        labels: Labels that the tail has learned.
+        temperatures: Number that each label's logits are divided by, see
+            `TransferModel.classifier`; None for 1.
 
     Returns:
-        The classifier: uint8 RGB [N, size, size, 3] -> p_man, float32 [N, 1].
+        The classifier, from uint8 RGB [N, size, size, 3] to the labels' probabilities.
     """
     chosen = tail.result.hyperparameters
-    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, tail.statistics))
+    width = sum(label.width for label in labels)
+    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, tail.statistics, width))
     model.restore()
     model.tail(chosen.depth, head).load_weights(tail.weights)
-    return model.classifier(head, temperature)
+    return model.classifier(head, labels, temperatures or [1.0] * len(labels))
 
 
 def predict(
     classifier: keras.Model,
+    labels: Sequence[Label],
     images: np.ndarray,
     rows: np.ndarray,
     progress: ProgressCallback | None = None,
 ) -> np.ndarray:
-    """Predict p_man of some images.
+    """Predict the class probabilities of some images.
 
     Args:
-        classifier: Whole model from pixels to p_man, as `assemble` makes it.
+        classifier: Whole model from pixels, as `assemble` makes it.
+        labels: Labels that it predicts.
         images: Images, uint8 [N, size, size, 3].
         rows: Rows of these images to take, int [n].
         progress: Called with the number of images done and of all.
 
     Returns:
-        float64 [n].
+        float64 [n, K].
 
     Example:
+        >>> from data import GENDER
         >>> image = keras.Input((2, 2, 3))
         >>> pooled = keras.layers.GlobalAveragePooling2D()(image)
         >>> model = keras.Model(image, keras.layers.Dense(1, activation="sigmoid")(pooled))
-        >>> predict(model, np.zeros((5, 2, 2, 3), np.uint8), np.array([0, 4])).tolist()
-        [0.5, 0.5]
+        >>> predict(model, [GENDER], np.zeros((5, 2, 2, 3), np.uint8), np.array([0, 4])).tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
     """
     parts = map_batches(classifier.predict_on_batch, images, rows, _BATCH_SIZE, progress)
-    return np.concatenate([part[:, 0] for part in parts]).astype(np.float64)
+    return np.concatenate([from_outputs(labels, outputs_of(labels, part)) for part in parts])
+
+
+def outputs_of(
+    labels: Sequence[Label], predicted: np.ndarray | Mapping[str, np.ndarray]
+) -> list[np.ndarray]:
+    """Return what a classifier gives for each label, in order.
+
+    Args:
+        labels: Labels that it predicts.
+        predicted: What it gave: one array, or one by `Label.output`.
+
+    Example:
+        >>> from data import GENDER
+        >>> outputs_of([GENDER], np.zeros((5, 1)))[0].shape
+        (5, 1)
+    """
+    if isinstance(predicted, Mapping):
+        return [predicted[label.output] for label in labels]
+    return [predicted]
 
 
 def latency_ms(classifier: keras.Model, image: np.ndarray) -> float:
     """Measure the time of Keras for one image at a time, warmed up.
 
     Args:
-        classifier: Whole model from pixels to p_man, as `assemble` makes it.
+        classifier: Whole model from pixels, as `assemble` makes it.
         image: One image, uint8 [1, size, size, 3].
 
     Returns:
@@ -182,52 +223,96 @@ def latency_ms(classifier: keras.Model, image: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class _Predictions:
+class HeldOut:
     """Predictions for validation and test images.
 
     Attributes:
+        labels: The L labels that are predicted.
         manifest: Rows of the images.
-        logits: Logits before temperature scaling, float64 [N].
-        temperature: Number that the logits are divided by.
+        p: Class probabilities before temperature scaling, float64 [N, K].
+        temperatures: Number that each label's logits are divided by.
+
+    Example:
+        >>> from data import GENDER
+        >>> manifest = pd.DataFrame({"label": [0, 1] * 4, "split": ["val"] * 4 + ["test"] * 4})
+        >>> p = np.array([[0.8, 0.2], [0.4, 0.6], [0.6, 0.4], [0.7, 0.3]] * 2)
+        >>> held_out = HeldOut.calibrated([GENDER], manifest, p)
+        >>> held_out.facts()[0].test.accuracy
+        0.75
     """
 
+    labels: tuple[Label, ...]
     manifest: pd.DataFrame
-    logits: np.ndarray
-    temperature: float
+    p: np.ndarray
+    temperatures: tuple[float, ...]
 
     @classmethod
-    def calibrated(cls, manifest: pd.DataFrame, logits: np.ndarray) -> _Predictions:
-        """With the temperature that fits the validation images."""
+    def calibrated(cls, labels: Sequence[Label], manifest: pd.DataFrame, p: np.ndarray) -> HeldOut:
+        """Fit the temperatures on the validation images.
+
+        Args:
+            labels: The labels that are predicted.
+            manifest: Rows of the images, with splits and codes.
+            p: Class probabilities before temperature scaling, float [N, K].
+        """
         val = (manifest["split"] == "val").to_numpy()
-        temperature = fit_temperature(manifest["label"].to_numpy()[val], logits[val])
-        return cls(manifest, logits, temperature)
+        codes, logits = codes_of(manifest)[val], logits_of(labels, p)[val]
+        temperatures = tuple(
+            fit_temperature(label, codes[:, number], logits[:, at])
+            for number, (label, at) in enumerate(zip(labels, output_slices(labels), strict=True))
+        )
+        return cls(tuple(labels), manifest, p, temperatures)
 
     @property
-    def p_man(self) -> np.ndarray:
-        return sigmoid(self.logits / self.temperature)
+    def calibrated_p(self) -> np.ndarray:
+        """Class probabilities after temperature scaling, float64 [N, K]."""
+        return probabilities(self.labels, logits_of(self.labels, self.p), self.temperatures)
 
-    def of(self, split: str) -> _Predictions:
-        rows = (self.manifest["split"] == split).to_numpy()
-        return _Predictions(self.manifest[rows], self.logits[rows], self.temperature)
-
-    def labels(self) -> np.ndarray:
-        return self.manifest["label"].to_numpy()
-
-    def scores(self, split: str) -> ValScores:
-        part = self.of(split)
-        scores = evaluate(part.labels(), part.p_man)
-        return ValScores(**dict(scores), uncalibrated=evaluate(part.labels(), sigmoid(part.logits)))
-
-    def test_scores(self) -> TestScores:
-        test = self.of("test")
-        groups = subgroups(test.manifest, attributes(test.manifest), test.p_man)
-        return TestScores(**dict(self.scores("test")), subgroups=groups)
-
-    def band(self) -> UncertaintyBand:
-        val = self.of("val")
-        return uncertainty_band(val.labels(), val.p_man)
+    def facts(self) -> tuple[LabelFacts, ...]:
+        """Return temperature, operating point and figures of each label."""
+        return tuple(map(self._facts, range(len(self.labels))))
 
     def table(self) -> pd.DataFrame:
-        """As it is written: row of the run's manifest, split, label, p_man."""
-        table = self.manifest.assign(row=self.manifest.index, p_man=self.p_man)
-        return table[["row", "split", "label", "p_man"]]
+        """Return row of the run's manifest, split, codes and probabilities of each image."""
+        codes = self.manifest[["split", *code_columns(self.labels)]]
+        p = to_table(self.labels, self.calibrated_p).set_axis(codes.index)
+        return pd.concat([codes, p], axis=1).rename_axis("row").reset_index()
+
+    def _facts(self, number: int) -> LabelFacts:
+        label, at = self.labels[number], class_slices(self.labels)[number]
+        split, codes = self.manifest["split"].to_numpy(), codes_of(self.manifest)[:, number]
+        after, before = self.calibrated_p[:, at], self.p[:, at]
+        val, test = split == "val", split == "test"
+        return LabelFacts(
+            label=label,
+            temperature=self.temperatures[number],
+            operating_point=operating_point(codes[val], after[val]),
+            val=ValScores(
+                **dict(evaluate(label, codes[val], after[val])),
+                uncalibrated=evaluate(label, codes[val], before[val]),
+            ),
+            test=TestScores(
+                **dict(evaluate(label, codes[test], after[test])),
+                uncalibrated=evaluate(label, codes[test], before[test]),
+                subgroups=self._subgroups(test & (codes != MISSING), codes, after),
+                datasets=self._by_dataset(label, test, codes, after),
+            ),
+        )
+
+    def _subgroups(
+        self, rows: np.ndarray, codes: np.ndarray, p: np.ndarray
+    ) -> tuple[Subgroup, ...]:
+        correct = decisions(p[rows]) == codes[rows]
+        return subgroups(self.manifest[rows], attributes(self.manifest), correct)
+
+    def _by_dataset(
+        self, label: Label, rows: np.ndarray, codes: np.ndarray, p: np.ndarray
+    ) -> dict[str, Scores]:
+        if DATASET not in self.manifest:
+            return {}
+        names = self.manifest[DATASET].to_numpy()
+        return {
+            str(name): evaluate(label, codes[of_set], p[of_set])
+            for name in pd.unique(names)
+            if (of_set := rows & (names == name)).any()
+        }

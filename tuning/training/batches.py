@@ -1,4 +1,4 @@
-"""What a trial trains on: cached activations with labels, in shuffled batches."""
+"""What a trial trains on: cached activations with codes of labels, in shuffled batches."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tuning.backbones.transfer_model import FeatureStatistics
+from tuning.training.loss import LabelLoss
 
 _PREDICTION_BATCH_SIZE = 128
 
@@ -34,25 +35,23 @@ class ActivationArray(Protocol):
 
 @dataclass(frozen=True)
 class Examples:
-    """Cached activations with their labels.
+    """Cached activations with the codes of their labels.
 
     Attributes:
         views: For each fine-tuning depth the array [N, ...] of each view, the plain one first.
-        labels: Labels, 0 or 1, float32 [N].
-        sample_weights: Weight of each example in the loss, float32 [N].
+        codes: Codes of its L labels, int [N, L], see `data.labels`.
 
     Example:
         >>> features, mirrored = np.zeros((5, 8), np.float16), np.zeros((5, 8), np.float16)
-        >>> len(Examples({0: [features, mirrored]}, np.zeros(5), np.ones(5)))
+        >>> len(Examples({0: [features, mirrored]}, np.zeros((5, 1), int)))
         5
     """
 
     views: Mapping[int, Sequence[ActivationArray]]
-    labels: np.ndarray
-    sample_weights: np.ndarray
+    codes: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.codes)
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,13 @@ class TrainingData:
         train: Examples to learn from.
         val: Examples of the validation split; their first view is used.
         statistics: Statistics of the pooled features of `train`.
+        loss: What is minimized, with the labels that are learned.
 
     Example:
-        >>> features, labels = np.float16([[0, 4], [2, 0]]), np.float32([0, 1])
-        >>> examples = Examples({0: [features]}, labels, sample_weights=np.ones(2))
-        >>> data = TrainingData(examples, examples, FeatureStatistics.of(features))
+        >>> from data import GENDER
+        >>> features, codes = np.float16([[0, 4], [2, 0]]), np.array([[0], [1]])
+        >>> examples, loss = Examples({0: [features]}, codes), LabelLoss.of([GENDER], codes)
+        >>> data = TrainingData(examples, examples, FeatureStatistics.of(features), loss)
         >>> data.statistics.standardize(features).tolist()
         [[-1.0, 1.0], [1.0, -1.0]]
     """
@@ -75,6 +76,7 @@ class TrainingData:
     train: Examples
     val: Examples
     statistics: FeatureStatistics
+    loss: LabelLoss
 
 
 class Batches(keras.utils.PyDataset):
@@ -90,10 +92,10 @@ class Batches(keras.utils.PyDataset):
 
     Example:
         >>> activations = np.zeros((5, 8), np.float16)
-        >>> examples = Examples({0: [activations]}, np.zeros(5), np.ones(5))
-        >>> rows, labels, sample_weights = Batches(examples, depth=0, batch_size=2)[0]
-        >>> rows.shape, rows.dtype
-        ((2, 8), dtype('float32'))
+        >>> examples = Examples({0: [activations]}, np.zeros((5, 1), int))
+        >>> rows, codes = Batches(examples, depth=0, batch_size=2)[0]
+        >>> rows.shape, rows.dtype, codes.shape
+        ((2, 8), dtype('float32'), (2, 1))
     """
 
     def __init__(
@@ -118,7 +120,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self._order) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.sort(self._order[index * self._batch_size : (index + 1) * self._batch_size])
         first = self._views[0]
         dtype = np.uint8 if first.dtype == np.uint8 else np.float32
@@ -126,7 +128,7 @@ class Batches(keras.utils.PyDataset):
         chosen = self._view[rows]
         for number, view in enumerate(self._views):
             batch[chosen == number] = view[rows[chosen == number]]
-        return batch, self._examples.labels[rows, None], self._examples.sample_weights[rows]
+        return batch, self._examples.codes[rows]
 
     def on_epoch_end(self) -> None:
         """Draw a new order and new views."""
@@ -142,19 +144,19 @@ def predict_logits(
     """Predict the logits of examples, in their plain view, batch by batch.
 
     Args:
-        function: Head or tail: activations [n, ...] -> logits, float32 [n, 1].
+        function: Head or tail: activations [n, ...] -> logits, float32 [n, width].
         examples: Cached activations of the images to predict.
         depth: Fine-tuning depth of the activations that it takes.
 
     Returns:
-        float32 [N].
+        float32 [N, width].
 
     Example:
         >>> features = np.arange(3, dtype=np.float16)[:, None]
-        >>> examples = Examples({0: [features]}, np.zeros(3), np.ones(3))
+        >>> examples = Examples({0: [features]}, np.zeros((3, 1), int))
         >>> predict_logits(lambda rows: 2 * rows, examples, depth=0).tolist()
-        [0.0, 2.0, 4.0]
+        [[0.0], [2.0], [4.0]]
     """
     batches = Batches(examples, depth, _PREDICTION_BATCH_SIZE)
     parts = [function(batches[index][0]) for index in range(len(batches))]
-    return np.concatenate(parts)[:, 0]
+    return np.concatenate(parts)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tuning.metrics import accuracy, auc, brier, log_loss, sigmoid
+from data import Label
+from tuning.metrics import mean_scores, probabilities
 from tuning.runs.schema import Epoch
 
 # Bounded for each image, so that a few wrong labels do not decide, and finer than accuracy.
@@ -25,7 +26,8 @@ class Validation:
     """The validation split's view of one training.
 
     Args:
-        labels: Labels of the validation split, 0 or 1, float32 [N].
+        labels: The L labels that are learned; figures are means over them.
+        codes: Codes of the validation split, int [N, L].
         epochs: Number of epochs planned.
         patience: Number of epochs without a better score before the training stops.
         score_to_beat: Brier score of another training; this one stops when it can't beat that,
@@ -39,16 +41,18 @@ class Validation:
         ended: Whether the training should stop.
 
     Example:
-        >>> validation = Validation(np.array([0.0, 1.0]), epochs=9, patience=1)
+        >>> from data import GENDER
+        >>> validation = Validation([GENDER], np.array([[0], [1]]), epochs=9, patience=1)
         >>> for spread in (2.0, 1.0):
-        ...     validation.epoch(np.array([-spread, spread]), loss=0.3)
+        ...     validation.epoch(np.array([[-spread], [spread]]), loss=0.3)
         >>> validation.ended, validation.best.epoch
         (True, 1)
     """
 
     def __init__(
         self,
-        labels: np.ndarray,
+        labels: Sequence[Label],
+        codes: np.ndarray,
         epochs: int,
         patience: int,
         score_to_beat: float | None = None,
@@ -56,7 +60,7 @@ class Validation:
     ) -> None:
         self.history: list[Epoch] = []
         self.improved = self.ended = False
-        self._labels = labels
+        self._labels, self._codes = labels, codes
         self.epochs = epochs
         self._patience = patience
         self._score_to_beat = score_to_beat
@@ -67,7 +71,7 @@ class Validation:
         """Score an epoch.
 
         Args:
-            logits: Logits of the validation split, float [N].
+            logits: Logits of the validation split, float [N, width].
             loss: Mean training loss of the epoch.
 
         Raises:
@@ -76,24 +80,24 @@ class Validation:
         number = len(self.history) + 1
         if not (np.isfinite(logits).all() and np.isfinite(loss)):
             raise DivergedError(f"the loss diverged in epoch {number}")
-        p_man = sigmoid(logits)
+        scores = mean_scores(self._labels, self._codes, probabilities(self._labels, logits))
         now = time.perf_counter()
         epoch = Epoch(
             epoch=number,
             seconds=now - self._started,
             loss=float(loss),
-            val_accuracy=accuracy(self._labels, p_man),
-            val_auc=auc(self._labels, p_man),
-            val_brier=brier(self._labels, p_man),
-            val_loss=log_loss(self._labels, p_man),
+            val_accuracy=scores.accuracy,
+            val_auc=scores.auc,
+            val_brier=scores.brier,
+            val_loss=scores.log_loss,
         )
         self._started = now
         self.history.append(epoch)
-        scores = [past.val_brier for past in self.history]
-        best = int(np.argmin(scores))
-        self.improved = best == len(scores) - 1
-        self.ended = len(scores) - 1 - best >= self._patience or (
-            self._score_to_beat is not None and hopeless(scores, self.epochs, self._score_to_beat)
+        past = [earlier.val_brier for earlier in self.history]
+        best = int(np.argmin(past))
+        self.improved = best == len(past) - 1
+        self.ended = len(past) - 1 - best >= self._patience or (
+            self._score_to_beat is not None and hopeless(past, self.epochs, self._score_to_beat)
         )
         if self._on_epoch:
             self._on_epoch(epoch, self.epochs)

@@ -1,4 +1,4 @@
-"""The head: from pooled features to the logit, trained like a tail but by a loop of its own.
+"""The head: from pooled features to the logits, trained like a tail but by a loop of its own.
 
 Heads train in fractions of a second, where Keras takes longer to build a training graph for each.
 """
@@ -6,8 +6,8 @@ Heads train in fractions of a second, where Keras takes longer to build a traini
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from tuning.training.batches import Batches, TrainingData, predict_logits
 from tuning.training.early_stopping import Validation
-from tuning.training.schedule import ADAM, LABEL_SMOOTHING, TrainingConfig
+from tuning.training.loss import LabelLoss
+from tuning.training.schedule import ADAM, TrainingConfig
 
 Tensors = list[tf.Tensor]
 
@@ -43,11 +44,10 @@ class _AdamState(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """Standardized features [n, C], labels [n, 1] and sample weights [n], all float32."""
+    """Standardized features, float32 [n, C], and codes of the labels, int [n, L]."""
 
     features: np.ndarray
-    labels: np.ndarray
-    sample_weights: np.ndarray
+    codes: np.ndarray
 
 
 def fit_head(
@@ -60,10 +60,10 @@ def fit_head(
 ) -> None:
     """Train a head in place on pooled features and leave it at its best epoch.
 
-    The graph of a step is the same for all heads, so it is made once a process.
+    The graph of a step is the same for all heads that learn the same labels, so it is made once.
 
     Args:
-        head: Model of pooled features with the logit, as `TransferModel.head` makes it.
+        head: Model of pooled features with the logits, as `TransferModel.head` makes it.
         dropout: Dropout rate of the head, 0..1.
         data: Pooled features to learn from and to score on, and their statistics.
         config: Batch size, epochs and learning rate of the training, at depth 0.
@@ -76,16 +76,16 @@ def fit_head(
     batches = Batches(data.train, 0, config.batch_size, rng)
     rates = iter(config.learning_rates(len(batches)))
     standardize = data.statistics.standardize
-    state = _AdamState.of(head)
+    state, step = _AdamState.of(head), _step_for(data.loss)
     best = state.weights
     for _ in range(config.epochs):
         losses = []
         for index in range(len(batches)):
-            features, labels, sample_weights = batches[index]
-            batch = _Batch(standardize(features), labels, sample_weights)
+            features, codes = batches[index]
+            batch = _Batch(standardize(features), codes)
             seed = tf.constant(rng.integers(2**31, size=2), dtype=tf.int32)
             learning_rate = tf.constant(next(rates))
-            loss, state = _step(state, batch, learning_rate, tf.constant(dropout), seed)
+            loss, state = step(state, batch, learning_rate, tf.constant(dropout), seed)
             losses.append(loss)
         batches.on_epoch_end()
         predict = partial(_logits, state.weights, standardize)
@@ -108,8 +108,17 @@ def _logits(
     return (x @ kernel + bias).numpy()
 
 
-@tf.function(reduce_retracing=True)
-def _step(
+_Step = Callable[[_AdamState, _Batch, tf.Tensor, tf.Tensor, tf.Tensor], Any]
+
+
+@cache
+def _step_for(loss: LabelLoss) -> _Step:
+    """Make the graph of a step, once for all heads that learn the same labels."""
+    return tf.function(partial(_take_step, loss), reduce_retracing=True)
+
+
+def _take_step(
+    loss_of: LabelLoss,
     state: _AdamState,
     batch: _Batch,
     learning_rate: tf.Tensor,
@@ -126,9 +135,7 @@ def _step(
         if hidden:
             x = tf.nn.relu(x @ hidden[0] + hidden[1])
             x = tf.nn.experimental.stateless_dropout(x, dropout, seed + 1)
-        smooth = batch.labels * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / 2
-        losses = tf.nn.sigmoid_cross_entropy_with_logits(smooth, x @ kernel + bias)[:, 0]
-        loss = tf.reduce_mean(losses * batch.sample_weights)
+        loss = tf.reduce_mean(loss_of(batch.codes, x @ kernel + bias))
     gradients = tape.gradient(loss, weights)
     beta_1, beta_2 = ADAM["beta_1"], ADAM["beta_2"]
     first = [beta_1 * m + (1 - beta_1) * g for m, g in zip(first, gradients, strict=True)]

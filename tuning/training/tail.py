@@ -1,4 +1,4 @@
-"""The tail: from the activations at a cut to the logit, trained by Keras.
+"""The tail: from the activations at a cut to the logits, trained by Keras.
 
 Adam with a linear warm-up and a cosine decay of the learning rate, label smoothing, and the weights
 of the best epoch.
@@ -12,28 +12,32 @@ import tensorflow as tf
 
 from tuning.training.batches import Batches, Examples, TrainingData, predict_logits
 from tuning.training.early_stopping import Validation
-from tuning.training.schedule import ADAM, LABEL_SMOOTHING, TrainingConfig
+from tuning.training.loss import KerasLoss, LabelLoss
+from tuning.training.schedule import ADAM, TrainingConfig
 
 
 def compile_tail(
-    tail: keras.Model, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
+    tail: keras.Model,
+    loss: LabelLoss,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
 ) -> None:
     """Give a tail its optimizer and loss.
 
     Args:
-        tail: Model from activations to a logit.
+        tail: Model from activations to the logits of all labels.
+        loss: Loss of each image.
         learning_rate: Constant, or a schedule over the steps.
 
     Example:
+        >>> from data import GENDER
         >>> tail = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        >>> compile_tail(tail, 1e-3)
+        >>> compile_tail(tail, LabelLoss((GENDER,), ((1.0, 1.0),)), 1e-3)
         >>> round(float(tail.optimizer.learning_rate), 6)
         0.001
     """
     tail.compile(
         optimizer=keras.optimizers.Adam(learning_rate, **ADAM),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING),
-        weighted_metrics=[],
+        loss=KerasLoss(loss),
         jit_compile=False,
     )
 
@@ -48,7 +52,7 @@ def fit_tail(
     """Train a tail in place and leave it at its best epoch.
 
     Args:
-        tail: Model from the activation at the cut to a logit.
+        tail: Model from the activation at the cut to the logits.
         data: Activations to learn from and to score on.
         config: Depth, batch size, epochs and learning rate of the training.
         rng: Source of the order and the views of the examples.
@@ -56,7 +60,7 @@ def fit_tail(
     """
     devices = tf.distribute.get_strategy().num_replicas_in_sync
     batches = Batches(data.train, config.depth, config.batch_size, rng, devices)
-    compile_tail(tail, config.schedule(len(batches)))
+    compile_tail(tail, data.loss, config.schedule(len(batches)))
     callback = _Watch(data.val, config.depth, validation)
     tail.fit(batches, epochs=config.epochs, verbose=0, callbacks=[callback])
     tail.set_weights(callback.best)

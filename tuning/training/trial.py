@@ -78,7 +78,9 @@ def run(
     keras.utils.set_random_seed(config.seed)
     model.restore()
     head = model.head(
-        HeadConfig(hyperparameters.head_units, hyperparameters.dropout, data.statistics)
+        HeadConfig(
+            hyperparameters.head_units, hyperparameters.dropout, data.statistics, data.loss.width
+        )
     )
     trial = _Trial(head, hyperparameters, data, np.random.default_rng(config.seed))
     head_epochs = config.head_epochs_factor * config.epochs
@@ -106,8 +108,8 @@ class _Trial:
 
     def validation(self, config: TrialConfig, on_epoch: OnEpoch | None = None) -> Validation:
         patience = config.epochs if config.patience is None else config.patience
-        labels = self.data.val.labels
-        return Validation(labels, config.epochs, patience, config.score_to_beat, on_epoch)
+        labels, codes = self.data.loss.labels, self.data.val.codes
+        return Validation(labels, codes, config.epochs, patience, config.score_to_beat, on_epoch)
 
     def train_head(self, learning_rate: float, validation: Validation) -> None:
         config = TrainingConfig(0, HEAD_BATCH_SIZE, learning_rate, validation.epochs)

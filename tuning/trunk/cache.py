@@ -1,9 +1,11 @@
 """The frozen-trunk cache: activations at the cuts, computed once and read by every trial.
 
 Each entry is one (backbone weights, image set, size, precision, view, cut): a float16 `.npy` file,
-memory-mapped by its readers, and a `.json` file beside it with what it holds and a checksum. An
-entry without its `.json` file, or with another size or checksum than it says, is not used. Of
-several processes or machines that need the same pass over the same images one makes it and the
+memory-mapped by its readers, and beside it a `.json` file with what it holds and a checksum, and an
+`.images` file with a digest of each image. An entry without its `.json` file, or with another size
+or checksum than it says, is not used. Images that another entry of the same trunk, cut and view
+holds are copied from there, so that no image passes twice, see `tuning.trunk.reuse`. Of several
+processes or machines that need the same pass over the same images one makes it and the
 others wait, see `data.locks`.
 """
 
@@ -13,13 +15,13 @@ import math
 import os
 import shutil
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from data.atomic import is_temporary, remove_leftovers
+from data.atomic import is_temporary, remove_leftovers, replacing
 from data.locks import alone
 from data.progress import ProgressCallback
 from data.records import read_record, write_record
@@ -27,6 +29,7 @@ from tuning.backbones.transfer_model import TransferModel
 from tuning.trunk.entry import EntryFacts, StoredEntry
 from tuning.trunk.forward_pass import Shapes, open_files, write_activations
 from tuning.trunk.image_set import VIEWS, ImageSet, View
+from tuning.trunk.reuse import HeldEntry, KnownActivations, packed, unpacked
 
 DepthAndView = tuple[int, View]
 """Which activations of some images: the fine-tuning depth of the cut, and the view."""
@@ -115,14 +118,33 @@ class TrunkCache:
         progress: ProgressCallback,
     ) -> None:
         views = [view for view in VIEWS if any(view == other for _, other in missing)]
+        digests = images.digests()
         for number, view in enumerate(views):
             entries = {depth: entry for (depth, of), entry in missing.items() if of == view}
             paths = {depth: self._npy(entry) for depth, entry in entries.items()}
-            shown = _part_of(progress, number * len(images), len(views) * len(images))
+            known = {d: KnownActivations(digests, self._alike(e)) for d, e in entries.items()}
+            shown = _part_of(progress, number, len(views))
             with open_files(paths, shapes) as files:
-                write_activations(model, images, view, files, shown)
+                write_activations(model, images, view, files, known, shown)
             for depth, file in files.items():
+                with replacing(self._images(entries[depth])) as new:
+                    new.write_bytes(packed(digests))
                 self._commit(entries[depth], file.crc32)
+
+    def _alike(self, entry: EntryFacts) -> Iterator[HeldEntry]:
+        """Entries of the same trunk, cut and view for other images, if they say which."""
+        for path in sorted(self.folder.glob(f"{entry.backbone}-*.json")):
+            stored = read_record(path, StoredEntry)
+            if stored is None or not stored.is_like(entry) or not self._is_intact(stored):
+                continue
+            activations = np.load(self._npy(stored), mmap_mode="r")
+            with suppress(OSError):
+                digests = unpacked(self._images(stored).read_bytes())
+                if len(digests) == len(activations):
+                    yield HeldEntry(activations, digests)
+
+    def _images(self, entry: EntryFacts) -> Path:
+        return self.folder / f"{entry.key}.images"
 
     def _npy(self, entry: EntryFacts) -> Path:
         return self.folder / f"{entry.key}.npy"
@@ -160,8 +182,8 @@ class TrunkCache:
             if path.stem in in_use:
                 continue
             used -= size
-            path.with_suffix(".json").unlink(missing_ok=True)
-            path.unlink(missing_ok=True)  # Another process may make room as well.
+            for suffix in (".json", ".images", ".npy"):
+                path.with_suffix(suffix).unlink(missing_ok=True)  # Others may make room as well.
         if used + needed > self.budget:
             raise CacheError(
                 f"the trunk cache needs {needed / 1e9:.1f} GB, more than CACHE_GB="
@@ -183,8 +205,8 @@ def _shapes(model: TransferModel, images: int, wanted: Iterable[DepthAndView]) -
     return {d: (images, *output.shape[1:]) for d, output in zip(depths, outputs, strict=True)}
 
 
-def _part_of(progress: ProgressCallback, before: int, total: int) -> ProgressCallback:
-    return lambda done, _: progress(before + done, total)
+def _part_of(progress: ProgressCallback, view: int, views: int) -> ProgressCallback:
+    return lambda done, total: progress(view * total + done, views * total)
 
 
 def _crc32(array: np.ndarray) -> int:

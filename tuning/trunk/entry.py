@@ -79,8 +79,20 @@ class EntryFacts(BaseModel):
     @property
     def digest(self) -> str:
         """First 24 hex digits of the SHA-256 of the fields in JSON, sorted by name."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        text = json.dumps(self.model_dump(include=_FIELDS), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+    def is_like(self, other: EntryFacts) -> bool:
+        """Whether another entry differs by its images alone.
+
+        Args:
+            other: Facts of the other entry.
+        """
+        ours, theirs = (facts.model_dump(include=_FIELDS - {"images"}) for facts in (self, other))
+        return ours == theirs and self.images != other.images
+
+
+_FIELDS = set(EntryFacts.model_fields)
 
 
 class StoredEntry(EntryFacts):

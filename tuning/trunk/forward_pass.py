@@ -1,9 +1,9 @@
-"""One pass of images through the frozen trunk, whose activations go to files."""
+"""One pass through the frozen trunk of the images that are new; all activations go to files."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +17,7 @@ from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import TransferModel
 from tuning.image_batches import map_batches
 from tuning.trunk.image_set import ImageSet, View, in_view
+from tuning.trunk.reuse import KnownActivations
 
 _BATCH_SIZE = 32
 _HALF_MAX = float(np.finfo(np.float16).max)
@@ -99,25 +100,48 @@ def write_activations(
     images: ImageSet,
     view: View,
     files: Mapping[int, ActivationFile],
+    known: Mapping[int, KnownActivations],
     progress: ProgressCallback,
 ) -> None:
-    """Pass all images through the trunk once and append the activations to the files.
+    """Append the activations of all images to the files, in order.
+
+    Images whose activations are known at every depth do not pass through the trunk.
 
     Args:
         model: Model with its pretrained weights.
-        images: Images to pass through.
+        images: Images whose activations are wanted.
         view: How they are shown.
         files: File for each fine-tuning depth.
-        progress: Called with the number of images done and of all.
+        known: What other entries hold, for each of these depths.
+        progress: Called with the number of images that have passed and of all that must.
     """
-    forward = compiled(model.trunk(list(files)))
+    found = np.logical_and.reduce([known[depth].found for depth in files])
+    passing = _passed(model, images, view, list(files), images.rows[~found], progress)
+    for position in range(len(images)):
+        at_depths = [known[d][position] for d in files] if found[position] else next(passing)
+        for file, row in zip(files.values(), at_depths, strict=True):
+            file.append(row[None])
+
+
+def _passed(
+    model: TransferModel,
+    images: ImageSet,
+    view: View,
+    depths: Sequence[int],
+    rows: np.ndarray,
+    progress: ProgressCallback,
+) -> Iterator[list[np.ndarray]]:
+    """Yield the activations of one image after the other, float32 at each depth."""
+    if not len(rows):
+        return
+    forward = compiled(model.trunk(depths))
 
     def activations(batch: np.ndarray) -> list[tf.Tensor]:
         return forward(in_view(batch, view))
 
-    for outputs in map_batches(activations, images.images, images.rows, _BATCH_SIZE, progress):
-        for file, output in zip(files.values(), outputs, strict=True):
-            file.append(tf.cast(output, tf.float32).numpy())
+    for outputs in map_batches(activations, images.images, rows, _BATCH_SIZE, progress):
+        arrays = [tf.cast(output, tf.float32).numpy() for output in outputs]
+        yield from ([array[row] for array in arrays] for row in range(len(arrays[0])))
 
 
 def compiled(trunk: keras.Model) -> Callable[[np.ndarray], list[tf.Tensor]]:

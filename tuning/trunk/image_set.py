@@ -15,6 +15,10 @@ VIEWS: tuple[View, ...] = ("plain", "mirrored")
 """The views that a training draws from, the plain one first."""
 
 
+DIGEST_BYTES = 16
+"""Length of the digest of an image."""
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Some rows of an image store.
@@ -49,6 +53,15 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def digests(self) -> list[bytes]:
+        """Return a digest of each image's pixels, by which it is known in other image sets.
+
+        Returns:
+            n digests of `DIGEST_BYTES` bytes, BLAKE2b.
+        """
+        pixels = (np.ascontiguousarray(self.images[row]).data for row in self.rows)
+        return [hashlib.blake2b(image, digest_size=DIGEST_BYTES).digest() for image in pixels]
 
 
 class PixelView:

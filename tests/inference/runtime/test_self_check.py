@@ -2,10 +2,10 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from tiny_bundles import SIZE, make_info, save_onnx
+from tiny_bundles import HAIR, SEVERAL, add_models, save_onnx
 
+from data import Label
 from inference import BundleError, Classifier, bundle, whole_image
 
 
@@ -38,7 +38,7 @@ def test_a_form_that_gives_other_answers_here_is_replaced(
     replace_form(models / "resnet50", "int8", 0.12)
     assert load(models).precision == "fp32"
     assert "resnet50: int8 does not give on this processor what it gave" in caplog.text
-    with pytest.raises(BundleError, match=r"int8 does not give .*p_man off by 0\.\d\d"):
+    with pytest.raises(BundleError, match=r"int8 does not give .*a probability off by 0\.\d\d"):
         load(models, "resnet50", "int8")
 
 
@@ -63,7 +63,10 @@ def test_what_passed_is_remembered_for_the_file(models: Path) -> None:
 def test_what_failed_is_tried_again(models: Path) -> None:
     checks = bundle.read(models / "resnet50").info.checks
     assert checks
-    wrong = {form: tuple(1 - p for p in answers) for form, answers in checks.expected.items()}
+    wrong = {
+        form: tuple((second, first) for first, second in answers)
+        for form, answers in checks.expected.items()
+    }
     rewrite(models / "resnet50", checks=checks.model_copy(update={"expected": wrong}))
     with pytest.raises(BundleError, match="does not give"):
         load(models, "resnet50")
@@ -145,10 +148,21 @@ def test_check_images_of_another_number_are_refused(models: Path) -> None:
         load(models, "resnet50")
 
 
-def test_labels_in_the_bundle_are_obeyed(models: Path) -> None:
-    red = np.full((1, SIZE, SIZE, 3), (200, 0, 0), np.uint8)
-    plain = load(models, "resnet50", "fp32").classify(red)
-    rewrite(models / "resnet50", labels=("man", "woman"), checks=None)
-    assert load(models, "resnet50", "fp32").classify(red) == pytest.approx(1 - plain)
-    with pytest.raises(ValueError, match="this program serves woman and man"):
-        make_info(labels=("glasses", "none"))
+@pytest.mark.parametrize("labels", [(HAIR,), SEVERAL], ids=["many", "several"])
+def test_all_classes_of_all_labels_are_compared(
+    tmp_path: Path, labels: tuple[Label, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last class of the last label too."""
+    models = add_models(tmp_path, labels)
+    assert load(models, "resnet50").precision == "int8"
+    checks = bundle.read(models / "resnet50").info.checks
+    assert checks
+    off = {
+        form: (*rows[:-1], (*rows[-1][:-1], abs(rows[-1][-1] - 0.1)))
+        for form, rows in checks.expected.items()
+    }
+    for file in (tmp_path / "cache").rglob("*.json"):
+        file.unlink()
+    rewrite(models / "resnet50", checks=checks.model_copy(update={"expected": off}))
+    with pytest.raises(BundleError, match=r"does not give .*a probability off by 0\.1"):
+        load(models, "resnet50")

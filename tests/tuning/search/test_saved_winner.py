@@ -8,14 +8,18 @@ import pandas as pd
 import pytest
 from small_search import small_context
 
+from data import GENDER, Label
+from data.labels import MISSING, class_slices, codes_of, from_outputs, from_table, output_slices
 from tuning import metrics
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.schema import WinnerFacts
 from tuning.search.backbone_search import search
 from tuning.search.context import SearchContext
+from tuning.search.winner import outputs_of
 
 GOOGLENET = BACKBONES["googlenet"]
+HAIR = Label(name="hair", classes=("fair", "brown", "black"))
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,28 @@ class Searched:
         table = pd.read_csv(self.context.run.predictions("googlenet"))
         return table[table["split"] == split]
 
+    def p(self, split: str) -> np.ndarray:
+        return from_table(self.context.labels, self.predictions(split))
 
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    """A search of one trial on images of which every fifth has the wrong label."""
+
+@pytest.fixture(scope="module", params=["gender", "several"])
+def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """A search of one trial on images of which every fifth has the wrong label.
+
+    One learns gender, one hair color as well, of which every fourth image lacks the label.
+    """
     context = small_context(tmp_path_factory.mktemp("search"), 60)
-    manifest = context.store.manifest
-    wrong = (np.arange(len(manifest)) % 5 == 0).astype(int)
-    store = replace(context.store, manifest=manifest.assign(label=manifest["label"] ^ wrong))
-    context = replace(context, store=store, preset=replace(context.preset, trials=(1,)))
+    manifest, rows = context.store.manifest, np.arange(110)
+    codes = manifest.pop("label") ^ (rows % 5 == 0)
+    if request.param == "gender":
+        labels, manifest = (GENDER,), manifest.assign(label=codes)
+    else:
+        hair = np.where(rows % 4 == 0, MISSING, rows % 3)
+        labels = (GENDER, HAIR)
+        manifest = manifest.assign(**{"label:gender": codes, "label:hair": hair})
+    store = replace(context.store, manifest=manifest)
+    preset = replace(context.preset, trials=(1,))
+    context = replace(context, store=store, preset=preset, labels=labels)
     facts = search(context, GOOGLENET, weights.load(GOOGLENET, "none"), 600.0, lambda: None)
     return Searched(context, facts)
 
@@ -43,33 +60,52 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
 def test_the_saved_model_gives_the_predictions_written_beside_it(searched: Searched) -> None:
     """Temperature and all: it is inside the model that is exported."""
     model = keras.models.load_model(searched.context.run.winner("googlenet"))
+    labels, manifest = searched.context.labels, searched.context.store.manifest
     for split in ("val", "test"):
         table = searched.predictions(split)
-        p_man = model.predict(searched.context.store.images[table["row"]], verbose=0)[:, 0]
-        assert p_man == pytest.approx(table["p_man"].to_numpy(), abs=1e-5)
-        manifest = searched.context.store.manifest
+        said = model.predict(searched.context.store.images[table["row"]], verbose=0)
+        p = from_outputs(labels, outputs_of(labels, said))
+        np.testing.assert_allclose(p, searched.p(split), atol=1e-5)
         assert table["row"].tolist() == np.flatnonzero(manifest["split"] == split).tolist()
-        assert table["label"].tolist() == manifest["label"][table["row"]].tolist()
+        np.testing.assert_array_equal(codes_of(table), codes_of(manifest.loc[table["row"]]))
 
 
-def test_the_temperature_is_that_of_the_validation_images(searched: Searched) -> None:
-    val = searched.predictions("val")
-    again = metrics.fit_temperature(val["label"].to_numpy(), metrics.logit(val["p_man"]))
-    assert searched.facts.temperature != pytest.approx(1, abs=0.01)
-    assert again == pytest.approx(1, abs=0.01)
-    assert searched.facts.val.uncalibrated.log_loss > searched.facts.val.log_loss
+def test_the_columns_of_gender_are_as_ever(searched: Searched) -> None:
+    columns = searched.predictions("val").columns.tolist()
+    if searched.context.labels == (GENDER,):
+        assert columns == ["row", "split", "label", "p_man"]
+    else:
+        p = ["p_woman:gender", "p_man:gender", "p_fair:hair", "p_brown:hair", "p_black:hair"]
+        assert columns == ["row", "split", "label:gender", "label:hair", *p]
 
 
-def test_the_figures_are_of_their_splits_and_the_band_is_of_validation(searched: Searched) -> None:
-    val, test = (searched.predictions(split) for split in ("val", "test"))
-    for table, scores in ((val, searched.facts.val), (test, searched.facts.test)):
-        expected = metrics.evaluate(table["label"].to_numpy(), table["p_man"].to_numpy())
-        assert scores.confusion == expected.confusion
-        assert scores.brier == pytest.approx(expected.brier)
-        assert scores.log_loss == pytest.approx(expected.log_loss)
-    band = metrics.uncertainty_band(val["label"].to_numpy(), val["p_man"].to_numpy())
-    assert searched.facts.band.low == pytest.approx(band.low)
-    assert searched.facts.band.share_uncertain == pytest.approx(band.share_uncertain)
+def test_the_temperatures_are_those_of_the_validation_images(searched: Searched) -> None:
+    labels, codes = searched.context.labels, codes_of(searched.predictions("val"))
+    logits = metrics.logits_of(labels, searched.p("val"))
+    for number, facts in enumerate(searched.facts.labels):
+        at = output_slices(labels)[number]
+        again = metrics.fit_temperature(facts.label, codes[:, number], logits[:, at])
+        assert facts.temperature != pytest.approx(1, abs=0.01)
+        assert again == pytest.approx(1, abs=0.01)
+        assert facts.val.uncalibrated.log_loss > facts.val.log_loss
+
+
+def test_the_figures_are_of_their_splits_and_the_operating_point_is_of_validation(
+    searched: Searched,
+) -> None:
+    for number, facts in enumerate(searched.facts.labels):
+        at = class_slices(searched.context.labels)[number]
+        for split, scores in (("val", facts.val), ("test", facts.test)):
+            codes = codes_of(searched.predictions(split))[:, number]
+            expected = metrics.evaluate(facts.label, codes, searched.p(split)[:, at])
+            assert scores.count == (codes != MISSING).sum()
+            assert scores.confusion == expected.confusion
+            assert scores.brier == pytest.approx(expected.brier)
+            assert scores.log_loss == pytest.approx(expected.log_loss)
+        val = codes_of(searched.predictions("val"))[:, number]
+        point = metrics.operating_point(val, searched.p("val")[:, at])
+        assert facts.operating_point.least == pytest.approx(point.least)
+        assert facts.operating_point.share_uncertain == pytest.approx(point.share_uncertain)
 
 
 def test_the_facts_say_where_the_winner_comes_from(searched: Searched) -> None:

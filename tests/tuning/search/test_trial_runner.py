@@ -25,10 +25,8 @@ def runner(tmp_path: Path, model_of: Callable[[str], TransferModel]) -> TrialRun
 
 def test_both_classes_count_the_same_in_training(runner: TrialRunner) -> None:
     train = runner.data.train
-    men = train.labels == 1
-    assert men.sum() == 8 and len(train) == 32
-    assert train.sample_weights[men] == pytest.approx(2.0)
-    assert train.sample_weights[~men] == pytest.approx(2 / 3)
+    assert (train.codes == 1).sum() == 8 and len(train) == 32
+    assert runner.data.loss.weights == (pytest.approx((2 / 3, 2.0)),)
 
 
 def test_training_sees_images_and_their_mirror_images_and_validation_the_images(

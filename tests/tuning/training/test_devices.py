@@ -29,25 +29,25 @@ class Trained:
 
     losses: list[float]
     val_brier: float
-    p_man: np.ndarray
+    p: np.ndarray
 
 
 def test_two_devices_train_what_one_trains(tmp_path: Path) -> None:
     """One batch an epoch, for Keras draws the order of several anew on more than one device."""
-    labels = faces(BATCH).manifest.query("split == 'val'")["label"].to_numpy()
+    codes = faces(BATCH).manifest.query("split == 'val'")["label"].to_numpy()
     one, two = (on_devices(count, trials, tmp_path / f"{count}", BATCH) for count in (1, 2))
     for alone, mirrored in zip(one, two, strict=True):
         np.testing.assert_allclose(mirrored.losses, alone.losses, rtol=1e-3)
-        np.testing.assert_allclose(mirrored.p_man, alone.p_man, atol=1e-3)
+        np.testing.assert_allclose(mirrored.p, alone.p, atol=1e-3)
         for trained in (alone, mirrored):
-            reloaded = metrics.brier(labels, trained.p_man)
+            reloaded = metrics.brier(codes, trained.p)
             assert reloaded == pytest.approx(trained.val_brier, abs=2e-3)
 
 
 def test_a_search_of_an_odd_number_of_images_on_two_devices(tmp_path: Path) -> None:
     facts, statuses = on_devices(2, whole_search, tmp_path, BATCH + 3)
     assert statuses == ["completed", "completed"]
-    assert facts.val.count == facts.test.count == 25
+    assert facts.labels[0].val.count == facts.labels[0].test.count == 25
     assert np.isfinite([epoch.loss for epoch in facts.history]).all()
 
 
@@ -77,9 +77,11 @@ def trials(devices: int, folder: Path, images: int) -> list[Trained]:
         chosen = Hyperparameters(depth=depth, learning_rate=1e-5, head_units=8, dropout=0.0)
         result, tail = runner.run(chosen, 2, f"depth-{depth}")
         tail.save_weights(checkpoint)
-        whole = assemble(exact, SavedTail(result, checkpoint, runner.data.statistics))
+        saved = SavedTail(result, checkpoint, runner.data.statistics)
+        whole = assemble(exact, saved, context.labels)
         losses = [epoch.loss for epoch in result.history]
-        left.append(Trained(losses, result.val_brier, predict(whole, context.store.images, rows)))
+        p = predict(whole, context.labels, context.store.images, rows)
+        left.append(Trained(losses, result.val_brier, p))
     return left[1:]
 
 

@@ -25,7 +25,7 @@ def test_a_head_learns_what_can_be_learned(
     )
     assert result.val_accuracy > 0.9
     predictions = tail.predict(val.views[0][0].astype(np.float32), verbose=0)[:, 0] > 0
-    assert (predictions == (val.labels == 1)).mean() == pytest.approx(result.val_accuracy)
+    assert (predictions == (val.codes[:, 0] == 1)).mean() == pytest.approx(result.val_accuracy)
 
 
 def test_a_restart_goes_on_from_trained_weights(

@@ -11,7 +11,7 @@ from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import TransferModel
 from tuning.trunk.cache import CacheError, TrunkCache
-from tuning.trunk.image_set import ImageSet
+from tuning.trunk.image_set import DIGEST_BYTES, ImageSet
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
 GIGABYTE = 10**9
@@ -66,7 +66,7 @@ def test_computes_only_what_is_missing(
     assert found[1, "plain"].shape[0] == 9
 
 
-def test_other_weights_images_or_rows_are_other_entries(
+def test_other_weights_or_images_pass_again(
     cache: TrunkCache, model: TransferModel, images: ImageSet
 ) -> None:
     cache.activations(model, images, [0], ["plain"])
@@ -74,8 +74,7 @@ def test_other_weights_images_or_rows_are_other_entries(
     other_weights = TransferModel(backbone, 64, weights.load(backbone, "none", seed=5))
     for other_model, other_images in (
         (other_weights, images),
-        (model, ImageSet.of(IMAGES, np.arange(9), "another store")),
-        (model, ImageSet.of(IMAGES, np.arange(8), "store")),
+        (model, ImageSet.of(255 - IMAGES, np.arange(9), "another store")),
     ):
         passes = Passes()
         cache.activations(other_model, other_images, [0], ["plain"], passes)
@@ -163,3 +162,51 @@ def test_an_interrupted_pass_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         cache.activations(model, images, [0, 1], ["plain"], interrupt)
     assert [path.suffix for path in cache.folder.iterdir()] == [".lock"]
+
+
+def test_images_of_another_set_do_not_pass_again(cache: TrunkCache, model: TransferModel) -> None:
+    """Another label splits the same images otherwise; only those that are new pass."""
+    cache.activations(model, ImageSet.of(IMAGES, np.arange(6), "store"), [0, 1], ["plain"])
+    mixed = ImageSet.of(IMAGES, np.array([7, 5, 2, 8]), "another store")
+    passes = Passes()
+    found = cache.activations(model, mixed, [0, 1], ["plain"], passes)
+    assert passes.images == 2
+    fresh = TrunkCache(cache.folder / "fresh", GIGABYTE)
+    expected = fresh.activations(model, mixed, [0, 1], ["plain"])
+    for depth in (0, 1):
+        np.testing.assert_allclose(
+            found[depth, "plain"], expected[depth, "plain"], rtol=5e-3, atol=5e-3
+        )
+
+
+def test_a_subset_needs_no_pass_at_all(cache: TrunkCache, model: TransferModel) -> None:
+    both = ["plain", "mirrored"]
+    whole = cache.activations(model, ImageSet.of(IMAGES, np.arange(9), "store"), [0, 1], both)
+    passes = Passes()
+    rows = np.array([8, 3, 0])
+    part = cache.activations(model, ImageSet.of(IMAGES, rows, "fewer"), [0, 1], both, passes)
+    assert passes.images == 0
+    for at, activations in part.items():
+        np.testing.assert_array_equal(activations, whole[at][rows])
+
+
+def test_damaged_neighbors_are_not_copied_from(cache: TrunkCache, model: TransferModel) -> None:
+    cache.activations(model, ImageSet.of(IMAGES, np.arange(6), "store"), [0], ["plain"])
+    [entry] = cache.folder.glob("*.npy")
+    content = bytearray(entry.read_bytes())
+    content[-1] ^= 0xFF
+    entry.write_bytes(content)
+    passes = Passes()
+    cache.activations(model, ImageSet.of(IMAGES, np.arange(3), "x"), [0], ["plain"], passes)
+    assert passes.images == 3
+
+
+def test_digests_of_another_length_are_not_believed(
+    cache: TrunkCache, model: TransferModel
+) -> None:
+    cache.activations(model, ImageSet.of(IMAGES, np.arange(6), "store"), [0], ["plain"])
+    [digests] = cache.folder.glob("*.images")
+    digests.write_bytes(digests.read_bytes()[DIGEST_BYTES:])
+    passes = Passes()
+    cache.activations(model, ImageSet.of(IMAGES, np.arange(3), "x"), [0], ["plain"], passes)
+    assert passes.images == 3

@@ -1,0 +1,109 @@
+"""What a training minimizes: the cross-entropy of all labels, the classes of each weighed alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data import Label, class_weights
+from data.labels import MISSING, output_slices
+from tuning.training.schedule import LABEL_SMOOTHING
+
+
+@dataclass(frozen=True)
+class LabelLoss:
+    """Mean over the labels of their smoothed, weighted cross-entropy.
+
+    An image without a value of a label adds nothing for it.
+
+    Attributes:
+        labels: The labels of the head, whose logits lie side by side.
+        weights: Weight of each class of each label, from `data.class_weights`.
+
+    Example:
+        >>> from data import GENDER
+        >>> loss = LabelLoss.of([GENDER], np.array([[0], [0], [1]]))
+        >>> loss.weights
+        ((0.75, 1.5),)
+        >>> loss(np.array([[0], [-1]]), np.array([[-2.0], [5.0]], np.float32)).numpy().round(3)
+        array([0.133, 0.   ], dtype=float32)
+    """
+
+    labels: tuple[Label, ...]
+    weights: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, labels: Sequence[Label], codes: np.ndarray) -> LabelLoss:
+        """Weigh the classes by how many training images have them.
+
+        Args:
+            labels: The L labels to learn.
+            codes: Codes of the training images, int [N, L].
+        """
+        weights = []
+        for number, label in enumerate(labels):
+            of_label = codes[:, number]
+            by_code = class_weights(of_label[of_label != MISSING])
+            weights.append(tuple(by_code.get(code, 0.0) for code in range(len(label.classes))))
+        return cls(tuple(labels), tuple(weights))
+
+    @property
+    def width(self) -> int:
+        """Number of logits of all labels together."""
+        return sum(label.width for label in self.labels)
+
+    def __call__(self, codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each image.
+
+        Args:
+            codes: Codes, [N, L], `MISSING` where an image has no value of a label.
+            logits: Logits of all labels side by side, float32 [N, width].
+
+        Returns:
+            float32 [N].
+        """
+        codes = tf.cast(codes, tf.int32)
+        losses = [
+            self._of_label(number, codes[:, number], logits[:, at])
+            for number, at in enumerate(output_slices(self.labels))
+        ]
+        return tf.add_n(losses) / len(losses)
+
+    def _of_label(self, number: int, codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        classes = len(self.labels[number].classes)
+        known = tf.maximum(codes, 0)
+        weights = tf.gather(tf.constant(self.weights[number], tf.float32), known)
+        weights *= tf.cast(codes != MISSING, tf.float32)
+        if self.labels[number].is_binary:
+            target = tf.cast(known, tf.float32) * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / 2
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(target, logits[:, 0])
+        else:
+            target = tf.one_hot(known, classes) * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / classes
+            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+        return losses * weights
+
+
+class KerasLoss(keras.losses.Loss):
+    """The same for `keras.Model.compile`.
+
+    Args:
+        loss: Loss of each image.
+
+    Example:
+        >>> from data import GENDER
+        >>> loss = KerasLoss(LabelLoss((GENDER,), ((1.0, 1.0),)))
+        >>> round(float(loss(np.array([[0], [1]]), np.zeros((2, 1), np.float32))), 3)
+        0.693
+    """
+
+    def __init__(self, loss: LabelLoss) -> None:
+        super().__init__(name="label_loss")
+        self._loss = loss
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each image, see `LabelLoss`."""
+        return self._loss(y_true, y_pred)
