@@ -72,6 +72,26 @@ def suspects(
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
+def contradictions(label: Label, column: str, manifest: pd.DataFrame) -> pd.Index:
+    """Return the rows whose label contradicts most photos of the same person.
+
+    Args:
+        label: The label; where photos of one person need not agree in it, there are none.
+        column: The manifest's column with its codes.
+        manifest: Images of the run.
+
+    Example:
+        >>> from data import GENDER
+        >>> manifest = pd.DataFrame({"label": [0, 0, 1], "identity": "Ada"})
+        >>> contradictions(GENDER, "label", manifest).tolist()
+        [2]
+    """
+    if kind_of(label) not in _OF_A_PERSON:
+        return pd.Index([])
+    known = manifest[manifest[column] != MISSING]
+    return label_conflicts(known.assign(label=known[column])).index
+
+
 def asked_in_vain(labels: Sequence[Label], predictions: pd.DataFrame) -> dict[str, list[str]]:
     """Return the classes of which too few training images were there to doubt any, by label.
 
@@ -102,7 +122,7 @@ def _of_label(
 ) -> pd.DataFrame:
     label, at = labels[number], class_slices(labels)[number]
     codes, p = codes_of(predictions)[:, number], from_table(labels, predictions)[:, at]
-    contradicting = _contradicting(label, code_columns(labels)[number], manifest)
+    contradicting = contradictions(label, code_columns(labels)[number], manifest)
     table = _doubts(predictions["split"] == "train", codes, p).assign(
         row=predictions["row"],
         split=predictions["split"],
@@ -129,11 +149,3 @@ def _doubts(train: pd.Series, codes: np.ndarray, p: np.ndarray) -> pd.DataFrame:
         if rows.any()
     ]
     return pd.concat(parts).sort_index()
-
-
-def _contradicting(label: Label, column: str, manifest: pd.DataFrame) -> pd.Index:
-    """Rows whose label contradicts most photos of the same person, where it is a person's."""
-    if kind_of(label) not in _OF_A_PERSON:
-        return pd.Index([])
-    known = manifest[manifest[column] != MISSING]
-    return label_conflicts(known.assign(label=known[column])).index
