@@ -25,17 +25,20 @@ if TYPE_CHECKING:
     from data.copies.hashes import cache_file, hash_files
     from data.copies.matching import Copies, find_copies
     from data.formats import load
-    from data.image_store import ImageStore, build
+    from data.image_store import FaceSearch, ImageStore, build, reopen
     from data.images import (
         FRAMINGS,
         Framing,
+        FramingChoice,
         ImageError,
+        NoFaceError,
         decode,
         decode_reduced,
         framed,
         is_image_name,
         to_square,
     )
+    from data.joining import join, parts_of, paths_in
     from data.labels import AGES, GENDER, Label
     from data.manifest import SPLITS, DataError, Dataset, attributes, read_manifest
     from data.sampling import BALANCES, Balance, sample
@@ -47,17 +50,20 @@ _HOMES = {
     "data.copies.distinct": ("Distinct", "without_copies"),
     "data.formats": ("load",),
     "data.copies.hashes": ("cache_file", "hash_files"),
-    "data.image_store": ("ImageStore", "build"),
+    "data.image_store": ("FaceSearch", "ImageStore", "build", "reopen"),
     "data.images": (
         "FRAMINGS",
         "Framing",
+        "FramingChoice",
         "ImageError",
+        "NoFaceError",
         "decode",
         "decode_reduced",
         "framed",
         "is_image_name",
         "to_square",
     ),
+    "data.joining": ("join", "parts_of", "paths_in"),
     "data.labels": ("AGES", "GENDER", "Label"),
     "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes", "read_manifest"),
     "data.sampling": ("BALANCES", "Balance", "sample"),
@@ -67,6 +73,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of use
     "load",
+    "join",
+    "parts_of",
+    "paths_in",
     "Dataset",
     "DataError",
     "Label",
@@ -90,7 +99,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "SplitBy",
     "class_weights",
     "build",
+    "reopen",
     "ImageStore",
+    "FaceSearch",
     "decode",
     "decode_reduced",
     "to_square",
@@ -98,7 +109,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "is_image_name",
     "Framing",
     "FRAMINGS",
+    "FramingChoice",
     "ImageError",
+    "NoFaceError",
 ]
 
 

@@ -165,6 +165,16 @@ def code_columns(labels: Sequence[Label]) -> list[str]:
     return [column("label", label, labels) for label in labels]
 
 
+def stratum(label: Label, code: int) -> str:
+    """Return the column of `Dataset.strata` that says whether an image is of a class.
+
+    Example:
+        >>> stratum(GENDER, 1)
+        'gender=man'
+    """
+    return f"{label.name}={label.classes[code]}"
+
+
 def is_code_column(name: str) -> bool:
     """Whether a manifest's column holds codes of a label.
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
 import pandas as pd
 
 from data.images import Framing
-from data.labels import GENDER, Label, is_code_column
+from data.labels import GENDER, MISSING, Label, code_columns, codes_of, is_code_column
 
 SPLITS = ("train", "val", "test")
 """The parts of a data set, as written in a manifest's `split`."""
@@ -19,6 +20,7 @@ PATHS = pd.StringDtype("python", na_value=float("nan"))
 DATASET = "dataset"
 """Column that names the data set of each image, where several were joined."""
 
+_SHOWN = 8
 _COLUMNS = ("path", "label", "identity", "split", DATASET)
 
 
@@ -27,6 +29,27 @@ class DataError(ValueError):
 
     The message is one line for the user: what is wrong, where, and what to do.
     """
+
+
+@dataclass(frozen=True)
+class OfferedLabel:
+    """A label that a data set offers, whether it is learned or not.
+
+    Attributes:
+        label: The label.
+        counts: Number of images of each of its classes.
+        missing: Number of images that have none.
+        meaning: What words mean that do not say it themselves, as in "-1 for no, 1 for yes".
+
+    Example:
+        >>> OfferedLabel(GENDER, counts=(2, 1), missing=0).label.name
+        'gender'
+    """
+
+    label: Label
+    counts: tuple[int, ...]
+    missing: int
+    meaning: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +80,7 @@ class Dataset:
             `<label>=<class>` for each class of every label that the data set offers, whichever are
             chosen. `data.sample` and `data.split` draw and deal by them, so that all labels share
             one sample and one split; None where nothing is known but the chosen labels.
+        offers: The labels that it offers, which `data.load` takes as `label`.
 
     Example:
         >>> manifest = make_manifest(["/faces/a.jpg", "/faces/b.jpg"], pd.Series([0, 1]))
@@ -73,11 +97,12 @@ class Dataset:
     framing: Framing = "stretch"
     labels: tuple[Label, ...] = (GENDER,)
     strata: pd.DataFrame | None = None
+    offers: tuple[OfferedLabel, ...] = ()
 
 
 def make_manifest(
     paths: Sequence[str],
-    labels: pd.Series,
+    labels: pd.Series | pd.DataFrame,
     *,
     identity: pd.Series | None = None,
     split: pd.Series | None = None,
@@ -87,7 +112,8 @@ def make_manifest(
 
     Args:
         paths: N absolute paths of images.
-        labels: N labels, 0 woman, 1 man.
+        labels: N codes of the label, 0 woman, 1 man; of several labels N rows of
+            `data.labels.code_columns`.
         identity: N names or numbers of people, NA where unknown; None if none is known.
         split: N of "train", "val" and "test", NA where there is none; None for no parts.
         attributes: N rows of further columns, which become booleans.
@@ -99,16 +125,18 @@ def make_manifest(
         >>> make_manifest(["/a.jpg", "/b.jpg"], pd.Series([0, 1])).columns.tolist()
         ['path', 'label', 'identity', 'split']
     """
+    codes = labels.to_frame("label") if isinstance(labels, pd.Series) else labels
     columns = {
         "path": pd.Series(list(paths), dtype=PATHS),
-        "label": labels.astype("int8").reset_index(drop=True),
+        **dict(codes.astype("int8").reset_index(drop=True).items()),
         "identity": _strings(identity, len(paths)),
         "split": _strings(split, len(paths)),
     }
     manifest = pd.DataFrame(columns)
     if attributes is None:
         return manifest
-    others = attributes.drop(columns=list(_COLUMNS), errors="ignore").astype(bool)
+    names = [name for name in attributes if name not in _COLUMNS and not is_code_column(str(name))]
+    others = attributes[names].astype(bool)
     return pd.concat([manifest, others.reset_index(drop=True)], axis=1)
 
 
@@ -152,6 +180,35 @@ def attributes(manifest: pd.DataFrame) -> list[str]:
     return [name for name in manifest.columns if name not in _COLUMNS and not is_code_column(name)]
 
 
+def in_words(manifest: pd.DataFrame, labels: Sequence[Label]) -> pd.Series:
+    """Say of what class each image is: "woman", or of several labels "Smiling yes, hair black".
+
+    Args:
+        manifest: Manifest of N images, with codes of the labels.
+        labels: Labels of the manifest.
+
+    Returns:
+        N texts, with the manifest's index; a label of which an image has no class is not in them.
+
+    Example:
+        >>> in_words(pd.DataFrame({"label": [1, 0]}), [GENDER]).tolist()
+        ['man', 'woman']
+    """
+    columns = [manifest[name] for name in code_columns(labels)]
+    if len(labels) == 1:
+        return columns[0].map(dict(enumerate(labels[0].classes))).fillna("").astype("str")
+    rows = zip(*columns, strict=True)
+    texts = [
+        ", ".join(
+            f"{label.name} {label.classes[code]}"
+            for label, code in zip(labels, codes, strict=True)
+            if code != MISSING
+        )
+        for codes in rows
+    ]
+    return pd.Series(texts, index=manifest.index, dtype="str")
+
+
 def has_official_split(manifest: pd.DataFrame) -> bool:
     """Whether every row has a part and all three parts occur.
 
@@ -168,7 +225,7 @@ def checked(dataset: Dataset) -> Dataset:
     """Keep a data set's parts only if they are official, see `has_official_split`.
 
     Raises:
-        DataError: There is no image, or only one class.
+        DataError: There is no image, or none of a class.
 
     Example:
         >>> parts = pd.Series(["train", "test"])
@@ -179,7 +236,7 @@ def checked(dataset: Dataset) -> Dataset:
     manifest = dataset.manifest
     if manifest.empty:
         raise DataError(f"{dataset.root}: the data set is empty: no labeled image in it")
-    require_both_classes(manifest["label"], str(dataset.root))
+    require_classes(manifest, dataset.labels, str(dataset.root))
     if manifest["split"].isna().all() or has_official_split(manifest):
         return dataset
     return replace(
@@ -189,24 +246,60 @@ def checked(dataset: Dataset) -> Dataset:
     )
 
 
-def require_both_classes(labels: pd.Series, where: str) -> None:
-    """Raise a `DataError` that begins with `where` unless women and men both occur.
+def require_classes(manifest: pd.DataFrame, labels: Sequence[Label], where: str) -> None:
+    """Raise a `DataError` that begins with `where` unless every class of every label occurs.
 
     Example:
-        >>> require_both_classes(pd.Series([0, 1]), "/faces")
-        >>> require_both_classes(pd.Series([1, 1]), "/faces")
+        >>> require_classes(pd.DataFrame({"label": [0, 1]}), [GENDER], "/faces")
+        >>> require_classes(pd.DataFrame({"label": [1, 1]}), [GENDER], "/faces")
         Traceback (most recent call last):
             ...
         data.manifest.DataError: /faces: all 2 images are labeled 'man'; a classifier needs ...
     """
-    present = set(labels)
-    if present == {0, 1}:
-        return
-    only, other = ("woman", "man") if present == {0} else ("man", "woman")
-    raise DataError(
-        f"{where}: all {len(labels):,} images are labeled {only!r}; "
-        f"a classifier needs images of both classes, add some labeled {other!r}"
-    )
+    for label, codes in zip(labels, codes_of(manifest).T, strict=True):
+        counts = np.bincount(codes[codes != MISSING], minlength=len(label.classes))
+        if counts.all():
+            continue
+        if np.count_nonzero(counts) > 1:
+            shown = counts_in_words(label.classes, counts)
+            raise DataError(f"{where}: a class of {label.name!r} has no image: {shown}")
+        others = [name for name, count in zip(label.classes, counts, strict=True) if not count]
+        raise DataError(
+            f"{where}: all {counts.sum():,} images are labeled {label.classes[counts.argmax()]!r}; "
+            f"a classifier needs images of {'both' if label.is_binary else 'all'} classes, "
+            f"add some labeled {others[0]!r}"
+        )
+
+
+def require_classes_kept(manifest: pd.DataFrame, kept: pd.DataFrame, where: str) -> None:
+    """Raise a `DataError` that begins with `where` if a class is in a manifest, in `kept` no more.
+
+    Example:
+        >>> manifest = pd.DataFrame({"label": [0, 1, 1]})
+        >>> require_classes_kept(manifest, manifest[1:], "the readable images")
+        Traceback (most recent call last):
+            ...
+        data.manifest.DataError: the readable images: of 3 images 2 are left, none of class 0 ...
+    """
+    for name in filter(is_code_column, map(str, manifest)):
+        lost = set(manifest[name]) - set(kept[name]) - {MISSING}
+        if lost:
+            raise DataError(
+                f"{where}: of {len(manifest):,} images {len(kept):,} are left, none of class "
+                f"{min(lost)} in {name!r}"
+            )
+
+
+def counts_in_words(classes: Sequence[str], counts: Sequence[int] | np.ndarray) -> str:
+    """Say how many images each class has, of many classes the fewest.
+
+    Example:
+        >>> counts_in_words(("woman", "man"), (1200, 1))
+        'man 1, woman 1,200'
+    """
+    order = np.argsort(counts, kind="stable")
+    shown = ", ".join(f"{classes[code]} {counts[code]:,}" for code in order[:_SHOWN])
+    return f"{shown} and {len(order) - _SHOWN:,} others" if len(order) > _SHOWN else shown
 
 
 def _split_fault(manifest: pd.DataFrame) -> str:

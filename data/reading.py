@@ -1,7 +1,8 @@
-"""The two labels, and the many ways in which tables and folders write them."""
+"""How words of tables and folders' names mean classes of a label."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,17 +16,20 @@ _WORDS = (
     {"man", "men", "male", "males", "m", "1", "true"},
 )
 NUMBERS = ("-1", "0", "1", "false", "true")
-"""Words that do not say themselves which label they mean."""
+"""Words that do not say themselves which class they mean."""
 
+_NO_AND_YES = ({"0", "-1", "false", "no"}, {"1", "true", "yes"})
+_NEGATION = re.compile(r"(no|not|non|without)[^0-9a-z].*")
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Which label each word means.
+    """Which class each word means.
 
     Attributes:
-        labels: Label of each word, words in lower case.
+        labels: Code of the class of each word, words in lower case.
+        classes: Names of the classes.
         chosen: Whether the user gave them (`LABELS=`), so that other words are left out on
             purpose.
 
@@ -37,10 +41,16 @@ class Reading:
     """
 
     labels: Mapping[str, int]
+    classes: tuple[str, ...] = GENDER.classes
     chosen: bool = False
 
+    @property
+    def is_gender(self) -> bool:
+        """Whether the classes are woman and man."""
+        return self.classes == GENDER.classes
+
     def label(self, value: object) -> int | None:
-        """Read a value: 0 for woman, 1 for man, None for anything that is neither.
+        """Read a value: the code of its class, None for anything that is of none.
 
         Case and surrounding blanks are ignored; numbers may be floats.
         """
@@ -48,7 +58,12 @@ class Reading:
 
 
 USUAL = Reading({word: label for label, words in enumerate(_WORDS) for word in words})
-"""How labels are read unless the user says otherwise; 1 is man."""
+"""How gender is read unless the user says otherwise; 1 is man."""
+
+NO_OR_YES = Reading(
+    {word: code for code, words in enumerate(_NO_AND_YES) for word in words}, ("no", "yes")
+)
+"""How columns are read that say no or yes, or hold only true/false, 0/1 or -1/1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +71,10 @@ class ReadLabels:
     """A column of labels that was read.
 
     Attributes:
-        labels: Int8, NA in rows to be left out.
+        labels: Codes, Int8, NA in rows that have no class.
         notes: Remarks of one line on how they were read.
+        unread: What has no class, in words, as in "2 rows with 0 (2) in column 'sex': …"; empty
+            where all have one.
 
     Example:
         >>> read = read_labels(pd.Series([0, 1], name="sex"), "faces.csv")
@@ -69,20 +86,25 @@ class ReadLabels:
 
     labels: pd.Series
     notes: tuple[str, ...]
+    unread: str = ""
 
 
 def reading_of(text: str) -> Reading:
     """Parse the reading that a user gives.
 
     Args:
-        text: Words and labels, as in ``0=man,1=woman``; nothing for the usual reading.
+        text: Words and classes, as in ``0=man,1=woman`` or ``0=closed,1=open``, classes in the
+            order in which they are named first; nothing for the usual reading.
 
     Raises:
-        DataError: The text is not of this form, has a word twice, or only one label.
+        DataError: The text is not of this form, has a word twice, or only one class, or woman or
+            man and not the other alone.
 
     Example:
         >>> reading_of("mujer=woman, hombre=man").labels
         {'mujer': 0, 'hombre': 1}
+        >>> reading_of("0=closed, 1=Open, 2=open").classes
+        ('closed', 'Open')
         >>> reading_of("mujer=woman")
         Traceback (most recent call last):
             ...
@@ -91,16 +113,56 @@ def reading_of(text: str) -> Reading:
     if not text.strip():
         return USUAL
     pairs = [pair.split("=") for pair in text.split(",") if pair.strip()]
-    names = [word_of(pair[-1]) for pair in pairs]
     words = [word_of(pair[0]) for pair in pairs]
+    names: dict[str, str] = {}
+    for pair in pairs:
+        names.setdefault(word_of(pair[-1]), pair[-1].strip())
     whole = all(len(pair) == 2 for pair in pairs) and len(set(words)) == len(words)
-    if not whole or set(names) != set(GENDER.classes):
+    of_gender = bool(set(names) & set(GENDER.classes))
+    if not whole or len(names) < 2 or (of_gender and set(names) != set(GENDER.classes)):
         raise DataError(
-            f"LABELS={text}: say for each word of the data which label it means, once, "
-            "with both labels: LABELS=0=man,1=woman"
+            f"LABELS={text}: say for each word of the data which class it means, once, "
+            "with two classes at least: LABELS=0=man,1=woman"
         )
-    codes = map(GENDER.classes.index, names)
-    return Reading(dict(zip(words, codes, strict=True)), chosen=True)
+    order = GENDER.classes if of_gender else tuple(names)
+    codes = [order.index(word_of(pair[-1])) for pair in pairs]
+    classes = order if of_gender else tuple(names.values())
+    return Reading(dict(zip(words, codes, strict=True)), classes, chosen=True)
+
+
+def reading_for(words: Iterable[str]) -> Reading:
+    """Choose how to read words of which the user has said nothing.
+
+    What says no or yes, or only true/false, 0/1 or -1/1, has the classes no and yes. Other words
+    are classes themselves: numbers by size, a word and its negation ("no_glasses") that one first,
+    else by the alphabet. Words that differ by case alone are one class, as the first is written.
+
+    Args:
+        words: Words as they are written.
+
+    Example:
+        >>> reading_for(["1", "-1"]).classes, reading_for(["glasses", "no_glasses"]).classes
+        (('no', 'yes'), ('no_glasses', 'glasses'))
+        >>> reading_for(["10", "9.0", "2"]).classes, reading_for(["sad", "Happy"]).classes
+        (('2', '9', '10'), ('Happy', 'sad'))
+    """
+    written = {word_of(word): str(word).strip() for word in reversed([*words])}
+    if set(written) <= set(NO_OR_YES.labels):
+        return NO_OR_YES
+    order = sorted(written, key=_rank)
+    if len(order) == 2 and _NEGATION.fullmatch(order[1]) and not _NEGATION.fullmatch(order[0]):
+        order.reverse()
+    names = tuple(word if _number(word) is not None else written[word] for word in order)
+    return Reading({word: code for code, word in enumerate(order)}, names)
+
+
+def _rank(word: str) -> tuple[float, str]:
+    number = _number(word)
+    return (np.inf, word) if number is None else (number, word)
+
+
+def _number(word: str) -> int | None:
+    return int(word) if re.fullmatch(r"[+-]?[0-9]{1,18}", word) else None
 
 
 def read_labels(
@@ -130,11 +192,12 @@ def read_labels(
     codes, uniques = pd.factorize(values)
     words = [word_of(value) for value in uniques]
     all_words = words if whole is None else [word_of(value) for value in whole.unique()]
-    undefined = "0" if has_undefined(all_words) and not reading.chosen else None
+    assumed = reading in (USUAL, NO_OR_YES)
+    undefined = "0" if assumed and has_undefined(all_words) else None
     labels = [None if word == undefined else reading.label(word) for word in words]
     unread = [word for word, label in zip(words, labels, strict=True) if label is None]
     unknown = [word for word in unread if word != undefined]
-    if unknown and not reading.chosen:
+    if unknown and not reading.chosen:  # other readings than of gender are made of the words
         raise DataError(
             f"{where}: column {str(values.name)!r} holds {', '.join(map(repr, unknown[:3]))}; "
             "labels are 0/1, -1/1, f/m, woman/man, women/men, female/male or false/true, or what "
@@ -147,10 +210,9 @@ def read_labels(
     column = f"column {str(values.name)!r}"
     why = "undefined, as it stands beside -1" if undefined else "not named in LABELS"
     notes = taken_for(words, reading, column, undefined)
-    if unread:
-        counts = Counter({word: counts[word] for word in unread})
-        notes += [f"left out: {counts.total():,} rows with {in_words(counts)} in {column}: {why}"]
-    return ReadLabels(pd.Series(read.take(codes), index=values.index), tuple(notes))
+    without = Counter({word: counts[word] for word in unread})
+    what = f"{without.total():,} rows with {in_words(without)} in {column}: {why}" if unread else ""
+    return ReadLabels(pd.Series(read.take(codes), index=values.index), tuple(notes), what)
 
 
 def taken_for(
@@ -164,15 +226,33 @@ def taken_for(
         >>> taken_for(["f", "m"], USUAL, "folders")
         []
     """
-    read = sorted({(word, reading.label(word)) for word in words if word != undefined})
-    unclear = [(w, label) for w, label in read if w in NUMBERS and label is not None]
+    unclear = _unclear(words, reading, undefined)
     if not unclear:
         return []
-    meaning = ", ".join(f"{word} for {GENDER.classes[label]}" for word, label in unclear)
+    meaning = meaning_of(words, reading, undefined)
     if reading.chosen:
         return [f"{where}: LABELS takes {meaning}"]
-    other = ",".join(f"{word}={GENDER.classes[1 - label]}" for word, label in unclear)
+    other = ",".join(f"{word}={reading.classes[1 - code]}" for word, code in unclear)
     return [f"{where}: {meaning} is assumed; if it is the other way round, give LABELS={other}"]
+
+
+def meaning_of(words: list[str], reading: Reading, undefined: str | None = None) -> str:
+    """What the words mean that do not say it themselves, empty if all do.
+
+    Example:
+        >>> meaning_of(["-1", "1"], NO_OR_YES)
+        '-1 for no, 1 for yes'
+        >>> meaning_of(["f", "m"], USUAL)
+        ''
+    """
+    unclear = _unclear(words, reading, undefined)
+    return ", ".join(f"{word} for {reading.classes[code]}" for word, code in unclear)
+
+
+def _unclear(words: list[str], reading: Reading, undefined: str | None) -> list[tuple[str, int]]:
+    read = sorted({(word, reading.label(word)) for word in words if word != undefined})
+    known = [(word, code) for word, code in read if word in NUMBERS and code is not None]
+    return [(word, code) for word, code in known if word_of(reading.classes[code]) != word]
 
 
 def has_undefined(words: list[str]) -> bool:

@@ -5,10 +5,11 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from data.labels import GENDER, MISSING, codes_of, stratum
 from data.manifest import DataError
 
 Balance = Literal["natural", "equal"]
-"""How many images of each label are drawn, see `sample`."""
+"""How many images of each class are drawn, see `sample`."""
 
 BALANCES: tuple[Balance, ...] = get_args(Balance)
 
@@ -23,11 +24,10 @@ def sample(
     """Draw rows without replacement.
 
     Args:
-        manifest: Manifest of N images, with `label` and `split`.
+        manifest: Manifest of N images, with codes of labels and `split`.
         samples: Number of rows to draw, at least 2; all if None or more than there are.
-        balance: "natural" to keep the shares of the labels, "equal" for as many women as men, so
-            that at most twice the smaller class is drawn. The shares of official parts are kept
-            as well.
+        balance: "natural" to keep the shares of the classes, "equal" for as many images of each
+            class of the only label. The shares of official parts are kept as well.
         seed: Seed of the draw.
         strata: Classes of the images, `Dataset.strata`: where gender is among them, "natural"
             draws by it, so that the images are the same whichever label is learned.
@@ -36,7 +36,7 @@ def sample(
         The drawn rows in their order, index 0..n-1.
 
     Raises:
-        DataError: `samples` is below 2, or `balance` is unknown.
+        DataError: `samples` is below 2, `balance` is unknown, or "equal" of several labels.
 
     Example:
         >>> from data.manifest import make_manifest
@@ -48,28 +48,50 @@ def sample(
         raise DataError(f"samples={samples}: at least 2 are needed, one of each class")
     if balance not in BALANCES:
         raise DataError(f"balance={balance!r}: choose one of {', '.join(BALANCES)}")
+    if balance == "equal" and codes_of(manifest).shape[1] > 1:
+        raise DataError(
+            "balance='equal' draws as many images of each class, which several labels cannot all "
+            "have: learn one label, or choose natural"
+        )
     wanted = len(manifest) if samples is None else min(samples, len(manifest))
     parts = manifest["split"].fillna("")  # Without official splits: one part for all.
-    counts = pd.crosstab(parts, manifest["label"]).reindex(columns=[0, 1], fill_value=0)
+    groups = pd.Series(_groups(manifest, None if balance == "equal" else strata), manifest.index)
+    counts = pd.crosstab(parts, groups)
+    if balance == "equal":  # a class that has no image allows none of the others
+        counts = counts.reindex(columns=range(max(1, groups.max()) + 1), fill_value=0)
     draw = _equal if balance == "equal" else _natural
     quotas = dict(zip(counts.stack().index, draw(counts.to_numpy(), wanted).ravel(), strict=True))
     rng = np.random.default_rng(seed)
     drawn = [
         rng.choice(rows, quotas[stratum], replace=False)
-        for stratum, rows in manifest.groupby([parts, "label"]).indices.items()
+        for stratum, rows in manifest.groupby([parts, groups]).indices.items()
     ]
     return manifest.iloc[np.sort(np.concatenate(drawn))].reset_index(drop=True)
 
 
+def _groups(manifest: pd.DataFrame, strata: pd.DataFrame | None) -> np.ndarray:
+    """The gender of each image where strata know it, else a number for its labels, int64 [N]."""
+    women, men = (stratum(GENDER, code) for code in range(len(GENDER.classes)))
+    if strata is None or not {women, men} <= set(strata):
+        codes = codes_of(manifest)
+        if codes.shape[1] == 1:
+            return codes[:, 0]
+        return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
+    known = strata[[women, men]].reindex(manifest["path"], fill_value=False).to_numpy()
+    return np.where(known.any(axis=1), known.argmax(axis=1), MISSING)
+
+
 def _natural(counts: np.ndarray, wanted: int) -> np.ndarray:
-    """How many to draw of int [part, label] rows, in proportion."""
+    """How many to draw of int [part, group] rows, in proportion."""
     return _shares(counts.ravel(), wanted).reshape(counts.shape)
 
 
 def _equal(counts: np.ndarray, wanted: int) -> np.ndarray:
-    """How many to draw of int [part, label] rows, the same of both labels in each part."""
-    pairs = counts.min(axis=1)
-    return np.repeat(_shares(pairs, min(wanted // 2, pairs.sum()))[:, None], 2, axis=1)
+    """How many to draw of int [part, class] rows, the same of all classes in each part."""
+    classes = counts.shape[1]
+    sets = counts.min(axis=1)
+    quotas = _shares(sets, min(wanted // classes, sets.sum()))
+    return np.repeat(quotas[:, None], classes, axis=1)
 
 
 def _shares(sizes: np.ndarray, wanted: int) -> np.ndarray:

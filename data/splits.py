@@ -1,13 +1,17 @@
 """Train, val and test without a person in two of them; weights for unequal classes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from data.labels import codes_of, is_code_column
+from data.labels import MISSING, Label, codes_of, is_code_column
 from data.manifest import SPLITS, DataError, Dataset, has_official_split
+
+_SHOWN = 5
+_FEW = 20  # people: of more, chance leaves no part without one
 
 SplitBy = Literal["given", "identity"]
 """Whether a data set's own parts are kept or new ones made, without a person in two of them."""
@@ -20,6 +24,7 @@ def split(
     seed: int = 0,
     near: np.ndarray | None = None,
     strata: pd.DataFrame | None = None,
+    labels: Sequence[Label] | None = None,
 ) -> pd.DataFrame:
     """Put every row of a manifest in train, val or test, no person in two of them.
 
@@ -35,13 +40,14 @@ def split(
         near: Pairs of rows that show one picture, int64 [M, 2]; they count as one person's.
         strata: Classes by which people are dealt, `Dataset.strata`, so that the split is the same
             whichever label is learned; None to deal by the codes in the manifest.
+        labels: Labels of the manifest, by whose names classes are called in errors.
 
     Returns:
         The manifest with `split` filled.
 
     Raises:
-        DataError: The shares leave nothing for training, or there are too few people for both
-            classes to be in every part.
+        DataError: The shares leave nothing for training, or a class of a label is not in every
+            part, for too few people have it.
 
     Example:
         >>> from data.manifest import make_manifest
@@ -57,6 +63,7 @@ def split(
     if val <= 0 or test <= 0 or val + test >= 1:
         raise DataError(f"val={val:g}, test={test:g}: shares must be above 0 and below 1 together")
     if has_official_split(manifest):
+        _require_all_classes(manifest, labels)
         return manifest
     people = number_people(manifest["identity"])
     if near is not None and len(near):
@@ -64,21 +71,31 @@ def split(
     shares = np.array([1 - val - test, val, test])
     parts = _deal(people, _columns(manifest, strata), shares, seed)
     result = manifest.assign(split=pd.Series(np.array(SPLITS)[parts], manifest.index, "string"))
-    _require_all_classes(result, people.max(initial=-1) + 1)
+    _require_all_classes(result, labels)
     return result
 
 
-def _require_all_classes(manifest: pd.DataFrame, people: int) -> None:
+def _require_all_classes(manifest: pd.DataFrame, labels: Sequence[Label] | None) -> None:
     """Raise a `DataError` unless every class of every label is in train, val and test."""
-    for name in filter(is_code_column, manifest):
+    names = [name for name in map(str, manifest) if is_code_column(name)]
+    known: Sequence[Label | None] = labels or [None] * len(names)
+    for label, name in zip(known, names, strict=True):
         codes = manifest[name].to_numpy()
-        counts = pd.crosstab(manifest["split"], codes)
-        counts = counts.reindex(index=SPLITS, columns=_classes(codes), fill_value=0)
-        if counts.to_numpy().all():
+        classes = np.arange(len(label.classes)) if label else _classes(codes)
+        counts = pd.crosstab(codes, manifest["split"])
+        counts = counts.reindex(index=classes, columns=SPLITS, fill_value=0)
+        lacking = counts[(counts == 0).any(axis=1)]
+        if lacking.empty:
             continue
+        shown = ", ".join(
+            f"{label.classes[code] if label else f'class {code}'} {'/'.join(map(str, row))}"
+            for code, row in zip(lacking.index[:_SHOWN], lacking.to_numpy(), strict=False)
+        )
+        people = number_people(manifest["identity"]).max(initial=-1) + 1
         raise DataError(
-            f"{len(manifest):,} images of {people:,} people are too few to have every class of "
-            f"{name.removeprefix('label:')} in each of train, val and test"
+            f"{len(manifest):,} images of {people:,} people are too few to have every class in "
+            f"each of {', '.join(SPLITS)}: of {label.name if label else name} there are {shown}; "
+            "give more images, or leave the class out"
         )
 
 
@@ -102,21 +119,26 @@ def number_people(identity: pd.Series) -> np.ndarray:
     return people
 
 
-def class_weights(labels: pd.Series | np.ndarray) -> dict[int, float]:
-    """Weigh the labels so that both count the same in all and the mean weight is 1.
+def class_weights(codes: pd.Series | np.ndarray, classes: int = 2) -> dict[int, float]:
+    """Weigh the classes of a label so that all count the same and the mean weight is 1.
 
     Args:
-        labels: N labels, 0 or 1.
+        codes: N codes of one label; `MISSING` ones count nowhere.
+        classes: Number of its classes.
 
     Returns:
-        The weight of each label that occurs.
+        The weight of each class that occurs, by its code.
 
     Example:
         >>> class_weights(np.array([0, 0, 0, 1]))
         {0: 0.6666666666666666, 1: 2.0}
+        >>> class_weights(np.array([0, 1, 1, 2, -1]), classes=3)
+        {0: 1.3333333333333333, 1: 0.6666666666666666, 2: 1.3333333333333333}
     """
-    counts = np.bincount(np.asarray(labels), minlength=2)
-    return {label: float(counts.sum() / (2 * count)) for label, count in enumerate(counts) if count}
+    known = np.asarray(codes)
+    counts = np.bincount(known[known != MISSING], minlength=classes)
+    total = counts.sum()
+    return {code: float(total / (classes * count)) for code, count in enumerate(counts) if count}
 
 
 def people_in_several_parts(manifest: pd.DataFrame) -> int:
@@ -200,7 +222,8 @@ def _deal(people: np.ndarray, columns: np.ndarray, shares: np.ndarray, seed: int
     """Index into `SPLITS` for each row, int64 [N]."""
     counts = np.zeros((people.max(initial=-1) + 1, columns.shape[1]))
     np.add.at(counts, people, columns)
-    targets = np.outer(shares, counts.sum(axis=0)).clip(min=1)  # [part, label]
+    targets = np.outer(shares, counts.sum(axis=0)).clip(min=1)  # [part, column]
+    worth = _worth_of_first(counts)
     shuffled = np.random.default_rng(seed).permutation(len(counts))
     order = shuffled[np.argsort(-counts.sum(axis=1)[shuffled], kind="stable")]
     filled = np.zeros_like(targets)
@@ -209,6 +232,19 @@ def _deal(people: np.ndarray, columns: np.ndarray, shares: np.ndarray, seed: int
         group = counts[person]
         # Growth of the squared shortfall, relative to the target, if the person went there.
         cost = (group * (2 * (filled - targets) + group) / targets).sum(axis=1)
-        part = part_of[person] = cost.argmin()
+        part = part_of[person] = (cost - (filled == 0) @ (worth * (group > 0))).argmin()
         filled[part] += group
     return part_of[people]
+
+
+def _worth_of_first(counts: np.ndarray) -> np.ndarray:
+    """What it is worth that a part gets its first person with a class, float [S].
+
+    It outweighs all shortfalls together, the more so the fewer have the class: of many labels one
+    has a class that three people have, who go to three parts. It is 0 where there are enough.
+
+    Args:
+        counts: Number of images that each of P people has of S classes, float [P, S].
+    """
+    people = (counts > 0).sum(axis=0)
+    return np.where(people < _FEW, _FEW * counts.shape[1] / people.clip(min=1), 0)

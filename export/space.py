@@ -8,7 +8,8 @@ from importlib.metadata import requires, version
 from pathlib import Path
 
 import inference
-from export.card import limits, notice_in_markdown
+from data.meanings import kind_of, not_for
+from export.card import notice_in_markdown
 from export.markdown import escape
 from inference import bundle
 from inference.bundle import Bundle
@@ -98,15 +99,17 @@ def _requirements() -> list[str]:
 
 
 def _readme(bundles: list[Bundle], champion: str) -> str:
-    labels = dict.fromkeys(label for item in bundles for label in item.info.classes)
+    labels = list(dict.fromkeys(label for item in bundles for label in item.info.classes))
     return rendering.render(
         "export",
         "space_files/README.md.jinja",
         bundles=bundles,
-        labels=[(label, notice_in_markdown(label)) for label in labels],
-        limits=limits(labels),
-        md=escape,
         champion=champion,
+        labels=labels,
+        notice=notice_in_markdown,
+        md=escape,
+        not_for=not_for,
+        has_origin="origin" in map(kind_of, labels),
         gradio=version("gradio"),
         python="{}.{}".format(*sys.version_info),
     )

@@ -196,6 +196,15 @@ def demo(
             show_default=False,
         ),
     ] = "",
+    classify_origin: Annotated[
+        bool,
+        typer.Option(
+            "--classify-origin",
+            envvar="CLASSIFY_ORIGIN",
+            help="Also classify faces by labels of origin (race, ethnicity, skin, ...), on the "
+            "page and over HTTP. Left out, the page keeps these labels back and says why.",
+        ),
+    ] = False,
 ) -> None:
     """Open a web page for photos, many files at once, and all models side by side.
 
@@ -208,7 +217,7 @@ def demo(
         from inference.demo.server import serve
 
         login = (user, password) if user and password else None
-        serve(models, host, port, login, allowed_hosts.split(","))
+        serve(models, host, port, login, allowed_hosts.split(","), classify_origin=classify_origin)
 
 
 @app.command()

@@ -8,6 +8,7 @@ no identity table (the Kaggle copy) or no partition table.
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,20 @@ import pandas as pd
 
 from data.formats.booleans import booleans
 from data.formats.unused import unused
+from data.labels import GENDER, MISSING
 from data.listing import find_images, holds_images, subfolders
 from data.manifest import PATHS, DataError, Dataset, make_manifest
 from data.messages import one_line
-from data.reading import read_labels
+from data.offers import NOTHING_ASKED, Choice, Offer, choose, offering
+from data.reading import NO_OR_YES
 
 WANTED = "CelebA (list_attr_celeba.csv or .txt with img_align_celeba/)"
 
 _IMAGES = "img_align_celeba"
 _ATTRIBUTES, _PARTITION, _IDENTITY = "list_attr_celeba", "list_eval_partition", "identity_CelebA"
+_GENDER = "Male"
 _PARTS = {0: "train", 1: "val", 2: "test"}
+Beside = Callable[[Path, pd.Index], list[Offer]]
 _IMAGE_NAME = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
 
 
@@ -67,11 +72,17 @@ def find_root(path: Path) -> Path | None:
     return None
 
 
-def load(path: Path) -> Dataset:
+def load(path: Path, choice: Choice = NOTHING_ASKED, beside: Beside | None = None) -> Dataset:
     r"""Read the tables and list the images; rows without image and images without row are left out.
 
+    Args:
+        path: One of the places that `find_root` knows.
+        choice: What is to be learned; by default `Male`.
+        beside: What else is known of the images, given the folder and the names of the images
+            without suffix.
+
     Raises:
-        DataError: the images are missing, a table is damaged, or it has no column `Male`.
+        DataError: the images are missing, a table is damaged, or it has no column of a label.
 
     Example:
         >>> import tempfile
@@ -93,21 +104,46 @@ def load(path: Path) -> Dataset:
     files = _by_stem(folder, listing.images)
     table, on_table = _attributes(root)
     rows = table.index.intersection(files.index, sort=False)
-    read = read_labels(table.loc[rows, "Male"], str(root), whole=table["Male"])
-    labels = read.labels.dropna()
-    attributes, on_attributes = booleans(table.drop(columns="Male"))
-    paths = files.loc[labels.index]
+    offers = [_offer(table[name], rows) for name in table]
+    offers += beside(root, rows) if beside else []
+    chosen = choose(offers, choice, str(root))
+    attributes, on_attributes = booleans(table.drop(columns=chosen.columns, errors="ignore"))
+    kept = rows[chosen.has_any]
     manifest = make_manifest(
-        paths.tolist(),
-        labels,
-        identity=_column(root, _IDENTITY, labels.index),
-        split=_column(root, _PARTITION, labels.index, _PARTS),
-        attributes=attributes.loc[labels.index],
+        files.loc[kept].tolist(),
+        chosen.codes[chosen.has_any],
+        identity=_column(root, _IDENTITY, kept),
+        split=_column(root, _PARTITION, kept, _PARTS),
+        attributes=attributes.loc[kept],
     )
-    undefined = read.notes if len(labels) < len(rows) else ()
     extra = unused(folder, listing, files.loc[rows], "have no row in the attribute table")
-    notes = (*on_table, *_absent(root, len(table) - len(rows)), *undefined, *on_attributes, *extra)
-    return Dataset("CelebA", root, manifest, notes=notes, framing="face")
+    absent = _absent(root, len(table) - len(rows))
+    notes = (*on_table, *absent, *chosen.notes(), *on_attributes, *extra)
+    dataset = Dataset("CelebA", root, manifest, notes=notes, framing="face")
+    return offering(dataset, files.loc[rows].tolist(), offers, chosen)
+
+
+def _offer(column: pd.Series, rows: pd.Index) -> Offer:
+    """An attribute, -1 for no and 1 for yes; a 0 beside -1 is undefined."""
+    is_gender = column.name == _GENDER
+    classes = GENDER.classes if is_gender else NO_OR_YES.classes
+    values = column.loc[rows].to_numpy()
+    has_minus = bool((column == -1).any())
+    codes = np.where(values > 0, 1, np.where((values == 0) & has_minus, MISSING, 0))
+    undefined = int((codes == MISSING).sum())
+    name = str(column.name)
+    return Offer(
+        name=GENDER.name if is_gender else name,
+        classes=classes,
+        codes=codes.astype(np.int8),
+        also=(name,),
+        column=name,
+        unread=f"{undefined:,} rows with 0 ({undefined:,}) in column {name!r}: undefined, as it "
+        "stands beside -1"
+        if undefined
+        else "",
+        meaning=f"{'-1' if has_minus else '0'} for {classes[0]}, 1 for {classes[1]}",
+    )
 
 
 def _by_stem(folder: Path, images: list[str]) -> pd.Series:
@@ -151,9 +187,8 @@ def _attributes(root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     table_path = _find_table(root, _ATTRIBUTES)
     assert table_path is not None, "find_root saw it"
     whole = _read(table_path)
-    if "Male" not in whole:
-        columns = ", ".join(map(str, whole.columns)) or "none"
-        raise DataError(f"{table_path}: no column 'Male'; its columns: {columns}")
+    if whole.columns.empty:
+        raise DataError(f"{table_path}: no column {_GENDER!r}, nor any other attribute")
     once = _first_rows(whole)
     table = once.dropna()
     remarks = (

@@ -12,6 +12,7 @@ from data.formats.unused import unused
 from data.listing import existing, find_images, subfolders
 from data.manifest import DataError, Dataset, make_manifest
 from data.messages import one_line
+from data.offers import NOTHING_ASKED, Choice, choose, offering
 from data.reading import read_labels
 
 WANTED = "FairFace (fairface_label_train.csv, fairface_label_val.csv)"
@@ -34,8 +35,12 @@ def recognizes(path: Path) -> bool:
     return any((path / name).is_file() for name in _TABLES.values())
 
 
-def load(path: Path) -> Dataset:
+def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:
     r"""Both tables together; the images are beside them or one folder below.
+
+    Raises:
+        DataError: a table is damaged, or what is to be learned is not gender, age or race, or
+            cannot be.
 
     Example:
         >>> import tempfile
@@ -52,21 +57,30 @@ def load(path: Path) -> Dataset:
     whole = table.dropna(subset=list(_COLUMNS))
     paths, present = _locate(path, whole["file"])
     rows = whole[present]
-    labels = read_labels(rows["gender"], str(path))
     bands = rows["age"].replace({_MOST: demographics.AGE_BANDS[-1]})
+    offers = [
+        demographics.gender_of(read_labels(rows["gender"], str(path)).labels),
+        demographics.age_in_bands(bands, choice.ages),
+        demographics.origin_of(rows["race"]),
+    ]
+    chosen = choose(offers, choice, str(path))
+    attributes, on_attributes = demographics.attributes(bands, rows["race"], offers, chosen)
+    kept = chosen.has_any
     manifest = make_manifest(
-        paths[present].tolist(),
-        labels.labels,
-        split=rows["split"],
-        attributes=demographics.columns(bands, rows["race"]),
+        paths[present][kept].tolist(),
+        chosen.codes[kept],
+        split=rows["split"][kept],
+        attributes=attributes[kept],
     )
     remarks = (
         (len(table) - len(whole), "{:,} rows of the tables are incomplete"),
         (len(whole) - len(rows), "{:,} rows of the tables have no image here"),
     )
     notes = tuple(text.format(count) for count, text in remarks if count)
-    extra = unused(path, find_images(path), manifest["path"], "have no row in the tables")
-    return Dataset("FairFace", path, manifest, notes=(*notes, *extra))
+    extra = unused(path, find_images(path), paths[present], "have no row in the tables")
+    notes = (*notes, *chosen.notes(), *on_attributes, *extra)
+    dataset = Dataset("FairFace", path, manifest, notes=notes)
+    return offering(dataset, paths[present].tolist(), offers, chosen)
 
 
 def _read(path: Path) -> pd.DataFrame:

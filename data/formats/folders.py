@@ -1,21 +1,40 @@
-"""A folder a class (``man/ woman/``), alone or under ``train/ val/ test/``."""
+"""A folder a class (``man/ woman/``, ``fair/ black/``), alone or under ``train/ val/ test/``.
+
+Folders of women and men are gender; whatever their names, folders offer the label "class", which
+takes the name that `LABEL` gives it.
+"""
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from data.formats.unused import by_folder, unread_tables, unused
-from data.listing import Listing, find_images, subfolders
+from data.labels import GENDER, MISSING
+from data.listing import Listing, find_images, holds_images, subfolders
 from data.manifest import DataError, Dataset, make_manifest
-from data.reading import Reading, has_undefined, in_words, taken_for, word_of
+from data.offers import NOTHING_ASKED, Choice, Offer, choose, offering
+from data.reading import (
+    NUMBERS,
+    Reading,
+    has_undefined,
+    in_words,
+    meaning_of,
+    reading_for,
+    taken_for,
+    word_of,
+)
 
 WANTED = (
-    "a folder per class (man/ woman/, men/ women/, male/ female/ or 1/ 0/, "
+    "a folder per class (man/ woman/, glasses/ no_glasses/ or any others with images, "
     "with or without train/ val/ test/ above)"
 )
 
+_CLASS = "class"
+_DEPTH = 4
 _PARTS = {
     "train": "train",
     "training": "train",
@@ -27,83 +46,170 @@ _PARTS = {
 }
 
 
-def recognizes(path: Path, reading: Reading) -> bool:
-    """Whether there is at least one class folder.
+def recognizes(path: Path, choice: Choice) -> bool:
+    """Whether there is at least one folder of a class that is known: woman, man, or as LABELS says.
 
     Example:
         >>> import tempfile
-        >>> from data.reading import USUAL
         >>> folder = Path(tempfile.mkdtemp())
         >>> (folder / "train" / "men").mkdir(parents=True)
-        >>> recognizes(folder, USUAL), recognizes(folder / "train" / "men", USUAL)
+        >>> recognizes(folder, NOTHING_ASKED), recognizes(folder / "train" / "men", NOTHING_ASKED)
         (True, False)
     """
-    return path.is_dir() and bool(_class_folders(path, reading))
+    return path.is_dir() and bool(_named_by(choice.reading, _class_folders(path)))
 
 
-def load(path: Path, reading: Reading) -> Dataset:
+def recognizes_any(path: Path, _: Choice = NOTHING_ASKED) -> bool:
+    """Whether there are folders of two classes at least, of whatever names, with images.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("cat", "dog"):
+        ...     (folder / name).mkdir()
+        ...     (folder / name / "1.jpg").touch()
+        >>> recognizes_any(folder)
+        True
+    """
+    if not path.is_dir():
+        return False
+    found: set[str] = set()
+    for folder in _class_folders(path):
+        word = word_of(folder.name)
+        if word not in found and _holds_any(folder):
+            found.add(word)
+        if len(found) == 2:
+            return True
+    return False
+
+
+def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:
     """Every image below a class folder; the split is that of the folder above it.
 
     Raises:
-        DataError: more images lie in folders that are no class than in those that are, and the
-            user has not said which ones are (`LABELS`).
+        DataError: gender is to be learned and more images lie in folders that are no class than in
+            those that are, and the user has not said which ones are (`LABELS`); or what is to be
+            learned is not offered.
 
     Example:
         >>> import tempfile
-        >>> from data.reading import USUAL
         >>> folder = Path(tempfile.mkdtemp())
         >>> for name in ("train/woman", "val/man"):
         ...     (folder / name).mkdir(parents=True)
         ...     (folder / name / "1.jpg").touch()
-        >>> load(folder, USUAL).manifest[["label", "split"]].values.tolist()
+        >>> load(folder).manifest[["label", "split"]].values.tolist()
         [[0, 'train'], [1, 'val']]
     """
-    classes = _class_folders(path, reading)
+    parts = _class_folders(path)
     listing = find_images(path)
-    class_of = {folder: _class_of(Path(folder), path, classes) for folder in _folders(listing)}
-    rows = [
-        (image, *classes[folder])
-        for image in listing.images
-        if (folder := class_of[os.path.dirname(image)])  # noqa: PTH120 - strings, for speed
-    ]
-    paths, labels, parts = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
-    extra = sorted(set(listing.images) - set(paths))
-    if len(extra) > len(paths) and not reading.chosen:
-        raise DataError(
-            f"{path}: {len(extra):,} images are in no folder of a class, {len(paths):,} are: "
-            f"{in_words(by_folder(path, extra))} would be left out; say which folders are the "
-            "classes, LABELS=<folder>=woman,<folder>=man"
-        )
-    words = sorted({word_of(folder.name) for folder in classes})
-    return Dataset(
-        "folder per class",
-        path,
-        make_manifest(paths, pd.Series(labels, dtype="int8"), split=pd.Series(parts, dtype="str")),
-        notes=(
-            *taken_for(words, reading, "folders"),
-            *unread_tables(path),
-            *unused(path, listing, paths, "are left out, in no folder of a class"),
-        ),
+    images = _in_class_folders(listing, path, parts)
+    if not images.paths:
+        raise DataError(f"{path}: the data set is empty: no image in a folder of a class")
+    readings = _readings(images, choice)
+    offers = [_offer(name, images, reading) for name, reading in readings.items()]
+    tables = unread_tables(path)
+    hint = f"; {tables[0]}" if tables else ""
+    chosen = choose(offers, choice, str(path), hint)
+    kept = chosen.has_any
+    used = [image for image, learned in zip(images.paths, kept, strict=True) if learned]
+    if chosen.labels == (GENDER,) and not choice.reading.chosen:
+        _refuse_if_most_are_elsewhere(path, listing, used)
+    split = pd.Series([parts[folder] for folder in images.folders], dtype="str")
+    manifest = make_manifest(used, chosen.codes[kept], split=split[kept])
+    notes = [note for offer in chosen.offers for note in offer.notes]
+    extra = unused(path, listing, used, "are left out, in no folder of a class")
+    dataset = Dataset("folder per class", path, manifest, notes=(*notes, *tables, *extra))
+    return offering(dataset, images.paths, offers, chosen)
+
+
+@dataclass(frozen=True)
+class _Images:
+    """The images below class folders, and the class folder of each."""
+
+    paths: list[str]
+    folders: list[Path]
+
+    @property
+    def words(self) -> list[str]:
+        """Names of the class folders that hold images, as they are written."""
+        return sorted({folder.name for folder in self.folders})
+
+
+def _readings(images: _Images, choice: Choice) -> dict[str, Reading]:
+    """How the folders' names are read as each label that they offer."""
+    (asked,) = choice.names if len(choice.names) == 1 else ("",)
+    of_gender = asked.casefold() in (GENDER.name, "male", "")
+    name = _CLASS if of_gender or asked.casefold() == _CLASS else asked
+    if choice.reading.chosen:
+        return {GENDER.name if choice.reading.is_gender else name: choice.reading}
+    known = [word for word in images.words if choice.reading.label(word) is not None]
+    readings = {GENDER.name: choice.reading} if known else {}
+    words = {word_of(word) for word in images.words}
+    if name != _CLASS and known and len(known) == len(images.words) and not words & set(NUMBERS):
+        return readings  # women and men have no other name
+    return {**readings, name: reading_for(images.words)}
+
+
+def _offer(name: str, images: _Images, reading: Reading) -> Offer:
+    words = sorted({word_of(word) for word in images.words})
+    undefined = "0" if not reading.chosen and has_undefined(images.words) else None
+    read = {
+        folder: MISSING if code is None or folder.name == undefined else code
+        for folder in set(images.folders)
+        for code in (reading.label(folder.name),)
+    }
+    return Offer(
+        name=name,
+        classes=reading.classes,
+        codes=np.array([read[folder] for folder in images.folders], dtype=np.int8),
+        also=("Male",) if name == GENDER.name else (),
+        notes=tuple(taken_for(words, reading, "folders", undefined)),
+        meaning=meaning_of(words, reading, undefined),
     )
 
 
-def _class_folders(path: Path, reading: Reading) -> dict[Path, tuple[int, str | None]]:
-    """Label and part of each class folder; 0 beside -1 is undefined, as in a table."""
-    parents: list[tuple[Path, str | None]] = [(path, None)]
-    parents += [
-        (folder, _PARTS[folder.name.lower()])
-        for folder in subfolders(path)
-        if folder.name.lower() in _PARTS
-    ]
-    classes = {
-        folder: (label, part)
-        for parent, part in parents
-        for folder in subfolders(parent)
-        if (label := reading.label(folder.name)) is not None
+def _refuse_if_most_are_elsewhere(path: Path, listing: Listing, used: list[str]) -> None:
+    extra = sorted(set(listing.images) - set(used))
+    if len(extra) > len(used):
+        raise DataError(
+            f"{path}: {len(extra):,} images are in no folder of a class, {len(used):,} are: "
+            f"{in_words(by_folder(path, extra))} would be left out; say which folders are the "
+            "classes, LABELS=<folder>=woman,<folder>=man, or take each for one, LABEL=class"
+        )
+
+
+def _class_folders(path: Path) -> dict[Path, str | None]:
+    """Folders that may be classes, with the part above them."""
+    folders = subfolders(path)
+    parts = {folder: _PARTS.get(folder.name.lower()) for folder in folders}
+    return {
+        **{folder: None for folder, part in parts.items() if part is None},
+        **{folder: part for above, part in parts.items() if part for folder in subfolders(above)},
     }
-    if reading.chosen or not has_undefined([folder.name for folder in classes]):
-        return classes
-    return {folder: facts for folder, facts in classes.items() if folder.name != "0"}
+
+
+def _named_by(reading: Reading, folders: Mapping[Path, str | None]) -> list[Path]:
+    return [folder for folder in folders if reading.label(folder.name) is not None]
+
+
+def _holds_any(folder: Path, depth: int = _DEPTH) -> bool:
+    """Whether there is an image in a folder or not far below it."""
+    try:
+        return holds_images(folder) or (
+            depth > 0 and any(_holds_any(below, depth - 1) for below in subfolders(folder))
+        )
+    except OSError:
+        return False
+
+
+def _in_class_folders(listing: Listing, root: Path, folders: Mapping[Path, str | None]) -> _Images:
+    class_of = {folder: _class_of(Path(folder), root, folders) for folder in _folders(listing)}
+    found = [
+        (image, folder)
+        for image in listing.images
+        if (folder := class_of[os.path.dirname(image)])  # noqa: PTH120 - strings, for speed
+    ]
+    return _Images([image for image, _ in found], [folder for _, folder in found])
 
 
 def _folders(listing: Listing) -> set[str]:

@@ -1,4 +1,4 @@
-"""Labels in the names of files and folders, held against those of a table or class folders."""
+"""Gender in the names of files and folders, held against those of a table or class folders."""
 
 import os
 from dataclasses import replace
@@ -7,15 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from data.formats import utkface
-from data.labels import GENDER
+from data.labels import GENDER, MISSING, column
 from data.manifest import DataError, Dataset
 from data.reading import NUMBERS, USUAL, Reading, word_of
 
 
 def agreeing(dataset: Dataset, reading: Reading) -> Dataset:
-    """Compare a data set's labels with those in its names.
+    """Compare the gender of a data set's images, if it is learned, with that in their names.
 
-    Names with a label are UTKFace's, and folders called as a label is (``male/1.jpg``).
+    Names with it are UTKFace's, and folders called as a label is (``male/1.jpg``).
 
     Args:
         dataset: A data set that was read from a table or class folders.
@@ -35,13 +35,16 @@ def agreeing(dataset: Dataset, reading: Reading) -> Dataset:
         >>> print(agreeing(dataset, USUAL).notes[0])
         1 of 3 names that hold a label hold another one: /faces/woman/3.jpg is read as man
     """
+    if GENDER not in dataset.labels:
+        return dataset
+    codes = dataset.manifest[column("label", GENDER, dataset.labels)]
     in_names = labels_in_names(dataset.manifest["path"], dataset.root)
-    differ = (in_names != dataset.manifest["label"]) & in_names.notna()
+    differ = (in_names != codes) & in_names.notna() & (codes != MISSING)
     contradicting, labeled = int(differ.sum()), int(in_names.notna().sum())
     if not contradicting:
         return dataset
-    first = dataset.manifest[differ].iloc[0]
-    example = f"{first['path']} is read as {GENDER.classes[first['label']]}"
+    path, code = dataset.manifest["path"][differ].iloc[0], codes[differ].iloc[0]
+    example = f"{path} is read as {GENDER.classes[code]}"
     if 2 * contradicting > labeled and not reading.chosen:
         raise DataError(
             f"{dataset.root}: the labels contradict {contradicting:,} of {labeled:,} names "

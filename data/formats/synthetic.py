@@ -5,6 +5,7 @@ from pathlib import Path
 
 from data.formats import celeba
 from data.manifest import Dataset
+from data.offers import NOTHING_ASKED, Choice
 
 MARKER = "synthetic.json"
 NOTICE = "synthetic faces, drawn by a program: they only show that the pipeline works"
@@ -28,7 +29,7 @@ def recognizes(path: Path) -> bool:
     return root is not None and (root / MARKER).is_file()
 
 
-def load(path: Path) -> Dataset:
+def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:
     r"""Read as CelebA, marked synthetic.
 
     Example:
@@ -41,6 +42,6 @@ def load(path: Path) -> Dataset:
         >>> dataset.synthetic, dataset.notes[0] == NOTICE
         (True, True)
     """
-    dataset = celeba.load(path)
+    dataset = celeba.load(path, choice)
     notes = (NOTICE, *dataset.notes)
     return replace(dataset, name="synthetic portraits", synthetic=True, notes=notes)

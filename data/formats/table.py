@@ -1,22 +1,28 @@
-"""A table of one's own, CSV or parquet: a column of image paths and a column of labels.
+"""A table of one's own, CSV or parquet: a column of image paths and columns of labels.
 
-Columns are known by name, in any case: see `_ROLES`. Relative paths start at the table's
-folder. A 0/1 label means 0 woman, 1 man, unless `LABELS` says otherwise. Every other column that
-holds only true/false, 0/1 or -1/1 is kept as an attribute.
+Columns are known by name, in any case: see `_ROLES` and `_GENDERS`. Relative paths start at the
+table's folder. Gender in 0/1 means 0 woman, 1 man, unless `LABELS` says otherwise. Every other
+column that can be a label is offered as one, and those of them that hold only true/false, 0/1 or
+-1/1 are kept as attributes where they are not learned.
 """
 
 import csv
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from data.formats.booleans import booleans
+from data.formats.columns import gender_of, has_value, is_of_gender, offer_of
 from data.formats.unused import unused
+from data.labels import GENDER
 from data.listing import Listing, existing, find_images
 from data.manifest import PATHS, DataError, Dataset, make_manifest
 from data.messages import one_line
-from data.reading import Reading, read_labels
+from data.offers import NOTHING_ASKED, Choice, Chosen, Offer, choose, gender_attribute, offering
+from data.reading import USUAL
 
 WANTED = "a CSV or parquet table with an image and a label column"
 
@@ -31,10 +37,13 @@ _ROLES = {
         "image_path",
         "image_id",
     ),
-    "label": ("label", "gender", "sex", "male"),
     "identity": ("identity", "identity_id", "person", "person_id", "subject", "subject_id"),
     "split": ("split", "partition", "subset"),
 }
+_LABEL = "label"
+_GENDERS = (_LABEL, "gender", "sex", "male")
+"""Names of columns that are gender, the first that is there."""
+
 _SPLITS = {
     "train": "train",
     "training": "train",
@@ -50,34 +59,32 @@ _SPLITS = {
 _SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
-def recognizes(path: Path, _: Reading) -> bool:
+def recognizes(path: Path, _: Choice) -> bool:
     """Whether `path` is a table, or a folder with one.
 
     Example:
         >>> import tempfile
-        >>> from data.reading import USUAL
         >>> folder = Path(tempfile.mkdtemp())
         >>> (folder / "faces.csv").touch()
-        >>> recognizes(folder, USUAL), recognizes(folder / "faces.csv", USUAL)
+        >>> recognizes(folder, Choice()), recognizes(folder / "faces.csv", Choice())
         (True, True)
     """
     return bool(_tables(path))
 
 
-def load(path: Path, reading: Reading) -> Dataset:
+def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:
     r"""Read the table; rows without a label or whose image is absent are left out and noted.
 
     Raises:
-        DataError: the table can't be read, has no path or label column (its columns are
+        DataError: the table can't be read, has no path column or none of a label (its columns are
             listed), holds values that are no labels, or none of its images is there.
 
     Example:
         >>> import tempfile
-        >>> from data.reading import USUAL
         >>> file = Path(tempfile.mkdtemp(), "faces.csv")
         >>> _ = file.write_text("image,sex,hat\n1.jpg,f,1\n2.jpg,m,0")
         >>> file.with_name("1.jpg").touch()
-        >>> dataset = load(file, USUAL)
+        >>> dataset = load(file)
         >>> dataset.manifest[["label", "hat"]].values.tolist(), dataset.notes
         ([[0, True]], ('1 rows of the table have no image here',))
     """
@@ -85,49 +92,109 @@ def load(path: Path, reading: Reading) -> Dataset:
     if others:
         names = ", ".join(table.name for table in (file, *others))
         raise DataError(f"{path}: holds several tables, {names}: name one, DATA={file}")
-    table = _read(file)
+    table = _read(file).rename(columns=str)
     columns = _columns(file, table)
     named = table.rename(columns={column: role for role, column in columns.items()})
-    whole = named.dropna(subset=["path", "label"])
-    paths = _absolute(whole["path"], file.parent)
+    with_path = named.dropna(subset=["path"])
+    paths = _absolute(with_path["path"], file.parent)
     present = paths.isin(existing(paths))
     if len(paths) and not present.any():
         raise DataError(f"{file}: none of its {len(paths):,} images is there: {paths.iloc[0]}")
-    rows = whole[present].assign(path=paths[present])
+    rows = with_path[present].assign(path=paths[present])
+    offers = _offers(rows, with_path, choice, file)
+    chosen = choose(offers, choice, str(file))
+    whole = with_path[with_path[chosen.columns].apply(has_value).any(axis=1)]
     missing = (
         (len(named) - len(whole), "{:,} rows of the table have no path or no label"),
-        (len(whole) - len(rows), "{:,} rows of the table have no image here"),
+        (int((~present[whole.index]).sum()), "{:,} rows of the table have no image here"),
     )
     notes = [text.format(count) for count, text in missing if count]
-    label = rows["label"].rename(columns["label"])
-    read = read_labels(label, str(file), reading, whole["label"])
-    attributes, on_attributes = _attributes(whole)
-    manifest = _manifest(rows.assign(label=read.labels), attributes, file)
+    attributes, on_attributes = _attributes(whole, rows, offers, chosen)
     extra = unused(
         file.parent, _listing(path, rows["path"]), rows["path"], "have no row in the table"
     )
-    return Dataset(
+    dataset = Dataset(
         f"{file.suffix[1:].upper()} table",
         file.parent,
-        manifest,
-        notes=(*notes, *read.notes, *on_attributes, *extra),
+        _manifest(rows, chosen, attributes, file),
+        notes=(*notes, *chosen.notes(blanks=False), *on_attributes, *extra),
     )
+    return offering(dataset, rows["path"].tolist(), offers, chosen)
 
 
-def _manifest(rows: pd.DataFrame, attributes: pd.DataFrame, file: Path) -> pd.DataFrame:
+def _manifest(
+    rows: pd.DataFrame, chosen: Chosen, attributes: pd.DataFrame, file: Path
+) -> pd.DataFrame:
     """The manifest of the rows that have a label."""
-    rows = rows[rows["label"].notna()]
+    kept = rows[chosen.has_any]
     return make_manifest(
-        rows["path"].tolist(),
-        rows["label"],
-        identity=_identity(rows),
-        split=_split(rows, file),
-        attributes=attributes.loc[rows.index],
+        kept["path"].tolist(),
+        chosen.codes[chosen.has_any],
+        identity=_identity(kept),
+        split=_split(kept, file),
+        attributes=attributes.loc[kept.index],
     )
 
 
-def _attributes(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    return booleans(table.drop(columns=["path", "label", "identity", "split"], errors="ignore"))
+def _offers(rows: pd.DataFrame, whole: pd.DataFrame, choice: Choice, file: Path) -> list[Offer]:
+    """All columns but those of paths, people and parts, gender among them under its name."""
+    columns = [str(name) for name in rows if name not in _ROLES]
+    told = _column_told(columns, choice) if choice.reading.chosen else None
+    gender = _column_of_gender(rows, columns, told, choice)
+    offers = []
+    for name in columns:
+        reading = choice.reading if name == told else None
+        if name == gender:
+            offers.append(gender_of(rows[name], str(file), reading or USUAL, whole[name]))
+        elif str(name).strip() != GENDER.name:
+            offers.append(offer_of(rows[name], str(file), choice.ages, reading, whole[name]))
+    return offers
+
+
+def _column_told(columns: list[str], choice: Choice) -> str:
+    """The column that LABELS is about."""
+    by_name = _by_name(columns)
+    of_gender = [by_name[name] for name in _GENDERS if name in by_name]
+    if choice.names:
+        (name,) = choice.names
+        if name.casefold() in by_name:
+            return by_name[name.casefold()]
+        found = of_gender if name.casefold() in _GENDERS else []
+    elif choice.reading.is_gender:
+        found = of_gender or columns[:1] * (len(columns) == 1)
+    else:
+        found = [by_name[_LABEL]] if _LABEL in by_name else columns[:1] * (len(columns) == 1)
+    if not found:
+        raise DataError(
+            "LABELS says what words mean, but not of which column: name it, LABEL=<column>; "
+            f"the columns: {', '.join(map(str, columns))}"
+        )
+    return found[0]
+
+
+def _column_of_gender(
+    rows: pd.DataFrame, columns: list[str], told: str | None, choice: Choice
+) -> str | None:
+    """The column that is gender: what LABELS says, or one of the usual names."""
+    if told is not None and choice.reading.is_gender:
+        return told
+    by_name = _by_name(columns)
+    for name in _GENDERS:
+        column = by_name.get(name)
+        if column is not None and column != told and (name != _LABEL or is_of_gender(rows[column])):
+            return column
+    return None
+
+
+def _attributes(
+    whole: pd.DataFrame, rows: pd.DataFrame, offers: list[Offer], chosen: Chosen
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The columns that hold only yes or no and are not learned, and what is left out of them."""
+    genders = [offer.column for offer in offers if offer.is_gender]
+    others = whole.drop(columns=[*_ROLES, *chosen.columns, *genders], errors="ignore")
+    columns, on_columns = booleans(others)
+    male, on_male = gender_attribute(offers, chosen)
+    return columns.reindex(rows.index).join(male.set_axis(rows.index)), (*on_columns, *on_male)
 
 
 def _listing(path: Path, images: pd.Series) -> Listing:
@@ -174,19 +241,24 @@ def _separator(file: Path) -> str:
 
 def _columns(file: Path, table: pd.DataFrame) -> dict[str, str]:
     """The table's column for each role that it has, the first of the role's names."""
-    by_name = {str(column).strip().lower(): column for column in reversed(table.columns)}
+    by_name = _by_name(table.columns)
     found = {
         role: by_name[name]
         for role, names in _ROLES.items()
         for name in reversed(names)
         if name in by_name
     }
-    missing = next((role for role in ("path", "label") if role not in found), None)
-    if missing:
+    names = _GENDERS if "path" in found else _ROLES["path"]
+    if "path" not in found or len(found) == len(table.columns):
         columns = ", ".join(map(str, table.columns)) or "none"
-        names = ", ".join(_ROLES[missing])
-        raise DataError(f"{file}: no {missing} column ({names}); its columns: {columns}")
+        role = "label" if "path" in found else "path"
+        raise DataError(f"{file}: no {role} column ({', '.join(names)}); its columns: {columns}")
     return found
+
+
+def _by_name(columns: Iterable[Any]) -> dict[str, str]:
+    """Columns by their names in lower case; of equal ones the first."""
+    return {str(column).strip().casefold(): column for column in reversed([*columns])}
 
 
 def _absolute(paths: pd.Series, folder: Path) -> pd.Series:

@@ -15,6 +15,7 @@ from data.formats import demographics
 from data.formats.unused import unread_tables, unused
 from data.listing import find_images, images_in, subfolders
 from data.manifest import Dataset, make_manifest
+from data.offers import NOTHING_ASKED, Choice, choose, offering
 
 WANTED = "UTKFace ([age]_[gender]_[race]_[date].jpg)"
 
@@ -39,8 +40,11 @@ def recognizes(path: Path) -> bool:
     return bool(names) and 2 * sum(label_in(name) is not None for name in names) >= len(names)
 
 
-def load(path: Path) -> Dataset:
+def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:
     """Every image under `path` whose name has all four fields.
+
+    Raises:
+        DataError: What is to be learned is not gender, age or race, or cannot be.
 
     Example:
         >>> import tempfile
@@ -56,15 +60,25 @@ def load(path: Path) -> Dataset:
         if (match := _NAME.fullmatch(os.path.basename(image)))  # noqa: PTH119 - for speed
     }
     frame = pd.DataFrame(list(fields.values()), columns=["age", "gender", "race"])
+    origins = frame["race"].map(dict(enumerate(_ORIGINS)))
+    offers = [
+        demographics.gender_of(1 - frame["gender"], "1 for woman, 0 for man"),
+        demographics.age_in_years(frame["age"], choice.ages),
+        demographics.origin_of(origins),
+    ]
+    chosen = choose(offers, choice, str(path))
+    bands = demographics.age_band(frame["age"])
+    attributes, on_attributes = demographics.attributes(bands, origins, offers, chosen)
+    kept = chosen.has_any
+    paths = list(fields)
     manifest = make_manifest(
-        list(fields),
-        1 - frame["gender"],
-        attributes=demographics.columns(
-            demographics.age_band(frame["age"]), frame["race"].map(dict(enumerate(_ORIGINS)))
-        ),
+        [image for image, learned in zip(paths, kept, strict=True) if learned],
+        chosen.codes[kept],
+        attributes=attributes[kept],
     )
-    notes = (*unread_tables(path), *unused(path, listing, fields, "have no complete UTKFace name"))
-    return Dataset("UTKFace", path, manifest, notes=notes)
+    extra = unused(path, listing, fields, "have no complete UTKFace name")
+    notes = (*unread_tables(path), *chosen.notes(), *on_attributes, *extra)
+    return offering(Dataset("UTKFace", path, manifest, notes=notes), paths, offers, chosen)
 
 
 def label_in(name: str) -> int | None:

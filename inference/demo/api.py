@@ -11,7 +11,7 @@ from gradio.components import Component
 from inference.demo import predictions
 from inference.demo.errors import EXPECTED_ERRORS, RefusedError, message_for
 from inference.demo.guards.uploads import Upload
-from inference.demo.served_models import ModelFigures, ServedModels
+from inference.demo.served_models import ServedModels
 from inference.predict.rows import Row
 
 ONE_MODEL = "model"
@@ -39,11 +39,14 @@ class Api:
     def classify(self, picture: Upload | None, backbone: str, precision: str) -> dict[str, object]:
         """Find the faces in a picture and classify them with one model.
 
-        The prediction has the backbone, the precision, the milliseconds that each part took, and
-        the faces from left to right: box in pixels, detection_score, p_man (calibrated probability
-        of the label "man"), label (woman, man or uncertain: what annotators would have perceived,
-        not a person's gender) and quality. The precision "as checked" is the faster one that
-        passes its check on this machine.
+        The prediction has the backbone (the model's name), its labels with their classes, the
+        precision, the milliseconds that each part took, and the faces from left to right: box in
+        pixels, detection_score, what the model says on its label, and quality. Of a model of
+        gender that is label (woman, man or uncertain) and p_man; of any other one label (a class
+        or uncertain), probability (of that class, or of the likeliest one) and p_CLASS of each
+        class, all calibrated; of several labels label:NAME, probability:NAME and p_CLASS:NAME
+        of each. A label is what annotators would have perceived in the photo, not what the person
+        is. The precision "as checked" is the faster one that passes its check on this machine.
 
         Args:
             picture: Picture that was uploaded.
@@ -58,8 +61,7 @@ class Api:
             ImageError: The picture cannot be read.
             BundleError: The model is damaged.
         """
-        classifier = self._models.load(backbone, precision)
-        return predictions.classify(_path(picture), classifier).to_dict()
+        return predictions.classify(_path(picture), self._models, backbone, precision).to_dict()
 
     def classify_batch(self, files: list[Upload], backbone: str, precision: str) -> list[Row]:
         """Find and classify the faces in many pictures: one row for each face.
@@ -79,12 +81,13 @@ class Api:
             RefusedError: There are no pictures, too many, or no such model or precision.
             BundleError: The model is damaged.
         """
-        return predictions.classify_batch(files, self._models.load(backbone, precision))
+        return predictions.classify_batch(files, self._models.load(backbone, precision)).rows()
 
     def compare(self, picture: Upload | None) -> list[dict[str, object]]:
         """Classify the faces in one picture with all exported models.
 
-        The list has one prediction for each model, like the one of /classify.
+        The list has one prediction for each model, like the one of /classify. Compare only models
+        of the same labels, which each prediction names.
 
         Args:
             picture: Picture that was uploaded.
@@ -102,13 +105,13 @@ class Api:
     def models(self) -> list[dict[str, object]]:
         """List the exported models, the champion first, with the figures measured at export.
 
-        A model with synthetic true was trained on drawn faces, and its figures only show that the
-        pipeline works.
+        Each names its labels with their classes. A model with synthetic true was trained on drawn
+        faces, and its figures only show that the pipeline works.
 
         Returns:
             The fields of `served_models.ModelFigures`, as JSON has them.
         """
-        return [ModelFigures.of(bundle).to_dict() for bundle in self._models.bundles]
+        return [figures.to_dict() for figures in self._models.figures]
 
 
 def publish(function: Callable[..., Any], inputs: Sequence[Component]) -> None:

@@ -1,33 +1,34 @@
-"""The page's HTML: header, predictions and tables. Every text from outside is escaped."""
+"""The page's HTML: header, predictions and tables. Every text from outside is escaped.
+
+What concerns labels is in `inference.demo.label_markup`.
+"""
 
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
-from data import decode_reduced
+from data import GENDER, Label, decode_reduced
 from inference.annotation import annotate
-from inference.bundle import Band
-from inference.demo.predictions import Prediction
+from inference.bundle import LabelInfo
+from inference.demo.label_markup import entry, legend, notices, said, summary, word
+from inference.demo.origin import WHY
+from inference.demo.predictions import Batch, PicturePrediction
 from inference.demo.served_models import ModelFigures, ServedModels
-from inference.detection.alignment import LEAST_QUALITY
-from inference.faces import Face
-from inference.predict.rows import Row, csv_text
+from inference.faces import Face, Prediction
+from inference.predict.outcomes import Outcome
+from inference.predict.rows import csv_text
 
 _ROWS_SHOWN = 100  # of a batch; all are in the CSV
 _LONG_SIDE = 900  # pixels of the marked picture
 
-_PERCEIVED = (
-    '<p class="small">Labels are what annotators would most likely have perceived, not a '
-    "person's gender.</p>"
-)
-
 
 def header(models: ServedModels) -> str:
-    """Write the title, with a warning if models were trained on drawn faces or are left out.
+    """Write the title, with a warning if models were trained on drawn faces or are missing.
 
     Args:
         models: Models of the page.
@@ -45,12 +46,30 @@ def header(models: ServedModels) -> str:
     if models.left_out:
         banners.append(
             f"<b>Damaged and left out:</b> {', '.join(models.left_out)}. The default model is "
-            f"{models.names[0]}; the server's log says more."
+            f"{next(iter(models.names), 'none')}; the server's log says more."
+        )
+    withheld = [
+        f"{word(label.name)} ({name})"
+        for name, labels in models.withheld.items()
+        for label in labels
+    ]
+    if withheld:
+        banners.append(
+            f"<b>Not offered:</b> {', '.join(withheld)}. {WHY} About has the model cards."
         )
     notes = "".join(f'<p class="banner" role="note">{banner}</p>' for banner in banners)
     return f"""<header><h1>Face classifier</h1>
-<p>Would annotators have labeled these faces woman or man, and how sure is the model?</p>
+<p>{_question(models.labels)}</p>
 {notes}</header>"""
+
+
+def _question(labels: Sequence[Label]) -> str:
+    if not labels:
+        return "What is predicted here, and why it is not offered."
+    if list(labels) == [GENDER]:
+        return "Would annotators have labeled these faces woman or man, and how sure is the model?"
+    names = escape(summary(label.name for label in labels))
+    return f"What would annotators have said of these faces ({names}), and how sure is the model?"
 
 
 def empty(text: str) -> str:
@@ -85,13 +104,13 @@ def failure(text: str) -> str:
     return f'<div class="result" role="alert"><h3>No prediction</h3><p>{escape(text)}</p></div>'
 
 
-def prediction(picture: Path, given: Prediction, band: Band | None) -> str:
+def prediction(picture: Path, given: PicturePrediction, infos: Sequence[LabelInfo]) -> str:
     """Write the marked picture, an entry for each face, and the time that each part took.
 
     Args:
         picture: Path of the picture that was classified.
         given: What the model predicts for the picture.
-        band: Probabilities between which the model says "uncertain", if it has such.
+        infos: The model's labels, which say from when on a class is named.
 
     Returns:
         HTML.
@@ -100,29 +119,25 @@ def prediction(picture: Path, given: Prediction, band: Band | None) -> str:
         >>> import tempfile
         >>> from PIL import Image
         >>> from inference.demo.predictions import Milliseconds
-        >>> given = Prediction("vgg16", "int8", Milliseconds(4.0, 20.0, 0.0, 0.0), faces=[])
+        >>> took = Milliseconds(4.0, 20.0, 0.0, 0.0)
+        >>> given = PicturePrediction("vgg16", (GENDER,), "int8", took, faces=[])
+        >>> info = LabelInfo(name="gender", classes=GENDER.classes, output="p_man")
         >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
         ...     Image.new("RGB", (60, 40)).save(file.name)
-        ...     html = prediction(Path(file.name), given, band=None)
+        ...     html = prediction(Path(file.name), given, [info])
         >>> "<h3>No face found</h3>" in html, "<dt>detect</dt><dd>20.0 ms</dd>" in html
         (True, True)
     """
-    faces = "".join(_face(face, band) for face in given.faces)
-    took = given.milliseconds
-    parts = {
-        "decode": took.decode,
-        "detect": took.detect,
-        "align": took.align,
-        "classify": took.classify,
-    }
+    faces = "".join(entry(face, infos) for face in given.faces)
+    took = asdict(given.milliseconds)
     return f"""<div class="result" role="status">
 <h3>{_faces_found(given.faces)}</h3>
 {_marked(picture, given.faces)}
 <ol class="faces">{faces}</ol>
-{_legend(band) if given.faces else "<p>Try a larger or sharper picture, seen from the front.</p>"}
-<dl>{"".join(_part(name, milliseconds) for name, milliseconds in parts.items())}
+{legend(infos) if given.faces else "<p>Try a larger or sharper picture, seen from the front.</p>"}
+<dl>{"".join(_part(name, milliseconds) for name, milliseconds in took.items())}
 <div><dt>model</dt><dd>{escape(given.backbone)}, {given.precision}</dd></div></dl>
-{_PERCEIVED}</div>"""
+{notices(given.labels)}</div>"""
 
 
 def _faces_found(faces: Sequence[Face]) -> str:
@@ -131,15 +146,6 @@ def _faces_found(faces: Sequence[Face]) -> str:
 
 def _part(name: str, milliseconds: float) -> str:
     return f"<div><dt>{name}</dt><dd>{milliseconds:.1f} ms</dd></div>"
-
-
-def _legend(band: Band | None) -> str:
-    if not band:
-        return ""
-    return (
-        '<p class="small">Where the probability of man is between '
-        f"{band.low:.0%} and {band.high:.0%} (shaded), the label is uncertain.</p>"
-    )
 
 
 def _marked(picture: Path, faces: Sequence[Face]) -> str:
@@ -154,97 +160,109 @@ def _marked(picture: Path, faces: Sequence[Face]) -> str:
     return f'<img class="marked" src="{link}" alt="{alt}">'
 
 
-def _face(face: Face, band: Band | None) -> str:
-    low, high = (band.low, band.high) if band else (0.0, 0.0)
-    number = f"<b>{face.number}</b>"
-    if face.quality is not None and face.quality < LEAST_QUALITY:  # a percentage would mislead
-        return f"""<li><div class="label">{number} Uncertain: turned away, hidden or no face</div>
-</li>"""
-    label = "Uncertain" if face.label == "uncertain" else f"Perceived as a {face.label}"
-    return f"""<li><div class="label">{number} {label}</div>
-<div class="ends"><span>woman <b>{1 - face.p_man:.1%}</b></span>
-<span>man <b>{face.p_man:.1%}</b></span></div>
-<div class="scale" role="img" aria-label="probability of man: {face.p_man:.1%}">
-<div class="band" style="left:{low:.1%};width:{high - low:.1%}"></div>
-<div class="probability" style="left:{face.p_man:.1%}"></div></div></li>"""
-
-
-def batch(rows: Sequence[Row]) -> str:
-    """Write the rows of a batch as a table, and a link to all of them as CSV.
+def batch(given: Batch) -> str:
+    """Write what a batch gave as a table, and a link to all of it as CSV.
 
     Args:
-        rows: Rows as `inference.demo.predictions.classify_batch` returns them.
+        given: What the model predicts for each file.
 
     Returns:
         HTML.
 
     Example:
-        >>> from inference.predict.rows import FIELDS
-        >>> row = dict.fromkeys(FIELDS) | {"file": "a.jpg", "face": 0, "p_man": 0.25}
-        >>> "<h3>1 face in 1 file</h3>" in batch([row])
+        >>> given = Batch((GENDER,), [("a.jpg", Outcome(Path("upload"), error="no face found"))])
+        >>> "<h3>0 faces in 1 file</h3>" in batch(given)
         True
     """
-    link = _data_link("text/csv;charset=utf-8", csv_text(rows).encode(errors="replace"))
-    faces = sum(not row["error"] for row in rows)
-    files = sum(not row["face"] for row in rows)  # one row a file has no face or the first one
-    body = "".join(map(_batch_row, rows[:_ROWS_SHOWN]))
-    more = (
-        f"<p>The first {_ROWS_SHOWN} rows; the CSV has all.</p>" if len(rows) > _ROWS_SHOWN else ""
-    )
+    csv = csv_text(given.rows(), given.labels)
+    link = _data_link("text/csv;charset=utf-8", csv.encode(errors="replace"))
+    faces = sum(len(outcome.faces) for _, outcome in given.outcomes)
+    heads = "".join(f"<th>{word(label.name)}</th>" for label in given.labels)
+    rows = [row for name, outcome in given.outcomes for row in _batch_rows(name, outcome, given)]
+    is_cut = len(rows) > _ROWS_SHOWN
+    more = f"<p>The first {_ROWS_SHOWN} rows; the CSV has all.</p>" if is_cut else ""
     return f"""<div class="result" role="status">
-<h3>{_counted(faces, "face")} in {_counted(files, "file")}</h3>
+<h3>{_counted(faces, "face")} in {_counted(len(given.outcomes), "file")}</h3>
 <p><a class="download" download="faces.csv" href="{link}">Download the CSV</a></p>
 <div class="scroll" tabindex="0" role="region" aria-label="faces found">
-<table class="figures"><thead><tr><th>File</th><th>Face</th><th>P(man)</th><th>Label</th></tr>
-</thead><tbody>{body}</tbody></table></div>{more}
-{_PERCEIVED}</div>"""
+<table class="figures"><thead><tr><th>File</th><th>Face</th>{heads}</tr>
+</thead><tbody>{"".join(rows[:_ROWS_SHOWN])}</tbody></table></div>{more}
+{notices(given.labels)}</div>"""
+
+
+def _batch_rows(name: str, outcome: Outcome, given: Batch) -> list[str]:
+    file = f'<td class="file">{escape(name)}</td>'
+    if not outcome.faces:
+        error = escape(outcome.error)
+        return [f'<tr>{file}<td colspan="{1 + len(given.labels)}">{error}</td></tr>']
+    return [
+        f"<tr>{file}<td>{face.number}</td>{''.join(map(_cell, face.predictions))}</tr>"
+        for face in outcome.faces
+    ]
+
+
+def _cell(prediction: Prediction) -> str:
+    return f"<td>{said(prediction)}</td>"
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _batch_row(row: Row) -> str:
-    name = f'<td class="file">{escape(str(row["file"]))}</td>'
-    p_man = row["p_man"]
-    if not isinstance(p_man, float):
-        return f'<tr>{name}<td colspan="3">{escape(str(row["error"]))}</td></tr>'
-    number = int(row["face"] or 0) + 1
-    return f"<tr>{name}<td>{number}</td><td>{p_man:.1%}</td><td>{row['label']}</td></tr>"
-
-
-def comparison(picture: Path, predictions: Sequence[Prediction], models: ServedModels) -> str:
-    """Write every model's prediction for each face, and which models made none.
+def comparison(picture: Path, given: Sequence[PicturePrediction], models: ServedModels) -> str:
+    """Write for each label that models share what each of them predicts for each face.
 
     Args:
         picture: Path of the picture that was classified.
-        predictions: One prediction a model that could be used, at least one.
+        given: One prediction a model that could be used, at least one.
         models: Models of the page.
 
     Returns:
         HTML.
     """
-    faces = predictions[0].faces
-    heads = "".join(f"<th>Face {face.number}</th>" for face in faces)
-    rows = "".join(
-        f"<tr><td>{escape(one.backbone)}<br><small>{one.precision}</small></td>"
-        f"{''.join(map(_cell, one.faces))}<td>{one.milliseconds.classify:.1f}</td></tr>"
-        for one in predictions
-    )
-    used = {one.backbone for one in predictions}
-    unused = [one.folder.name for one in models.bundles if one.info.backbone not in used]
+    faces = given[0].faces
+    labels = list(dict.fromkeys(label for one in given for label in one.labels))
+    shared = [one for one in labels if len(given) == 1 or len(_of(one, given)) > 1]
+    alone = [one for one in labels if one not in shared]
+    tables = "".join(_compared(label, _of(label, given)) for label in shared)
+    used = {one.backbone for one in given}
+    unused = [name for name in models.names if name not in used]
     missing = f"<p>Damaged and left out: {', '.join(unused)}.</p>" if unused else ""
     return f"""<div class="result" role="status">
 <h3>{_faces_found(faces)}</h3>{_marked(picture, faces)}
-<div class="scroll" tabindex="0" role="region" aria-label="predictions of all models">
+{tables}{_not_compared(alone, given)}
+<p class="small">The captions in the picture are the first model's. %: probability of the class. ms:
+time to classify all faces of the picture on all labels of the model.</p>{missing}
+{notices(labels)}</div>"""
+
+
+def _of(label: Label, given: Sequence[PicturePrediction]) -> list[PicturePrediction]:
+    return [one for one in given if label in one.labels]
+
+
+def _compared(label: Label, given: Sequence[PicturePrediction]) -> str:
+    heads = "".join(f"<th>Face {face.number}</th>" for face in given[0].faces)
+    rows = "".join(
+        f"<tr><td>{escape(one.backbone)}<br><small>{one.precision}</small></td>"
+        f"{''.join(_cell(face[label.name]) for face in one.faces)}"
+        f"<td>{one.milliseconds.classify:.1f}</td></tr>"
+        for one in given
+    )
+    name = escape(f"predictions of {label.name} by {len(given)} models")
+    return f"""<h4>{word(label.name)}</h4>
+<div class="scroll" tabindex="0" role="region" aria-label="{name}">
 <table class="figures"><thead><tr><th>Model</th>{heads}<th>ms</th></tr></thead>
-<tbody>{rows}</tbody></table></div>
-<p class="small">The captions in the picture are the first model's. %: probability of man. ms: time
-to classify all faces of the picture.</p>{missing}{_PERCEIVED}</div>"""
+<tbody>{rows}</tbody></table></div>"""
 
 
-def _cell(face: Face) -> str:
-    return f"<td>{face.label}<br><small>{face.p_man:.1%}</small></td>"
+def _not_compared(labels: Sequence[Label], given: Sequence[PicturePrediction]) -> str:
+    if not labels:
+        return ""
+    each = [f"{word(one.name)} ({escape(_of(one, given)[0].backbone)})" for one in labels]
+    return (
+        f"<p>Not compared, as only one model predicts it with these classes: {', '.join(each)}. "
+        "The tab Photo shows it.</p>"
+    )
 
 
 def models(figures: Sequence[ModelFigures]) -> str:
@@ -257,7 +275,9 @@ def models(figures: Sequence[ModelFigures]) -> str:
         HTML.
 
     Example:
-        >>> vgg16 = ModelFigures("vgg16", 0.971, (0.96, 0.98), "int8", 8.0, None, 14.9, False)
+        >>> labels = {"gender": ("woman", "man")}
+        >>> interval = (0.96, 0.98)
+        >>> vgg16 = ModelFigures("vgg16", labels, 0.971, interval, "int8", 8.0, None, 14.9, False)
         >>> html = models([vgg16])
         >>> "<td>96.0% to 98.0%</td>" in html, html.count("<td>-</td>")  # no throughput
         (True, 1)
@@ -265,6 +285,7 @@ def models(figures: Sequence[ModelFigures]) -> str:
     rows = [
         {
             "Model": one.model,
+            "Labels": summary(one.labels),
             "Test accuracy": _number(one.test_accuracy, ".1%"),
             "95% interval": " to ".join(
                 _number(end, ".1%") for end in one.test_accuracy_interval or (None,)
@@ -279,7 +300,8 @@ def models(figures: Sequence[ModelFigures]) -> str:
     html = pd.DataFrame(rows).to_html(index=False, border=0, classes="figures")
     return f"""<div class="scroll" tabindex="0" role="region" aria-label="models">{html}</div>
 <p class="small">The first model is used where none is chosen. Speed was measured at export, in the
-precision shown: one face at a time, and 16 together.</p>"""
+precision shown: one face at a time, and 16 together. Accuracies of different labels do not compare;
+that of several labels is their mean.</p>"""
 
 
 def _number(value: float | None, form: str) -> str:

@@ -1,5 +1,6 @@
 """The page: a header and four tabs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -16,13 +17,17 @@ from inference.demo.tabs.compare import add_compare_tab
 from inference.demo.tabs.photo import add_photo_tab
 
 
-def build_page(folder: Path, examples: Path, uploads: Uploads) -> gr.Blocks:
+def build_page(
+    folder: Path, examples: Path, uploads: Uploads, classify_origin: bool = False
+) -> gr.Blocks:
     """Make the page and its API.
 
     Args:
         folder: Folder that the export wrote.
         examples: Existing, empty folder into which the example pictures are drawn.
         uploads: Folder of what visitors send.
+        classify_origin: Whether faces are classified by labels of origin as well. If not, and the
+            models have no others, there is nothing to classify with, and About is the only tab.
 
     Returns:
         The page, which is not served yet.
@@ -30,7 +35,7 @@ def build_page(folder: Path, examples: Path, uploads: Uploads) -> gr.Blocks:
     Raises:
         BundleError: None of the models can be used.
     """
-    models = ServedModels.read(folder)
+    models = ServedModels.read(folder, classify_origin)
     api, pictures = Api(models), draw_examples(examples)
     with CheckedBlocks(
         uploads,
@@ -39,12 +44,18 @@ def build_page(folder: Path, examples: Path, uploads: Uploads) -> gr.Blocks:
         delete_cache=(SECONDS_BETWEEN_SWEEPS, SECONDS_KEPT),
     ) as page:
         gr.HTML(markup.header(models))
-        with gr.Tab("Photo"):
-            add_photo_tab(models, api, pictures)
-        with gr.Tab("Batch"):
-            add_batch_tab(models, api)
-        with gr.Tab("Compare"):
-            add_compare_tab(models, api, pictures)
+        if models.bundles:
+            _add_classifying_tabs(models, api, pictures)
         with gr.Tab("About"):
-            add_about_tab(models.bundles)
+            add_about_tab(models)
+        gr.api(api.models, api_name="models")
     return page.with_queue()
+
+
+def _add_classifying_tabs(models: ServedModels, api: Api, pictures: Sequence[Path]) -> None:
+    with gr.Tab("Photo"):
+        add_photo_tab(models, api, pictures)
+    with gr.Tab("Batch"):
+        add_batch_tab(models, api)
+    with gr.Tab("Compare"):
+        add_compare_tab(models, api, pictures)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from data import Framing
+from data import Framing, Label
 from inference.classifier import Classifier
 from inference.demo.errors import RefusedError
 from inference.demo.guards.uploads import Upload
-from inference.demo.served_models import ServedModels
+from inference.demo.served_models import ServedModels, as_json
 from inference.detection.finder import PreparedPicture
 from inference.faces import Face
 from inference.predict.outcomes import Outcome, outcomes
@@ -42,24 +42,26 @@ class Milliseconds:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PicturePrediction:
     """What one model predicts for one picture.
 
     Attributes:
-        backbone: Backbone of the model, such as "vgg16".
+        backbone: Name of the model, such as "vgg16".
+        labels: Labels that the model gives for each face.
         precision: Precision in which the model ran, "int8" or "fp32".
         milliseconds: Time that each part took.
         faces: Faces from left to right; none where no face was found.
 
     Example:
-        >>> from inference.faces import Box
-        >>> face = Face(0, Box(10, 20, 50, 80), p_man=0.03, label="woman")
-        >>> prediction = Prediction("vgg16", "int8", Milliseconds(4.0, 20.0, 1.0, 8.0), [face])
-        >>> prediction.to_dict()["milliseconds"]["detect"]
-        20.0
+        >>> from data import GENDER
+        >>> took = Milliseconds(4.0, 20.0, 1.0, 8.0)
+        >>> prediction = PicturePrediction("vgg16", (GENDER,), "int8", took, faces=[])
+        >>> prediction.to_dict()["labels"], prediction.to_dict()["milliseconds"]["detect"]
+        ({'gender': ('woman', 'man')}, 20.0)
     """
 
     backbone: str
+    labels: tuple[Label, ...]
     precision: str | None
     milliseconds: Milliseconds
     faces: list[Face]
@@ -68,39 +70,46 @@ class Prediction:
         """Return the prediction as the API's JSON has it."""
         return {
             "backbone": self.backbone,
+            "labels": as_json(self.labels),
             "precision": self.precision,
             "milliseconds": asdict(self.milliseconds),
             "faces": [face.to_dict() for face in self.faces],
         }
 
 
-def classify(picture: Path, classifier: Classifier) -> Prediction:
+def classify(picture: Path, models: ServedModels, name: str, precision: str) -> PicturePrediction:
     """Find and classify the faces in a picture.
 
     Args:
         picture: Path of the picture.
-        classifier: Model to use, with what finds the faces.
+        models: Models to choose from.
+        name: Name of the model, as visitors send it.
+        precision: One of `served_models.PRECISIONS`, as visitors send it.
 
     Returns:
         The prediction.
 
     Raises:
+        RefusedError: There is no such model or precision.
         data.ImageError: The picture cannot be read.
+        BundleError: The model is damaged.
     """
-    return _predict(classifier, classifier.prepare(picture))
+    classifier = models.load(name, precision)
+    return _predict(name, classifier, classifier.prepare(picture))
 
 
-def _predict(classifier: Classifier, prepared: PreparedPicture) -> Prediction:
+def _predict(name: str, classifier: Classifier, prepared: PreparedPicture) -> PicturePrediction:
     start = time.perf_counter()
     [faces] = classifier.label([prepared.faces])
     classify_ms = (time.perf_counter() - start) * 1e3
     milliseconds = Milliseconds(
         prepared.decode_ms, prepared.detect_ms, prepared.align_ms, classify_ms
     )
-    return Prediction(classifier.info.backbone, classifier.precision, milliseconds, faces)
+    labels = classifier.info.classes
+    return PicturePrediction(name, labels, classifier.precision, milliseconds, faces)
 
 
-def compare(picture: Path, models: ServedModels) -> list[Prediction]:
+def compare(picture: Path, models: ServedModels) -> list[PicturePrediction]:
     """Let every model classify the faces in one picture.
 
     The faces are found once for all models that take the same crop.
@@ -118,20 +127,47 @@ def compare(picture: Path, models: ServedModels) -> list[Prediction]:
     """
     prepared: dict[tuple[int, Framing], PreparedPicture] = {}
     predictions = []
-    for classifier in models.load_all():
+    for name, classifier in models.load_all().items():
         wanted = classifier.info.input
         key = (wanted.size, wanted.framing)
         if key not in prepared:
             prepared[key] = classifier.prepare(picture)
-        predictions.append(_predict(classifier, prepared[key]))
+        predictions.append(_predict(name, classifier, prepared[key]))
     return predictions
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one model predicts for many pictures.
+
+    Attributes:
+        labels: Labels that the model gives for each face.
+        outcomes: Name of each file as it was sent, and what became of it, in order.
+    """
+
+    labels: tuple[Label, ...]
+    outcomes: list[tuple[str, Outcome]]
+
+    def rows(self) -> list[Row]:
+        """Return one row a face, as `python -m inference predict` writes them.
+
+        A picture without a face, or that cannot be read, has one row with `error` filled.
+
+        Example:
+            >>> batch = Batch((), [("a.jpg", Outcome(Path("upload"), error="no face found"))])
+            >>> [(row["file"], row["error"]) for row in batch.rows()]
+            [('a.jpg', 'no face found')]
+        """
+        return [
+            row | {"file": name} for name, one in self.outcomes for row in one.rows(self.labels)
+        ]
 
 
 def classify_batch(
     pictures: Sequence[Upload],
     classifier: Classifier,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Row]:
+) -> Batch:
     """Find and classify the faces in many pictures.
 
     Args:
@@ -141,8 +177,7 @@ def classify_batch(
             done, and of all.
 
     Returns:
-        One row a face, as `python -m inference predict` writes them; a picture without a face, or
-        that cannot be read, has one row with `error` filled.
+        What became of each picture.
 
     Raises:
         RefusedError: There are no pictures, or too many.
@@ -152,12 +187,12 @@ def classify_batch(
     if len(pictures) > MAX_FILES:
         raise RefusedError(f"{len(pictures)} files are too many: {MAX_FILES} at a time")
     deadline = time.monotonic() + SECONDS_FOR_BATCH
-    rows: list[Row] = []
+    batch = Batch(classifier.info.classes, [])
     results = outcomes(classifier, [picture.path for picture in pictures])
     for done, picture in enumerate(pictures, 1):
         in_time = time.monotonic() < deadline
         outcome = next(results) if in_time else Outcome(picture.path, error=_OUT_OF_TIME)
-        rows += [row | {"file": picture.name} for row in outcome.rows()]
+        batch.outcomes.append((picture.name, outcome))
         if progress:
             progress(done, len(pictures))
-    return rows
+    return batch

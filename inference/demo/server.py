@@ -33,6 +33,7 @@ def serve(
     allowed_hosts: Iterable[str] = (),
     framed_by: Iterable[str] = (),
     proxies: str | None = None,
+    classify_origin: bool = False,
 ) -> None:
     """Serve the page until it is interrupted, and leave no picture behind.
 
@@ -45,6 +46,7 @@ def serve(
         framed_by: Origins whose pages may show this one in a frame.
         proxies: Networks of proxies before the server, e.g. "10.0.0.0/8,172.16.0.0/12", whose word
             counts for who the client is. None is what FORWARDED_ALLOW_IPS says, else 127.0.0.1.
+        classify_origin: Whether faces are classified by labels of origin as well.
 
     Raises:
         BundleError: No model can be used.
@@ -59,7 +61,7 @@ def serve(
         uploads, examples = Uploads(temporary / "uploads"), temporary / "examples"
         os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
         examples.mkdir()
-        page = build_page(models, examples, uploads)
+        page = build_page(models, examples, uploads, classify_origin)
         uploads.keep_what_is_there()
         app = guarded_app(page, uploads, hosts, Login(*login) if login else None, framed_by)
         print(_welcome(host, port, hosts), flush=True)

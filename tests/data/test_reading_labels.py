@@ -18,7 +18,8 @@ def read(*words: object, chosen: str = "", whole: pd.Series | None = None) -> di
     assert str(found.labels.dtype) == "Int8"
     assert found.labels.index.tolist() == list(range(7, 7 + len(words)))
     labels = [None if pd.isna(label) else int(label) for label in found.labels]
-    return {"labels": labels, "notes": list(found.notes)}
+    unread = [found.unread] if found.unread else []
+    return {"labels": labels, "notes": [*found.notes, *unread]}
 
 
 def test_words_that_say_it_themselves_need_no_remark() -> None:
@@ -49,7 +50,7 @@ def test_a_zero_beside_minus_one_is_left_out_with_its_count() -> None:
     assert found["notes"] == [
         "column 'sex': -1 for woman, 1 for man is assumed; if it is the other way round, give "
         "LABELS=-1=man,1=woman",
-        "left out: 2 rows with 0 (2) in column 'sex': undefined, as it stands beside -1",
+        "2 rows with 0 (2) in column 'sex': undefined, as it stands beside -1",
     ]
 
 
@@ -63,20 +64,18 @@ def test_a_chosen_reading_holds_for_zero_too_and_leaves_out_what_it_does_not_nam
     assert found["labels"] == [1, 0, None, None, None]
     assert found["notes"] == [
         "column 'sex': LABELS takes -1 for woman, 0 for man",
-        "left out: 3 rows with x (2), 2 (1) in column 'sex': not named in LABELS",
+        "3 rows with x (2), 2 (1) in column 'sex': not named in LABELS",
     ]
 
 
 def test_all_spellings_of_a_word_that_is_left_out_are_counted() -> None:
     found = read("f", "m", "Child", "child", "child ", chosen="f=woman,m=man")
-    assert found["notes"] == [
-        "left out: 3 rows with child (3) in column 'sex': not named in LABELS"
-    ]
+    assert found["notes"] == ["3 rows with child (3) in column 'sex': not named in LABELS"]
 
 
 def test_a_number_that_a_chosen_reading_does_not_name_has_no_remark_but_its_count() -> None:
     found = read("f", "0", chosen="f=woman,m=man")
-    assert found["notes"] == ["left out: 1 rows with 0 (1) in column 'sex': not named in LABELS"]
+    assert found["notes"] == ["1 rows with 0 (1) in column 'sex': not named in LABELS"]
 
 
 def test_words_that_are_no_labels_are_named_three_at_most() -> None:

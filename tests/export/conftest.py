@@ -34,13 +34,23 @@ def _once(folder: Path, make: Callable[[Path], object]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_run(shared: Path) -> "RunFolder":
-    """A finished run of one small winner, see `small_run`; not to be changed."""
+def run_of(shared: Path) -> "Callable[[str], RunFolder]":
+    """A function that gives a finished run of `small_run.RUNS` by its name; not to be changed."""
     import small_run
 
     from tuning.runs.run_folder import RunFolder
 
-    return RunFolder(_once(shared / "run", small_run.make) / small_run.RUN)
+    def run(name: str) -> RunFolder:
+        folder = _once(shared / f"run of {name}", lambda folder: small_run.make(folder, name))
+        return RunFolder(folder / small_run.RUN)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_run(run_of: "Callable[[str], RunFolder]") -> "RunFolder":
+    """A finished run of one small winner of gender, see `small_run`; not to be changed."""
+    return run_of("gender")
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +72,26 @@ def exported(small_run: "RunFolder", image_cache: Path, shared: Path) -> Path:
     return _once(shared / "models", export)
 
 
+@pytest.fixture(scope="session")
+def exported_of(
+    run_of: "Callable[[str], RunFolder]", image_cache: Path, shared: Path
+) -> Callable[[str], Path]:
+    """A function that gives the models folder of a run of `small_run.RUNS` by its name."""
+
+    def export(run: "RunFolder", models: Path) -> None:
+        from export import speed
+        from export.champion import Limits
+        from export.export_run import export_run
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(speed, "_fresh", _no_fresh_process)
+            export_run(run, models, image_cache, Limits())
+
+    return lambda name: _once(
+        shared / f"models of {name}", lambda models: export(run_of(name), models)
+    )
+
+
 @pytest.fixture
 def run_copy(small_run: "RunFolder", tmp_path: Path) -> "RunFolder":
     """The run, to be changed."""
@@ -81,10 +111,11 @@ def classifier(small_run: "RunFolder") -> "keras.Model":
 @pytest.fixture(scope="session")
 def onnx_file(classifier: "keras.Model", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The winner as ONNX, without facts; not to be changed."""
+    from data import GENDER
     from export.convert import to_onnx
 
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    to_onnx(classifier, {}, path)
+    to_onnx(classifier, [GENDER], {}, path)
     return path
 
 
@@ -93,7 +124,11 @@ def no_fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four fresh processes take as long as all else; `exported` measured in real ones."""
     from export import speed
 
-    monkeypatch.setattr(speed, "_fresh", lambda *_: {"cold_start_s": 1.0, "peak_mb": 1.0})
+    monkeypatch.setattr(speed, "_fresh", _no_fresh_process)
+
+
+def _no_fresh_process(*_: object) -> dict[str, float]:
+    return {"cold_start_s": 1.0, "peak_mb": 1.0}
 
 
 @pytest.fixture

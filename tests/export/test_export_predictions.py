@@ -10,8 +10,10 @@ from export.source import RecordedPredictions, Split
 
 IMAGES = np.arange(200)  # an image is its number here
 P_MAN = np.linspace(0, 1, 200)
+P = np.stack([1 - P_MAN, P_MAN], axis=1)
 ROWS = np.arange(50, 200)
-TEST = Split("test", IMAGES, ROWS, ROWS % 2)
+CODES = ROWS[:, None] % 2
+TEST = Split("test", IMAGES, ROWS, CODES)
 
 
 class Model:
@@ -23,7 +25,7 @@ class Model:
 
     def _predict(self, batch: np.ndarray) -> np.ndarray:
         self.seen += batch.tolist()
-        return P_MAN[batch][:, None]
+        return P[batch]
 
 
 def test_batches_are_small_and_in_order() -> None:
@@ -31,11 +33,11 @@ def test_batches_are_small_and_in_order() -> None:
 
     def predict_batch(batch: np.ndarray) -> np.ndarray:
         sizes.append(len(batch))
-        return P_MAN[batch][:, None]
+        return P[batch]
 
     done: list[tuple[int, int]] = []
-    p_man = in_batches(predict_batch, IMAGES, ROWS, lambda *numbers: done.append(numbers))
-    assert p_man.tolist() == P_MAN[ROWS].tolist()
+    p = in_batches(predict_batch, IMAGES, ROWS, lambda *numbers: done.append(numbers))
+    assert p.tolist() == P[ROWS].tolist()
     assert max(sizes) == BATCH_SIZE and sum(sizes) == 150
     assert done[0] == (BATCH_SIZE, 150) and done[-1] == (150, 150)
 
@@ -44,15 +46,15 @@ def test_all_images_of_a_split_are_predicted(
     steps: Steps, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = Model()
-    assert predict(model.form, TEST, steps).tolist() == P_MAN[ROWS].tolist()
+    assert predict(model.form, TEST, steps).tolist() == P[ROWS].tolist()
     assert model.seen == ROWS.tolist()
     assert "vgg16: 150 test images through ONNX fp32: " in capsys.readouterr().out
 
 
 def test_a_record_that_holds_is_taken_after_a_sample(steps: Steps) -> None:
     model = Model()
-    recorded = RecordedPredictions(ROWS, ROWS % 2, P_MAN[ROWS] + 1e-5)
-    assert recorded_or_predicted(model.form, TEST, recorded, steps) is recorded.p_man
+    recorded = RecordedPredictions(ROWS, CODES, P[ROWS] + 1e-5)
+    assert recorded_or_predicted(model.form, TEST, recorded, steps) is recorded.p
     assert len(model.seen) == 64
     assert model.seen[0] == ROWS[0] and model.seen[-1] == ROWS[-1]
 
@@ -60,16 +62,16 @@ def test_a_record_that_holds_is_taken_after_a_sample(steps: Steps) -> None:
 @pytest.mark.parametrize(
     "recorded",
     [
-        RecordedPredictions(ROWS, ROWS % 2, P_MAN[ROWS][::-1]),
-        RecordedPredictions(ROWS, ROWS % 2, np.where(ROWS == 199, 0.5, P_MAN[ROWS])),
-        RecordedPredictions(ROWS, ROWS % 2, np.full(150, np.nan)),
-        RecordedPredictions(ROWS[::-1], ROWS % 2, P_MAN[ROWS]),
-        RecordedPredictions(ROWS[:-1], ROWS[:-1] % 2, P_MAN[ROWS][:-1]),
+        RecordedPredictions(ROWS, CODES, P[ROWS][::-1]),
+        RecordedPredictions(ROWS, CODES, np.where(ROWS[:, None] == 199, 0.5, P[ROWS])),
+        RecordedPredictions(ROWS, CODES, np.full((150, 2), np.nan)),
+        RecordedPredictions(ROWS[::-1], CODES, P[ROWS]),
+        RecordedPredictions(ROWS[:-1], CODES[:-1], P[ROWS][:-1]),
     ],
     ids=["other model", "one image", "no numbers", "other rows", "too short"],
 )
 def test_a_record_that_does_not_hold_is_predicted_anew(
     steps: Steps, recorded: RecordedPredictions
 ) -> None:
-    p_man = recorded_or_predicted(Model().form, TEST, recorded, steps)
-    assert p_man.tolist() == P_MAN[ROWS].tolist()
+    p = recorded_or_predicted(Model().form, TEST, recorded, steps)
+    assert p.tolist() == P[ROWS].tolist()

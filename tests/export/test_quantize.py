@@ -5,10 +5,11 @@ import numpy as np
 import onnx
 import pytest
 
+from data import GENDER
 from export.convert import to_onnx
 from export.quantize import Quantizer, Recipe
 
-IMAGES = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), np.uint8)
 
 
 def quantize(model: Path, recipe: Recipe, folder: Path) -> Path:
@@ -51,7 +52,7 @@ def test_quantizing_twice_gives_the_same_bytes(onnx_file: Path, tmp_path: Path) 
 
 
 def test_the_facts_in_the_file_stay(classifier: keras.Model, tmp_path: Path) -> None:
-    to_onnx(classifier, {"backbone": "vgg16"}, tmp_path / "model.onnx")
+    to_onnx(classifier, [GENDER], {"backbone": "vgg16"}, tmp_path / "model.onnx")
     model = onnx.load(quantize(tmp_path / "model.onnx", Recipe("minmax"), tmp_path))
     assert [(entry.key, entry.value) for entry in model.metadata_props] == [("backbone", "vgg16")]
 
@@ -63,7 +64,7 @@ def test_no_images_to_calibrate_on_are_an_error(onnx_file: Path, tmp_path: Path)
 
 def test_convolutions_of_equal_weights_are_quantized_apart(tmp_path: Path) -> None:
     """The converter lets them share a tensor, which some kernels of onnxruntime can't open."""
-    image = keras.Input((32, 32, 3), dtype="uint8", name="image")
+    image = keras.Input((64, 64, 3), dtype="uint8", name="image")
     x = keras.layers.Rescaling(1.0)(image)
     for _ in range(3):
         x = keras.layers.Conv2D(3, 3, padding="same", activation="relu")(x)
@@ -72,7 +73,7 @@ def test_convolutions_of_equal_weights_are_quantized_apart(tmp_path: Path) -> No
     first, *others = (layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
     for layer in others:
         layer.set_weights(first.get_weights())
-    to_onnx(model, {}, tmp_path / "model.onnx")
+    to_onnx(model, [GENDER], {}, tmp_path / "model.onnx")
     graph = onnx.load(quantize(tmp_path / "model.onnx", Recipe("minmax"), tmp_path)).graph
     weights = [node.input[1] for node in graph.node if node.op_type == "Conv"]
     of = {node.output[0]: node.input[0] for node in graph.node if "Dequantize" in node.op_type}

@@ -10,13 +10,14 @@ import pandas as pd
 from inference.demo import markup
 from inference.demo.api import Api, publish
 from inference.demo.guards.uploads import Upload
+from inference.demo.label_markup import summary
 from inference.demo.predictions import compare
 from inference.demo.served_models import ModelFigures, ServedModels
 from inference.demo.tabs.controls import UPLOAD_FIRST, picture_input, show_on
 
 
 def add_compare_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> None:
-    """Fill the tab, and publish /compare and /models.
+    """Fill the tab, and publish /compare.
 
     Args:
         models: Models that classify each picture, in rank order.
@@ -36,15 +37,17 @@ def add_compare_tab(models: ServedModels, api: Api, examples: Sequence[Path]) ->
             output = gr.HTML(markup.empty(UPLOAD_FIRST), elem_id="compare-result")
     show_on([picture.change], show, [picture], output)
     publish(api.compare, [picture])
-    figures = [ModelFigures.of(bundle) for bundle in models.bundles]
     gr.Markdown("### The models")
-    gr.HTML(markup.models(figures))
-    _plot(figures)
-    gr.api(api.models, api_name="models")
+    gr.HTML(markup.models(models.figures))
+    by_labels: dict[str, list[ModelFigures]] = {}
+    for one in models.figures:
+        by_labels.setdefault(repr(one.labels), []).append(one)
+    for comparable in by_labels.values():
+        _plot(comparable)
 
 
 def _plot(figures: Sequence[ModelFigures]) -> None:
-    """Plot accuracy over latency, for the models of which both were measured."""
+    """Plot accuracy over latency of models of the same labels, where both were measured."""
     rows = [
         {
             "model": f"{one.model}, {one.megabytes:.0f} MB",
@@ -69,7 +72,7 @@ def _plot(figures: Sequence[ModelFigures]) -> None:
         ],
         x_lim=[0, float(frame["ms per face"].max() * 1.15)],
         tooltip="all",
-        title="Test accuracy and speed",
+        title=f"Test accuracy and speed: {summary(figures[0].labels)}",
         height=320,
-        elem_id="plot",
+        elem_classes="plot",
     )

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import gradio as gr
 from gradio.components import Component
 
-from inference.bundle import Bundle
 from inference.demo import markup
 from inference.demo.api import ONE_MODEL
 from inference.demo.errors import EXPECTED_ERRORS, message_for
-from inference.demo.served_models import AUTOMATIC, PRECISIONS, ServedModels
+from inference.demo.label_markup import summary
+from inference.demo.served_models import AUTOMATIC, PRECISIONS, ModelFigures, ServedModels
 
 UPLOAD_FIRST = "Upload, paste or take a picture to see the prediction."
 """What a tab shows before there is a picture."""
@@ -58,9 +58,9 @@ def model_choices(models: ServedModels, tab: str) -> tuple[gr.Radio, gr.Radio]:
     """
     with gr.Accordion("Model and precision", open=False, elem_id=f"{tab}-choices"):
         backbone = gr.Radio(
-            [(_caption(bundle), bundle.folder.name) for bundle in models.bundles],
+            [(_caption(figures), figures.model) for figures in models.figures],
             value=models.names[0],
-            label="Model, with its accuracy on the test images",
+            label="Model, with its labels and its accuracy on the test images",
             elem_id=f"{tab}-model",
         )
         precision = gr.Radio(
@@ -72,9 +72,10 @@ def model_choices(models: ServedModels, tab: str) -> tuple[gr.Radio, gr.Radio]:
     return backbone, precision
 
 
-def _caption(bundle: Bundle) -> str:
-    accuracy = bundle.info.metrics.test_accuracy
-    return bundle.folder.name + ("" if accuracy is None else f" · {accuracy:.1%}")
+def _caption(figures: ModelFigures) -> str:
+    """Return a model's name, its labels and its accuracy, as plain text."""
+    accuracy = [] if figures.test_accuracy is None else [f"{figures.test_accuracy:.1%}"]
+    return " · ".join([figures.model, summary(figures.labels), *accuracy])
 
 
 def show_on(

@@ -25,9 +25,8 @@ def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> N
     def show(picture: Upload | None, backbone: str, precision: str) -> str:
         if picture is None:
             return markup.empty(UPLOAD_FIRST)
-        classifier = models.load(backbone, precision)
-        prediction = classify(picture.path, classifier)
-        return markup.prediction(picture.path, prediction, classifier.info.band)
+        prediction = classify(picture.path, models, backbone, precision)
+        return markup.prediction(picture.path, prediction, models.bundle(backbone).info.labels)
 
     with gr.Row(equal_height=False):
         with gr.Column():
