@@ -30,8 +30,18 @@ def describe(
         str,
         typer.Option(
             envvar="LABELS",
-            help="Label that each word of a table or folder name means, as in 0=man,1=woman.",
+            help="Class that each word of a table or folder name means, as in 0=man,1=woman.",
         ),
+    ] = "",
+    label: Annotated[
+        str,
+        typer.Option(
+            envvar="LABEL",
+            help="Names of the labels to learn, with commas; left out: gender or the only one.",
+        ),
+    ] = "",
+    ages: Annotated[
+        str, typer.Option(envvar="AGES", help="Groups of ages in years, as in 0-17,18-64,65+.")
     ] = "",
     split: Annotated[
         Literal["given", "identity"],
@@ -47,8 +57,9 @@ def describe(
 ) -> None:
     """Recognize a data set and say what is in it and what is wrong with it.
 
-    Prints the format, counts and balance, image sizes, identities, official splits, unreadable
-    files, copies of images, and labels that contradict those of the same person's other images.
+    Prints the format, the labels that it offers, counts and balance, image sizes, identities,
+    official splits, unreadable files, copies of images, and labels that contradict those of the
+    same person's other images.
     """
     from rich.console import Console
 
@@ -57,12 +68,12 @@ def describe(
     from data.describe import show
     from data.formats import load
     from data.manifest import DataError
-    from data.reading import reading_of
+    from data.offers import choice_of
 
     with failing_on(DataError, error=UsageError):
-        reading_of(labels)
+        choice_of(label, labels, ages)
     with failing_on(DataError), progress("opening images") as update:
-        dataset = load(existing_path(path), labels, split)
+        dataset = load(existing_path(path), labels, split, label, ages)
         hashes = cache_file(artifacts / "cache" / "hashes", dataset.root)
         cache = hashes if artifacts.is_dir() else None
         facts = measure(dataset, limit, progress=update, cache=cache)

@@ -1,7 +1,7 @@
 """What a data set holds, measured by opening its files."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -14,21 +14,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from data.conflicts import label_conflicts
-from data.copies.distinct import across_parts, disagreeing
+from data.conflicts import contradicting
+from data.copies.distinct import across_parts, disagreeing, pairs_disagree
 from data.copies.hashes import hash_files
 from data.copies.matching import Copies, find_copies
 from data.image_store import BrokenImage
 from data.images import ImageError, decode, room_to_decode, upright_size
-from data.labels import GENDER
-from data.manifest import SPLITS, Dataset
+from data.labels import GENDER, MISSING, Label, code_columns
+from data.manifest import SPLITS, Dataset, attributes, in_words
 from data.processors import usable
 from data.progress import ProgressCallback
 
-_NAMES = dict(enumerate(GENDER.classes))
 _BATCH = 256
 _SHOWN = 5
 _SHOWN_OF_GROUP = 3
+_SHOWN_CLASSES = 10
 
 
 class Conflict(NamedTuple):
@@ -50,6 +50,25 @@ class LabeledPath(NamedTuple):
 
     path: str
     label: str
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A label that the data set offers.
+
+    Attributes:
+        name: Name that `LABEL=` takes.
+        classes: Number of images by class.
+        missing: Number of images without a class of it.
+        meaning: How words are read that do not say it themselves, such as "-1 for no, 1 for yes".
+        learned: Whether it is among the labels that were chosen.
+    """
+
+    name: str
+    classes: dict[str, int]
+    missing: int
+    meaning: str
+    learned: bool
 
 
 @dataclass(frozen=True)
@@ -75,10 +94,10 @@ class Description:
         synthetic: Whether its faces are drawn.
         notes: Remarks of one line on how it was read.
         images: Number of images with a label, opened or not.
-        labels: Number of images by label name.
+        labels: Number of images by class, of several labels by "<label> <class>".
         identities: Number of people with an identity.
         images_without_identity: Number of images without one.
-        split: Number of images by official part and label name; empty without official parts.
+        split: Number of images by official part and class; empty without official parts.
         attributes: Number of attribute columns.
         opened: Number of images that were opened.
         sizes: Number of images by size ("178x218"), commonest first.
@@ -91,6 +110,8 @@ class Description:
         near_duplicates_disagreeing: Number of these pairs with different labels.
         near_duplicates_across_parts: Number of these pairs in two official parts.
         conflicts: Images whose label contradicts most of the same person's images.
+        learned: Names of the labels that were chosen.
+        offers: Labels that the data set offers, learned or not.
 
     Example:
         >>> from data.manifest import make_manifest
@@ -121,6 +142,8 @@ class Description:
     near_duplicates_disagreeing: int
     near_duplicates_across_parts: int
     conflicts: tuple[Conflict, ...]
+    learned: tuple[str, ...]
+    offers: tuple[Offered, ...]
 
     def to_dict(self) -> dict[str, object]:
         """Return the facts as JSON takes them."""
@@ -179,49 +202,64 @@ def describe(
         synthetic=dataset.synthetic,
         notes=dataset.notes,
         images=len(manifest),
-        labels=_by_label(manifest),
+        labels=_by_label(manifest, dataset.labels),
         identities=int(manifest["identity"].nunique()),
         images_without_identity=int(manifest["identity"].isna().sum()),
-        split=_by_part(manifest),
-        attributes=manifest.shape[1] - 4,
+        split=_by_part(manifest, dataset.labels),
+        attributes=len(attributes(manifest)),
         opened=len(files),
         sizes=dict(Counter(file.size for file in files if file.size).most_common()),
         unreadable=tuple(BrokenImage(file.path, file.error) for file in files if file.error),
-        **vars(_on_copies(some, copies)),
-        conflicts=_conflicts(manifest),
+        **vars(_on_copies(some, copies, dataset.labels)),
+        conflicts=tuple(_conflicts(manifest, dataset.labels)),
+        learned=tuple(label.name for label in dataset.labels),
+        offers=tuple(_offers(dataset)),
     )
 
 
-def _conflicts(manifest: pd.DataFrame) -> tuple[Conflict, ...]:
-    rows = label_conflicts(manifest)
-    labels = rows["label"].map(dict(enumerate(GENDER.classes)))
-    return tuple(map(Conflict, rows["path"], labels, rows["identity"]))
+def _offers(dataset: Dataset) -> Iterator[Offered]:
+    for offer in dataset.offers:
+        yield Offered(
+            name=offer.label.name,
+            classes=dict(zip(offer.label.classes, offer.counts, strict=True)),
+            missing=offer.missing,
+            meaning=offer.meaning,
+            learned=offer.label in dataset.labels,
+        )
 
 
-def _on_copies(manifest: pd.DataFrame, copies: Copies) -> _CopyFacts:
+def _conflicts(manifest: pd.DataFrame, labels: Sequence[Label]) -> Iterator[Conflict]:
+    by_column = dict(zip(code_columns(labels), labels, strict=True))
+    for name, contradicts in contradicting(manifest, labels).items():
+        rows = manifest[contradicts]
+        words = in_words(rows.rename(columns={name: "label"}), [by_column[name]])
+        yield from map(Conflict, rows["path"], words, rows["identity"])
+
+
+def _on_copies(manifest: pd.DataFrame, copies: Copies, labels: Sequence[Label]) -> _CopyFacts:
     content = pd.Series(copies.content, index=manifest.index)
     repeated = manifest[content.duplicated(keep=False)]
     groups = repeated.groupby(content, sort=False)
     contradictory = repeated[disagreeing(repeated, content)]
-    labels = manifest["label"].to_numpy()[copies.near]
+    with_words = contradictory.assign(words=in_words(contradictory, labels))
     paths = manifest["path"].to_numpy()[copies.near]
     return _CopyFacts(
         duplicates=tuple(tuple(paths) for _, paths in groups["path"]),
         duplicates_disagreeing=int(content[contradictory.index].nunique()),
         contradictions=tuple(
-            tuple(map(LabeledPath, rows["path"], rows["label"].map(_NAMES.get)))
-            for _, rows in contradictory.groupby(content, sort=False)
+            tuple(map(LabeledPath, rows["path"], rows["words"]))
+            for _, rows in with_words.groupby(content, sort=False)
         ),
         duplicates_across_parts=int((groups["split"].nunique() > 1).sum()),
         near_duplicates=tuple((first, second) for first, second in paths),
-        near_duplicates_disagreeing=int((labels[:, 0] != labels[:, 1]).sum()),
+        near_duplicates_disagreeing=int(pairs_disagree(manifest, copies.near).sum()),
         near_duplicates_across_parts=across_parts(manifest, copies.near),
     )
 
 
-def _by_part(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
+def _by_part(manifest: pd.DataFrame, labels: Sequence[Label]) -> dict[str, dict[str, int]]:
     parts = {part: manifest[(manifest["split"] == part).fillna(False)] for part in SPLITS}
-    return {part: _by_label(rows) for part, rows in parts.items() if len(rows)}
+    return {part: _by_label(rows, labels) for part, rows in parts.items() if len(rows)}
 
 
 def show(facts: Description, console: Console) -> None:
@@ -246,7 +284,7 @@ def show(facts: Description, console: Console) -> None:
     console.print(table)
     _show_some(console, "Unreadable", [f"{path}: {why}" for path, why in facts.unreadable])
     both = [_with_labels(group) for group in facts.contradictions]
-    _show_some(console, "Identical files with both labels", both)
+    _show_some(console, "Identical files with different labels", both)
     _show_some(console, "Identical files", [_some_of(group) for group in facts.duplicates])
     _show_some(console, "Alike", [_some_of(pair) for pair in facts.near_duplicates])
     conflicts = [f"{path}: {label}, unlike most of {who}" for path, label, who in facts.conflicts]
@@ -257,10 +295,14 @@ def _lines(facts: Description) -> Iterator[tuple[str, str]]:
     """Heading and text of each line."""
     yield from (("note", note) for note in facts.notes)
     yield "images", f"{facts.images:,}"
-    yield "labels", f"{_shares(facts.labels)} (as annotators perceived them)"
+    yield from (("offers", _offered(offer)) for offer in facts.offers)
+    yield (
+        "labels",
+        f"{_learned(facts)}{_shares(facts.labels, facts)} (as annotators perceived them)",
+    )
     yield "identities", _identities(facts)
     for part, labels in facts.split.items():
-        yield f"split {part}", f"{sum(labels.values()):,}: {_shares(labels)}"
+        yield f"split {part}", f"{_images_in(labels, facts)}{_shares(labels, facts)}"
     if not facts.split:
         yield "split", "none that is complete: one will be made by identity"
     yield "attributes", f"{facts.attributes}"
@@ -278,7 +320,7 @@ def _duplicates(facts: Description) -> str:
         return "0"
     return (
         f"{copies:,} copies, byte for byte, of {len(facts.duplicates):,} images; of these "
-        f"{facts.duplicates_disagreeing:,} with both labels, "
+        f"{facts.duplicates_disagreeing:,} with different labels, "
         f"{facts.duplicates_across_parts:,} in several parts"
     )
 
@@ -289,7 +331,7 @@ def _alike(facts: Description) -> str:
         return "0"
     return (
         f"{pairs:,} pairs of one picture, resized or compressed anew; of these "
-        f"{facts.near_duplicates_disagreeing:,} with both labels, "
+        f"{facts.near_duplicates_disagreeing:,} with different labels, "
         f"{facts.near_duplicates_across_parts:,} in two parts"
     )
 
@@ -301,9 +343,35 @@ def _identities(facts: Description) -> str:
     return f"{facts.identities:,}" + (f", {alone:,} images without" if alone else "")
 
 
-def _shares(labels: dict[str, int]) -> str:
+def _offered(offer: Offered) -> str:
+    classes = [f"{name} {count:,}" for name, count in islice(offer.classes.items(), _SHOWN_CLASSES)]
+    others = len(offer.classes) - len(classes)
+    notes = (
+        f"none in {offer.missing:,}" if offer.missing else "",
+        offer.meaning,
+        "learned" if offer.learned else "",
+    )
+    more = f" and {others:,} other classes" if others else ""
+    inside = "; ".join(filter(None, notes))
+    return f"{offer.name}: {', '.join(classes)}{more}" + (f" ({inside})" if inside else "")
+
+
+def _learned(facts: Description) -> str:
+    """The name of the only label, unless it is the usual one."""
+    return "" if len(facts.learned) > 1 or GENDER.name in facts.learned else f"{facts.learned[0]}: "
+
+
+def _images_in(labels: dict[str, int], facts: Description) -> str:
+    return f"{sum(labels.values()):,}: " if len(facts.learned) == 1 else ""
+
+
+def _shares(labels: dict[str, int], facts: Description) -> str:
     total = sum(labels.values())
-    return ", ".join(f"{name} {count:,} ({count / total:.1%})" for name, count in labels.items())
+    alone = len(facts.learned) == 1
+    return ", ".join(
+        f"{name} {count:,}" + (f" ({count / total:.1%})" if alone else "")
+        for name, count in labels.items()
+    )
 
 
 def _sizes(sizes: dict[str, int]) -> str:
@@ -331,8 +399,9 @@ def _some_of(group: tuple[str, ...]) -> str:
 
 def _with_labels(group: tuple[LabeledPath, ...]) -> str:
     first = {label: path for path, label in reversed(group)}
-    rest = f" and {len(group) - 2:,} more" if len(group) > 2 else ""
-    return " = ".join(f"{first[label]} ({label})" for label in reversed(GENDER.classes)) + rest
+    more = len(group) - len(first)
+    rest = f" and {more:,} more" if more else ""
+    return " = ".join(f"{first[label]} ({label})" for label in sorted(first)) + rest
 
 
 def _choose(manifest: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:
@@ -342,9 +411,14 @@ def _choose(manifest: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFram
     return manifest.iloc[np.sort(rows)].reset_index(drop=True)
 
 
-def _by_label(manifest: pd.DataFrame) -> dict[str, int]:
-    counts = np.bincount(manifest["label"], minlength=2)
-    return {name: int(count) for name, count in zip(GENDER.classes, counts, strict=True)}
+def _by_label(manifest: pd.DataFrame, labels: Sequence[Label]) -> dict[str, int]:
+    counts = {}
+    for label, name in zip(labels, code_columns(labels), strict=True):
+        codes = manifest[name]
+        numbers = np.bincount(codes[codes != MISSING], minlength=len(label.classes))
+        for word, count in zip(label.classes, numbers, strict=True):
+            counts[word if len(labels) == 1 else f"{label.name} {word}"] = int(count)
+    return counts
 
 
 def _look_at_all(paths: list[str], readable: np.ndarray) -> Iterator[_File]:

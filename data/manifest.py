@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data.images import Framing
-from data.labels import GENDER, MISSING, Label, codes_of, is_code_column
+from data.labels import GENDER, MISSING, Label, code_columns, codes_of, is_code_column
 
 SPLITS = ("train", "val", "test")
 """The parts of a data set, as written in a manifest's `split`."""
@@ -178,6 +178,35 @@ def attributes(manifest: pd.DataFrame) -> list[str]:
         ['Smiling']
     """
     return [name for name in manifest.columns if name not in _COLUMNS and not is_code_column(name)]
+
+
+def in_words(manifest: pd.DataFrame, labels: Sequence[Label]) -> pd.Series:
+    """Say of what class each image is: "woman", or of several labels "Smiling yes, hair black".
+
+    Args:
+        manifest: Manifest of N images, with codes of the labels.
+        labels: Labels of the manifest.
+
+    Returns:
+        N texts, with the manifest's index; a label of which an image has no class is not in them.
+
+    Example:
+        >>> in_words(pd.DataFrame({"label": [1, 0]}), [GENDER]).tolist()
+        ['man', 'woman']
+    """
+    columns = [manifest[name] for name in code_columns(labels)]
+    if len(labels) == 1:
+        return columns[0].map(dict(enumerate(labels[0].classes))).fillna("").astype("str")
+    rows = zip(*columns, strict=True)
+    texts = [
+        ", ".join(
+            f"{label.name} {label.classes[code]}"
+            for label, code in zip(labels, codes, strict=True)
+            if code != MISSING
+        )
+        for codes in rows
+    ]
+    return pd.Series(texts, index=manifest.index, dtype="str")
 
 
 def has_official_split(manifest: pd.DataFrame) -> bool:

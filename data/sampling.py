@@ -58,7 +58,7 @@ def sample(
     groups = pd.Series(_groups(manifest, None if balance == "equal" else strata), manifest.index)
     counts = pd.crosstab(parts, groups)
     if balance == "equal":  # a class that has no image allows none of the others
-        counts = counts.reindex(columns=range(max(1, *groups) + 1), fill_value=0)
+        counts = counts.reindex(columns=range(max(1, groups.max()) + 1), fill_value=0)
     draw = _equal if balance == "equal" else _natural
     quotas = dict(zip(counts.stack().index, draw(counts.to_numpy(), wanted).ravel(), strict=True))
     rng = np.random.default_rng(seed)

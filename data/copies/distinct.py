@@ -1,6 +1,6 @@
 """A manifest in which every image counts once, and what that left out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from data.copies.matching import Copies
-from data.labels import GENDER
-from data.manifest import SPLITS
+from data.labels import GENDER, MISSING, Label, codes_of, is_code_column
+from data.manifest import SPLITS, in_words
 
 _SHOWN = 3
 
@@ -35,15 +35,18 @@ class Distinct:
     notes: tuple[str, ...]
 
 
-def without_copies(manifest: pd.DataFrame, copies: Copies) -> Distinct:
-    """Keep one row of each content, and none where its rows have both labels.
+def without_copies(
+    manifest: pd.DataFrame, copies: Copies, labels: Sequence[Label] = (GENDER,)
+) -> Distinct:
+    """Keep one row of each content, and none where its rows are of different classes of a label.
 
     Where there are official parts, the row in test is kept before that in val before that in
     train, so that what is measured stays as it was.
 
     Args:
-        manifest: Manifest of N images, with `path`, `label` and `split`.
+        manifest: Manifest of N images, with `path`, codes of labels and `split`.
         copies: Copies among their files, in that order.
+        labels: Labels of the manifest, `Dataset.labels`, for remarks.
 
     Returns:
         The manifest without copies.
@@ -68,21 +71,37 @@ def without_copies(manifest: pd.DataFrame, copies: Copies) -> Distinct:
     rest = manifest[kept].reset_index(drop=True)
     notes = (
         *_on_copies(manifest, content, repeated & ~both),
-        *_on_both_labels(manifest[both], content),
+        *_on_disagreeing(manifest[both], content, labels),
         *_on_near(rest, near),
     )
     return Distinct(rest, near, notes)
 
 
 def disagreeing(manifest: pd.DataFrame, content: pd.Series) -> pd.Series:
-    """Whether a row's content is there with the other label too, bool with the same index.
+    """Whether a row's content is there with another class of a label too, bool with the same index.
 
     Example:
         >>> manifest = pd.DataFrame({"label": [0, 1, 1]})
         >>> disagreeing(manifest, content=pd.Series([5, 5, 6])).tolist()
         [True, True, False]
     """
-    return manifest["label"].groupby(content).transform("nunique") > 1
+    differs = pd.Series(False, index=manifest.index)
+    for name in filter(is_code_column, map(str, manifest)):
+        known = manifest[name].where(manifest[name] != MISSING)
+        differs |= known.groupby(content).transform("nunique") > 1
+    return differs
+
+
+def pairs_disagree(manifest: pd.DataFrame, pairs: np.ndarray) -> np.ndarray:
+    """Whether pairs of rows, int64 [M, 2], are of different classes of a label, bool [M].
+
+    Example:
+        >>> manifest = pd.DataFrame({"label": [0, 1, -1]})
+        >>> pairs_disagree(manifest, pairs=np.array([[0, 1], [1, 2]])).tolist()
+        [True, False]
+    """
+    first, second = (codes_of(manifest)[pairs[:, side]] for side in (0, 1))
+    return ((first != second) & (first != MISSING) & (second != MISSING)).any(axis=1)
 
 
 def across_parts(manifest: pd.DataFrame, pairs: np.ndarray) -> int:
@@ -108,19 +127,23 @@ def _on_copies(manifest: pd.DataFrame, content: pd.Series, left_out: pd.Series) 
         yield f"{apart:,} images had copies in several parts of the given split"
 
 
-def _on_both_labels(rows: pd.DataFrame, content: pd.Series) -> Iterator[str]:
+def _on_disagreeing(
+    rows: pd.DataFrame, content: pd.Series, labels: Sequence[Label]
+) -> Iterator[str]:
     if rows.empty:
         return
-    shown = "; ".join(_first_groups(rows, content))
-    yield f"left out: {len(rows):,} rows of images that are there with both labels: {shown}"
+    what = "both labels" if tuple(labels) == (GENDER,) else "different labels"
+    shown = "; ".join(_first_groups(rows, content, labels))
+    yield f"left out: {len(rows):,} rows of images that are there with {what}: {shown}"
 
 
-def _first_groups(rows: pd.DataFrame, content: pd.Series) -> Iterator[str]:
+def _first_groups(rows: pd.DataFrame, content: pd.Series, labels: Sequence[Label]) -> Iterator[str]:
     """A path of each label, of the first contents."""
-    one_each = rows.assign(content=content).drop_duplicates(["content", "label"])
+    words = in_words(rows, labels)
+    one_each = rows.assign(content=content, words=words).drop_duplicates(["content", "words"])
     for _, group in islice(one_each.groupby("content", sort=False), _SHOWN):
-        names = zip(group["path"], group["label"], strict=True)
-        yield " = ".join(f"{path} ({GENDER.classes[label]})" for path, label in names)
+        names = zip(group["path"], group["words"], strict=True)
+        yield " = ".join(f"{path} ({word})" for path, word in names)
 
 
 def _on_near(manifest: pd.DataFrame, near: np.ndarray) -> Iterator[str]:
@@ -134,8 +157,7 @@ def _on_near(manifest: pd.DataFrame, near: np.ndarray) -> Iterator[str]:
             f"{apart:,} pairs of them lie in different parts of the given split; "
             "SPLIT=identity makes a new one that keeps them together"
         )
-    labels = manifest["label"].to_numpy()
-    unlike = near[labels[near[:, 0]] != labels[near[:, 1]]]
+    unlike = near[pairs_disagree(manifest, near)]
     if len(unlike):
         yield f"{len(unlike):,} pairs of them have different labels: {_pair(manifest, unlike[0])}"
 
