@@ -22,19 +22,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from data.conflicts import drop_conflicts, label_conflicts
     from data.copies.distinct import Distinct, without_copies
-    from data.copies.hashes import cache_file, hash_files
+    from data.copies.hashes import Hashes, cache_file, hash_files
     from data.copies.matching import Copies, find_copies
     from data.formats import load
-    from data.image_store import ImageStore, build
+    from data.image_store import FaceSearch, ImageStore, build, reopen
     from data.images import (
         FRAMINGS,
         Framing,
+        FramingChoice,
         ImageError,
+        NoFaceError,
         decode,
         decode_reduced,
         framed,
         is_image_name,
         to_square,
+    )
+    from data.joining import (
+        join,
+        parts_of,
+        paths_in,
+        rows_of_each,
+        sample_each,
+        split_each,
+        without_shared_pictures,
     )
     from data.labels import AGES, GENDER, Label
     from data.manifest import SPLITS, DataError, Dataset, attributes, read_manifest
@@ -46,17 +57,28 @@ _HOMES = {
     "data.copies.matching": ("Copies", "find_copies"),
     "data.copies.distinct": ("Distinct", "without_copies"),
     "data.formats": ("load",),
-    "data.copies.hashes": ("cache_file", "hash_files"),
-    "data.image_store": ("ImageStore", "build"),
+    "data.copies.hashes": ("Hashes", "cache_file", "hash_files"),
+    "data.image_store": ("FaceSearch", "ImageStore", "build", "reopen"),
     "data.images": (
         "FRAMINGS",
         "Framing",
+        "FramingChoice",
         "ImageError",
+        "NoFaceError",
         "decode",
         "decode_reduced",
         "framed",
         "is_image_name",
         "to_square",
+    ),
+    "data.joining": (
+        "join",
+        "parts_of",
+        "paths_in",
+        "rows_of_each",
+        "sample_each",
+        "split_each",
+        "without_shared_pictures",
     ),
     "data.labels": ("AGES", "GENDER", "Label"),
     "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes", "read_manifest"),
@@ -67,6 +89,10 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of use
     "load",
+    "join",
+    "parts_of",
+    "paths_in",
+    "rows_of_each",
     "Dataset",
     "DataError",
     "Label",
@@ -78,19 +104,25 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "drop_conflicts",
     "read_manifest",
     "sample",
+    "sample_each",
     "Balance",
     "BALANCES",
     "cache_file",
     "hash_files",
+    "Hashes",
     "find_copies",
     "Copies",
     "without_copies",
     "Distinct",
+    "without_shared_pictures",
     "split",
+    "split_each",
     "SplitBy",
     "class_weights",
     "build",
+    "reopen",
     "ImageStore",
+    "FaceSearch",
     "decode",
     "decode_reduced",
     "to_square",
@@ -98,7 +130,9 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "is_image_name",
     "Framing",
     "FRAMINGS",
+    "FramingChoice",
     "ImageError",
+    "NoFaceError",
 ]
 
 

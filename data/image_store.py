@@ -8,7 +8,7 @@ one makes it and the others wait, see `data.locks`.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from data.atomic import remove_leftovers, replacing
-from data.images import Framing, ImageError, decode, room_to_decode, to_square
+from data.images import Framing, ImageError, NoFaceError, decode, room_to_decode, to_square
 from data.locks import alone
 from data.manifest import DataError, require_classes_kept
 from data.processors import usable
@@ -28,12 +28,13 @@ from data.records import read_record, write_record
 
 _VERSION = 1  # Raise it when `decode` or `to_square` give other pixels.
 _MOST_BROKEN = 0.05
+_MOST_FACELESS = 0.5
 _BATCH = 256
 _IDLE_SECONDS = 600  # A file that is being written grows all the time.
 
 
 class BrokenImage(NamedTuple):
-    """An image that cannot be read.
+    """An image that cannot be used.
 
     Attributes:
         path: Path of its file.
@@ -44,10 +45,46 @@ class BrokenImage(NamedTuple):
     reason: str
 
 
+@dataclass(frozen=True, eq=False)
+class FaceSearch:
+    """How faces are found in images that are not aligned, by a detector that `data` knows not.
+
+    Attributes:
+        cut_out: Function that takes the path of an image and a size, and gives its face as the
+            square that a classifier sees, uint8 [size, size, 3]. It raises `NoFaceError` where
+            there is none, `ImageError` where the image cannot be read; several threads call it.
+        version: Text that changes when the same images give other squares.
+        rows: Whether the face is searched for in each of the N images, bool [N]; the others are
+            cropped as they are.
+
+    Example:
+        >>> def red(path: Path, size: int) -> np.ndarray:
+        ...     return np.full((size, size, 3), (255, 0, 0), np.uint8)
+        >>> search = FaceSearch(red, version="red 1", rows=np.array([True, False]))
+        >>> int(search.rows.sum())
+        1
+    """
+
+    cut_out: Callable[[Path, int], np.ndarray]
+    version: str
+    rows: np.ndarray
+
+
 class _StoreRecord(BaseModel):
-    """The content of `store.json`: reasons of the broken images, by row of the manifest."""
+    """The content of `store.json`.
+
+    Attributes:
+        broken: Reasons of the images that cannot be read, by row of the manifest.
+        faceless: The same of those that show no face that can be used.
+    """
 
     broken: dict[int, str]
+    faceless: dict[int, str] = {}
+
+    @property
+    def left_out(self) -> dict[int, str]:
+        """Reasons of all images that are not in the store, in order of their rows."""
+        return dict(sorted((self.broken | self.faceless).items()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +95,11 @@ class ImageStore:
         images: Read-only memory map, uint8 [N, size, size, 3], RGB in 0..255.
         manifest: N rows, in the order of `images`.
         broken: Images that were left out.
-        fingerprint: 64 hex digits that change with the files, their order, size or framing.
+        fingerprint: 64 hex digits that change with the files, their order, size, framing, or the
+            search for faces.
         size: Side of the images in pixels.
         framing: The part of each image that was kept.
+        faceless: Number of those left out in which no face was found that can be used.
 
     Example:
         >>> import tempfile
@@ -80,6 +119,7 @@ class ImageStore:
     fingerprint: str
     size: int
     framing: Framing
+    faceless: int = 0
 
 
 def build(
@@ -88,6 +128,7 @@ def build(
     framing: Framing,
     folder: Path,
     *,
+    search: FaceSearch | None = None,
     workers: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> ImageStore:
@@ -101,6 +142,7 @@ def build(
         size: Side of the stored images in pixels.
         framing: The part of each image to keep, see `data.images.framed`.
         folder: Folder of all stores.
+        search: How faces are found where images are not aligned; None to find none.
         workers: Number of threads that decode; None for one a processor.
         progress: Callback for each image that is decoded.
 
@@ -108,7 +150,8 @@ def build(
         The store.
 
     Raises:
-        DataError: More than 5 % of the images are broken, or only one class is left.
+        DataError: More than 5 % of the images are broken, most of those in which faces were
+            searched for show none, or a label has one class left.
 
     Example:
         >>> import tempfile
@@ -121,30 +164,74 @@ def build(
         ((6, 32, 32, 3), dtype('uint8'))
     """
     paths = manifest["path"].tolist()
-    digest = fingerprint(paths, size, framing)
+    digest = fingerprint(paths, size, framing, search)
     store = folder / digest[:16]
-    broken = _complete(store, len(paths), size)
-    if broken is None:
+    record = _complete(store, len(paths), size)
+    if record is None:
         with alone(store):
-            broken = _complete(store, len(paths), size)
-            if broken is None:
-                broken = _write(store, paths, size, framing, workers, progress)
-    _refuse_if_too_many(broken, paths)
-    readable = np.setdiff1d(np.arange(len(paths)), list(broken))
-    kept = manifest.iloc[readable].reset_index(drop=True)
+            record = _complete(store, len(paths), size)
+            if record is None:
+                squares = _squares(paths, size, framing, search, workers)
+                record = _write(store, squares, len(paths), size, progress)
+    _refuse_if_too_many(record, paths, search)
+    return _opened(store, record, manifest, digest, size, framing)
+
+
+def reopen(
+    manifest: pd.DataFrame, size: int, framing: Framing, folder: Path, fingerprint: str
+) -> ImageStore | None:
+    """Open a store that was built before by its fingerprint, whatever became of the files since.
+
+    Args:
+        manifest: Manifest of the N images in the store, `ImageStore.manifest` as it was.
+        size: Side of the stored images in pixels.
+        framing: The part of each image that was kept.
+        folder: Folder of all stores.
+        fingerprint: Fingerprint of the store.
+
+    Returns:
+        The store; None if it is gone or damaged.
+
+    Example:
+        >>> reopen(pd.DataFrame({"path": []}), 96, "face", Path("cache"), "0a1b") is None
+        True
+    """
+    store = folder / fingerprint[:16]
+    record = read_record(store / "store.json", _StoreRecord)
+    if record is None or not _complete(store, len(manifest) + len(record.left_out), size):
+        return None
+    images = np.load(store / "images.npy", mmap_mode="r")
+    return ImageStore(images, manifest, (), fingerprint, size, framing)
+
+
+def _opened(
+    store: Path,
+    record: _StoreRecord,
+    manifest: pd.DataFrame,
+    digest: str,
+    size: int,
+    framing: Framing,
+) -> ImageStore:
+    left_out = record.left_out
+    usable_rows = np.setdiff1d(np.arange(len(manifest)), list(left_out))
+    kept = manifest.iloc[usable_rows].reset_index(drop=True)
     require_classes_kept(manifest, kept, "the readable images")
+    paths = manifest["path"].tolist()
     return ImageStore(
         images=np.load(store / "images.npy", mmap_mode="r"),
         manifest=kept,
-        broken=tuple(BrokenImage(paths[row], reason) for row, reason in broken.items()),
+        broken=tuple(BrokenImage(paths[row], reason) for row, reason in left_out.items()),
         fingerprint=digest,
         size=size,
         framing=framing,
+        faceless=len(record.faceless),
     )
 
 
-def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
-    """Hash what makes the pixels: files by name, length and time; size; framing.
+def fingerprint(
+    paths: list[str], size: int, framing: Framing, search: FaceSearch | None = None
+) -> str:
+    """Hash what makes the pixels: files by name, length and time; size; framing; search for faces.
 
     Returns:
         SHA-256, 64 hex digits.
@@ -162,46 +249,48 @@ def fingerprint(paths: list[str], size: int, framing: Framing) -> str:
         except OSError:
             state = "missing"
         digest.update(f"{path}\0{state}\n".encode(errors="surrogateescape"))
+    if search is not None and search.rows.any():
+        digest.update(f"{search.version}\n".encode() + np.packbits(search.rows).tobytes())
     return digest.hexdigest()
 
 
-def _complete(store: Path, count: int, size: int) -> dict[int, str] | None:
-    """Broken rows and why, of a store that is whole; None if it is absent or damaged."""
+def _complete(store: Path, count: int, size: int) -> _StoreRecord | None:
+    """The record of a store that is whole; None if it is absent or damaged."""
     record = read_record(store / "store.json", _StoreRecord)
     if record is None:
         return None
-    broken = record.broken
     try:
         images = np.load(store / "images.npy", mmap_mode="r")  # Fails on a file cut short.
     except (OSError, EOFError, ValueError):
         return None
-    whole = images.shape == (count - len(broken), size, size, 3) and images.dtype == np.uint8
-    return broken if whole else None
+    shape = (count - len(record.left_out), size, size, 3)
+    return record if images.shape == shape and images.dtype == np.uint8 else None
 
 
 def _write(
     store: Path,
-    paths: list[str],
+    squares: Iterator[np.ndarray | ImageError],
+    count: int,
     size: int,
-    framing: Framing,
-    workers: int | None,
     progress: ProgressCallback | None,
-) -> dict[int, str]:
+) -> _StoreRecord:
     remove_leftovers(store, _IDLE_SECONDS)
-    broken: dict[int, str] = {}
+    record = _StoreRecord(broken={}, faceless={})
     with replacing(store / "images.npy") as unfinished, unfinished.open("wb") as file:
-        _write_header(file, len(paths), size)
-        for row, square in enumerate(_squares(paths, size, framing, workers)):
-            if isinstance(square, ImageError):
-                broken[row] = str(square)
+        _write_header(file, count, size)
+        for row, square in enumerate(squares):
+            if isinstance(square, NoFaceError):
+                record.faceless[row] = str(square)
+            elif isinstance(square, ImageError):
+                record.broken[row] = str(square)
             else:
                 file.write(square.data)
             if progress:
-                progress(row + 1, len(paths))
+                progress(row + 1, count)
         file.seek(0)
-        _write_header(file, len(paths) - len(broken), size)
-    write_record(store / "store.json", _StoreRecord(broken=broken))
-    return broken
+        _write_header(file, count - len(record.left_out), size)
+    write_record(store / "store.json", record)
+    return record
 
 
 def _write_header(file: BinaryIO, count: int, size: int) -> None:
@@ -211,27 +300,44 @@ def _write_header(file: BinaryIO, count: int, size: int) -> None:
 
 
 def _squares(
-    paths: list[str], size: int, framing: Framing, workers: int | None
+    paths: list[str],
+    size: int,
+    framing: Framing,
+    search: FaceSearch | None,
+    workers: int | None,
 ) -> Iterator[np.ndarray | ImageError]:
     """The images in order, a batch at a time in flight."""
 
-    def square(path: str) -> np.ndarray | ImageError:
+    def square(row: int) -> np.ndarray | ImageError:
+        path = Path(paths[row])
         try:
-            with room_to_decode(Path(path)):
-                return to_square(decode(Path(path)), size, framing)
+            with room_to_decode(path):
+                if search is not None and search.rows[row]:
+                    return np.ascontiguousarray(search.cut_out(path, size))
+                return to_square(decode(path), size, framing)
         except ImageError as error:
             return error
 
-    # Threads: Pillow decodes and resizes without the interpreter lock.
+    # Threads: Pillow and onnxruntime work without the interpreter lock.
     with ThreadPoolExecutor(workers or usable()) as pool:
         for start in range(0, len(paths), _BATCH):
-            yield from pool.map(square, paths[start : start + _BATCH])
+            yield from pool.map(square, range(start, min(start + _BATCH, len(paths))))
 
 
-def _refuse_if_too_many(broken: dict[int, str], paths: list[str]) -> None:
-    if len(broken) <= _MOST_BROKEN * len(paths):
-        return
-    some = "; ".join(f"{paths[row]} ({reason})" for row, reason in list(broken.items())[:3])
-    raise DataError(
-        f"{len(broken):,} of {len(paths):,} images are broken, more than {_MOST_BROKEN:.0%}: {some}"
-    )
+def _refuse_if_too_many(record: _StoreRecord, paths: list[str], search: FaceSearch | None) -> None:
+    if len(record.broken) > _MOST_BROKEN * len(paths):
+        raise DataError(
+            f"{len(record.broken):,} of {len(paths):,} images are broken, more than "
+            f"{_MOST_BROKEN:.0%}: {_first(record.broken, paths)}"
+        )
+    searched = int(search.rows.sum()) if search is not None else 0
+    if len(record.faceless) > _MOST_FACELESS * searched:
+        raise DataError(
+            f"most images show no face that can be used, {len(record.faceless):,} of the "
+            f"{searched:,} that were searched: {_first(record.faceless, paths)}; FRAMING=stretch "
+            "or crop takes images as they are, FRAMING=face those that are aligned as CelebA's"
+        )
+
+
+def _first(reasons: dict[int, str], paths: list[str]) -> str:
+    return "; ".join(f"{paths[row]} ({reason})" for row, reason in list(reasons.items())[:3])

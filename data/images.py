@@ -25,6 +25,9 @@ Framing = Literal["stretch", "crop", "face"]
 
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)
 
+FramingChoice = Literal["stretch", "crop", "face", "detect"]
+"""What a user may choose: "detect" is "face" of images whose faces are found and aligned first."""
+
 # Of an image in CelebA's frame: the square from the hair line to the chin.
 _FACE_SIDE = 0.75  # of the shorter side
 _FACE_MIDDLE = 0.54  # of the height
@@ -69,6 +72,10 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # several pictures at a time, not sever
 
 class ImageError(ValueError):
     """An image cannot be used; the message is one line for the user, without the path."""
+
+
+class NoFaceError(ImageError):
+    """An image is sound, but shows no face that can be used."""
 
 
 def is_image_name(name: str) -> bool:

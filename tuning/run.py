@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +41,7 @@ from tuning.suspects.left_out import left_out_notices
 from tuning.trunk.cache import TrunkCache
 
 _BROKEN_SHOWN = 3
+_LABELS_SHOWN = 40  # letters of a run's name
 _SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations and weights
 _PACKAGES = (
     "face-classifier-tuner", "tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy",
@@ -82,7 +84,7 @@ def tune(
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
         weights, weights_used = pretrained(settings, dataset.synthetic, progress)
-        images = prepare_images(settings, dataset, artifacts, progress, run.keeps_copies())
+        images = prepare_images(settings, dataset, artifacts, progress, run)
         _report_images(images, progress)
         run.begin(_config(settings, dataset, images, weights_used), images.store.manifest)
         cache = TrunkCache(artifacts / "cache" / "trunk", int(cache_gb * 1e9))
@@ -100,7 +102,7 @@ def tune(
 
 
 def default_name(settings: Settings) -> str:
-    """Name a run after its data and preset, and differently for other settings.
+    """Name a run after its data, labels and preset, and differently for other settings.
 
     Args:
         settings: What the user chose.
@@ -108,9 +110,13 @@ def default_name(settings: Settings) -> str:
     Example:
         >>> default_name(Settings(data="faces", backbones=("vgg16",), size=96))
         'faces-standard-8e1d06'
+        >>> default_name(Settings(data="faces", label="Smiling", backbones=("vgg16",), size=96))
+        'faces-smiling-standard-78b77c'
     """
-    data = Path(settings.data).name or "data"
-    return f"{data}-{settings.preset}-{settings.fingerprint()[:6]}"
+    names = "+".join(Path(path).name or "data" for path in data.paths_in(settings.data))
+    labels = re.sub(r"[^0-9a-z]+", "-", settings.label.lower()).strip("-")[:_LABELS_SHOWN]
+    parts = (names, labels, settings.preset, settings.fingerprint()[:6])
+    return "-".join(part for part in parts if part)
 
 
 def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progress) -> None:
@@ -136,7 +142,7 @@ def _report_images(images: RunImages, progress: Progress) -> None:
     splits = ", ".join(f"{split} {counts[split]:,}" for split in data.SPLITS)
     progress.say(f"images: {splits}; FRAMING={store.framing}")
     for path, reason in store.broken[:_BROKEN_SHOWN]:
-        progress.say(f"left out, unreadable: {path}: {reason}", style="yellow")
+        progress.say(f"left out: {path}: {reason}", style="yellow")
     if len(store.broken) > _BROKEN_SHOWN:
         more = len(store.broken) - _BROKEN_SHOWN
         progress.say(f"and {more:,} more; all are in config.json", style="yellow")
@@ -154,6 +160,7 @@ def _config(settings: Settings, dataset: Dataset, images: RunImages, weights: st
         ),
         images=ImageFacts(
             framing=store.framing,
+            detected=images.detected,
             broken=store.broken,
             notes=(*dataset.notes, *images.notes),
             splits={

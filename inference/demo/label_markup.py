@@ -108,9 +108,9 @@ def _gender_title(decision: str) -> str:
 
 def _zone(info: LabelInfo) -> tuple[float, float]:
     """Return the probabilities of the second of two classes between which neither is named."""
-    if not info.operating_point:
+    first, second = _least(info)
+    if not first and not second:
         return 0.0, 0.0
-    first, second = info.operating_point.least
     return 1 - first, max(1 - first, second)
 
 
@@ -149,14 +149,18 @@ def _bar(name: str, prediction: Prediction, info: LabelInfo) -> str:
 
 def _track(name: str, prediction: Prediction, info: LabelInfo) -> str:
     """Write a bar; up to the probability from which on its class is named, it is shaded."""
-    p, point = prediction[name], info.operating_point
+    p, least = prediction[name], _least(info)[info.classes.index(name)]
     fill = f'<span class="fill" style="width:{p:.1%}"></span>'
-    if not point:
+    if not least:
         return f'<span class="track" aria-hidden="true">{fill}</span>'
-    least = point.least[info.classes.index(name)]
     zone = f'<span class="zone" style="width:{least:.1%}"></span>'
     text = f"{name} is named from {least:.1%} on"
     return f'<span class="track" role="img" aria-label="{escape(text)}">{zone}{fill}</span>'
+
+
+def _least(info: LabelInfo) -> tuple[float, ...]:
+    """Return the probability from which on each class is named; zeros where one always is."""
+    return info.operating_point.least if info.operating_point else (0.0,) * len(info.classes)
 
 
 def _row(prediction: Prediction, info: LabelInfo) -> str:
@@ -183,11 +187,11 @@ def legend(infos: Sequence[LabelInfo]) -> str:
         <p class="small">Where the probability of man is between 30% and 60% (shaded), the label is
         uncertain.</p>
     """
-    if not any(info.operating_point for info in infos):
+    if not any(any(_least(info)) for info in infos):
         return ""
     if len(infos) > 1 or infos[0].label != GENDER:
-        return """<p class="small">A class is named where its bar reaches beyond the shaded part;
-where none does, the label is uncertain.</p>"""
+        return """<p class="small">The class is named whose bar reaches furthest beyond its shaded
+part; where none does, the label is uncertain.</p>"""
     low, high = _zone(infos[0])
     if low == high:
         return ""

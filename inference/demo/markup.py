@@ -48,10 +48,14 @@ def header(models: ServedModels) -> str:
             f"<b>Damaged and left out:</b> {', '.join(models.left_out)}. The default model is "
             f"{next(iter(models.names), 'none')}; the server's log says more."
         )
-    for name, labels in models.withheld.items():
+    withheld = [
+        f"{word(label.name)} ({name})"
+        for name, labels in models.withheld.items()
+        for label in labels
+    ]
+    if withheld:
         banners.append(
-            f"<b>Not offered:</b> {', '.join(word(label.name) for label in labels)} of the model "
-            f"{name}. {WHY} The model card is below About."
+            f"<b>Not offered:</b> {', '.join(withheld)}. {WHY} About has the model cards."
         )
     notes = "".join(f'<p class="banner" role="note">{banner}</p>' for banner in banners)
     return f"""<header><h1>Face classifier</h1>

@@ -5,9 +5,9 @@ from data.meanings import kind_of
 from inference.bundle import BundleInfo
 
 WHY = (
-    "It is a label of origin. No photo shows where a person comes from, and sorting people by what "
-    "others assume of it does harm. So this page classifies nobody by it; the owner of the server "
-    "can allow it (--classify-origin)."
+    "No photo shows where a person comes from, and sorting people by what others assume of it does "
+    "harm: this page classifies nobody by labels of origin unless the owner of the server asks for "
+    "it (--classify-origin)."
 )
 """Words for visitors, who see a label left out."""
 

@@ -158,7 +158,9 @@ class Batch:
             >>> [(row["file"], row["error"]) for row in batch.rows()]
             [('a.jpg', 'no face found')]
         """
-        return [row | {"file": name} for name, one in self.outcomes for row in one.rows()]
+        return [
+            row | {"file": name} for name, one in self.outcomes for row in one.rows(self.labels)
+        ]
 
 
 def classify_batch(

@@ -197,7 +197,7 @@ class ServedModels:
             if bundle.folder.name == name:
                 return bundle
         if any(bundle.folder.name == name for bundle in self.closed):
-            raise RefusedError(f"the label of this model is not offered. {WHY.rstrip('.')}")
+            raise RefusedError(f"this model's label is not offered: {WHY.rstrip('.')}")
         raise RefusedError(f"there is no such model; there are: {', '.join(self.names)}")
 
     def load(self, name: str, precision: str = AUTOMATIC) -> Classifier:

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data import DataError, ImageStore, build, decode, to_square
+from data import (
+    DataError,
+    FaceSearch,
+    ImageStore,
+    NoFaceError,
+    build,
+    decode,
+    reopen,
+    to_square,
+)
 
 Picture = Callable[..., Path]
 
@@ -125,6 +134,113 @@ def test_leftovers_of_a_killed_build_are_removed(
     os.utime(old, (1, 1))
     make(folder_manifest, tmp_path / "s")
     assert not old.exists() and new.exists()
+
+
+class Red:
+    """Stands for a detector: every face is a red square, but images of some names have none."""
+
+    def __init__(self, *faceless: str) -> None:
+        self.faceless = faceless
+        self.seen: list[str] = []
+
+    def __call__(self, path: Path, size: int) -> np.ndarray:
+        self.seen.append(path.name)
+        decode(path)
+        if path.name in self.faceless:
+            raise NoFaceError("no face found")
+        return np.full((size, size, 3), (255, 0, 0), np.uint8)
+
+    def search(self, rows: np.ndarray, version: str = "red 1") -> FaceSearch:
+        return FaceSearch(self, version, rows)
+
+
+FIRST_TEN = np.arange(40) < 10
+
+
+def is_red(store: ImageStore) -> np.ndarray:
+    return (store.images == (255, 0, 0)).all(axis=(1, 2, 3))
+
+
+def test_faces_are_searched_for_once_and_only_where_asked(
+    folder_manifest: pd.DataFrame, tmp_path: Path
+) -> None:
+    red = Red()
+    first = make(folder_manifest, tmp_path / "s", search=red.search(FIRST_TEN))
+    assert sorted(red.seen) == [f"{row:02d}.png" for row in range(10)]
+    again = make(folder_manifest, tmp_path / "s", search=red.search(FIRST_TEN))
+    assert len(red.seen) == 10 and again.fingerprint == first.fingerprint
+    assert is_red(again).tolist() == FIRST_TEN.tolist()
+    assert np.array_equal(again.images[10], to_square(decode(Path(again.manifest["path"][10])), 16))
+
+
+def test_a_store_is_keyed_by_the_search_for_faces(
+    folder_manifest: pd.DataFrame, tmp_path: Path
+) -> None:
+    red, plain = Red(), make(folder_manifest, tmp_path / "s").fingerprint
+    none = make(folder_manifest, tmp_path / "s", search=red.search(FIRST_TEN & False))
+    assert none.fingerprint == plain and red.seen == []
+    stores = [
+        make(folder_manifest, tmp_path / "s", search=search).fingerprint
+        for search in (
+            red.search(FIRST_TEN), red.search(FIRST_TEN, "red 2"), red.search(~FIRST_TEN)
+        )
+    ]  # fmt: skip
+    assert len({plain, *stores}) == 4 and len(red.seen) == 10 + 10 + 30
+
+
+def test_images_without_a_face_are_listed_apart_from_broken_ones(
+    folder_manifest: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Five of 40 show none, more than may be broken; one is broken."""
+    (tmp_path / "images" / "07.png").write_text("no image")
+    red = Red("00.png", "01.png", "08.png", "02.png", "09.png")
+    for _ in range(2):  # built, then opened
+        store = make(folder_manifest, tmp_path / "s", search=red.search(FIRST_TEN))
+        assert [Path(path).name for path, _ in store.broken] == [
+            "00.png", "01.png", "02.png", "07.png", "08.png", "09.png"
+        ]  # fmt: skip
+        assert [reason for _, reason in store.broken].count("no face found") == store.faceless == 5
+        assert len(store.images) == len(store.manifest) == 34
+        assert is_red(store).tolist() == [True] * 4 + [False] * 30
+    assert len(red.seen) == 10
+
+
+def test_images_mostly_without_a_face_are_an_error(
+    folder_manifest: pd.DataFrame, tmp_path: Path
+) -> None:
+    red = Red(*(f"{row:02d}.png" for row in range(6)))
+    for _ in range(2):
+        with pytest.raises(
+            DataError, match=r"no face .*6 of the 10 .*00\.png \(no face found\)"
+        ) as e:
+            make(folder_manifest, tmp_path / "s", search=red.search(FIRST_TEN))
+        assert "FRAMING=stretch" in str(e.value) and "\n" not in str(e.value)
+
+
+def test_a_store_is_opened_by_its_fingerprint_when_files_have_changed(
+    folder_manifest: pd.DataFrame, tmp_path: Path
+) -> None:
+    (tmp_path / "images" / "07.png").write_text("no image")
+    made = make(folder_manifest, tmp_path / "s")
+    os.utime(folder_manifest["path"][3], (1, 1))
+    facts = (16, "stretch", tmp_path / "s", made.fingerprint)
+    opened = reopen(made.manifest, *facts)
+    assert opened is not None and np.array_equal(opened.images, made.images)
+    assert reopen(made.manifest[1:], *facts) is None
+    assert reopen(made.manifest, 17, "stretch", tmp_path / "s", made.fingerprint) is None
+    assert reopen(made.manifest, 16, "stretch", tmp_path / "s", "0" * 64) is None
+
+
+def test_a_store_of_a_version_without_faces_is_opened(
+    folder_manifest: pd.DataFrame, tmp_path: Path
+) -> None:
+    (tmp_path / "images" / "07.png").write_text("no image")
+    first = make(folder_manifest, tmp_path / "s")
+    (facts,) = (tmp_path / "s").glob("*/store.json")
+    facts.write_text('{"broken": {"7": "not an image"}}')
+    steps: list[int] = []
+    again = make(folder_manifest, tmp_path / "s", progress=lambda done, _: steps.append(done))
+    assert steps == [] and np.array_equal(again.images, first.images)
 
 
 BUILD = """

@@ -34,13 +34,23 @@ def _once(folder: Path, make: Callable[[Path], object]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_run(shared: Path) -> "RunFolder":
-    """A finished run of one small winner, see `small_run`; not to be changed."""
+def run_of(shared: Path) -> "Callable[[str], RunFolder]":
+    """A function that gives a finished run of `small_run.RUNS` by its name; not to be changed."""
     import small_run
 
     from tuning.runs.run_folder import RunFolder
 
-    return RunFolder(_once(shared / "run", small_run.make) / small_run.RUN)
+    def run(name: str) -> RunFolder:
+        folder = _once(shared / f"run of {name}", lambda folder: small_run.make(folder, name))
+        return RunFolder(folder / small_run.RUN)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_run(run_of: "Callable[[str], RunFolder]") -> "RunFolder":
+    """A finished run of one small winner of gender, see `small_run`; not to be changed."""
+    return run_of("gender")
 
 
 @pytest.fixture(scope="session")
@@ -60,20 +70,6 @@ def exported(small_run: "RunFolder", image_cache: Path, shared: Path) -> Path:
         export_run(small_run, models, image_cache, Limits(), target_accuracy=0.9)
 
     return _once(shared / "models", export)
-
-
-@pytest.fixture(scope="session")
-def run_of(shared: Path) -> "Callable[[str], RunFolder]":
-    """A function that gives a finished run of `small_run.RUNS` by its name; not to be changed."""
-    import small_run
-
-    from tuning.runs.run_folder import RunFolder
-
-    def run(name: str) -> RunFolder:
-        folder = _once(shared / f"run of {name}", lambda folder: small_run.make(folder, name))
-        return RunFolder(folder / small_run.RUN)
-
-    return run
 
 
 @pytest.fixture(scope="session")

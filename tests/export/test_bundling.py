@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +12,8 @@ import pytest
 from PIL import Image
 from small_run import WRONG_LABELS
 
+from data import GENDER
+from data.labels import from_table
 from export import bundling, convert
 from export.bundling import export_winner
 from export.champion import Candidate
@@ -40,8 +40,8 @@ def test_the_bundle_holds_every_form_with_its_speed(exported: Path) -> None:
 
 
 def test_the_target_accuracy_is_that_of_the_export(exported: Path) -> None:
-    band = bundle.find(exported).info.band
-    assert band and band.target_accuracy == 0.9
+    [label] = bundle.find(exported).info.labels
+    assert label.operating_point and label.operating_point.target_accuracy == 0.9
 
 
 def test_the_audit_is_of_the_test_images(exported: Path) -> None:
@@ -77,27 +77,10 @@ def test_both_precisions_serve_what_keras_decides(exported: Path, small_run: Run
     pixels = np.stack(
         [np.asarray(Image.open(path)) for path in manifest["path"].iloc[predictions["row"]]]
     )
-    keras_p = predictions["p_man"].to_numpy()
+    keras_p = from_table([GENDER], predictions)
     for precision, tolerance in (("fp32", 1e-4), ("int8", 0.1)):
         model = Classifier.load(exported, precision=precision, finder=whole_image)
         assert np.abs(model.classify(pixels) - keras_p).max() < tolerance
-
-
-@pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx"])
-def test_the_lines_in_the_readme_predict_what_the_program_does(
-    exported: Path, small_run: RunFolder, name: str
-) -> None:
-    picture = pd.read_csv(small_run.manifest)["path"].iloc[-1]
-    precision = "int8" if "int8" in name else "fp32"
-    [face] = Classifier.load(exported, precision=precision, finder=whole_image).predict(picture)
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
-    blocks = [part.split("```")[0] for part in readme.split("```python")[1:]]
-    [lines] = [block for block in blocks if "import onnxruntime" in block]
-    command = [sys.executable, "-c", lines, str(exported / "vgg16" / name), picture]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    p_man, label = done.stdout.split()
-    assert float(p_man) == pytest.approx(face.p_man, abs=1e-6)
-    assert label == face.label
 
 
 def test_a_damaged_int8_model_is_refused_and_fp32_stands_in(exported: Path, tmp_path: Path) -> None:
@@ -135,7 +118,8 @@ def test_the_facts_in_the_onnx_files_are_those_of_the_bundle(exported: Path) -> 
         path = exported / "vgg16" / name
         entries = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
         assert entries == bundle.to_metadata(info)
-        assert json.loads(entries["labels"]) == ["woman", "man"]
+        [label] = json.loads(entries["labels"])
+        assert (label["classes"], label["output"]) == (["woman", "man"], "p_man")
 
 
 @pytest.mark.parametrize(
@@ -153,10 +137,11 @@ def test_each_form_is_compared_with_keras(
     converted = getattr(convert, conversion)
 
     def lossy(classifier: keras.Model, *arguments: object) -> None:
-        weights, bias = classifier.layers[-1].get_weights()
-        classifier.layers[-1].set_weights([0 * weights, bias])
+        logit = classifier.get_layer("head").get_layer("logit")
+        weights, bias = logit.get_weights()
+        logit.set_weights([0 * weights, bias])
         converted(classifier, *arguments)
-        classifier.layers[-1].set_weights([weights, bias])
+        logit.set_weights([weights, bias])
 
     monkeypatch.setattr(bundling.convert, conversion, lossy)
     facts = small_run.read_metrics().winners["vgg16"]
@@ -189,7 +174,7 @@ def test_an_int8_model_that_decides_otherwise_is_not_served(
 ) -> None:
     def quantize_badly(quantizer: object, recipe: object, path: Path) -> None:
         model = onnx.load(path.with_name("model.onnx"))
-        [head] = [tensor for tensor in model.graph.initializer if len(tensor.dims) == 2]
+        [head] = [tensor for tensor in model.graph.initializer if tuple(tensor.dims) == (16, 1)]
         head.CopyFrom(onnx.numpy_helper.from_array(-onnx.numpy_helper.to_array(head), head.name))
         onnx.save(model, path)
 
@@ -198,7 +183,7 @@ def test_an_int8_model_that_decides_otherwise_is_not_served(
     item = export_winner(Source.open(small_run, image_cache), facts, tmp_path / "vgg16", steps)
     assert len(item.info.quantization) == len(bundling.quantize.RECIPES)
     assert not any(trial.passed for trial in item.info.quantization)
-    facts_of_val = small_run.read_metrics().winners["vgg16"].val
+    facts_of_val = small_run.read_metrics().winners["vgg16"].labels[0].val
     fp32 = item.info.formats["fp32"]
     assert item.candidate == Candidate(
         backbone="vgg16",

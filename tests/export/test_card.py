@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,7 @@ def info(exported: Path) -> BundleInfo:
 
 @pytest.fixture
 def groups(exported: Path) -> pd.DataFrame:
-    return pd.read_csv(exported / "vgg16" / "audit.csv")
+    return pd.read_csv(exported / "vgg16" / "audit.csv").assign(label="gender")
 
 
 def render(run: RunFolder, info: BundleInfo, groups: pd.DataFrame, served: str = "int8") -> str:
@@ -39,7 +40,11 @@ def test_the_card_has_the_figures_of_the_run(
         "| ONNX INT8",
         " (served) |",
         "| minmax | +0.00 | 0.00 % of 120 | passed |",
-        f"for an accuracy of {100 * info.band.target_accuracy:.2f} % on",
+        "woman (48), man (48)",
+        "must not be used for identifying anyone, nor for\ndeciding about a person, addressing",
+        "Decisions given are correct in at least 90 % of cases, as a one-sided 95 % bound on 120",
+        "| macro F1 | 90.00 % |",
+        'labeled woman, decided "man", % |',
     ):
         assert words in text
     assert "None" not in text and "nan" not in text
@@ -78,5 +83,79 @@ def test_without_int8_the_card_says_so(
 
 
 def test_without_groups_the_card_says_so(small_run: RunFolder, info: BundleInfo) -> None:
-    text = render(small_run, info, pd.DataFrame(columns=["feature", "group", "gap"]))
+    text = render(small_run, info, pd.DataFrame(columns=["label", "feature", "group", "gap"]))
     assert "No attribute splits the test images" in text
+
+
+def test_a_card_of_many_classes_has_no_columns_of_two(exported_of: Callable[[str], Path]) -> None:
+    text = bundle.find(exported_of("color")).card
+    assert text
+    assert "# vgg16: main\\_color, as annotators perceived it in a photo" in text
+    assert "The label 'main\\_color' is what annotators saw in a photo" in text
+    assert "gray (24), red (24), green (24), &#60;b&#62;blue&#60;\\/b&#62; (24)" in text
+    assert "mean of each class against the rest" in text
+    assert (
+        "gender" not in text and "decided" not in text.split("## Audit")[1].split("## Formats")[0]
+    )
+    assert "<b>" not in text
+
+
+def test_a_card_of_several_labels_has_the_figures_of_each(
+    exported_of: Callable[[str], Path],
+) -> None:
+    text = bundle.find(exported_of("three")).card
+    assert text
+    for words in (
+        "# vgg16: gender, Bright, green&#124;amount, as annotators perceived them in a photo",
+        "not a person's gender",
+        "The label 'green&#124;amount' is",
+        "0 (20), 1 (20), 2 (20), 3 (20), 4+ (16).",
+        "as a one-sided 95 % bound on 100 validation images",
+        "addressing a person, or letting a person in; deciding about a person, or finding out",
+        "| temperature of Bright (Guo",
+        "| gender | 90.00 % (83.3 to 94.2 %) | 90.00 % | 90.00 % |",
+        "| mean | 96.",
+        "decisions of fp32 on each label",
+    ):
+        assert words in text
+    assert "None" not in text and "nan" not in text
+    cells = {line.count("|") for line in text.split("| mean |")[0].splitlines()[-4:]}
+    assert cells == {10}, "a name with a border does not split its row"
+
+
+def test_figures_of_each_data_set_are_shown_where_several_were_joined(
+    small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame
+) -> None:
+    winner = small_run.read_metrics().winners["vgg16"]
+    [facts] = winner.labels
+    scores = facts.test.model_copy(update={"count": 1234, "accuracy": 0.8123})
+    test = facts.test.model_copy(update={"datasets": {"CelebA": facts.test, "my|own": scores}})
+    of_run = winner.model_copy(update={"labels": (facts.model_copy(update={"test": test}),)})
+    text = card.render(info, of_run, small_run.read_config(), groups, "int8")
+    assert "| data set | test images | accuracy |" in text
+    assert "| my&#124;own | 1,234 | 81.23 % (" in text
+
+
+def test_where_nothing_is_decided_the_card_says_so(
+    small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame
+) -> None:
+    [label] = info.labels
+    never = {"least": (1.0, 1.0), "target_accuracy": 0.98, "accuracy": 0.0, "share_uncertain": 1.0}
+    point = label.operating_point.model_copy(update={**never, "accuracy_bound": None})
+    of_label = label.model_copy(update={"operating_point": point})
+    text = render(small_run, info.model_copy(update={"labels": (of_label,)}), groups)
+    assert 'names no class and always says "uncertain": 120 validation images do not show' in text
+    assert "surest half of its decisions is correct in 98 % of cases" in text
+
+
+def test_a_bound_that_is_not_known_is_not_claimed(
+    small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame
+) -> None:
+    [label] = info.labels
+    point = label.operating_point.model_copy(
+        update={"least": (0.7, 0.7), "accuracy_bound": None, "share_uncertain": 0.1}
+    )
+    of_label = label.model_copy(update={"operating_point": point})
+    text = render(small_run, info.model_copy(update={"labels": (of_label,)}), groups)
+    assert 'at least 0.700, else the model says "uncertain"' in text
+    assert "one-sided" not in text and "The limit was chosen for correct decisions in 90 %" in text

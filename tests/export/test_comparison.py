@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -60,6 +62,32 @@ def test_the_columns_are_those_that_scripts_read(two: list[Exported], tmp_path: 
         "saved_model_mb",
         *(f"{form}_{t}" for form in ("keras", "saved_model", "fp32", "int8") for t in timings),
     }  # fmt: skip
+
+
+def test_several_labels_have_columns_of_their_own(
+    exported_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    info = bundle.find(exported_of("three")).info
+    served = Candidate("vgg16", "int8", 0.02, 0.97, latency_ms=12.5, size_mb=15.0)
+    comparison.write([Exported(served, info)], None, tmp_path / "comparison.csv")
+    row = pd.read_csv(tmp_path / "comparison.csv").iloc[0]
+    assert row["test_accuracy:gender"] == 0.9
+    assert row["test_accuracy_fp32"] == pytest.approx(
+        np.mean([row[f"test_accuracy:{label.name}"] for label in info.labels])
+    )
+    for label in info.labels:
+        assert f"uncertain:{label.name}" in row and f"accuracy_of_the_rest:{label.name}" in row
+
+
+def test_names_of_labels_are_no_markup(exported_of: Callable[[str], Path]) -> None:
+    info = bundle.find(exported_of("three")).info
+    first = info.labels[0].model_copy(update={"name": "[red]gender[/]"})
+    info = info.model_copy(update={"labels": (first, *info.labels[1:])})
+    served = Candidate("vgg16", "int8", 0.02, 0.97, latency_ms=12.5, size_mb=15.0)
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(comparison.table([Exported(served, info)], None))
+    assert "[red]gender[/]" in capture.get() and "90.00%" in capture.get()
 
 
 def test_the_table_has_a_column_for_each_model(two: list[Exported]) -> None:

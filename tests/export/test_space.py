@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,21 @@ def test_the_folder_is_complete_and_small(folder: Path, exported: Path) -> None:
     assert found.verified("fp32").is_file() and found.verified("int8").is_file()
     assert len(found.check_images()) == 32
     assert not list(folder.rglob("saved_model")) and not list(folder.rglob("__pycache__"))
+
+
+def test_the_readme_says_what_the_labels_are_and_are_not_for(folder: Path) -> None:
+    text = (folder / "README.md").read_text()
+    assert "- gender: woman, man. The label is what annotators perceived in a photo" in text
+    assert "It must not be used for deciding about a person, addressing a person" in text
+
+
+def test_names_of_labels_do_nothing_in_the_readme(
+    exported_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    space.write(exported_of("color"), tmp_path / "space")
+    text = (tmp_path / "space" / "README.md").read_text()
+    assert "- main\\_color: gray, red, green, &#60;b&#62;blue&#60;\\/b&#62;. The label" in text
+    assert "<b>" not in text and "gender" not in text
 
 
 def test_a_readme_of_somebody_is_not_overwritten(exported: Path, tmp_path: Path) -> None:

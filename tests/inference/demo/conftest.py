@@ -8,7 +8,10 @@ import pytest
 from demo_server import Server, Visitor, running
 from gradio_client import Client
 from PIL import Image
-from tiny_bundles import add_models
+from tiny_bundles import SEVERAL, add_bundle, add_models
+
+from data import Label
+from inference import bundle
 
 ENVIRONMENT = {  # what other programs set: conda the first, administrators the others
     "HOST": "x86_64-conda-linux-gnu",
@@ -24,6 +27,41 @@ HURRY = (
     "app.SECONDS_BETWEEN_SWEEPS = 0.2; uploads._SLACK = 0.1; "
     "logins.SECONDS_OF_DELAY = (0.3, 1.0); connections.SECONDS_FOR_HEAD = 1"
 )
+
+
+RACE = Label(name="race", classes=("one", "two", "three"))
+HOSTILE_NAMES = (
+    "<img src=x onerror=alert(1)>",
+    "</td></table><script>alert(1)</script>",
+    '" onload="alert(1)',
+    "${alert(1)} {{alert(1)}}",
+    "=HYPERLINK(1)",
+    "שלום עולם",
+    "😀",
+    "x" * 80,
+)
+
+
+@pytest.fixture(scope="session")
+def models_of_labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The champion `many` has a hundred classes, `several` several labels, `origin` race alone."""
+    hostile = Label(
+        name=HOSTILE_NAMES[0], classes=(*HOSTILE_NAMES, *(f"class {n}" for n in range(92)))
+    )
+    folder = tmp_path_factory.mktemp("labels")
+    models, workshop = folder / "models", folder / "workshop"
+    labels = {"many": [hostile], "several": [*SEVERAL, RACE], "origin": [RACE]}
+    for name, of in labels.items():
+        add_bundle(models, workshop, name, 0.1, of)
+    bundle.write_index(models, "many", list(labels))
+    return models
+
+
+@pytest.fixture(scope="session")
+def labels_server(models_of_labels: Path) -> Iterator[Server]:
+    """A server of models of other labels than gender."""
+    with running(models_of_labels, models_of_labels.with_name("temp"), **ENVIRONMENT) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from inference.predict.rows import HEADER
-
+HEADER = "file,face,left,top,right,bottom,detection_score,p_man,label,error"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -85,17 +84,30 @@ class Page:
             lambda page: page.find_element(By.CSS_SELECTOR, f"#photo-model input[value={model}]")
         ).click()
 
+    def is_no_wider_than_the_window(self) -> bool:
+        root = self.browser.find_element(By.TAG_NAME, "html")
+        return root.get_property("scrollWidth") <= root.get_property("clientWidth")
+
     def no_errors(self) -> None:
         log = self.browser.get_log("browser")
         assert not [entry for entry in log if entry["level"] == "SEVERE"]
 
 
-@pytest.fixture
-def page(server: Server, browser: webdriver.Chrome) -> Page:
+def open_page(browser: webdriver.Chrome, server: Server) -> Page:
     browser.get(server.url)
     page = Page(browser)
     page.shows("photo", "Upload, paste or take a picture")
     return page
+
+
+@pytest.fixture
+def page(server: Server, browser: webdriver.Chrome) -> Page:
+    return open_page(browser, server)
+
+
+@pytest.fixture
+def labels_page(labels_server: Server, browser: webdriver.Chrome) -> Page:
+    return open_page(browser, labels_server)
 
 
 @pytest.mark.browser
@@ -109,7 +121,7 @@ def test_photos_in_a_browser(
     page.shows("photo", "resnet50, int8")
     page.choose("vgg16")
     page.shows("photo", "Perceived as a woman")
-    assert "resnet50 · 95.0%" in page.browser.find_element(By.ID, "photo-model").text
+    assert "resnet50 · gender · 95.0%" in page.browser.find_element(By.ID, "photo-model").text
 
     page.clear()
     group.save(tmp_path / "group.jpg")
@@ -135,7 +147,7 @@ def test_an_example_and_the_plot_in_a_browser(page: Page) -> None:
     page.shows("photo", "5 faces")
     page.open("Compare")
     WebDriverWait(page.browser, 20).until(
-        lambda browser: browser.find_elements(By.CSS_SELECTOR, "#plot canvas, #plot svg.marks")
+        lambda browser: browser.find_elements(By.CSS_SELECTOR, ".plot canvas, .plot svg.marks")
     )
     page.no_errors()
 
@@ -186,4 +198,44 @@ def test_the_other_tabs_in_a_browser(
         WebDriverWait(page.browser, 10).until(
             lambda browser, words=words: words in browser.find_element(By.TAG_NAME, "body").text
         )
+    page.no_errors()
+
+
+@pytest.mark.browser
+def test_many_classes_with_hostile_names_in_a_browser(
+    labels_page: Page, portray: Callable[..., Path]
+) -> None:
+    page, name = labels_page, "<img src=x onerror=alert(1)>"
+    page.upload("photo-picture", portray("red.png", "red"))
+    page.shows("photo", f"{name}: {name}")
+    page.shows("photo", "and 95 others, together")
+    bars = page.browser.find_elements(By.CSS_SELECTOR, "#photo-result .bar")
+    assert len(bars) == 5
+    assert name in bars[0].text and "decided" in str(bars[0].get_attribute("class"))
+    assert not page.browser.find_elements(By.CSS_SELECTOR, "#photo-result .bar img")
+    assert page.is_no_wider_than_the_window()
+    page.no_errors()
+
+
+@pytest.mark.browser
+def test_several_labels_in_a_browser(labels_page: Page, portray: Callable[..., Path]) -> None:
+    page = labels_page
+    header = page.browser.find_element(By.CSS_SELECTOR, "header").text
+    assert "Not offered: race (several), race (origin)" in header
+    page.upload("photo-picture", portray("red.png", "red"))
+    page.choose("several")
+    page.shows("photo", "Eyeglasses")
+    page.shows("photo", "hair color")
+    rows = page.browser.find_elements(By.CSS_SELECTOR, "#photo-result .row")
+    assert len(rows) == 3 and rows[0].text.split()[:2] == ["Smiling", "yes"]
+    page.browser.find_element(By.CSS_SELECTOR, "#photo-result summary").click()
+    page.shows("photo", "blue")
+    assert not page.browser.find_elements(By.CSS_SELECTOR, "#photo-model input[value=origin]")
+    page.open("Compare")
+    page.upload("compare-picture", portray("red.png", "red"))
+    page.shows("compare", "Not compared")
+    page.open("About")
+    WebDriverWait(page.browser, 10).until(
+        lambda browser: "not where a person" in browser.find_element(By.TAG_NAME, "body").text
+    )
     page.no_errors()

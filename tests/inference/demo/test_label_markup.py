@@ -39,13 +39,17 @@ def widths(html: str, kind: str) -> list[str]:
         ((0.25, 0.75), ("75.0%", "0.0%")),  # a threshold of 0.75, of bundles made before
         ((0.4, 0.4), ("60.0%", "0.0%")),
         ((), ("0.0%", "0.0%")),
+        ((0, 0), ("0.0%", "0.0%")),
+        ((1, 1), ("0.0%", "100.0%")),
     ],
 )
 def test_gender_has_one_scale_with_its_zone(
     least: tuple[float, ...], zone: tuple[str, str]
 ) -> None:
     html = entry((info(GENDER, *least), (0.2, 0.8)))
-    assert "Perceived as a man" in html and "<bdi>man</bdi> <b>80.0%</b>" in html
+    assert ("Perceived as a man" in html) is (
+        least != (1, 1)
+    ) and "<bdi>man</bdi> <b>80.0%</b>" in html
     assert f'class="band" style="left:{zone[0]};width:{zone[1]}"' in html
     assert 'class="probability" style="left:80.0%"' in html
 
@@ -65,10 +69,11 @@ def test_no_bar_is_marked_where_no_class_is_named() -> None:
     assert "<bdi>hair</bdi>: uncertain" in html and "decided" not in html
 
 
-def test_a_model_that_always_decides_has_no_zone() -> None:
-    html = entry((info(HAIR), (0.2, 0.65, 0.15)))
+@pytest.mark.parametrize("least", [(), (0, 0, 0)])
+def test_a_model_that_always_decides_has_no_zone(least: tuple[float, ...]) -> None:
+    html = entry((info(HAIR, *least), (0.2, 0.65, 0.15)))
     assert "zone" not in html and html.count('aria-hidden="true"') == 3
-    assert label_markup.legend([info(HAIR)]) == ""
+    assert label_markup.legend([info(HAIR, *least)]) == ""
     assert "shaded" in label_markup.legend([info(HAIR, 0.5, 0.5, 0.5)])
     assert label_markup.legend([info(GENDER, 0.4, 0.4)]) == ""
 

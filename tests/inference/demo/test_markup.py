@@ -1,83 +1,122 @@
 """The page's HTML."""
 
+import csv
+import io
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
-from inference.bundle import Band
+from data import GENDER, Label
+from inference.bundle import LabelInfo
 from inference.demo import markup
-from inference.demo.predictions import Milliseconds, Prediction
+from inference.demo.predictions import Batch, Milliseconds, PicturePrediction
 from inference.demo.served_models import ModelFigures, ServedModels
-from inference.faces import Box, Face
+from inference.faces import Box, Face, Prediction
+from inference.predict.outcomes import Outcome
 
 HOSTILE = "<script>alert('&')</script>"
 ESCAPED = "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;"
+SMILING = Label(name="Smiling", classes=("no", "yes"))
+MINE = Label(name=HOSTILE, classes=(f"{HOSTILE}1", "=1+1", "a,b"))
 
 
-def row(**changes: str | float | None) -> dict:
-    columns = ("left", "top", "right", "bottom", "detection_score", "quality")
-    row = dict.fromkeys(columns) | {"file": "a.jpg", "face": 0, "error": ""}
-    return row | {"p_man": 0.75, "label": "man"} | changes
+def predicted(*faces: Face, backbone: str = "resnet50", of: Label = GENDER) -> PicturePrediction:
+    return PicturePrediction(backbone, (of,), "int8", Milliseconds(1, 20, 3, 44), list(faces))
 
 
-def predicted(*faces: Face, backbone: str = "resnet50") -> Prediction:
-    return Prediction(backbone, "int8", Milliseconds(1, 20, 3, 44), list(faces))
+def face(p: float, quality: float = 0.9, of: Label = GENDER, index: int = 0) -> Face:
+    decision = of.classes[1] if p > 0.6 else "uncertain"
+    shares = (1 - p, p, *[0.0] * (len(of.classes) - 2))
+    return Face(index, Box(2, 2, 20, 20), (Prediction(of, shares, decision),), 0.9, quality)
 
 
-def face(p_man: float, quality: float = 0.9) -> Face:
-    label = "man" if p_man > 0.6 else "uncertain"
-    return Face(0, Box(2, 2, 20, 20), p_man, label, 0.9, quality)
+def gender(*least: float) -> list[LabelInfo]:
+    point = {"least": least} if least else None
+    facts = {"name": "gender", "classes": GENDER.classes, "output": "p_man"}
+    return [LabelInfo.model_validate(facts | {"operating_point": point})]
 
 
-def test_what_comes_from_outside_is_escaped() -> None:
-    none = {"face": None, "p_man": None, "label": None}
+def batch(*outcomes: tuple[str, Outcome], of: Label = GENDER) -> str:
+    return markup.batch(Batch((of,), list(outcomes)))
+
+
+def test_what_comes_from_outside_is_escaped(models: Path, draw: Callable[..., Path]) -> None:
+    none = Outcome(Path("upload"), error=HOSTILE)
+    mine = [predicted(face(0.7, of=MINE), of=MINE)]
     shown = [
         markup.empty(HOSTILE),
         markup.failure(HOSTILE),
-        markup.batch([row(file=HOSTILE)]),
-        markup.batch([row(error=HOSTILE) | none]),
+        batch((HOSTILE, Outcome(Path("upload"), [face(0.7)]))),
+        batch(("a.jpg", none)),
+        batch(("a.jpg", Outcome(Path("upload"), [face(0.2, of=MINE)])), of=MINE),
+        markup.comparison(draw("a.png", "red"), mine, ServedModels.read(models)),
     ]
     for html in shown:
         assert "<script" not in html and ESCAPED in html
 
 
+def test_hostile_classes_cannot_break_the_csv() -> None:
+    html = batch(("a.jpg", Outcome(Path("upload"), [face(0.7, of=MINE)])), of=MINE)
+    link = html.partition("base64,")[2].partition('"')[0]
+    [row] = csv.DictReader(io.StringIO(b64decode(link).decode()))
+    assert row["p_a,b"] == "0.000000" and row["p_=1+1"] == "0.700000"
+    assert row["label"] == "'=1+1", "no formula"
+
+
 def test_a_batch_counts_faces_and_files_and_shows_the_first_hundred_rows() -> None:
-    none = row(file="b.jpg", face=None, p_man=None, label=None, error="no face found")
-    html = markup.batch([row(), row(face=1), none])
+    two = Outcome(Path("upload"), [face(0.75), face(0.75, index=1)])
+    none = Outcome(Path("upload"), error="no face found")
+    html = batch(("a.jpg", two), ("b.jpg", none))
     assert "2 faces in 2 files" in html and "The first 100 rows" not in html
-    assert "<td>2</td><td>75.0%</td><td>man</td>" in html
-    assert '<td colspan="3">no face found</td>' in html
-    assert "1 face in 1 file<" in markup.batch([row()])
-    many = markup.batch([row()] * 150)
+    assert "<th><bdi>gender</bdi></th>" in html
+    assert "<td>2</td><td><bdi>man</bdi> <small>75.0%</small></td>" in html
+    assert '<td colspan="2">no face found</td>' in html
+    one = ("a.jpg", Outcome(Path("upload"), [face(0.75)]))
+    assert "1 face in 1 file<" in batch(one)
+    many = batch(*[one] * 150)
     assert many.count('<td class="file">') == 100 and "The first 100 rows" in many
 
 
 def test_a_prediction_says_what_the_label_means(draw: Callable[..., Path]) -> None:
     picture = draw("a.png", "red")
-    html = markup.prediction(picture, predicted(face(0.7)), Band(low=0.3, high=0.6))
-    assert "One face" in html and "Perceived as a man" in html and "man <b>70.0%</b>" in html
+    html = " ".join(markup.prediction(picture, predicted(face(0.7)), gender(0.7, 0.6)).split())
+    assert "One face" in html and "Perceived as a man" in html
     assert "between 30% and 60% (shaded), the label is uncertain" in html
-    assert "not a person's gender" in html.replace("\n", " ")
+    assert "not a person&#x27;s gender" in html
     assert "<dt>detect</dt><dd>20.0 ms</dd>" in html and "resnet50, int8" in html
-    assert "(shaded)" not in markup.prediction(picture, predicted(face(0.7)), None)
-    assert "seen from the front" in markup.prediction(picture, predicted(), None)
-
-
-def test_a_face_that_cannot_be_judged_has_no_percentage(draw: Callable[..., Path]) -> None:
-    picture, hidden = draw("a.png", "red"), predicted(face(0.5, quality=0.1))
-    html = markup.prediction(picture, hidden, None)
-    assert "turned away, hidden or no face" in html and "50.0%" not in html
+    assert "(shaded)" not in markup.prediction(picture, predicted(face(0.7)), gender())
+    assert "seen from the front" in markup.prediction(picture, predicted(), gender())
 
 
 def test_a_comparison_has_a_row_for_each_model(models: Path, draw: Callable[..., Path]) -> None:
     both = [predicted(face(0.7)), predicted(face(0.4), backbone="vgg16")]
     html = markup.comparison(draw("a.png", "red"), both, ServedModels.read(models))
-    assert "<td>man<br><small>70.0%</small></td><td>44.0</td>" in html
-    assert "<td>uncertain<br><small>40.0%</small></td>" in html
-    assert "left out" not in html
+    assert "<td><bdi>man</bdi> <small>70.0%</small></td><td>44.0</td>" in html
+    assert "<td>uncertain <small><bdi>woman</bdi> 60.0%</small></td>" in html
+    assert "left out" not in html and "Not compared" not in html
+
+
+def test_models_of_different_labels_are_not_compared(
+    models: Path, draw: Callable[..., Path]
+) -> None:
+    smiles = predicted(face(0.7, of=SMILING), backbone="vgg16", of=SMILING)
+    found, picture = ServedModels.read(models), draw("a.png", "red")
+    html = markup.comparison(picture, [predicted(face(0.7)), smiles], found)
+    assert "<table" not in html
+    assert "<bdi>gender</bdi> (resnet50), <bdi>Smiling</bdi> (vgg16)" in html
+    html = markup.comparison(picture, [predicted(face(0.7)), predicted(face(0.7)), smiles], found)
+    assert html.count("<table") == 1 and "Not compared" in html
+    other = Label(name="gender", classes=("man", "woman"))
+    html = markup.comparison(
+        picture, [predicted(face(0.7)), predicted(face(0.7, of=other), of=other)], found
+    )
+    assert "<table" not in html, "the same name, but other classes"
 
 
 def test_figures_that_were_not_measured_are_dashes() -> None:
-    figures = ModelFigures("vgg16", None, None, "fp32", None, None, 58.9, synthetic=True)
+    figures = ModelFigures(
+        "vgg16", {"gender": GENDER.classes}, None, None, "fp32", None, None, 58.9, synthetic=True
+    )
     html = markup.models([figures])
     assert html.count("<td>-</td>") == 4 and "<td>58.9</td>" in html
 
