@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +41,7 @@ from tuning.suspects.left_out import left_out_notices
 from tuning.trunk.cache import TrunkCache
 
 _BROKEN_SHOWN = 3
+_LABELS_SHOWN = 40  # letters of a run's name
 _SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations and weights
 _PACKAGES = (
     "face-classifier-tuner", "tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy",
@@ -100,7 +102,7 @@ def tune(
 
 
 def default_name(settings: Settings) -> str:
-    """Name a run after its data and preset, and differently for other settings.
+    """Name a run after its data, labels and preset, and differently for other settings.
 
     Args:
         settings: What the user chose.
@@ -108,9 +110,13 @@ def default_name(settings: Settings) -> str:
     Example:
         >>> default_name(Settings(data="faces", backbones=("vgg16",), size=96))
         'faces-standard-8e1d06'
+        >>> default_name(Settings(data="faces", label="Smiling", backbones=("vgg16",), size=96))
+        'faces-smiling-standard-78b77c'
     """
-    names = [Path(path).name or "data" for path in data.paths_in(settings.data)]
-    return f"{'+'.join(names)}-{settings.preset}-{settings.fingerprint()[:6]}"
+    names = "+".join(Path(path).name or "data" for path in data.paths_in(settings.data))
+    labels = re.sub(r"[^0-9a-z]+", "-", settings.label.lower()).strip("-")[:_LABELS_SHOWN]
+    parts = (names, labels, settings.preset, settings.fingerprint()[:6])
+    return "-".join(part for part in parts if part)
 
 
 def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progress) -> None:

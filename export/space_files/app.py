@@ -15,5 +15,6 @@ if __name__ == "__main__":
         # Hugging Face shows a Space in a frame on its own site, and passes on its visitors.
         framed_by=["https://huggingface.co"],
         proxies="10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,127.0.0.1",
-        classify_origin=os.environ.get("CLASSIFY_ORIGIN") == "1",  # a variable in the Space's settings
+        classify_origin=os.environ.get("CLASSIFY_ORIGIN")
+        == "1",  # a variable in the Space's settings
     )

@@ -70,9 +70,7 @@ def test_a_chosen_reading_holds_for_zero_too_and_leaves_out_what_it_does_not_nam
 
 def test_all_spellings_of_a_word_that_is_left_out_are_counted() -> None:
     found = read("f", "m", "Child", "child", "child ", chosen="f=woman,m=man")
-    assert found["notes"] == [
-        "3 rows with child (3) in column 'sex': not named in LABELS"
-    ]
+    assert found["notes"] == ["3 rows with child (3) in column 'sex': not named in LABELS"]
 
 
 def test_a_number_that_a_chosen_reading_does_not_name_has_no_remark_but_its_count() -> None:

@@ -1,52 +1,30 @@
-"""The report's plots: PNGs inside the page, each drawn for a light and for a dark screen."""
+"""The plots of a whole run: what was searched, and what its winners cost."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from sklearn.metrics import roc_curve
 
 from tuning.backbones.registry import BACKBONES
-from tuning.metrics import accuracy_interval, equal_bins
+from tuning.report.drawing import (
+    COLORS,
+    MARKERS,
+    Plot,
+    Theme,
+    counted,
+    key_of,
+    plotted,
+    title_of,
+)
 from tuning.runs.schema import Epoch, TrialRecord, WinnerFacts
 
-# Medium tones, visible on white and on black, and distinct for most color-blind readers.
-_TONES = ("#3b82c4", "#d55e00", "#009e73", "#b5619b", "#a07800")
-_COLORS = {name: _TONES[i % len(_TONES)] for i, name in enumerate(BACKBONES)}
-_MARKERS = {name: "osD^v"[i % 5] for i, name in enumerate(BACKBONES)}
-_MAX_DEPTH = max(backbone.max_depth for backbone in BACKBONES.values())
-_HEAD_ALONE = "#8b949e"
 _DODGE = 0.14  # of the distance between two values, from one backbone's dots to the next one's
-_BINS, _LEAST_IN_BIN = 10, 5
-_GOOD_AUC = 0.9  # from which on all curves lie in the corner that is drawn larger
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A figure of the page.
-
-    Attributes:
-        caption: Text below the figure, one line.
-        alt: Text in place of it, for those who do not see it.
-        light: PNG for a light page as a data URI, transparent, with dark ink.
-        dark: PNG for a dark page, with light ink.
-    """
-
-    caption: str
-    alt: str
-    light: str
-    dark: str
 
 
 @dataclass(frozen=True)
@@ -82,24 +60,6 @@ class Curves:
         ]
 
 
-@dataclass(frozen=True)
-class _Theme:
-    ink: str
-    ramp: tuple[float, float]  # the part of viridis that is seen on this background
-
-    def depth(self, depth: int) -> str:
-        """Color of a fine-tuning depth."""
-        if depth == 0:
-            return _HEAD_ALONE
-        low, high = self.ramp
-        return to_hex(mpl.colormaps["viridis"](low + (high - low) * (depth - 1) / (_MAX_DEPTH - 1)))
-
-
-_LIGHT, _DARK = _Theme("#24292f", (0.05, 0.86)), _Theme("#d7dce2", (0.45, 1.0))
-_Draw = Callable[[Axes, _Theme], list[Line2D]]
-"""Draws into axes; returns what the legend shows."""
-
-
 def learning_curves(studies: Sequence[Curves]) -> list[Plot]:
     """Draw the validation accuracy of every trial by epoch, a plot a backbone on common axes.
 
@@ -119,7 +79,7 @@ def learning_curves(studies: Sequence[Curves]) -> list[Plot]:
 
 
 def _study_curves(study: Curves, y: tuple[float, float], x: tuple[float, float]) -> Plot:
-    def draw(axes: Axes, theme: _Theme) -> list[Line2D]:
+    def draw(axes: Axes, theme: Theme) -> list[Line2D]:
         for depth, history in study.completed:
             _curve(axes, history, color=theme.depth(depth), linewidth=1.3, alpha=0.85)
         color = theme.depth(study.bold_depth)
@@ -130,12 +90,12 @@ def _study_curves(study: Curves, y: tuple[float, float], x: tuple[float, float])
         keys = [Line2D([], [], color=theme.depth(d), label=f"depth {d}") for d in depths]
         return [*keys, Line2D([], [], color=color, linewidth=3.2, label=study.bold)]
 
-    title = _title(study.backbone)
+    title = title_of(study.backbone)
     failed = len(study.trials) - len(study.completed)
-    trials = _count(len(study.completed), "trial") + (f" ({failed} failed)" if failed else "")
+    trials = counted(len(study.completed), "trial") + (f" ({failed} failed)" if failed else "")
     tops = [_top(history) for _, history in study.completed]
     reached = f", their best epochs {min(tops):.1f} to {max(tops):.1f} %" if tops else ""
-    return _plot(
+    return plotted(
         draw,
         f"{title}: {trials}, {study.bold} at depth {study.bold_depth}",
         f"Learning curves of {title}: {trials}{reached}; {study.bold} at depth {study.bold_depth}, "
@@ -171,7 +131,7 @@ def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
     names = [name for name in BACKBONES if name in set(finished["backbone"])]
     values = sorted(finished[column].unique())
 
-    def draw(axes: Axes, theme: _Theme) -> list[Line2D]:
+    def draw(axes: Axes, theme: Theme) -> list[Line2D]:
         for number, name in enumerate(names):
             rows = finished[finished["backbone"] == name]
             offset = _DODGE * (number - (len(names) - 1) / 2)
@@ -185,13 +145,13 @@ def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
         else:
             axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
         axes.set(xlabel=title, ylabel="Validation accuracy, %")
-        return [_key(name, linestyle="none", marker=_MARKERS[name]) for name in names]
+        return [key_of(name, linestyle="none", marker=MARKERS[name]) for name in names]
 
     low, high = 100 * finished["val_accuracy"].min(), 100 * finished["val_accuracy"].max()
-    return _plot(
+    return plotted(
         draw,
         f"{title}: one dot for each trial, the best of each backbone is ringed",
-        f"Validation accuracy against {title.lower()}, {_count(len(finished), 'trial')}, "
+        f"Validation accuracy against {title.lower()}, {counted(len(finished), 'trial')}, "
         f"{low:.1f} to {high:.1f} %",
     )
 
@@ -199,7 +159,7 @@ def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
 def _trials(axes: Axes, name: str, x: pd.Series, rows: pd.DataFrame, ink: str) -> None:
     """A backbone's trials, its best ringed."""
     y = 100 * rows["val_accuracy"]
-    axes.scatter(x, y, color=_COLORS[name], marker=_MARKERS[name], alpha=0.85, linewidths=0)
+    axes.scatter(x, y, color=COLORS[name], marker=MARKERS[name], alpha=0.85, linewidths=0)
     best = int(rows["val_brier"].to_numpy().argmin())
     axes.scatter(
         x.iloc[best], y.iloc[best], s=90, facecolors="none", edgecolors=ink, linewidths=1.2
@@ -228,28 +188,42 @@ def costs(winners: dict[str, WinnerFacts]) -> list[Plot]:
 
 
 def _cost(winners: dict[str, WinnerFacts], x: dict[str, float], what: str, unit: str) -> Plot:
-    def draw(axes: Axes, _: _Theme) -> list[Line2D]:
+    def draw(axes: Axes, _: Theme) -> list[Line2D]:
         for name, facts in winners.items():
-            accuracy, (low, high) = facts.test.accuracy, facts.test.accuracy_interval
-            bar = [[100 * (accuracy - low)], [100 * (high - accuracy)]]
             axes.errorbar(
-                x[name], 100 * accuracy, yerr=bar, fmt=_MARKERS[name], color=_COLORS[name],
-                capsize=3, markersize=7,
+                x[name], 100 * facts.test_accuracy, yerr=_bar(facts), fmt=MARKERS[name],
+                color=COLORS[name], capsize=3, markersize=7,
             )  # fmt: skip
         _log_axis(axes, "{:g}")
         axes.set_xlim(min(x.values()) / 1.6, max(x.values()) * 1.6)
         axes.set(xlabel=f"{what.capitalize()}, {unit}, log scale", ylabel="Test accuracy, %")
-        return [_key(name, marker=_MARKERS[name]) for name in winners]
+        return [key_of(name, marker=MARKERS[name]) for name in winners]
 
     points = "; ".join(
-        f"{_title(name)} {100 * facts.test.accuracy:.1f} % at {x[name]:.0f} {unit}"
+        f"{title_of(name)} {100 * facts.test_accuracy:.1f} % at {x[name]:.0f} {unit}"
         for name, facts in winners.items()
     )
-    return _plot(
+    return plotted(
         draw,
-        f"Test accuracy with its 95 % interval against {what}",
+        f"{_accuracy_in_words(winners)} against {what}",
         f"Test accuracy against {what}: {points}",
     )
+
+
+def _bar(facts: WinnerFacts) -> list[list[float]] | None:
+    """The interval of the accuracy, from the accuracy; a mean over several labels has none."""
+    if len(facts.labels) > 1:
+        return None
+    test = facts.labels[0].test
+    low, high = test.accuracy_interval
+    return [[100 * (test.accuracy - low)], [100 * (high - test.accuracy)]]
+
+
+def _accuracy_in_words(winners: dict[str, WinnerFacts]) -> str:
+    labels = max(len(facts.labels) for facts in winners.values())
+    if labels > 1:
+        return f"Test accuracy, mean over {labels} labels,"
+    return "Test accuracy with its 95 % interval"
 
 
 def _log_axis(axes: Axes, number: str) -> None:
@@ -257,126 +231,3 @@ def _log_axis(axes: Axes, number: str) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number.format(value)))
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def roc(winners: dict[str, WinnerFacts], tests: dict[str, pd.DataFrame]) -> Plot:
-    """Draw ROC curves, with the corner larger where all curves run through it.
-
-    Args:
-        winners: Facts of each winner.
-        tests: Table with `label` and `p_man` of the test images, of each winner.
-    """
-    curves = {name: roc_curve(table["label"], table["p_man"]) for name, table in tests.items()}
-
-    def draw(axes: Axes, _: _Theme) -> list[Line2D]:
-        views = [axes]
-        if min(facts.test.auc for facts in winners.values()) >= _GOOD_AUC:
-            views.append(_corner(axes))
-        else:
-            axes.plot([0, 1], [0, 1], color="grey", linewidth=0.7)
-        for name, (false_positive, true_positive, *_) in curves.items():
-            for view in views:
-                view.plot(false_positive, true_positive, color=_COLORS[name])
-        axes.set(
-            xlabel="False positive rate: women predicted as men",
-            ylabel="True positive rate: men predicted as men",
-        )
-        return [_key(name) for name in winners]
-
-    areas = ", ".join(f"{_title(name)} {f.test.auc:.4f}" for name, f in winners.items())
-    return _plot(
-        draw,
-        "ROC curves on test images",
-        f"ROC curves on test images; areas under them: {areas}",
-    )
-
-
-def _corner(axes: Axes) -> Axes:
-    inset = axes.inset_axes((0.36, 0.1, 0.6, 0.6), xlim=(0, 0.2), ylim=(0.8, 1.003))
-    inset.tick_params(labelsize=7)
-    inset.set_title("the upper left corner", fontsize=8)
-    return inset
-
-
-def reliability(winners: dict[str, WinnerFacts], tests: dict[str, pd.DataFrame]) -> Plot:
-    """Draw the share labeled man against p_man, in ten equal bins, the best with 95 % intervals.
-
-    Args:
-        winners: Facts of each winner, best first.
-        tests: Table with `label` and `p_man` of the test images, of each winner.
-    """
-    best, *others = winners
-
-    def draw(axes: Axes, _: _Theme) -> list[Line2D]:
-        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.7)
-        table = _binned(tests[best])
-        bars = [table["share"] - table["low"], table["high"] - table["share"]]
-        axes.errorbar(
-            table["p_man"], table["share"], yerr=bars, color=_COLORS[best], fmt=_MARKERS[best],
-            linestyle="-", linewidth=2.2, capsize=3, zorder=3,
-        )  # fmt: skip
-        for name in others:
-            table = _binned(tests[name])
-            axes.plot(
-                table["p_man"], table["share"], color=_COLORS[name], marker=_MARKERS[name],
-                markersize=3.5, linewidth=1, alpha=0.5,
-            )  # fmt: skip
-        axes.set(xlabel="p_man, mean of a bin", ylabel="Share labeled man")
-        return [_key(name, marker=_MARKERS[name]) for name in winners]
-
-    errors = ", ".join(
-        f"{_title(name)} {facts.test.calibration_error:.3f}" for name, facts in winners.items()
-    )
-    return _plot(
-        draw,
-        f"Reliability on test images: ten equal bins, those with {_LEAST_IN_BIN} images or more; "
-        f"95 % intervals of {_title(best)}, the best on validation images",
-        f"Reliability diagram on test images; calibration errors: {errors}",
-    )
-
-
-def _binned(table: pd.DataFrame) -> pd.DataFrame:
-    groups = table.groupby(equal_bins(table["p_man"].to_numpy(), _BINS))
-    binned = groups.agg(p_man=("p_man", "mean"), men=("label", "sum"), count=("label", "size"))
-    binned = binned[binned["count"] >= _LEAST_IN_BIN].astype({"men": int, "count": int})
-    intervals = [
-        accuracy_interval(*pair) for pair in zip(binned["men"], binned["count"], strict=True)
-    ]
-    return binned.assign(
-        share=binned["men"] / binned["count"],
-        low=[low for low, _ in intervals],
-        high=[high for _, high in intervals],
-    )
-
-
-def _plot(draw: _Draw, caption: str, alt: str) -> Plot:
-    return Plot(caption, alt, *(_picture(draw, theme) for theme in (_LIGHT, _DARK)))
-
-
-def _picture(draw: _Draw, theme: _Theme) -> str:
-    ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    style: dict[Any, Any] = {
-        **dict.fromkeys(ink, theme.ink), "axes.grid": True, "grid.color": theme.ink,
-        "grid.alpha": 0.15, "axes.spines.top": False, "axes.spines.right": False,
-        "axes.axisbelow": True, "font.size": 9,
-    }  # fmt: skip
-    buffer = io.BytesIO()
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(4.4, 3.6), layout="constrained")
-        axes = figure.subplots()
-        keys = draw(axes, theme)
-        figure.legend(handles=keys, loc="outside lower center", ncols=3, frameon=False)
-        figure.savefig(buffer, format="png", dpi=180, transparent=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _key(name: str, **style: Any) -> Line2D:
-    return Line2D([], [], color=_COLORS[name], label=_title(name), **style)
-
-
-def _title(name: str) -> str:
-    return BACKBONES[name].title
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

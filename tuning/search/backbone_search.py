@@ -132,17 +132,28 @@ class _Search:
         held_out = images["val"] + images["test"]
         factor = 1 if self.settings.precision == "float32" else _FLOAT32_FACTOR
         evaluation = _EVALUATION_START + factor * probe.pass_seconds * held_out
-        trunk = probe.pass_seconds * (len(VIEWS) * images["train"] + images["val"])
-        reserved = trunk + evaluation
+
+        def time_left(depth: int) -> float:
+            """Seconds for trials up to a depth, when passes and evaluation are done."""
+            trunk = probe.pass_seconds * self._images_to_pass(model, depth)
+            return self._time_left() - trunk - evaluation
+
         times = [probe.training_time(0, images["train"], images["val"])]
         for depth in possible[1:]:
             at_best = [*times, times[-1]]  # deeper ones take longer
-            seconds = self._time_left() - reserved
-            if max(planning.plan_depths(self.preset, at_best, seconds)) < depth:
+            if max(planning.plan_depths(self.preset, at_best, time_left(depth))) < depth:
                 break
             times.append(probe.training_time(depth, images["train"], images["val"]))
-        depths = planning.plan_depths(self.preset, times, self._time_left() - reserved)
+        depths = planning.plan_depths(self.preset, times, time_left(len(times) - 1))
         return StudyPlan(depths=depths, training_times=tuple(times), evaluation_seconds=evaluation)
+
+    def _images_to_pass(self, model: TransferModel, depth: int) -> int:
+        """Number of views that must pass the trunk before trials up to a depth."""
+        frozen = range(min(depth + 1, self.backbone.max_depth))
+        return sum(
+            self.context.cache.count_missing(model, self.context.images(split), frozen, views)
+            for split, views in (("train", VIEWS), ("val", VIEWS[:1]))
+        )
 
     def _expected(self, plan: StudyPlan) -> list[float]:
         times, depths = plan.training_times, plan.depths

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from data import ImageStore, Label
 from tuning.progress import Progress
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.settings import Settings
 from tuning.search.presets import Preset
 from tuning.trunk.cache import TrunkCache
+from tuning.trunk.image_set import ImageSet
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,12 @@ class SearchContext:
     labels: tuple[Label, ...]
     cache: TrunkCache
     progress: Progress
+
+    def images(self, split: str) -> ImageSet:
+        """Return the images of a split.
+
+        Args:
+            split: Name of the split, "train", "val" or "test".
+        """
+        rows = np.flatnonzero(self.store.manifest["split"] == split)
+        return ImageSet.of(self.store.images, rows, self.store.fingerprint)

@@ -24,7 +24,7 @@ from tuning.training import devices, tensorboard, trial
 from tuning.training.batches import ActivationArray, Examples, TrainingData
 from tuning.training.loss import LabelLoss
 from tuning.training.trial import TrialConfig
-from tuning.trunk.image_set import VIEWS, ImageSet, PixelView, View
+from tuning.trunk.image_set import VIEWS, PixelView, View
 
 
 def search_model(settings: Settings, backbone: Backbone, weights: Weights) -> TransferModel:
@@ -151,8 +151,7 @@ class TrialRunner:
 
     def _examples(self, split: str, views: tuple[View, ...]) -> Examples:
         manifest = self._context.store.manifest
-        rows = np.flatnonzero(manifest["split"] == split)
-        images = ImageSet.of(self._context.store.images, rows, self._context.store.fingerprint)
+        images = self._context.images(split)
         frozen = [depth for depth in self._depths if depth < self._backbone.max_depth]
         progress = self._context.progress.steps(f"trunk, {split} images")
         cached = self._context.cache.activations(self._model, images, frozen, views, progress)
@@ -161,4 +160,4 @@ class TrialRunner:
         }
         if self._backbone.max_depth in self._depths:
             by_depth[self._backbone.max_depth] = [PixelView(images, view) for view in views]
-        return Examples(by_depth, codes_of(manifest)[rows])
+        return Examples(by_depth, codes_of(manifest)[images.rows])

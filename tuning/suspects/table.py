@@ -19,6 +19,8 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of the table, in the order of the CSV file."""
 
+_NAMES = ["label", "given", "suggested"]
+_FORMULA = ("=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _OF_A_PERSON = ("gender", "origin")  # kinds of label in which photos of one person agree
 
 
@@ -72,6 +74,41 @@ def suspects(
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
+def contradictions(label: Label, column: str, manifest: pd.DataFrame) -> pd.Index:
+    """Return the rows whose label contradicts most photos of the same person.
+
+    Args:
+        label: The label; where photos of one person need not agree in it, there are none.
+        column: The manifest's column with its codes.
+        manifest: Images of the run.
+
+    Example:
+        >>> from data import GENDER
+        >>> manifest = pd.DataFrame({"label": [0, 0, 1], "identity": "Ada"})
+        >>> contradictions(GENDER, "label", manifest).tolist()
+        [2]
+    """
+    if kind_of(label) not in _OF_A_PERSON:
+        return pd.Index([])
+    known = manifest[manifest[column] != MISSING]
+    return label_conflicts(known.assign(label=known[column])).index
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """Write a table of suspects, for people who open it in a spreadsheet as well.
+
+    Args:
+        table: Table as of `suspects`; names that a spreadsheet would run get an apostrophe.
+
+    Example:
+        >>> print(as_csv(pd.DataFrame({"label": ["=1+1"], "given": ["no"], "suggested": ["yes"]})))
+        label,given,suggested
+        '=1+1,no,yes
+        <BLANKLINE>
+    """
+    return table.assign(**{name: table[name].map(_cell) for name in _NAMES}).to_csv(index=False)
+
+
 def asked_in_vain(labels: Sequence[Label], predictions: pd.DataFrame) -> dict[str, list[str]]:
     """Return the classes of which too few training images were there to doubt any, by label.
 
@@ -102,7 +139,7 @@ def _of_label(
 ) -> pd.DataFrame:
     label, at = labels[number], class_slices(labels)[number]
     codes, p = codes_of(predictions)[:, number], from_table(labels, predictions)[:, at]
-    contradicting = _contradicting(label, code_columns(labels)[number], manifest)
+    contradicting = contradictions(label, code_columns(labels)[number], manifest)
     table = _doubts(predictions["split"] == "train", codes, p).assign(
         row=predictions["row"],
         split=predictions["split"],
@@ -131,9 +168,5 @@ def _doubts(train: pd.Series, codes: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     return pd.concat(parts).sort_index()
 
 
-def _contradicting(label: Label, column: str, manifest: pd.DataFrame) -> pd.Index:
-    """Rows whose label contradicts most photos of the same person, where it is a person's."""
-    if kind_of(label) not in _OF_A_PERSON:
-        return pd.Index([])
-    known = manifest[manifest[column] != MISSING]
-    return label_conflicts(known.assign(label=known[column])).index
+def _cell(name: object) -> object:
+    return f"'{name}" if isinstance(name, str) and name.lstrip().startswith(_FORMULA) else name

@@ -46,9 +46,9 @@ class LabelLoss:
         """
         weights = []
         for number, label in enumerate(labels):
-            of_label = codes[:, number]
-            by_code = class_weights(of_label[of_label != MISSING])
-            weights.append(tuple(by_code.get(code, 0.0) for code in range(len(label.classes))))
+            classes = len(label.classes)
+            by_code = class_weights(codes[:, number], classes)
+            weights.append(tuple(by_code.get(code, 0.0) for code in range(classes)))
         return cls(tuple(labels), tuple(weights))
 
     @property

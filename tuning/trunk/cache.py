@@ -109,6 +109,30 @@ class TrunkCache:
             os.utime(self._json(entry))
         return {at: np.load(self._npy(entry), mmap_mode="r") for at, entry in entries.items()}
 
+    def count_missing(
+        self,
+        model: TransferModel,
+        images: ImageSet,
+        depths: Sequence[int],
+        views: Sequence[View],
+    ) -> int:
+        """Count the passes of one image in one view that `activations` would have to make.
+
+        Args:
+            model: Model with its pretrained weights in place.
+            images: Images to pass through the trunk.
+            depths: Fine-tuning depths below the model's `max_depth`.
+            views: Views of the images, of `VIEWS`.
+        """
+        count = 0
+        for view in views:
+            entries = [EntryFacts.of(model, images, depth, view) for depth in depths]
+            missing = [entry for entry in entries if not self._json(entry).exists()]
+            known = [KnownActivations(images.digests, self._alike(entry)) for entry in missing]
+            if known:
+                count += int((~np.logical_and.reduce([at.found for at in known])).sum())
+        return count
+
     def _compute(
         self,
         model: TransferModel,
@@ -118,17 +142,18 @@ class TrunkCache:
         progress: ProgressCallback,
     ) -> None:
         views = [view for view in VIEWS if any(view == other for _, other in missing)]
-        digests = images.digests()
         for number, view in enumerate(views):
             entries = {depth: entry for (depth, of), entry in missing.items() if of == view}
             paths = {depth: self._npy(entry) for depth, entry in entries.items()}
-            known = {d: KnownActivations(digests, self._alike(e)) for d, e in entries.items()}
+            known = {
+                d: KnownActivations(images.digests, self._alike(e)) for d, e in entries.items()
+            }
             shown = _part_of(progress, number, len(views))
             with open_files(paths, shapes) as files:
                 write_activations(model, images, view, files, known, shown)
             for depth, file in files.items():
                 with replacing(self._images(entries[depth])) as new:
-                    new.write_bytes(packed(digests))
+                    new.write_bytes(packed(images.digests))
                 self._commit(entries[depth], file.crc32)
 
     def _alike(self, entry: EntryFacts) -> Iterator[HeldEntry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -54,12 +55,9 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
     def digests(self) -> list[bytes]:
-        """Return a digest of each image's pixels, by which it is known in other image sets.
-
-        Returns:
-            n digests of `DIGEST_BYTES` bytes, BLAKE2b.
-        """
+        """Digest of each image's pixels, by which it is known in other image sets, BLAKE2b."""
         pixels = (np.ascontiguousarray(self.images[row]).data for row in self.rows)
         return [hashlib.blake2b(image, digest_size=DIGEST_BYTES).digest() for image in pixels]
 

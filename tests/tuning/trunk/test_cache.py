@@ -210,3 +210,14 @@ def test_digests_of_another_length_are_not_believed(
     passes = Passes()
     cache.activations(model, ImageSet.of(IMAGES, np.arange(3), "x"), [0], ["plain"], passes)
     assert passes.images == 3
+
+
+def test_passes_are_counted_before_they_are_made(cache: TrunkCache, model: TransferModel) -> None:
+    both = ["plain", "mirrored"]
+    images, fewer = (ImageSet.of(IMAGES, np.arange(n), f"{n}") for n in (9, 6))
+    assert cache.count_missing(model, images, [0, 1], both) == 18
+    cache.activations(model, fewer, [0], both)
+    assert cache.count_missing(model, images, [0], both) == 6
+    assert cache.count_missing(model, images, [0, 1], both) == 18
+    cache.activations(model, images, [0], ["plain"])
+    assert cache.count_missing(model, images, [0], both) == 3
