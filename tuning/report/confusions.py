@@ -69,9 +69,9 @@ def class_rows(label: Label, matrix: Sequence[Sequence[int]]) -> list[ClassRow]:
         ClassRow(
             name=name,
             count=int(all_),
-            recall=hit / all_ if all_ else None,
+            recall=float(hit / all_) if all_ else None,
             interval=accuracy_interval(int(hit), int(all_)) if all_ else None,
-            precision=hit / said if said else None,
+            precision=float(hit / said) if said else None,
         )
         for name, hit, all_, said in zip(label.classes, hits, given, predicted, strict=True)
     ]

@@ -30,7 +30,7 @@ def render(package: str, template: str, **context: Any) -> str:
         >>> render("tuning.report", "templates/results.md.jinja")
         Traceback (most recent call last):
             ...
-        jinja2.exceptions.UndefinedError: 'winners' is undefined
+        jinja2.exceptions.UndefinedError: 'config' is undefined
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(package, package_path=""),

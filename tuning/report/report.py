@@ -15,7 +15,7 @@ from tuning.report.rendering import render
 from tuning.report.sections import label_sections
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import RunConfig, RunMetrics, WinnerFacts
-from tuning.suspects.table import asked_in_vain, run_predictions, suspects
+from tuning.suspects.table import as_csv, asked_in_vain, run_predictions, suspects
 from tuning.training.trial import HEAD_EPOCHS_FACTOR
 
 _PHOTOS = 24
@@ -41,7 +41,7 @@ def write(
     best = next(iter(winners))
     manifest, predictions = read_manifest(run.manifest), run_predictions(run, best)
     doubted = suspects(labels, manifest, predictions)
-    write_text(run.suspects, doubted.to_csv(index=False))
+    write_text(run.suspects, as_csv(doubted))
     titles = {name: BACKBONES[name].title for name in winners}
     facts = {"config": config, "metrics": metrics, "winners": winners, "titles": titles}
     results = render(_PACKAGE, "templates/results.md.jinja", **facts, majority=majority)

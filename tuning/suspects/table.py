@@ -19,6 +19,8 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of the table, in the order of the CSV file."""
 
+_NAMES = ["label", "given", "suggested"]
+_FORMULA = ("=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _OF_A_PERSON = ("gender", "origin")  # kinds of label in which photos of one person agree
 
 
@@ -92,6 +94,21 @@ def contradictions(label: Label, column: str, manifest: pd.DataFrame) -> pd.Inde
     return label_conflicts(known.assign(label=known[column])).index
 
 
+def as_csv(table: pd.DataFrame) -> str:
+    """Write a table of suspects, for people who open it in a spreadsheet as well.
+
+    Args:
+        table: Table as of `suspects`; names that a spreadsheet would run get an apostrophe.
+
+    Example:
+        >>> print(as_csv(pd.DataFrame({"label": ["=1+1"], "given": ["no"], "suggested": ["yes"]})))
+        label,given,suggested
+        '=1+1,no,yes
+        <BLANKLINE>
+    """
+    return table.assign(**{name: table[name].map(_cell) for name in _NAMES}).to_csv(index=False)
+
+
 def asked_in_vain(labels: Sequence[Label], predictions: pd.DataFrame) -> dict[str, list[str]]:
     """Return the classes of which too few training images were there to doubt any, by label.
 
@@ -149,3 +166,7 @@ def _doubts(train: pd.Series, codes: np.ndarray, p: np.ndarray) -> pd.DataFrame:
         if rows.any()
     ]
     return pd.concat(parts).sort_index()
+
+
+def _cell(name: object) -> object:
+    return f"'{name}" if isinstance(name, str) and name.lstrip().startswith(_FORMULA) else name

@@ -8,31 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_runs import WINNERS, finished_run, page_of
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
-from small_search import chosen, completed, failed, history, result_of
+from small_search import completed, history
 
-from data import SPLITS
-from tuning.metrics import evaluate, uncertainty_band
-from tuning.report import plots, report
-from tuning.runs.leaderboard import write_leaderboard
+from data import GENDER
+from tuning.metrics import evaluate
+from tuning.report import plots
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.schema import (
-    DataFacts,
-    ImageFacts,
-    RefitRecord,
-    RunConfig,
-    RunMetrics,
-    SplitFacts,
-    TestScores,
-    ValScores,
-    WeightsOrigin,
-    WinnerFacts,
-)
-from tuning.runs.settings import Settings
+from tuning.runs.schema import Scores
 
-WINNERS = ("googlenet", "vgg16")
 HOSTILE = 'x<img src=q onerror=alert(1)>&".png'
 # Test images: file, identity, label, p_man of GoogLeNet. Four of the predictions are incorrect.
 TEST_IMAGES = [
@@ -43,8 +30,9 @@ TEST_IMAGES = [
     *[(f"correct{i}.png", "9", 0, 0.05 + 0.01 * i) for i in range(20)],
     *[(f"also{i}.png", "10", 1, 0.85 + 0.005 * i) for i in range(20)],
 ]
+P_MAN = np.array([image[3] for image in TEST_IMAGES])
+P = np.stack([1 - P_MAN, P_MAN], axis=1)
 BY_CONFIDENCE = [HOSTILE, "slip.png", "row 1 of manifest.csv", "unsure.png"]
-COST = {"latency_ms": 12.5, "parameters": 6_200_000, "bytes": 25_300_000}
 
 
 class Tags(HTMLParser):
@@ -66,87 +54,41 @@ class Tags(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def facts_of(name: str, table: pd.DataFrame) -> WinnerFacts:
-    labels, p_man = table["label"].to_numpy(), table["p_man"].to_numpy()
-    scores = evaluate(labels, p_man)
-    return WinnerFacts(
-        backbone=name,
-        origin="refit",
-        hyperparameters=result_of(chosen(1), 0.8).hyperparameters,
-        size=64,
-        weights=WeightsOrigin(source="imagenet", fingerprint="w"),
-        temperature=1.0,
-        band=uncertainty_band(labels, p_man),
-        val=ValScores(**dict(scores), uncalibrated=scores),
-        test=TestScores(**dict(scores), uncalibrated=scores),
-        history=history(0.6, 0.8),
-    )
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("report")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A finished run: two backbones, four trials each, one failed; only GoogLeNet has a refit."""
-    root = tmp_path_factory.mktemp("report")
-    run = RunFolder(root / "run")
-    rng = np.random.default_rng(0)
-    rows = []
-    for name, identity, label, _ in TEST_IMAGES:
-        path = root / "images" / name
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
-        rows.append({"path": path, "label": label, "identity": identity, "split": "test"})
-    (run.path / "predictions").mkdir(parents=True)
-    pd.DataFrame(rows).to_csv(run.manifest, index=False)
-    for name in WINNERS:
-        table = pd.DataFrame(
-            [{"split": "test", "label": label, "p_man": p} for _, _, label, p in TEST_IMAGES]
-        )
-        table.to_csv(run.predictions(name), index_label="row")
-        study = run.study(name)
-        for record in (
-            completed("0", 0, 0.5, 0.6),
-            completed("1", 1, 0.6, 0.8),
-            completed("2", 2, 0.7),
-            failed("3", "loss <nan>"),
-        ):
-            study.write_trial(record)
-    run.study("googlenet").write_refit(
-        RefitRecord(origin="refit", result=result_of(chosen(1), 0.7, 0.9))
-    )
-    write_leaderboard(run)
-    return run
-
-
-def page_of(run: RunFolder, *costs: dict[str, float]) -> str:
-    """The report of the run, with these costs in the facts of the first winners."""
-    winners = {name: facts_of(name, pd.read_csv(run.predictions(name))) for name in WINNERS}
-    for name, cost in zip(WINNERS, costs, strict=False):
-        winners[name] = winners[name].model_copy(update=cost)
-    split = SplitFacts(count=44, share_man=0.5, identities=5)
-    config = RunConfig(
-        settings=Settings(data="", backbones=WINNERS, preset="quick", size=64),
-        data=DataFacts(name="Folder <b>", synthetic=False, fingerprint="f"),
-        images=ImageFacts(framing="stretch", splits=dict.fromkeys(SPLITS, split)),
-        weights="imagenet",
-        versions={"keras": "3"},
-    )
-    metrics = RunMetrics(run="tiny", notices=("A notice.",), seconds=60.0, winners=winners)
-    report.write(run, config, metrics, pd.read_csv(run.leaderboard))
-    return run.report.read_text(encoding="utf-8")
+def manifest(root: Path) -> pd.DataFrame:
+    rows = [
+        {"path": str(root / "images" / name), "label": label, "identity": identity, "split": "test"}
+        for name, identity, label, _ in TEST_IMAGES
+    ]
+    return pd.DataFrame(rows)
 
 
 @pytest.fixture(scope="module")
-def page(run: RunFolder) -> str:
-    return page_of(run, COST)
+def run(root: Path, manifest: pd.DataFrame) -> RunFolder:
+    return finished_run(root, [GENDER], manifest, P)
+
+
+def scores() -> Scores:
+    return evaluate(GENDER, np.array([image[2] for image in TEST_IMAGES]), P)
 
 
 @pytest.fixture(scope="module")
-def figures(run: RunFolder) -> dict[str, Axes]:
+def page(run: RunFolder, manifest: pd.DataFrame) -> str:
+    return page_of(run, [GENDER], manifest, P)
+
+
+@pytest.fixture(scope="module")
+def figures(run: RunFolder, manifest: pd.DataFrame) -> dict[str, Axes]:
     """The axes of the light figures, by what lies on their x axes."""
     saved: list[Figure] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", lambda figure, *_, **__: saved.append(figure))
-        page_of(run, COST)
+        page_of(run, [GENDER], manifest, P)
     return {figure.axes[0].get_xlabel(): figure.axes[0] for figure in saved[::-1]}
 
 
@@ -180,10 +122,10 @@ def test_each_trial_changes_the_picture_of_the_curves() -> None:
 
 def test_the_roc_curve_is_that_of_the_test_images(figures: dict[str, Axes]) -> None:
     axes = figures["False positive rate: women predicted as men"]
-    labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
+    labels = np.array([image[2] for image in TEST_IMAGES])
     points = {
-        tuple(float((p_man[labels == label] >= threshold).mean()) for label in (0, 1))
-        for threshold in (*p_man, 2.0)
+        tuple(float((P_MAN[labels == label] >= threshold).mean()) for label in (0, 1))
+        for threshold in (*P_MAN, 2.0)
     }
     assert axes.get_ylabel() == "True positive rate: men predicted as men"
     assert len(axes.lines) == len(WINNERS)
@@ -192,7 +134,7 @@ def test_the_roc_curve_is_that_of_the_test_images(figures: dict[str, Axes]) -> N
         assert drawn <= points
         assert {(0, 0), (1, 1)} <= drawn
         area = np.trapezoid(line.get_ydata(), line.get_xdata())
-        assert area == pytest.approx(evaluate(labels, p_man).auc)
+        assert area == pytest.approx(scores().auc)
     (corner,) = axes.child_axes
     assert [line.get_xydata().tolist() for line in corner.lines] == [
         line.get_xydata().tolist() for line in axes.lines
@@ -223,8 +165,7 @@ def test_each_trial_is_a_dot_and_the_best_of_each_backbone_is_ringed(
 
 
 def test_cost_is_drawn_with_the_interval_of_the_accuracy(figures: dict[str, Axes]) -> None:
-    labels, p_man = (np.array([image[i] for image in TEST_IMAGES]) for i in (2, 3))
-    low, high = (100 * bound for bound in evaluate(labels, p_man).accuracy_interval)
+    low, high = (100 * bound for bound in scores().accuracy_interval)
     for label, cost in (("Latency, ms", 12.5), ("File size, MB", 25.3)):
         (bars,) = figures[f"{label}, log scale"].collections
         assert np.array(bars.get_segments()) == pytest.approx(
@@ -235,11 +176,11 @@ def test_cost_is_drawn_with_the_interval_of_the_accuracy(figures: dict[str, Axes
 def test_mistakes_come_by_confidence_and_are_shown_from_the_data_set(
     run: RunFolder, tags: Tags
 ) -> None:
-    positions = [tags.text.index(f"{name}label") for name in BY_CONFIDENCE]
+    positions = [tags.text.index(f"{name}label ") for name in BY_CONFIDENCE]
     assert positions == sorted(positions)
     photos = [i for i in tags.all("img") if str(i["src"]).startswith("file:///")]
     manifest = pd.read_csv(run.manifest)
-    assert [i["src"] for i in photos] == [
+    assert [i["src"] for i in photos[:4]] == [
         Path(manifest["path"][row]).as_uri() for row in (2, 3, 1, 0)
     ]
     assert {i["loading"] for i in photos} == {"lazy"}
@@ -248,7 +189,7 @@ def test_mistakes_come_by_confidence_and_are_shown_from_the_data_set(
 
 
 def test_a_label_unlike_the_other_photos_of_a_person_is_marked(tags: Tags) -> None:
-    assert tags.text.count("other photos: woman") == 1
+    assert tags.text.count("other photos: labeled otherwise") == 2  # as a mistake and as a suspect
     assert "Of the 4, 1 carries a label that contradicts" in tags.text
 
 
@@ -284,8 +225,10 @@ def test_costs_are_reported_where_they_were_measured(tags: Tags) -> None:
     assert "not measured" in tags.text
 
 
-def test_an_older_run_without_costs_is_still_reported(run: RunFolder) -> None:
-    page = page_of(run)
+def test_an_older_run_without_costs_is_still_reported(
+    run: RunFolder, manifest: pd.DataFrame
+) -> None:
+    page = page_of(run, [GENDER], manifest, P, costs=())
     assert "Accuracy and cost" not in page
     assert "Learning curves of VGG16" in page
 

@@ -1,0 +1,144 @@
+"""Finished runs without a search: records, tables and predictions as a run would leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from small_search import chosen, completed, failed, history, result_of
+
+from data import SPLITS, Label
+from data.labels import class_slices, code_columns, codes_of, to_table
+from data.manifest import DATASET
+from tuning.metrics import evaluate, operating_point, subgroups
+from tuning.report import report
+from tuning.runs.leaderboard import write_leaderboard
+from tuning.runs.run_folder import RunFolder
+from tuning.runs.schema import (
+    DataFacts,
+    ImageFacts,
+    LabelFacts,
+    RefitRecord,
+    RunConfig,
+    RunMetrics,
+    SplitFacts,
+    TestScores,
+    ValScores,
+    WeightsOrigin,
+    WinnerFacts,
+)
+from tuning.runs.settings import Settings
+
+WINNERS = ("googlenet", "vgg16")
+COST = {"latency_ms": 12.5, "parameters": 6_200_000, "bytes": 25_300_000}
+
+
+def finished_run(
+    root: Path, labels: Sequence[Label], manifest: pd.DataFrame, p: np.ndarray
+) -> RunFolder:
+    """A run of two backbones, four trials each, one failed; only GoogLeNet has a refit.
+
+    Both predict `p`, float [N, K], for the images of the manifest; the training images' row of it
+    are predictions out of fold.
+    """
+    run = RunFolder(root / "run")
+    rng = np.random.default_rng(0)
+    for path in map(Path, manifest["path"]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
+    (run.path / "predictions").mkdir(parents=True)
+    manifest.to_csv(run.manifest, index=False)
+    table = pd.concat([manifest[["split", *code_columns(labels)]], to_table(labels, p)], axis=1)
+    train = table["split"] == "train"
+    for name in WINNERS:
+        study = run.study(name)
+        for record in (
+            completed("0", 0, 0.5, 0.6),
+            completed("1", 1, 0.6, 0.8),
+            completed("2", 2, 0.7),
+            failed("3", "loss <nan>"),
+        ):
+            study.write_trial(record)
+        table[~train].to_csv(run.predictions(name), index_label="row")
+        if train.any():
+            table[train].to_csv(study.out_of_fold, index_label="row")
+    refit = RefitRecord(origin="refit", result=result_of(chosen(1), 0.7, 0.9))
+    run.study("googlenet").write_refit(refit)
+    write_leaderboard(run)
+    return run
+
+
+def page_of(
+    run: RunFolder,
+    labels: Sequence[Label],
+    manifest: pd.DataFrame,
+    p: np.ndarray,
+    costs: Sequence[Mapping[str, float]] = (COST,),
+    **settings: object,
+) -> str:
+    """The report of the run, with these costs in the facts of the first winners."""
+    facts = winner_facts(labels, manifest, p)
+    winners = {name: facts.model_copy(update={"backbone": name}) for name in WINNERS}
+    for name, cost in zip(WINNERS, costs, strict=False):
+        winners[name] = winners[name].model_copy(update=dict(cost))
+    split = SplitFacts(
+        count=44,
+        identities=5,
+        classes={label.name: dict.fromkeys(label.classes, 22) for label in labels},
+    )
+    config = RunConfig(
+        settings=Settings(data="", backbones=WINNERS, preset="quick", size=64).model_copy(
+            update=settings
+        ),
+        data=DataFacts(name="Folder <b>", synthetic=False, fingerprint="f"),
+        images=ImageFacts(framing="stretch", splits=dict.fromkeys(SPLITS, split)),
+        weights="imagenet",
+        versions={"keras": "3"},
+        labels=tuple(labels),
+    )
+    metrics = RunMetrics(run="tiny", notices=("A notice.",), seconds=60.0, winners=winners)
+    report.write(run, config, metrics, pd.read_csv(run.leaderboard))
+    return run.report.read_text(encoding="utf-8")
+
+
+def winner_facts(labels: Sequence[Label], manifest: pd.DataFrame, p: np.ndarray) -> WinnerFacts:
+    """Facts of a winner; its figures on validation images are those on test images."""
+    test = (manifest["split"] == "test").to_numpy()
+    return WinnerFacts(
+        backbone=WINNERS[0],
+        origin="refit",
+        hyperparameters=result_of(chosen(1), 0.8).hyperparameters,
+        size=64,
+        weights=WeightsOrigin(source="imagenet", fingerprint="w"),
+        labels=[
+            _label_facts(label, codes_of(manifest)[test, number], p[test, at], manifest[test])
+            for number, (label, at) in enumerate(zip(labels, class_slices(labels), strict=True))
+        ],
+        history=history(0.6, 0.8),
+    )
+
+
+def _label_facts(
+    label: Label, codes: np.ndarray, p: np.ndarray, manifest: pd.DataFrame
+) -> LabelFacts:
+    scores = evaluate(label, codes, p)
+    correct = label.decide(p) == codes
+    names = manifest[DATASET].to_numpy() if DATASET in manifest else np.array([])
+    return LabelFacts(
+        label=label,
+        temperature=1.0,
+        operating_point=operating_point(codes, p),
+        val=ValScores(**dict(scores), uncalibrated=scores),
+        test=TestScores(
+            **dict(scores),
+            uncalibrated=scores,
+            subgroups=subgroups(manifest, list(manifest.select_dtypes(bool)), correct, minimum=5),
+            datasets={
+                str(name): evaluate(label, codes[names == name], p[names == name])
+                for name in pd.unique(names)
+            },
+        ),
+    )
