@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from data.conflicts import drop_conflicts, label_conflicts
     from data.copies.distinct import Distinct, without_copies
-    from data.copies.hashes import cache_file, hash_files
+    from data.copies.hashes import Hashes, cache_file, hash_files
     from data.copies.matching import Copies, find_copies
     from data.formats import load
     from data.image_store import FaceSearch, ImageStore, build, reopen
@@ -38,7 +38,15 @@ if TYPE_CHECKING:
         is_image_name,
         to_square,
     )
-    from data.joining import join, parts_of, paths_in
+    from data.joining import (
+        join,
+        parts_of,
+        paths_in,
+        rows_of_each,
+        sample_each,
+        split_each,
+        without_shared_pictures,
+    )
     from data.labels import AGES, GENDER, Label
     from data.manifest import SPLITS, DataError, Dataset, attributes, read_manifest
     from data.sampling import BALANCES, Balance, sample
@@ -49,7 +57,7 @@ _HOMES = {
     "data.copies.matching": ("Copies", "find_copies"),
     "data.copies.distinct": ("Distinct", "without_copies"),
     "data.formats": ("load",),
-    "data.copies.hashes": ("cache_file", "hash_files"),
+    "data.copies.hashes": ("Hashes", "cache_file", "hash_files"),
     "data.image_store": ("FaceSearch", "ImageStore", "build", "reopen"),
     "data.images": (
         "FRAMINGS",
@@ -63,7 +71,15 @@ _HOMES = {
         "is_image_name",
         "to_square",
     ),
-    "data.joining": ("join", "parts_of", "paths_in"),
+    "data.joining": (
+        "join",
+        "parts_of",
+        "paths_in",
+        "rows_of_each",
+        "sample_each",
+        "split_each",
+        "without_shared_pictures",
+    ),
     "data.labels": ("AGES", "GENDER", "Label"),
     "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes", "read_manifest"),
     "data.sampling": ("BALANCES", "Balance", "sample"),
@@ -76,6 +92,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "join",
     "parts_of",
     "paths_in",
+    "rows_of_each",
     "Dataset",
     "DataError",
     "Label",
@@ -87,15 +104,19 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "drop_conflicts",
     "read_manifest",
     "sample",
+    "sample_each",
     "Balance",
     "BALANCES",
     "cache_file",
     "hash_files",
+    "Hashes",
     "find_copies",
     "Copies",
     "without_copies",
     "Distinct",
+    "without_shared_pictures",
     "split",
+    "split_each",
     "SplitBy",
     "class_weights",
     "build",

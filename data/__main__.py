@@ -58,8 +58,8 @@ def describe(
     """Recognize a data set and say what is in it and what is wrong with it.
 
     Prints the format, the labels that it offers, counts and balance, image sizes, identities,
-    official splits, unreadable files, copies of images, and labels that contradict those of the same
-    person's other images.
+    official splits, unreadable files, copies of images, and labels that contradict those of the
+    same person's other images.
     """
     from rich.console import Console
 

@@ -20,7 +20,7 @@ from data.copies.hashes import hash_files
 from data.copies.matching import Copies, find_copies
 from data.image_store import BrokenImage
 from data.images import ImageError, decode, room_to_decode, upright_size
-from data.labels import MISSING, Label, code_columns
+from data.labels import GENDER, MISSING, Label, code_columns
 from data.manifest import SPLITS, Dataset, attributes, in_words
 from data.processors import usable
 from data.progress import ProgressCallback
@@ -296,7 +296,10 @@ def _lines(facts: Description) -> Iterator[tuple[str, str]]:
     yield from (("note", note) for note in facts.notes)
     yield "images", f"{facts.images:,}"
     yield from (("offers", _offered(offer)) for offer in facts.offers)
-    yield "labels", f"{_shares(facts.labels, facts)} (as annotators perceived them)"
+    yield (
+        "labels",
+        f"{_learned(facts)}{_shares(facts.labels, facts)} (as annotators perceived them)",
+    )
     yield "identities", _identities(facts)
     for part, labels in facts.split.items():
         yield f"split {part}", f"{_images_in(labels, facts)}{_shares(labels, facts)}"
@@ -351,6 +354,11 @@ def _offered(offer: Offered) -> str:
     more = f" and {others:,} other classes" if others else ""
     inside = "; ".join(filter(None, notes))
     return f"{offer.name}: {', '.join(classes)}{more}" + (f" ({inside})" if inside else "")
+
+
+def _learned(facts: Description) -> str:
+    """The name of the only label, unless it is the usual one."""
+    return "" if len(facts.learned) > 1 or GENDER.name in facts.learned else f"{facts.learned[0]}: "
 
 
 def _images_in(labels: dict[str, int], facts: Description) -> str:

@@ -210,17 +210,32 @@ def split_each(
         {'train': 28, 'val': 6, 'test': 6}
     """
     if len(parts) == 1:
-        return split(manifest, seed=seed, near=near, strata=parts[0].strata)
-    ends = np.cumsum([0, *((manifest[DATASET] == part.name).sum() for part in parts)])
+        only = parts[0]
+        return split(manifest, seed=seed, near=near, strata=only.strata, labels=only.labels)
     done = []
-    for part, (start, end) in zip(parts, pairwise(ends), strict=True):
-        rows = manifest.iloc[start:end].reset_index(drop=True)
-        own = near[(near >= start).all(axis=1) & (near < end).all(axis=1)] - start
+    for part, at in zip(parts, rows_of_each(manifest, parts), strict=True):
+        rows = manifest[at].reset_index(drop=True)
+        own = near[((near >= at.start) & (near < at.stop)).all(axis=1)] - at.start
         try:
-            done.append(split(rows, seed=seed, near=own, strata=part.strata))
+            done.append(split(rows, seed=seed, near=own, strata=part.strata, labels=part.labels))
         except DataError as error:
             raise DataError(f"{part.name}: {error}") from error
     return _stacked(done)
+
+
+def rows_of_each(manifest: pd.DataFrame, parts: Sequence[Dataset]) -> list[slice]:
+    """Say where the rows of each data set lie in a manifest, data set after data set.
+
+    Example:
+        >>> manifest = pd.DataFrame({"dataset": ["A", "A", "B"]})
+        >>> parts = [Dataset(name, Path("/"), manifest) for name in ("A", "B")]
+        >>> rows_of_each(manifest, parts)
+        [slice(0, 2, None), slice(2, 3, None)]
+    """
+    if len(parts) == 1:
+        return [slice(0, len(manifest))]
+    ends = np.cumsum([0, *((manifest[DATASET] == part.name).sum() for part in parts)]).tolist()
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def without_shared_pictures(distinct: Distinct) -> Distinct:

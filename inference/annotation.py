@@ -1,17 +1,31 @@
 """Pictures with the faces marked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.faces import Box, Face
+from data import GENDER, Label
+from data.labels import UNCERTAIN
+from data.messages import one_line
+from inference.faces import Box, Face, Prediction
 
 COLORS = {"woman": "#c2410c", "man": "#1d4ed8", "uncertain": "#52525b"}
-"""Colors of the labels, distinct for color-blind people too, and readable under white text."""
+"""Colors of gender's classes and of "uncertain"."""
+
+PALETTE = ("#1d4ed8", "#c2410c", "#00003d", "#531809", "#a512a5")
+"""Colors of other labels' classes in order, again from the first after the last.
+
+All colors are distinct for color-blind people too, and readable under white text.
+"""
+
+_LINES = 4  # of a caption
+_NAME = 24  # characters of a name in it
+_SMALLEST = 6.0  # pixels of a letter, where a picture is too small for its captions
 
 
 def annotate(image: Image.Image, faces: Sequence[Face], factor: float = 1.0) -> Image.Image:
-    """Draw a box and a caption for each face.
+    """Draw a box and a caption for each face, in the color of the decision on its first label.
 
     Args:
         image: RGB image; it is left as it is.
@@ -22,7 +36,7 @@ def annotate(image: Image.Image, faces: Sequence[Face], factor: float = 1.0) -> 
         A copy of the image with the faces marked.
 
     Example:
-        >>> face = Face(0, Box(10, 20, 70, 80), p_man=0.97, label="man")
+        >>> face = Face(0, Box(10, 20, 70, 80), (Prediction(GENDER, (0.03, 0.97), "man"),))
         >>> marked = annotate(Image.new("RGB", (100, 100), "white"), [face])
         >>> "#{:02x}{:02x}{:02x}".format(*marked.getpixel((10, 60))) == COLORS["man"]
         True
@@ -36,41 +50,133 @@ def annotate(image: Image.Image, faces: Sequence[Face], factor: float = 1.0) -> 
     return marked
 
 
-def caption(face: Face) -> str:
-    """Return a face's number and label, with the probability of the label.
+def color_of(label: Label, decision: str) -> str:
+    """Return the color of a class, or of "uncertain", as `#rrggbb`.
+
+    Args:
+        label: Label that the class is of.
+        decision: Name of the class, or "uncertain".
 
     Example:
-        >>> caption(Face(1, Box(0, 0, 9, 9), p_man=0.03, label="woman"))
-        '2: woman 97%'
+        >>> smiling = Label(name="Smiling", classes=("no", "yes"))
+        >>> color_of(smiling, "yes") == PALETTE[1], color_of(GENDER, "woman") == COLORS["woman"]
+        (True, True)
     """
-    if face.label == "uncertain":
-        return f"{face.number}: uncertain"
-    probability = face.p_man if face.label == "man" else 1 - face.p_man
-    return f"{face.number}: {face.label} {probability:.0%}"
+    if decision not in label.classes:
+        return COLORS[UNCERTAIN]
+    if set(label.classes) == set(GENDER.classes):
+        return COLORS[decision]
+    return PALETTE[label.classes.index(decision) % len(PALETTE)]
+
+
+def caption(face: Face) -> str:
+    """Return a face's number and what was decided, with the probability of each class.
+
+    Of several labels there is a line each, at most four, the decided ones first.
+
+    Example:
+        >>> box, smiling = Box(0, 0, 9, 9), Label(name="Smiling", classes=("no", "yes"))
+        >>> gender = Prediction(GENDER, (0.97, 0.03), "woman")
+        >>> caption(Face(1, box, (gender,)))
+        '2: woman 97%'
+        >>> caption(Face(1, box, (Prediction(smiling, (0.03, 0.97), "yes"),)))
+        '2: Smiling: yes 97%'
+        >>> print(caption(Face(1, box, (Prediction(smiling, (0.5, 0.5), "uncertain"), gender))))
+        2: gender: woman 97%
+        Smiling: uncertain
+    """
+    predictions = sorted(face.predictions, key=lambda one: one.decision == UNCERTAIN)
+    lines = [_line(one, is_named=len(predictions) > 1) for one in predictions]
+    if len(lines) > _LINES:
+        lines[_LINES - 1 :] = [f"{len(lines) - _LINES + 1} more"]
+    return f"{face.number}: " + "\n".join(lines)
+
+
+def _line(prediction: Prediction, is_named: bool) -> str:
+    decision = one_line(prediction.decision, _NAME)
+    if prediction.decision != UNCERTAIN:
+        decision += f" {prediction.probability:.0%}"
+    if is_named or not _speaks(prediction.label):
+        return f"{one_line(prediction.label.name, _NAME)}: {decision}"
+    return decision
+
+
+def _speaks(label: Label) -> bool:
+    """Whether its classes say what is meant without its name: not "yes", "20-39" or "2"."""
+    if {"no", "yes"} & {name.lower() for name in label.classes}:
+        return False
+    return all(any(map(str.isalpha, name)) for name in label.classes)
+
+
+def _color(face: Face) -> str:
+    first = face.predictions[0]
+    return color_of(first.label, first.decision)
 
 
 def _outline(draw: ImageDraw.ImageDraw, face: Face, box: Box) -> None:
     left, top, right, bottom = box.xyxy
     corners = (left, top, max(left, right), max(top, bottom))
-    _, line = _sizes(draw, box)
-    draw.rectangle(corners, outline=COLORS[face.label], width=line)
+    draw.rectangle(corners, outline=_color(face), width=_line_width(_letter_size(draw, box)))
 
 
 def _write(draw: ImageDraw.ImageDraw, face: Face, box: Box) -> None:
     width, height = draw.im.size
-    size, line = _sizes(draw, box)
-    font = ImageFont.load_default(size)
-    text = draw.textbbox((0, 0), caption(face), font, anchor="lt")
-    x = max(0.0, min(box.left, width - text[2] - 2 * line))
-    y = box.top - text[3] - 2 * line  # above the box, below it at the picture's top
+    text = _Text.fitted(draw, caption(face).split("\n"), _letter_size(draw, box))
+    x = max(0.0, min(box.left, width - text.width))
+    y = box.top - text.height  # above the box, below it at the picture's top
     if y < 0:
-        y = min(box.bottom, height - text[3] - 2 * line)
-    corners = (x, y, x + text[2] + 2 * line, y + text[3] + 2 * line)
-    draw.rectangle(corners, fill=COLORS[face.label])
-    draw.text((x + line, y + line), caption(face), "white", font, anchor="lt")
+        y = max(0.0, min(box.bottom, height - text.height))
+    draw.rectangle((x, y, x + text.width, y + text.height), fill=_color(face))
+    text.write(x, y)
 
 
-def _sizes(draw: ImageDraw.ImageDraw, box: Box) -> tuple[float, int]:
-    """Return the size of the letters and the width of the lines, in pixels."""
-    size = max(11.0, min(max(draw.im.size) / 36, box.height / 2.5))
-    return size, max(2, round(size / 8))
+@dataclass(frozen=True)
+class _Text:
+    """Lines in a font, with a margin around them; sizes in pixels."""
+
+    draw: ImageDraw.ImageDraw
+    lines: Sequence[str]
+    size: float
+
+    @classmethod
+    def fitted(cls, draw: ImageDraw.ImageDraw, lines: Sequence[str], size: float) -> "_Text":
+        """Make the letters smaller, if need be, until the lines fit into the picture."""
+        text = cls(draw, lines, size)
+        width, height = draw.im.size
+        while size > _SMALLEST and (text.width > width or text.height > height):
+            size = max(_SMALLEST, 0.9 * size)
+            text = cls(draw, lines, size)
+        return text
+
+    @property
+    def font(self) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+        return ImageFont.load_default(self.size)
+
+    @property
+    def margin(self) -> int:
+        return _line_width(self.size)
+
+    @property
+    def width(self) -> float:
+        return max(box[2] for box in self._boxes()) + 2 * self.margin
+
+    @property
+    def height(self) -> float:
+        return sum(box[3] + self.margin for box in self._boxes()) + self.margin
+
+    def write(self, x: float, y: float) -> None:
+        for line, box in zip(self.lines, self._boxes(), strict=True):
+            self.draw.text((x + self.margin, y + self.margin), line, "white", self.font, "lt")
+            y += box[3] + self.margin
+
+    def _boxes(self) -> list[tuple[float, float, float, float]]:
+        font = self.font
+        return [self.draw.textbbox((0, 0), line, font, "lt") for line in self.lines]
+
+
+def _letter_size(draw: ImageDraw.ImageDraw, box: Box) -> float:
+    return max(11.0, min(max(draw.im.size) / 36, box.height / 2.5))
+
+
+def _line_width(letter_size: float) -> int:
+    return max(2, round(letter_size / 8))

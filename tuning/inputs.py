@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 import data
-from data import Dataset, Distinct, ImageStore
+from data import Dataset, Distinct, FaceSearch, Framing, ImageStore
+from data.manifest import DATASET
 from tuning.backbones import weights as weight_sources
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.weights import Weights, WeightsError
+from tuning.face_search import search_for_faces
 from tuning.notices import RANDOM_NOTICE
 from tuning.progress import Progress
+from tuning.runs.run_folder import RunFolder
 from tuning.runs.settings import Settings
 
 SYNTHETIC = "synthetic"
@@ -21,7 +26,7 @@ SYNTHETIC = "synthetic"
 
 
 def open_dataset(settings: Settings, artifacts: Path, progress: Progress) -> Dataset:
-    """Load the run's data set; the synthetic one is drawn when it is not there yet.
+    """Load the run's data set, or several as one; the synthetic one is drawn if it is not there.
 
     Args:
         settings: What the user chose.
@@ -29,15 +34,28 @@ def open_dataset(settings: Settings, artifacts: Path, progress: Progress) -> Dat
         progress: What the user sees of it.
 
     Raises:
-        DataError: The data set is missing, or cannot be used.
+        DataError: A data set is missing, cannot be used, or cannot be joined with the others.
     """
-    if settings.data != SYNTHETIC:
-        return data.load(Path(settings.data), settings.labels, settings.split)
+    return data.join(
+        [
+            data.load(
+                _drawn(settings, artifacts, progress) if path == SYNTHETIC else path,
+                settings.labels,
+                settings.split,
+                settings.label,
+                settings.ages,
+            )
+            for path in data.paths_in(settings.data)
+        ]
+    )
+
+
+def _drawn(settings: Settings, artifacts: Path, progress: Progress) -> Path:
     from data.synthetic.writing import generate
 
+    folder = artifacts / "datasets" / SYNTHETIC
     with progress.bar("drawing synthetic portraits") as update:
-        folder = generate(artifacts / "datasets" / SYNTHETIC, seed=settings.seed, progress=update)
-    return data.load(folder, settings.labels, settings.split)
+        return generate(folder, seed=settings.seed, progress=update)
 
 
 @dataclass(frozen=True)
@@ -47,10 +65,12 @@ class RunImages:
     Attributes:
         store: Decoded images of all splits, with their manifest.
         notes: Remarks on those that were left out or look alike, a line each.
+        detected: Names of the data sets whose faces the detector found.
     """
 
     store: ImageStore
     notes: tuple[str, ...]
+    detected: tuple[str, ...] = ()
 
 
 def prepare_images(
@@ -58,48 +78,148 @@ def prepare_images(
     dataset: Dataset,
     artifacts: Path,
     progress: Progress,
-    keep_copies: bool = False,
+    run: RunFolder | None = None,
 ) -> RunImages:
     """Sample, look for copies, split and decode the run's images.
+
+    A run that was begun keeps the images and the split that it began with.
 
     Args:
         settings: What the user chose.
         dataset: Data set that the images are taken from.
         artifacts: Folder for everything a run makes.
         progress: What the user sees of it.
-        keep_copies: Whether copies of images stay in, as in runs of a version that did not look
-            for them.
+        run: Folder of the run; None for images of no run.
 
     Raises:
-        DataError: Too few images are left, or too many of them cannot be read.
+        DataError: Too few images are left, too many of them cannot be read, or most show no face
+            where faces are searched for.
+        RunError: The run's records cannot be read.
     """
-    manifest, notes = dataset.manifest, []
-    if settings.drop_conflicts:
-        manifest = data.drop_conflicts(manifest)
-        count = len(dataset.manifest) - len(manifest)
-        notes.append(f"left out because of DROP_CONFLICTS: {count:,} images")
-    manifest = data.sample(manifest, settings.samples, settings.balance, settings.seed)
-    if keep_copies:
-        notes.append("an earlier version began this run: copies of images stay in it")
-        near = None
-    else:
-        distinct = _distinct(manifest, dataset.root, artifacts, progress)
-        manifest, near = distinct.manifest, distinct.near
-        notes += distinct.notes
-    manifest = data.split(manifest, seed=settings.seed, near=near)
-    framing = settings.framing or dataset.framing
-    with progress.bar("decoding images") as update:
+    begun = _begun(run, dataset) if run else None
+    manifest, notes = begun or _chosen(settings, dataset, artifacts, progress)
+    framing, detected = _framing(settings, dataset)
+    search = _search(manifest, detected)
+    with progress.bar("finding faces" if search else "decoding images") as update:
         store = data.build(
-            manifest, settings.size, framing, artifacts / "cache" / "images", progress=update
+            manifest,
+            settings.size,
+            framing,
+            artifacts / "cache" / "images",
+            search=search,
+            progress=update,
         )
-    return RunImages(store, tuple(notes))
+    whole = (*notes, *_on_faces(dataset, detected, store), *_on_shares(dataset, store))
+    return RunImages(store, whole, detected)
 
 
-def _distinct(manifest: pd.DataFrame, root: Path, artifacts: Path, progress: Progress) -> Distinct:
-    cache = data.cache_file(artifacts / "cache" / "hashes", root)
+def images_of(run: RunFolder, cache: Path) -> ImageStore:
+    """Open the images of a run once more; what is gone from the cache is made again.
+
+    Args:
+        run: Folder of the run.
+        cache: Folder of image stores.
+
+    Raises:
+        RunError: The run cannot be read.
+        DataError: Its images cannot be read.
+    """
+    config, manifest = run.read_config(), data.read_manifest(run.manifest)
+    size, facts = config.settings.size, config.images
+    kept = data.reopen(manifest, size, facts.framing, cache, config.data.fingerprint)
+    search = None if kept else _search(manifest, facts.detected)
+    return kept or data.build(manifest, size, facts.framing, cache, search=search)
+
+
+def _begun(run: RunFolder, dataset: Dataset) -> tuple[pd.DataFrame, list[str]] | None:
+    """The rows that a run began with, in its own split; None if it is new, or the data lack some.
+
+    Labels, people and parts that the data set gives are those of now, so that a change is seen.
+    """
+    if not (run.config.exists() and run.manifest.exists()):
+        return None
+    before = data.read_manifest(run.manifest)
+    left_out = [path for path, _ in run.read_config().images.broken]
+    now = dataset.manifest[dataset.manifest["path"].isin([*before["path"], *left_out])]
+    if not before["path"].duplicated().any():
+        now = now.drop_duplicates("path")
+    now = now.reset_index(drop=True)
+    kept = ~now["path"].isin(left_out)
+    if now["path"][kept].tolist() != before["path"].tolist():
+        return None
+    split = now["split"].where(~kept, before["split"].set_axis(now.index[kept]))
+    old = "an earlier version began this run: copies of images stay in it"
+    return now.assign(split=now["split"].fillna(split)), [old] if run.keeps_copies() else []
+
+
+def _chosen(
+    settings: Settings, dataset: Dataset, artifacts: Path, progress: Progress
+) -> tuple[pd.DataFrame, list[str]]:
+    """The images of a new run, split, and remarks on those that were left out."""
+    parts, notes = data.parts_of(dataset), []
+    if settings.drop_conflicts:
+        parts = tuple(
+            replace(part, manifest=data.drop_conflicts(part.manifest, part.labels))
+            for part in parts
+        )
+        count = len(dataset.manifest) - sum(len(part.manifest) for part in parts)
+        notes.append(f"left out because of DROP_CONFLICTS: {count:,} images")
+    manifest = data.sample_each(parts, settings.samples, settings.balance, settings.seed)
+    distinct = _distinct(manifest, parts, artifacts, progress)
+    manifest = data.split_each(distinct.manifest, parts, settings.seed, distinct.near)
+    return manifest, [*notes, *distinct.notes]
+
+
+def _distinct(
+    manifest: pd.DataFrame, parts: Sequence[Dataset], artifacts: Path, progress: Progress
+) -> Distinct:
+    each = []
     with progress.bar("looking for copies") as update:
-        hashes = data.hash_files(manifest["path"].tolist(), cache, update)
-    return data.without_copies(manifest, data.find_copies(hashes))
+        for part, rows in zip(parts, data.rows_of_each(manifest, parts), strict=True):
+            cache = data.cache_file(artifacts / "cache" / "hashes", part.root)
+            each.append(data.hash_files(manifest["path"][rows].tolist(), cache, update))
+    copies = data.find_copies(data.Hashes.stacked(each))
+    distinct = data.without_copies(manifest, copies, parts[0].labels)
+    return distinct if len(parts) == 1 else data.without_shared_pictures(distinct)
+
+
+def _framing(settings: Settings, dataset: Dataset) -> tuple[Framing, tuple[str, ...]]:
+    """What is cut out of the images, and the data sets whose faces are found first."""
+    parts = data.parts_of(dataset)
+    if settings.framing == "detect":
+        return "face", tuple(part.name for part in parts)
+    if settings.framing is not None or len(parts) == 1:
+        return settings.framing or dataset.framing, ()
+    return "face", tuple(part.name for part in parts if part.framing != "face")
+
+
+def _search(manifest: pd.DataFrame, detected: Sequence[str]) -> FaceSearch | None:
+    if not detected:
+        return None
+    if DATASET not in manifest:
+        return search_for_faces(np.ones(len(manifest), bool))
+    return search_for_faces(manifest[DATASET].isin(detected).to_numpy(bool))
+
+
+def _on_faces(dataset: Dataset, detected: Sequence[str], store: ImageStore) -> Iterator[str]:
+    if not detected:
+        return
+    yield f"faces of {', '.join(detected)} are found and aligned first (FRAMING=detect)"
+    aligned = [part.name for part in data.parts_of(dataset) if part.name not in detected]
+    if aligned:
+        yield f"images of {', '.join(aligned)} are aligned as they are (FRAMING=face)"
+    if store.faceless:
+        yield f"left out: {store.faceless:,} images without a face, or with a poor one alone"
+
+
+def _on_shares(dataset: Dataset, store: ImageStore) -> Iterator[str]:
+    """How many images of each data set are used, where there are several."""
+    parts = data.parts_of(dataset)
+    if len(parts) == 1:
+        return
+    used = store.manifest[DATASET].value_counts()
+    each = (f"{part.name} {used.get(part.name, 0):,} of {len(part.manifest):,}" for part in parts)
+    yield f"images in use: {', '.join(each)}"
 
 
 def pretrained(

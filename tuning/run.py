@@ -84,7 +84,7 @@ def tune(
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
         weights, weights_used = pretrained(settings, dataset.synthetic, progress)
-        images = prepare_images(settings, dataset, artifacts, progress, run.keeps_copies())
+        images = prepare_images(settings, dataset, artifacts, progress, run)
         _report_images(images, progress)
         run.begin(_config(settings, dataset, images, weights_used), images.store.manifest)
         cache = TrunkCache(artifacts / "cache" / "trunk", int(cache_gb * 1e9))
@@ -113,9 +113,9 @@ def default_name(settings: Settings) -> str:
         >>> default_name(Settings(data="faces", label="Smiling", backbones=("vgg16",), size=96))
         'faces-smiling-standard-78b77c'
     """
-    data = Path(settings.data).name or "data"
+    names = "+".join(Path(path).name or "data" for path in data.paths_in(settings.data))
     labels = re.sub(r"[^0-9a-z]+", "-", settings.label.lower()).strip("-")[:_LABELS_SHOWN]
-    parts = (data, labels, settings.preset, settings.fingerprint()[:6])
+    parts = (names, labels, settings.preset, settings.fingerprint()[:6])
     return "-".join(part for part in parts if part)
 
 
@@ -142,7 +142,7 @@ def _report_images(images: RunImages, progress: Progress) -> None:
     splits = ", ".join(f"{split} {counts[split]:,}" for split in data.SPLITS)
     progress.say(f"images: {splits}; FRAMING={store.framing}")
     for path, reason in store.broken[:_BROKEN_SHOWN]:
-        progress.say(f"left out, unreadable: {path}: {reason}", style="yellow")
+        progress.say(f"left out: {path}: {reason}", style="yellow")
     if len(store.broken) > _BROKEN_SHOWN:
         more = len(store.broken) - _BROKEN_SHOWN
         progress.say(f"and {more:,} more; all are in config.json", style="yellow")
@@ -160,6 +160,7 @@ def _config(settings: Settings, dataset: Dataset, images: RunImages, weights: st
         ),
         images=ImageFacts(
             framing=store.framing,
+            detected=images.detected,
             broken=store.broken,
             notes=(*dataset.notes, *images.notes),
             splits={

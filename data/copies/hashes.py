@@ -7,10 +7,10 @@ where different people come as near as copies (see `data.copies.matching` for fi
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -54,6 +54,12 @@ class Hashes:
     looks: np.ndarray
     readable: np.ndarray
     comparable: np.ndarray
+
+    @classmethod
+    def stacked(cls, each: Sequence["Hashes"]) -> "Hashes":
+        """Put hashes of several lists of files behind each other."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(one, name) for one in each]) for name in names))
 
 
 _ENTRY = np.dtype(

@@ -1,13 +1,20 @@
-"""Synthetic portraits that were written to disk: CelebA's layout and a marker file."""
+"""Synthetic portraits that were written to disk: CelebA's layout, a table and a marker file."""
 
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from data.formats import celeba
-from data.manifest import Dataset
-from data.offers import NOTHING_ASKED, Choice
+from data.formats.columns import offer_of
+from data.manifest import DataError, Dataset
+from data.messages import one_line
+from data.offers import NOTHING_ASKED, Choice, Offer
 
 MARKER = "synthetic.json"
+LABELS = "labels.csv"
+"""Labels that are no attributes of CelebA's; sets drawn by an earlier version lack it."""
+
 NOTICE = "synthetic faces, drawn by a program: they only show that the pipeline works"
 WANTED = f"synthetic portraits ({MARKER})"
 
@@ -30,7 +37,10 @@ def recognizes(path: Path) -> bool:
 
 
 def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:
-    r"""Read as CelebA, marked synthetic.
+    r"""Read as CelebA with further labels, marked synthetic.
+
+    Raises:
+        DataError: A table is damaged, or what is to be learned is not offered.
 
     Example:
         >>> import tempfile
@@ -42,6 +52,23 @@ def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:
         >>> dataset.synthetic, dataset.notes[0] == NOTICE
         (True, True)
     """
-    dataset = celeba.load(path, choice)
+
+    def beside(root: Path, images: pd.Index) -> list[Offer]:
+        return _offers(root / LABELS, images, choice)
+
+    dataset = celeba.load(path, choice, beside)
     notes = (NOTICE, *dataset.notes)
     return replace(dataset, name="synthetic portraits", synthetic=True, notes=notes)
+
+
+def _offers(file: Path, images: pd.Index, choice: Choice) -> list[Offer]:
+    """The columns of the table as labels of images, which are named without suffix."""
+    if not file.is_file():
+        return []
+    try:
+        table = pd.read_csv(file, index_col=0)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{file}: not a table: {one_line(error)}") from error
+    table.index = pd.Index([str(name).rpartition(".")[0] for name in table.index])
+    once = table[~table.index.duplicated()].reindex(images)
+    return [offer_of(once[name], str(file), choice.ages) for name in once]

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 import numpy as np
 
+_YOUNGEST, _OLDEST = 5, 80  # years
 HAIR_COLORS = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
 
 
@@ -210,6 +211,25 @@ def attributes(who: Person, seen: Shot) -> dict[str, bool]:
         "Wearing_Lipstick": seen.makeup > 0,
         "Wearing_Necktie": seen.collar,
         "Young": who.age < 0.6,
+    }
+
+
+def labels(who: Person, seen: Shot) -> dict[str, str | int]:
+    """What an image shows beside CelebA's attributes: labels of many classes.
+
+    `hair_color` is missing where no hair shows; `age` is in years.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> who = person(1, rng)
+        >>> shown = labels(who, shot(who, rng))
+        >>> shown["hair_color"] in ("", "black", "brown", "blond", "gray"), 5 <= shown["age"] <= 80
+        (True, True)
+    """
+    color = next((name for name in HAIR_COLORS if attributes(who, seen)[name]), "")
+    return {
+        "hair_color": color.removesuffix("_Hair").lower(),
+        "age": round(_YOUNGEST + (_OLDEST - _YOUNGEST) * who.age),
     }
 
 

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from rich.table import Table
 
-from data import ImageError, decode
+from data import GENDER, ImageError, decode
 from inference.bench import age_and_gender
 from inference.bench.scoring import LabeledPhoto, PredictedFace, Score, read_labels
 from inference.classifier import Classifier
@@ -82,8 +82,9 @@ class PhotoReport:
         model: Name and precision of the model.
         other: Name of the other package; None if it is not installed.
         photos: A timing for each photo.
-        score: Score of the model; None without labels.
-        other_score: Score of the other package; None without labels, or if it is not installed.
+        score: Score of the model; None without labels, or if it does not predict gender.
+        other_score: Score of the other package; None without a score, or if it is not installed.
+        note: Reason why labels are not used; empty if they are, or if there are none.
 
     Example:
         >>> score = Score(labeled=4, found=4, correct=3, uncertain=1)
@@ -97,6 +98,7 @@ class PhotoReport:
     photos: list[PhotoTiming]
     score: Score | None
     other_score: Score | None
+    note: str = ""
 
     def to_dict(self) -> dict[str, object]:
         """Return the report for JSON, by the names that scripts read."""
@@ -106,6 +108,7 @@ class PhotoReport:
             "rows": [photo.to_dict() for photo in self.photos],
             "score": self.score and self.score.to_dict(),
             "other_score": self.other_score and self.other_score.to_dict(),
+            **({"note": self.note} if self.note else {}),
         }
 
     def table(self) -> Table:
@@ -121,16 +124,19 @@ class PhotoReport:
 
     def _caption(self) -> str:
         scores = ((self.model, self.score), (self.other, self.other_score))
-        return "\n".join(
+        lines = [
             f"{name}: found {score.found} of {score.labeled} labeled faces, {score.correct} of "
             f"them labeled correctly and {score.uncertain} uncertain"
             for name, score in scores
             if score
-        )
+        ]
+        return "\n".join([*lines, *filter(None, [self.note])])
 
 
 def bench_photos(classifier: Classifier, folder: Path, rounds: int) -> PhotoReport:
     """Time the photos in a folder, and score the predictions if there is a `labels.csv`.
+
+    Its labels are of gender: a model that does not predict it is timed only.
 
     The package age-and-gender is timed on the same photos if it is installed.
 
@@ -144,6 +150,9 @@ def bench_photos(classifier: Classifier, folder: Path, rounds: int) -> PhotoRepo
         PhotosError: There are no photos that can be read.
     """
     other, labels = age_and_gender.load(), read_labels(folder / "labels.csv")
+    note = ""
+    if labels and not _predicts_gender(classifier):
+        labels, note = {}, "timed only: labels.csv is of gender, which the model does not predict"
     photos = []
     for path in expand([folder]).files:
         with suppress(ImageError):
@@ -156,7 +165,13 @@ def bench_photos(classifier: Classifier, folder: Path, rounds: int) -> PhotoRepo
         photos,
         _score(photos, [photo.predictions for photo in photos]),
         _score(photos, [photo.other_predictions or [] for photo in photos]) if other else None,
+        note,
     )
+
+
+def _predicts_gender(classifier: Classifier) -> bool:
+    known = (label for label in classifier.info.labels if label.name == GENDER.name)
+    return any(set(label.classes) == set(GENDER.classes) for label in known)
 
 
 def _photo(
@@ -188,7 +203,8 @@ def _timed(
         for part, milliseconds in zip(PARTS, parts, strict=True):
             if turn:
                 took[part].append(milliseconds)
-    predictions = [PredictedFace(face.box, face.label) for face in faces]
+    on = GENDER.name if _predicts_gender(classifier) else classifier.info.labels[0].name
+    predictions = [PredictedFace(face.box, face[on].decision) for face in faces]
     return predictions, {part: median(times) for part, times in took.items()}
 
 

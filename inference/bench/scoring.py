@@ -14,7 +14,8 @@ class PredictedFace:
 
     Attributes:
         box: Box of the face in pixels of the photo.
-        label: "woman", "man" or "uncertain".
+        label: "woman", "man" or "uncertain"; of a model that does not predict gender, the decision
+            on its first label.
 
     Example:
         >>> PredictedFace(Box(10, 20, 50, 80), "woman").to_dict()

@@ -14,8 +14,12 @@ from data import decode, decode_reduced, framed, to_square
 from inference.bundle import Input
 from inference.detection.alignment import FRAME, align, scale_of
 from inference.detection.detector import Detection, Detector
+from inference.detection.retinaface import WEIGHTS_SHA256
 from inference.faces import Box
 from inference.pictures import Source
+
+VERSION = f"1 {WEIGHTS_SHA256[:16]}"
+"""Raise the number when a picture gives other faces: those in image stores are then found anew."""
 
 _LONG_SIDE = 1000  # pixels of the longer side for detection: 12 megapixels are decoded at 1/4
 _TILED_SIDE = 4000  # the same for small faces: the largest JPEGs are decoded at 1/2

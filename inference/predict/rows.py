@@ -2,23 +2,57 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-HEADER = "file,face,left,top,right,bottom,detection_score,p_man,label,error"
-FIELDS = HEADER.split(",")
-JSON_FIELDS = [*FIELDS, "quality"]
-"""Names of a row's values; the CSV's columns are as scripts know them."""
+from data import Label
+from inference.faces import label_columns
+
+BOX = ("left", "top", "right", "bottom")
+"""Columns of a face's box, pixels."""
 
 NO_FACE = "no face found"
 Row = dict[str, str | int | float | None]
-"""A row by `JSON_FIELDS`; as read back from a CSV, all values are text."""
+"""A row by `json_fields`; as read back from a CSV, all values are text."""
 
 WriteRows = Callable[[Iterable[Row]], None]
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # ASCII and full width
+_NUMBER = re.compile(r"[+-]?[0-9.]+")
 _QUOTED = frozenset(',;"\t\r\n')  # `;` and tab: what spreadsheets split at elsewhere
+_PROBABILITIES = ("p_", "probability")  # how their columns begin
+
+
+def csv_columns(labels: Sequence[Label]) -> list[str]:
+    """Return the columns of a CSV, as scripts know them.
+
+    Args:
+        labels: Labels of the model.
+
+    Example:
+        >>> from data import GENDER
+        >>> print(",".join(csv_columns([GENDER])))
+        file,face,left,top,right,bottom,detection_score,p_man,label,error
+        >>> csv_columns([Label(name="Smiling", classes=("no", "yes"))])[7:]
+        ['label', 'probability', 'p_no', 'p_yes', 'error']
+    """
+    return ["file", "face", *BOX, "detection_score", *label_columns(labels), "error"]
+
+
+def json_fields(labels: Sequence[Label]) -> list[str]:
+    """Return the names of a row's values: those of a CSV, and the quality of the face.
+
+    Args:
+        labels: Labels of the model.
+
+    Example:
+        >>> from data import GENDER
+        >>> json_fields([GENDER])[-4:]
+        ['p_man', 'label', 'error', 'quality']
+    """
+    return [*csv_columns(labels), "quality"]
 
 
 def written_name(name: str) -> str:
@@ -31,35 +65,61 @@ def written_name(name: str) -> str:
         >>> written_name("=1+1.jpg")
         './=1+1.jpg'
     """
-    runs = name.lstrip().startswith(_FORMULA) or name[:1].isspace()
-    return f"./{name}" if runs else name
+    return f"./{name}" if _runs(name) or name[:1].isspace() else name
 
 
-def csv_text(rows: Iterable[Row]) -> str:
+def written_class(name: str) -> str:
+    """Return a class as a CSV has it: one that a spreadsheet would run begins with `'`.
+
+    Args:
+        name: Name of the class.
+
+    Example:
+        >>> written_class("=1+1"), written_class("-1"), written_class("60+")
+        ("'=1+1", '-1', '60+')
+    """
+    return f"'{name}" if _runs(name) and not _NUMBER.fullmatch(name) else name
+
+
+def _runs(text: str) -> bool:
+    return text.lstrip().startswith(_FORMULA)
+
+
+def csv_text(rows: Iterable[Row], labels: Sequence[Label]) -> str:
     """Return a whole CSV as `predict` writes it.
 
     Args:
-        rows: Rows that have at least `FIELDS`.
+        rows: Rows that have at least the values of `csv_columns`.
+        labels: Labels of the model.
 
     Example:
-        >>> print(csv_text([dict.fromkeys(FIELDS) | {"file": "a.jpg", "p_man": 0.25}]))
+        >>> from data import GENDER
+        >>> row = dict.fromkeys(csv_columns([GENDER])) | {"file": "a.jpg", "p_man": 0.25}
+        >>> print(csv_text([row], [GENDER]))
         file,face,left,top,right,bottom,detection_score,p_man,label,error
         a.jpg,,,,,,,0.250000,,
         <BLANKLINE>
     """
-    return f"{HEADER}\n{''.join(map(_csv_line, rows))}"
+    columns = csv_columns(labels)
+    return _csv_head(columns) + "".join(_csv_line(columns, row) for row in rows)
 
 
-def _csv_line(row: Row) -> str:
-    return ",".join(_quoted(_csv_cell(name, row[name])) for name in FIELDS) + "\n"
+def _csv_head(columns: Sequence[str]) -> str:
+    return ",".join(map(_quoted, columns)) + "\n"
 
 
-def _csv_cell(name: str, value: str | int | float | None) -> str:
-    """Give the probability six decimals, so that columns line up and small values show no e-7."""
-    if name == "file":
+def _csv_line(columns: Sequence[str], row: Row) -> str:
+    return ",".join(_quoted(_csv_cell(name, row[name])) for name in columns) + "\n"
+
+
+def _csv_cell(column: str, value: str | int | float | None) -> str:
+    """Give probabilities six decimals, so that columns line up and small values show no e-7."""
+    if column == "file":
         return written_name(str(value))
-    if name == "p_man" and isinstance(value, float):
+    if isinstance(value, float) and column.startswith(_PROBABILITIES):
         return f"{value:.6f}"
+    if isinstance(value, str):
+        return written_class(value)
     return "" if value is None else str(value)
 
 
@@ -68,24 +128,24 @@ def _quoted(text: str) -> str:
     return text if _QUOTED.isdisjoint(text) else '"' + text.replace('"', '""') + '"'
 
 
-def _read_csv(stream: TextIO) -> Iterator[Row]:
+def _read_csv(columns: Sequence[str], stream: TextIO) -> Iterator[Row]:
     reader = csv.DictReader(stream)
-    if reader.fieldnames != FIELDS:
+    if reader.fieldnames != columns:
         raise ValueError("other columns")
     for row in reader:
-        if row[FIELDS[-1]] is not None:  # else it is cut off, perhaps inside the file's name
-            yield {name: row[name] for name in FIELDS}
+        if row[columns[-1]] is not None:  # else it is cut off, perhaps inside the file's name
+            yield {name: row[name] for name in columns}
 
 
-def _json_line(row: Row) -> str:
+def _json_line(_columns: Sequence[str], row: Row) -> str:
     return json.dumps(row) + "\n"
 
 
-def _read_jsonl(stream: TextIO) -> Iterator[Row]:
+def _read_jsonl(columns: Sequence[str], stream: TextIO) -> Iterator[Row]:
     for line in stream:
         if line.endswith("\n"):  # else it is cut off
             row = json.loads(line)
-            yield {name: row[name] for name in FIELDS} | {"quality": row.get("quality")}
+            yield {name: row[name] for name in columns} | {"quality": row.get("quality")}
 
 
 @dataclass(frozen=True)
@@ -93,33 +153,58 @@ class RowFormat:
     """How rows are written, and read back.
 
     Attributes:
-        head: Text before the first row.
-        line: Function that makes a row a line.
-        read: Function that reads rows back.
+        make_head: Function that makes the text before the first row of the columns.
+        make_line: Function that makes a line of the columns and a row.
+        read_rows: Function that reads rows back, by the columns.
 
     Example:
         >>> import io
-        >>> row = dict.fromkeys(JSON_FIELDS) | {"file": "a.jpg", "face": 0, "p_man": 0.25}
+        >>> from data import GENDER
+        >>> row = dict.fromkeys(json_fields([GENDER])) | {"file": "a.jpg", "face": 0, "p_man": 0.2}
         >>> stream = io.StringIO()
-        >>> JSONL.writer(stream)([row])
+        >>> JSONL.writer(stream, [GENDER])([row])
         >>> _ = stream.seek(0)
-        >>> list(JSONL.read(stream)) == [row]
+        >>> list(JSONL.read(stream, [GENDER])) == [row]
         True
     """
 
-    head: str
-    line: Callable[[Row], str]
-    read: Callable[[TextIO], Iterator[Row]]
+    make_head: Callable[[Sequence[str]], str]
+    make_line: Callable[[Sequence[str], Row], str]
+    read_rows: Callable[[Sequence[str], TextIO], Iterator[Row]]
 
-    def writer(self, stream: TextIO) -> WriteRows:
+    def head(self, labels: Sequence[Label]) -> str:
+        """Return the text before the first row."""
+        return self.make_head(csv_columns(labels))
+
+    def writer(self, stream: TextIO, labels: Sequence[Label]) -> WriteRows:
         """Return a function that writes rows to a stream without delay."""
+        columns = csv_columns(labels)
 
         def write(rows: Iterable[Row]) -> None:
-            stream.writelines(map(self.line, rows))
+            stream.writelines(self.make_line(columns, row) for row in rows)
             stream.flush()
 
         return write
 
+    def read(self, stream: TextIO, labels: Sequence[Label]) -> Iterator[Row]:
+        """Yield the rows in a stream.
 
-CSV = RowFormat(f"{HEADER}\n", _csv_line, _read_csv)
-JSONL = RowFormat("", _json_line, _read_jsonl)
+        Args:
+            stream: Text that `writer` wrote, perhaps cut off.
+            labels: Labels of the model that wrote it.
+
+        Raises:
+            KeyError: A row lacks a value.
+            TypeError: A line is no row.
+            ValueError: A line is no row, or the columns are others.
+            csv.Error: The text is no CSV.
+        """
+        return self.read_rows(csv_columns(labels), stream)
+
+
+def _no_head(_columns: Sequence[str]) -> str:
+    return ""
+
+
+CSV = RowFormat(_csv_head, _csv_line, _read_csv)
+JSONL = RowFormat(_no_head, _json_line, _read_jsonl)

@@ -108,21 +108,23 @@ def run(
         OSError: Something cannot be written.
         OutputError: An input, or what `predict` did not write, would be overwritten, or the rows
             of two models be mixed.
-        BundleError: The model gives anything but a probability.
+        BundleError: The model gives anything but probabilities.
     """
     plan = _plan(classifier, files, [out for out in outputs if isinstance(out, Output)], mode)
-    tally = plan.tally
+    tally, labels = plan.tally, plan.record.settings.labels
     keep = plan.keeps if mode.resume else None
     with ExitStack() as stack:
         writers: list[Callable[[Iterable[Row]], None]] = []
         for output in outputs:
-            opened = output.open(plan.record, keep) if isinstance(output, Output) else output.open()
-            writers.append(stack.enter_context(opened))
+            if isinstance(output, Output):
+                writers.append(stack.enter_context(output.open(plan.record, keep)))
+            else:
+                writers.append(stack.enter_context(output.open(labels)))
         copy = stack.enter_context(_copying(plan.copies, tally))
         update = stack.enter_context(progress("classifying"))
         for outcome in outcomes(classifier, plan.files, threads):
             for write in writers:
-                write(outcome.rows())
+                write(outcome.rows(labels))
             copy(outcome)
             tally.count(outcome)
             update(tally.files, len(plan.files))

@@ -9,7 +9,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from data import Framing
+from data import GENDER, Framing, Label
+from data.messages import one_line
 from data.records import read_record, write_record
 from inference.bundle import Precision, digest
 from inference.classifier import Classifier
@@ -29,6 +30,9 @@ class RowSettings(_Record):
         False
     """
 
+    labels: tuple[Label, ...] = Field(
+        default=(GENDER,), description="Labels of the model, which the columns are of"
+    )
     model: str = Field(description="Name of the model")
     precision: Precision | None = Field(default=None, description="Precision that is served")
     sha256: str | None = Field(default=None, description="SHA-256 of the model's file")
@@ -49,6 +53,7 @@ class RowSettings(_Record):
         info, precision, finder = classifier.info, classifier.precision, classifier.finder
         search = finder if isinstance(finder, FaceFinder) else None
         return cls(
+            labels=info.classes,
             model=info.backbone,
             precision=precision,
             sha256=info.formats[precision].sha256 if precision else None,
@@ -121,5 +126,7 @@ class RunRecord(_Record):
                 )
 
 
-def _shown(value: str | int | None) -> str:
+def _shown(value: str | int | tuple[Label, ...] | None) -> str:
+    if isinstance(value, tuple):
+        return one_line("; ".join(f"{one.name} ({', '.join(one.classes)})" for one in value), 100)
     return "none" if value is None else str(value)

@@ -94,3 +94,43 @@ def test_importing_and_help_load_nothing_heavy() -> None:
 def loaded_by(code: str, *modules: str) -> str:
     code = f"import sys\n{code}\nprint([m for m in {modules} if m in sys.modules])"
     return subprocess.check_output([sys.executable, "-c", code], text=True).strip()
+
+
+def test_describe_lists_what_is_offered_and_takes_label_and_ages(
+    tmp_path: Path, picture: Picture
+) -> None:
+    lines = ["path,sex,smile,age"]
+    for i in range(12):
+        picture(tmp_path / f"{i}.png", i)
+        lines.append(f"{i}.png,{'fm'[i % 2]},{i % 2},{i * 5}")
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    call = ["describe", str(tmp_path), "--label", "smile", "--ages", "0-29,30+"]
+    shown = " ".join(CliRunner().invoke(app, call).stdout.split())
+    assert "gender: woman 6, man 6" in shown
+    assert "smile: no 6, yes 6 (0 for no, 1 for yes; learned)" in shown
+    assert "age: 0-29 6, 30+ 6 (years)" in shown
+    assert "labels smile: no 6 (50.0%), yes 6 (50.0%)" in shown
+    named = CliRunner().invoke(app, ["describe", str(tmp_path), "--json"], env={"LABEL": "Smile"})
+    facts = json.loads(named.stdout)
+    assert facts["labels"] == {"no": 6, "yes": 6} and facts["learned"] == ["smile"]
+    assert facts["offers"][1] == {
+        "name": "smile", "classes": {"no": 6, "yes": 6}, "missing": 0,
+        "meaning": "0 for no, 1 for yes", "learned": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--label", "smile,Smile"], 2, "error: LABEL=smile,Smile: names 'Smile' twice"),
+        (["--ages", "0-12,14+"], 2, "error: AGES=0-12,14+: '14+' leaves a gap"),
+        (["--labels", "0=a"], 2, "error: LABELS=0=a: say for each word"),
+        (["--label", "hat\n"], 1, "no label 'hat'; it offers gender"),
+    ],
+)
+def test_wrong_labels_are_one_line(
+    classes: Path, options: list[str], status: int, message: str
+) -> None:
+    done = CliRunner().invoke(app, ["describe", str(classes), *options])
+    assert done.exit_code == status
+    assert message in done.stderr and done.stderr.count("\n") == 1

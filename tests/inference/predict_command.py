@@ -10,7 +10,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from inference.__main__ import app
-from inference.predict.rows import FIELDS
+from inference.predict.rows import BOX
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +42,7 @@ def rows_of_output(output: str) -> dict[str, list[dict[str, Any]]]:
     """The rows of each file in a printed CSV, boxes and p_man as numbers."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in csv.DictReader(io.StringIO(output)):
-        numbers = {name: int(row[name]) for name in FIELDS[2:6]} | {"p_man": float(row["p_man"])}
+        numbers = {name: int(row[name]) for name in BOX} | {"p_man": float(row["p_man"])}
         rows.setdefault(Path(row["file"]).name, []).append(row | numbers)
     return rows
 

@@ -147,7 +147,7 @@ def add_bundle(
     **changes: object,
 ) -> None:
     info = make_info(backbone, of, **changes)
-    workshop.mkdir(exist_ok=True)
+    workshop.mkdir(parents=True, exist_ok=True)
     files = {
         "model.onnx": save_onnx(workshop / "model.onnx", info, slope, slow=True),
         "model.int8.onnx": save_onnx(workshop / "model.int8.onnx", info, slope * 0.99),

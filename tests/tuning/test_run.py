@@ -5,11 +5,13 @@ from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 from rich.console import Console
 
+from data import Distinct
 from data.synthetic.writing import generate
 from tuning import inputs
 from tuning import run as runs
@@ -58,9 +60,7 @@ class Session:
         try:
             dataset = inputs.open_dataset(chosen, self.artifacts, progress)
             runs._greet(chosen, dataset, self.run, progress)
-            images = inputs.prepare_images(
-                chosen, dataset, self.artifacts, progress, self.run.keeps_copies()
-            )
+            images = inputs.prepare_images(chosen, dataset, self.artifacts, progress, self.run)
             runs._report_images(images, progress)
             config = runs._config(chosen, dataset, images, "none")
             self.run.begin(config, images.store.manifest)
@@ -188,7 +188,8 @@ def test_a_run_of_an_older_version_goes_on_with_its_copies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     table(file=[*map(str, portraits[:59]), str(portraits[0])])
-    monkeypatch.setattr(RunFolder, "keeps_copies", lambda _: True)
+    every = np.zeros((0, 2), np.int64)
+    monkeypatch.setattr(inputs, "_distinct", lambda manifest, *_: Distinct(manifest, every, ()))
     before = session.go()
     assert len(before.store.manifest) == 60
     monkeypatch.undo()

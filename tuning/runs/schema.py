@@ -534,7 +534,9 @@ class ImageFacts(_Record):
 
     Attributes:
         framing: Part of each image that is used.
-        broken: Path and reason of each file that could not be read.
+        detected: Names of the data sets whose faces the detector found and aligned first.
+        broken: Path and reason of each file that could not be read, or shows no face where one
+            was searched for.
         notes: Remarks on what was left out, a line each.
         splits: Figures of each split by its name: "train", "val" and "test".
 
@@ -546,6 +548,7 @@ class ImageFacts(_Record):
     """
 
     framing: Framing
+    detected: tuple[str, ...] = ()
     broken: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     splits: dict[str, SplitFacts]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from data import AGES, Balance, Framing, SplitBy
+from data import AGES, Balance, FramingChoice, SplitBy
 
 Algorithm = Literal["bayesian", "hyperband", "random"]
 
@@ -32,7 +32,8 @@ class Settings(BaseModel):
             portraits.
         samples: Number of its images to use, None for all.
         balance: Whether classes are used as they are ("natural") or equally ("equal").
-        framing: Part of each image that is used, of `data.FRAMINGS`; None for the data set's own.
+        framing: Part of each image that is used, see `data.images.FramingChoice`; None for the data
+            set's own.
         drop_conflicts: Whether to leave out images that contradict their identity's other labels.
         backbones: Names of the backbones to search.
         preset: Name of a preset in `tuning.search.presets.PRESETS`.
@@ -58,7 +59,7 @@ class Settings(BaseModel):
     data: str
     samples: int | None = None
     balance: Balance = "natural"
-    framing: Framing | None = None
+    framing: FramingChoice | None = None
     drop_conflicts: bool = False
     backbones: tuple[str, ...] = Field(min_length=1)
     preset: str = "standard"

@@ -2,9 +2,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
+from tiny_bundles import SMILING, add_models
 from typer.testing import CliRunner
 
+from data import GENDER, Label
 from inference.__main__ import app
 
 
@@ -41,3 +44,27 @@ def test_a_folder_without_photos_is_told(models: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert "no photos in" in result.stderr
+
+
+@pytest.mark.parametrize(("labels", "scored"), [((SMILING,), False), ((SMILING, GENDER), True)])
+def test_labels_of_gender_score_only_a_model_of_gender(
+    portray: Callable[..., Path], tmp_path: Path, labels: tuple[Label, ...], scored: bool
+) -> None:
+    """Whichever of the model's labels it is."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    portray("lime.png", "lime").rename(photos / "lime.png")
+    (photos / "labels.csv").write_text("file,faces,genders\nlime.png,1,man\n")
+    models = add_models(tmp_path, labels)
+    out = tmp_path / "bench.json"
+    arguments = ["bench", "--models", models, "--photos", photos, "--rounds", 1, "--json", out]
+    result = CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(out.read_text())
+    assert report["rows"][0]["milliseconds"]["classify"] > 0
+    if scored:
+        assert report["score"] == {"labelled": 1, "found": 1, "right": 1, "uncertain": 0}
+        return
+    assert report["score"] is None
+    note = "timed only: labels.csv is of gender, which the model does not predict"
+    assert report["note"] == note and note in " ".join(result.stdout.split())

@@ -10,15 +10,18 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+FACE = ["face", "left", "top", "right", "bottom", "detection_score", "p_man", "label", "quality"]
+
 
 def test_the_api_classifies(client: Client, portray: Callable[..., Path]) -> None:
     red = handle_file(portray("red.png", "red"))
     prediction = client.predict(red, api_name="/classify")
     assert (prediction["backbone"], prediction["precision"]) == ("resnet50", "int8")
+    assert prediction["labels"] == {"gender": ["woman", "man"]}
     assert set(prediction["milliseconds"]) == {"decode", "detect", "align", "classify"}
     assert all(took > 0 for took in prediction["milliseconds"].values())
     [face] = prediction["faces"]
-    assert face["label"] == "man"
+    assert face["label"] == "man" and list(face) == FACE
     assert 111 < face["left"] < face["right"] < 111 + 178
     other = client.predict(red, "vgg16", "fp32", api_name="/classify")
     assert (other["faces"][0]["label"], other["precision"]) == ("woman", "fp32")
@@ -61,6 +64,7 @@ def test_the_api_compares_all_models(client: Client, portray: Callable[..., Path
 def test_the_api_lists_the_models_champion_first(client: Client) -> None:
     first, second = client.predict(api_name="/models")
     assert (first["model"], first["test_accuracy"]) == ("resnet50", 0.95)
+    assert first["labels"] == {"gender": ["woman", "man"]}
     assert (second["model"], second["synthetic"]) == ("vgg16", True)
 
 
@@ -68,7 +72,7 @@ def test_the_api_shows_only_what_is_documented(client: Client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
     assert set(endpoints) == {"/classify", "/classify_batch", "/compare", "/models"}
     assert all(endpoint["description"] for endpoint in endpoints.values())
-    assert "not a person's gender" in endpoints["/classify"]["description"]
+    assert "not what the person is" in endpoints["/classify"]["description"]
 
 
 def test_a_bad_picture_is_reported_without_paths(client: Client, tmp_path: Path) -> None:
@@ -105,3 +109,17 @@ def test_eight_clients_at_once(server: Server, portray: Callable[..., Path]) -> 
 
     with ThreadPoolExecutor(8) as clients:
         assert list(clients.map(ask, range(8))) == [["man"] * 3] * 8
+
+
+def test_the_api_gives_the_classes_of_any_label(
+    labels_server: Server, portray: Callable[..., Path]
+) -> None:
+    client, red = Client(labels_server.url, verbose=False), handle_file(portray("red.png", "red"))
+    prediction = client.predict(red, api_name="/classify")
+    [(name, classes)] = prediction["labels"].items()
+    [face] = prediction["faces"]
+    assert len(classes) == 100 and face["label"] == name == classes[0]
+    assert face["probability"] == max(face[f"p_{one}"] for one in classes)
+    [row] = client.predict([red], "several", "fp32", api_name="/classify_batch")
+    assert (row["label:Smiling"], row["label:hair color"]) == ("yes", "red")
+    assert row["p_yes:Smiling"] > 0.7

@@ -21,5 +21,6 @@ def test_a_batch_stops_in_time(
     models: Path, portray: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference.demo.predictions.SECONDS_FOR_BATCH", 0)
-    [row] = classify_batch([Upload(portray("one.png", "red"), "its name")], Classifier.load(models))
+    one = Upload(portray("one.png", "red"), "its name")
+    [row] = classify_batch([one], Classifier.load(models)).rows()
     assert (row["file"], row["error"]) == ("its name", "not classified: the batch took too long")

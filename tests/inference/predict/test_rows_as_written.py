@@ -3,29 +3,39 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from data import GENDER, Label
 from inference.bundle import Input
 from inference.detection.finder import FaceFinder, whole_image
 from inference.errors import OutputError
+from inference.faces import Box, Face, Prediction
+from inference.predict.outcomes import Outcome
 from inference.predict.outputs import Output
 from inference.predict.rows import (
     CSV,
-    FIELDS,
     JSONL,
     NO_FACE,
     Row,
     RowFormat,
+    csv_columns,
     csv_text,
+    written_class,
     written_name,
 )
 from inference.predict.run_record import RowSettings, RunRecord
 
+COLUMNS = csv_columns([GENDER])
 SETTINGS = RowSettings(model="vgg16", precision="int8", sha256="a1", framing="face", max_faces=9)
 RECORD = RunRecord(settings=SETTINGS)
+HAIR = Label(name="hair", classes=("fair", "brown", "black"))
 FACE: Row = {
     "file": "a.jpg", "face": 0, "left": 1, "top": 2, "right": 30, "bottom": 40,
     "detection_score": 0.91, "p_man": 0.25, "label": "woman", "error": "", "quality": 0.8,
@@ -55,15 +65,17 @@ def test_other_names_stay_as_they_are(name: str) -> None:
 
 
 def test_a_row_has_its_columns_in_order_and_six_decimals() -> None:
-    (line,) = csv_text([FACE]).splitlines()[1:]
+    (line,) = csv_text([FACE], [GENDER]).splitlines()[1:]
     assert line == "a.jpg,0,1,2,30,40,0.91,0.250000,woman,"
-    (line,) = csv_text([dict.fromkeys(FIELDS) | {"file": "b.jpg", "p_man": 1e-9}]).splitlines()[1:]
+    (line,) = csv_text(
+        [dict.fromkeys(COLUMNS) | {"file": "b.jpg", "p_man": 1e-9}], [GENDER]
+    ).splitlines()[1:]
     assert line == "b.jpg,,,,,,,0.000000,,"
 
 
 @pytest.mark.parametrize("odd", [",", ";", '"', "\t", "\r", "\n", '","'])
 def test_what_readers_split_at_is_quoted(odd: str) -> None:
-    text = csv_text([FACE | {"file": f"a{odd}b.jpg"}])
+    text = csv_text([FACE | {"file": f"a{odd}b.jpg"}], [GENDER])
     quoted = odd.replace('"', '""')
     assert text.partition("\n")[2].startswith(f'"a{quoted}b.jpg",0,')
     (row,) = csv.DictReader(io.StringIO(text, newline=""))
@@ -75,13 +87,13 @@ def test_json_lines_hold_numbers_and_the_quality(tmp_path: Path) -> None:
     write(output, FACE)
     assert json.loads(output.target.read_text()) == FACE
     with output.target.open() as stream:
-        assert list(JSONL.read(stream)) == [FACE]
+        assert list(JSONL.read(stream, [GENDER])) == [FACE]
 
 
 def test_lines_of_a_version_without_quality_are_read() -> None:
-    line = json.dumps({name: FACE[name] for name in FIELDS})
-    assert list(JSONL.read(io.StringIO(f"{line}\n"))) == [FACE | {"quality": None}]
-    assert list(JSONL.read(io.StringIO(line))) == []
+    line = json.dumps({name: FACE[name] for name in COLUMNS})
+    assert list(JSONL.read(io.StringIO(f"{line}\n"), [GENDER])) == [FACE | {"quality": None}]
+    assert list(JSONL.read(io.StringIO(line), [GENDER])) == []
 
 
 @pytest.mark.parametrize("row_format", [CSV, JSONL])
@@ -104,7 +116,7 @@ def test_only_the_rows_asked_for_are_kept(row_format: RowFormat, tmp_path: Path)
     with output.open(RECORD, keep=lambda name: name != "b") as written:
         written([FACE | {"file": "b", "label": "man"}])
     with output.target.open() as stream:
-        rows = [(row["file"], row["label"]) for row in row_format.read(stream)]
+        rows = [(row["file"], row["label"]) for row in row_format.read(stream, [GENDER])]
     assert rows == [("a", "woman"), ("c", "woman"), ("b", "man")]
     write(output, FACE)
     assert list(output.finished()) == ["a.jpg"]  # nothing is kept unless it is asked for
@@ -185,6 +197,10 @@ def test_a_file_has_three_names_and_a_folder_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            {"labels": (HAIR,)},
+            r"with labels gender \(woman, man\), not hair \(fair, brown, black\)",
+        ),
         ({"model": "vgg19"}, "with model vgg16, not vgg19"),
         ({"precision": "fp32"}, "with precision int8, not fp32"),
         ({"sha256": None}, "with sha256 a1, not none"),
@@ -203,12 +219,15 @@ def test_every_setting_that_rows_depend_on_counts(change: dict[str, str], messag
 
 def test_settings_are_those_of_model_and_finder(tmp_path: Path) -> None:
     formats = {"int8": SimpleNamespace(sha256="a1")}
-    info = SimpleNamespace(backbone="vgg16", formats=formats, input=Input(size=96, framing="face"))
+    info = SimpleNamespace(
+        backbone="vgg16", formats=formats, input=Input(size=96, framing="face"), classes=(HAIR,)
+    )
     finder = FaceFinder(threads=3, max_faces=5, small_faces=True)
     model = SimpleNamespace(info=info, precision="int8", finder=finder)
     (tmp_path / "link").symlink_to(tmp_path)
     found = RowSettings.of(model, tmp_path / "link" / "copies")  # type: ignore[arg-type]
     assert found.model_dump(exclude_none=True) == {
+        "labels": ({"name": "hair", "classes": ("fair", "brown", "black")},),
         "model": "vgg16", "precision": "int8", "sha256": "a1", "framing": "face",
         "aligned": False, "max_faces": 5, "small_faces": True,
         "annotate": str(tmp_path.resolve() / "copies"),
@@ -230,3 +249,98 @@ def test_a_record_of_another_program_is_none(content: str, tmp_path: Path) -> No
     assert RunRecord.read(path) is None
     RECORD.write(path)
     assert RunRecord.read(path) == RECORD
+
+
+def test_a_record_of_the_version_before_is_of_gender(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv.run.json"
+    RECORD.write(path)
+    content = json.loads(path.read_text())
+    del content["settings"]["labels"]
+    path.write_text(json.dumps(content))
+    assert RunRecord.read(path) == RECORD
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        (" @x", "' @x"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("\uff1dx", "'\uff1dx"),
+        ("-1+1", "'-1+1"),
+        ("-1", "-1"),
+        ("+2.5", "+2.5"),
+        ("60+", "60+"),
+        ("'=x", "'=x"),
+    ],
+)
+def test_no_class_is_a_formula_to_a_spreadsheet(name: str, written: str) -> None:
+    assert written_class(name) == written == written_class(written)
+    label = Label(name="=1", classes=(name, "other"))
+    text = csv_text([row_of((label,), [[0.9, 0.1]])], [label])
+    (row,) = csv.reader(io.StringIO(text.partition("\n")[2], newline=""))
+    assert written in row
+    for cell in next(csv.reader(io.StringIO(text, newline=""))):
+        assert cell[0].isalpha(), cell
+
+
+def row_of(labels: Sequence[Label], p: Sequence[Sequence[float]]) -> Row:
+    """The row of a face on which each label's likeliest class was decided."""
+    predictions = tuple(
+        Prediction(label, tuple(row), label.classes[row.index(max(row))])
+        for label, row in zip(labels, p, strict=True)
+    )
+    face = Face(0, Box(1, 2, 30, 40), predictions, 0.91, 0.8)
+    return next(Outcome(Path("a.jpg"), [face]).rows(labels))
+
+
+def test_columns_of_other_labels() -> None:
+    text = csv_text([row_of([HAIR], [[0.125, 0.5, 0.375]])], [HAIR])
+    assert text == (
+        "file,face,left,top,right,bottom,detection_score,label,probability,p_fair,p_brown,p_black,"
+        "error\na.jpg,0,1,2,30,40,0.91,brown,0.500000,0.125000,0.500000,0.375000,\n"
+    )
+    text = csv_text([row_of([GENDER, HAIR], [[0.9, 0.1], [1.0, 0.0, 0.0]])], [GENDER, HAIR])
+    head, line = text.splitlines()
+    assert head.split(",")[7:] == [
+        "label:gender", "probability:gender", "p_woman:gender", "p_man:gender",
+        "label:hair", "probability:hair", "p_fair:hair", "p_brown:hair", "p_black:hair", "error",
+    ]  # fmt: skip
+    assert line.endswith(
+        ",woman,0.900000,0.900000,0.100000,fair,1.000000,1.000000,0.000000,0.000000,"
+    )
+
+
+NAMES = st.text(st.sampled_from("=+-@ ,;\"'<&>p_:|/0aé\u5f20"), min_size=1, max_size=6).filter(
+    lambda name: bool(name.strip())
+)
+CLASSES = st.lists(NAMES, min_size=2, max_size=4, unique=True)
+
+
+@given(
+    st.lists(st.tuples(NAMES, CLASSES), min_size=1, max_size=3, unique_by=lambda one: one[0]),
+    st.randoms(use_true_random=False),
+)
+def test_rows_of_hostile_names_come_back(
+    named: list[tuple[str, list[str]]], random: Random
+) -> None:
+    labels = [Label(name=name, classes=tuple(classes)) for name, classes in named]
+    columns = csv_columns(labels)
+    assume(len(set(columns)) == len(columns))  # a bundle with others is refused
+    row = row_of(labels, [[random.random() for _ in label.classes] for label in labels])
+    for row_format in (CSV, JSONL):
+        first, again = io.StringIO(newline=""), io.StringIO(newline="")
+        first.write(row_format.head(labels))
+        row_format.writer(first, labels)([row])
+        first.seek(0)
+        (read,) = row_format.read(first, labels)
+        for column in columns[7:-1]:
+            if row_format is JSONL:
+                assert read[column] == row[column]
+            elif column.startswith("label"):
+                assert read[column] == written_class(str(row[column]))
+            else:
+                assert float(str(read[column])) == pytest.approx(row[column], abs=1e-6)
+        again.write(row_format.head(labels))
+        row_format.writer(again, labels)([read])  # as --resume does
+        assert again.getvalue() == first.getvalue()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from predict_command import Aligned, Draw, assert_refused, contents, predict
-from tiny_bundles import add_bundle
+from tiny_bundles import HAIR, SMILING, add_bundle, add_models
 
 
 def test_the_record_says_which_run_it_was(aligned: Aligned, draw: Draw, tmp_path: Path) -> None:
@@ -71,3 +71,22 @@ def test_an_output_without_a_record_is_refused(
         (tmp_path / name).replace(out)
     assert aligned(photo, "--csv", out, "--force").exit_code == 0
     assert aligned(photo, "--csv", out, "--resume").exit_code == 0
+
+
+def test_a_model_of_another_label_does_not_continue_an_output(
+    aligned: Aligned, draw: Draw, tmp_path: Path
+) -> None:
+    photo, out = draw("a.png", "red"), tmp_path / "out.csv"
+    assert aligned(photo, "--csv", out).exit_code == 0
+    before = out.read_bytes()
+    others = add_models(tmp_path / "others", (SMILING, HAIR))
+    options = ("--aligned", "--models", others, "--csv", out)
+    result = predict(photo, *options, "--resume")
+    assert_refused(
+        result, "with labels gender (woman, man), not Smiling (no, yes); hair color (red,"
+    )
+    assert "--force" in result.stderr
+    assert out.read_bytes() == before
+    assert predict(photo, *options, "--force").exit_code == 0
+    assert predict(photo, *options, "--resume").exit_code == 0
+    assert "label:Smiling" in out.read_text().splitlines()[0]
