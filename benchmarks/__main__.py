@@ -143,7 +143,8 @@ def bench(
 
     `compare` asks whether the search is faster than plain Keras Tuner with the same trials, and
     how much; `parts` where a trial's seconds go, and which of them grow with images, epochs and
-    trials; `workers` what a second process gains.
+    trials; `workers` what a second process gains. A fourth, `suspects`, runs when it is named: it
+    asks which wrong labels are found.
 
     Each is one run that measures both sides in turn, as times of different runs do not compare.
     It prints a table and writes `artifacts/bench/<name>.json`. Decoding images and loading weights
@@ -242,6 +243,24 @@ def workers(
         measured = benchmark.run(settings, choices.artifacts, rounds)
     shown = [benchmark.table(settings, rounds, measured)]
     _end(choices, "workers", shown, benchmark.content(settings, rounds, measured))
+
+
+@app.command()
+def suspects(context: typer.Context) -> None:
+    """Which wrong labels are among the first suspects, and what leaving them out is worth."""
+    import_tensorflow()
+    from benchmarks import suspects as benchmark
+    from benchmarks.workload import prepared
+
+    choices: Choices = context.obj
+    settings = choices.settings(5000, "googlenet,resnet50", 96, "quick", "random")
+    with (
+        failing_on(*user_errors(), RuntimeError),
+        prepared(settings, choices.artifacts) as workload,
+    ):
+        found = benchmark.run(workload)
+        shown = [benchmark.table(workload, found)]
+        _end(choices, "suspects", shown, benchmark.content(workload, found))
 
 
 def _end(

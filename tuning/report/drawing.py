@@ -30,6 +30,7 @@ MARKERS = {name: "osD^v"[i % 5] for i, name in enumerate(BACKBONES)}
 _MAX_DEPTH = max(backbone.max_depth for backbone in BACKBONES.values())
 _HEAD_ALONE = "#8b949e"
 _SHOWN_LETTERS = 22
+_LONG = 15  # letters with which three names are too many for one line
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,13 @@ def _picture(draw: Draw, theme: Theme) -> str:
         figure = Figure(figsize=(4.4, 3.6), layout="constrained")
         axes = figure.subplots()
         keys = draw(axes, theme)
-        figure.legend(handles=keys, loc="outside lower center", ncols=3, frameon=False)
+        longest = max((len(str(key.get_label())) for key in keys), default=0)
+        figure.legend(
+            handles=keys,
+            loc="outside lower center",
+            ncols=3 if longest < _LONG else 2,
+            frameon=False,
+        )
         figure.savefig(buffer, format="png", dpi=180, transparent=True)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 

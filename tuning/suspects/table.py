@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data import Label, label_conflicts
-from data.labels import MISSING, class_slices, code_columns, codes_of, from_table
-from data.meanings import kind_of
+from data.labels import class_slices, code_columns, codes_of, from_table
 from tuning.runs.run_folder import RunFolder
 from tuning.suspects.confident_learning import doubts
 
@@ -21,7 +20,6 @@ COLUMNS = (
 
 _NAMES = ["label", "given", "suggested"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_OF_A_PERSON = ("gender", "origin")  # kinds of label in which photos of one person agree
 
 
 def run_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:
@@ -88,10 +86,7 @@ def contradictions(label: Label, column: str, manifest: pd.DataFrame) -> pd.Inde
         >>> contradictions(GENDER, "label", manifest).tolist()
         [2]
     """
-    if kind_of(label) not in _OF_A_PERSON:
-        return pd.Index([])
-    known = manifest[manifest[column] != MISSING]
-    return label_conflicts(known.assign(label=known[column])).index
+    return label_conflicts(manifest.assign(label=manifest[column]), [label]).index
 
 
 def as_csv(table: pd.DataFrame) -> str:
