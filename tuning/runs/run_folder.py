@@ -33,7 +33,7 @@ class RunFolder:
         metrics: JSON of the winners, see `RunMetrics`; written when the run is finished.
         report: HTML page of the run's figures and plots.
         results: Markdown table of the winners.
-        suspects: CSV of the labels that are probably wrong, see `tuning.suspects`.
+        suspects: CSV of the labels that may be wrong, see `tuning.suspects`.
         tensorboard: Folder of TensorBoard's logs.
         logs: Folder of what worker processes print.
         clock: JSON of the time worked on the run, see `Clock`.
