@@ -59,7 +59,9 @@ class OurSearch:
         preset = replace(
             PRESETS[settings.preset], patience=_NEVER, head_epochs_factor=head_epochs_factor
         )
-        context = SearchContext(self._run, settings, preset, store, cache, progress)
+        context = SearchContext(
+            self._run, settings, preset, store, (workload.label,), cache, progress
+        )
         started = time.perf_counter()
         with devices.strategy():
             self._model = TimedModel(
@@ -71,9 +73,9 @@ class OurSearch:
 
     def plan_seconds(self) -> float:
         """Measure the seconds that the search probes the depths for, once, to plan its trials."""
-        started = time.perf_counter()
-        probe = Probe(self._model, self._workload.store, self._depths)
-        train, val = self._workload.images("train"), self._workload.images("val")
+        started, workload = time.perf_counter(), self._workload
+        probe = Probe(self._model, workload.store, (workload.label,), self._depths)
+        train, val = workload.images("train"), workload.images("val")
         for depth in self._depths:
             probe.training_time(depth, train, val)
         return time.perf_counter() - started

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from benchmarks.trial_time import Laps, TimedTrial
 from benchmarks.workload import Workload
-from data import class_weights
+from data import Label, class_weights
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.runs.schema import Hyperparameters
@@ -59,8 +59,9 @@ def search(
         project_name=f"{name}-depth-{depth}",
         overwrite=True,
     )
-    labels = workload.store.manifest["label"]
-    weights = class_weights(labels[workload.store.manifest["split"] == "train"])
+    codes = workload.store.manifest["label"]
+    train = workload.store.manifest["split"] == "train"
+    weights = class_weights(codes[train], len(workload.label.classes))
     tuner.begin()
     tuner.search(
         _dataset(workload, "train"), validation_data=_dataset(workload, "val"), epochs=epochs,
@@ -100,8 +101,11 @@ class _Model(keras_tuner.HyperModel):
         chosen = Hyperparameters.of(hp.values)
         settings = self._workload.settings
         transfer = TransferModel(self._backbone, settings.size, self._weights, settings.precision)
-        head = transfer.head(HeadConfig(chosen.head_units, chosen.dropout, self._statistics))
-        model = transfer.classifier(head)
+        label = self._workload.label
+        head = transfer.head(
+            HeadConfig(chosen.head_units, chosen.dropout, self._statistics, label.width)
+        )
+        model = transfer.classifier(head, [label], [1.0])
         names = [layer.name for layer in model.layers]
         for layer in model.layers[: names.index(self._backbone.cut(chosen.depth)) + 1]:
             layer.trainable = False
@@ -113,10 +117,16 @@ class _Model(keras_tuner.HyperModel):
                     steps
                 )
             ),
-            keras.losses.BinaryCrossentropy(label_smoothing=LABEL_SMOOTHING),
+            _loss(label),
             metrics=["accuracy"],
         )
         return model
+
+
+def _loss(label: Label) -> keras.losses.Loss:
+    losses = keras.losses
+    kind = losses.BinaryCrossentropy if label.is_binary else losses.CategoricalCrossentropy
+    return kind(label_smoothing=LABEL_SMOOTHING)
 
 
 class _Tuner(keras_tuner.Tuner):
@@ -146,14 +156,16 @@ class _Tuner(keras_tuner.Tuner):
 
 
 def _dataset(workload: Workload, split: str) -> tf.data.Dataset:
-    """Batches of (uint8 [n, size, size, 3], float32 [n, 1])."""
+    """Batches of (uint8 [n, size, size, 3], float32 [n, width])."""
     rows = np.flatnonzero(workload.store.manifest["split"] == split)
-    labels = workload.store.manifest["label"].to_numpy(np.float32)[rows, None]
-    images = tf.data.Dataset.from_tensor_slices((workload.store.images[rows], labels))
+    codes = workload.store.manifest["label"].to_numpy()[rows]
+    targets = np.eye(len(workload.label.classes), dtype=np.float32)[codes]
+    targets = targets[:, -workload.label.width :]  # of two classes the second
+    images = tf.data.Dataset.from_tensor_slices((workload.store.images[rows], targets))
     if split == "train":
         images = images.shuffle(len(rows), seed=workload.settings.seed)
         images = images.map(
-            lambda image, label: (tf.image.random_flip_left_right(image), label),
+            lambda image, target: (tf.image.random_flip_left_right(image), target),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
     return images.batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE)

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from data import ImageStore
+from data import ImageStore, Label
 from inference.runtime.machine import processor
 from tuning.backbones.weights import Weights
 from tuning.inputs import SYNTHETIC, open_dataset, prepare_images, pretrained
@@ -27,6 +27,7 @@ class Workload:
     Attributes:
         settings: Settings as of a run.
         store: Decoded images; all sides read them.
+        label: What is learned.
         weights: Pretrained weights of each backbone.
         folder: Folder like the artifacts of a run with an empty trunk cache; gone at the end.
         artifacts: Artifacts of real runs, where data sets are found or drawn.
@@ -35,6 +36,7 @@ class Workload:
 
     settings: Settings
     store: ImageStore
+    label: Label
     weights: dict[str, Weights]
     folder: Path
     artifacts: Path
@@ -56,7 +58,7 @@ class Workload:
         """
         settings = self.settings.model_copy(update={"samples": samples})
         folder = self.folder / f"{samples}-images"
-        store = _store(settings, self.artifacts, folder, self.progress)
+        store, _ = _images(settings, self.artifacts, folder, self.progress)
         return replace(self, settings=settings, store=store, folder=folder)
 
     def caption(self) -> str:
@@ -89,10 +91,10 @@ def prepared(settings: Settings, artifacts: Path) -> Iterator[Workload]:
     """
     progress = Progress(Console(stderr=True, highlight=False))
     with _scratch(artifacts) as folder:
-        store = _store(settings, artifacts, folder, progress)
+        store, label = _images(settings, artifacts, folder, progress)
         weights, source = pretrained(settings, settings.data == SYNTHETIC, progress)
         settings = settings.model_copy(update={"weights": source})
-        yield Workload(settings, store, weights, folder, artifacts, progress)
+        yield Workload(settings, store, label, weights, folder, artifacts, progress)
 
 
 def machine() -> dict[str, Any]:
@@ -113,6 +115,9 @@ def _scratch(artifacts: Path) -> Iterator[Path]:
         yield Path(folder).resolve()
 
 
-def _store(settings: Settings, artifacts: Path, folder: Path, progress: Progress) -> ImageStore:
+def _images(
+    settings: Settings, artifacts: Path, folder: Path, progress: Progress
+) -> tuple[ImageStore, Label]:
     dataset = open_dataset(settings, artifacts, progress)
-    return prepare_images(settings, dataset, folder, progress).store
+    [label] = dataset.labels  # no setting asks for several
+    return prepare_images(settings, dataset, folder, progress).store, label

@@ -5,6 +5,7 @@ of class probabilities, float [N, K]: the classes of all labels side by side, in
 with two classes has two columns there, though a model's graph gives the second one alone.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -72,7 +73,9 @@ class Label(BaseModel):
 
     @property
     def output(self) -> str:
-        """Name of its probabilities in a model's graph.
+        """Name of its probabilities in a model's graph, ASCII.
+
+        Letters that it cannot have are told apart by a few digits of a hash.
 
         Example:
             >>> GENDER.output, Label(name="hair color", classes=("a", "b", "c")).output
@@ -80,7 +83,10 @@ class Label(BaseModel):
         """
         if self == GENDER:
             return "p_man"  # as models were written before there were other labels
-        return f"p_{_NO_NAME.sub('_', self.name)}"
+        name = _NO_NAME.sub("_", self.name)
+        if self.name.isascii():
+            return f"p_{name}"
+        return f"p_{name}_{hashlib.sha256(self.name.encode()).hexdigest()[:6]}"
 
     def decide(self, p: np.ndarray) -> np.ndarray:
         """Return the code of the most likely class; of equal ones the last, as p >= 0.5 does.

@@ -20,6 +20,10 @@ _WORDS: dict[Kind, frozenset[str]] = {
     ),
 }
 
+_ORIGINS = frozenset(
+    {"african", "arab", "asian", "caucasian", "hispanic", "indian", "latina", "latino"}
+)  # as classes; black, white and brown are colors of hair and hats as well
+
 _NOTICES: dict[Kind, str] = {
     "age": "The label '{name}' is how old annotators judged people in photos to look, not how old "
     "they are.",
@@ -48,7 +52,7 @@ _LIMITS: dict[Kind, str] = {
 
 
 def kind_of(label: Label) -> Kind:
-    """Say what a label is about, by the words in its name.
+    """Say what a label is about, by the words in its name; what has classes of origin is of origin.
 
     Example:
         >>> from data.labels import GENDER
@@ -56,9 +60,18 @@ def kind_of(label: Label) -> Kind:
         ('gender', 'appearance')
         >>> kind_of(Label(name="Pale_Skin", classes=("no", "yes")))
         'origin'
+        >>> kind_of(Label(name="folder", classes=("East Asian", "White")))
+        'origin'
     """
-    words = set(re.findall(r"[a-z]+", label.name.lower()))
+    if any(_ORIGINS & _words_of(name) for name in label.classes):
+        return "origin"
+    words = _words_of(label.name)
     return next((kind for kind, known in _WORDS.items() if words & known), "appearance")
+
+
+def _words_of(name: str) -> set[str]:
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # skinTone
+    return set(re.findall(r"[a-z]+", apart.lower()))
 
 
 def notice(label: Label) -> str:

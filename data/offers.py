@@ -120,7 +120,9 @@ class Offer:
 
     def why_not(self) -> str:
         """Say in one line why it cannot be learned; empty where it can."""
-        return self.fault or next((f"label {self.name!r}: {why}" for why in _faults(self)), "")
+        return self.fault or next(
+            (f"label {self.name[:_LONGEST]!r}: {why}" for why in _faults(self)), ""
+        )
 
     @property
     def is_gender(self) -> bool:
@@ -224,6 +226,8 @@ def choose(offers: Sequence[Offer], choice: Choice, where: str, hint: str = "") 
             raise DataError(f"{where}: {fault}")
     outputs = [offer.label.output for offer in found]
     for place, output in enumerate(outputs):
+        if found[place] in found[:place]:
+            raise DataError(f"{where}: LABEL names {found[place].name!r} twice")
         if output in outputs[:place]:
             first, second = found[outputs.index(output)].name, found[place].name
             raise DataError(

@@ -69,9 +69,9 @@ def split(
     if near is not None and len(near):
         people = _joined(people, people[near])
     shares = np.array([1 - val - test, val, test])
-    columns = _columns(manifest, strata)
     # By codes alone people are dealt as they were before there were strata: runs of then go on.
-    parts = _deal(people, columns, shares, seed, few=0 if strata is None else _FEW)
+    few = 0 if strata is None else _FEW
+    parts = _deal(_counts(people, manifest, strata), shares, seed, few)[people]
     result = manifest.assign(split=pd.Series(np.array(SPLITS)[parts], manifest.index, "string"))
     _require_all_classes(result, labels)
     return result
@@ -211,21 +211,22 @@ def _classes(codes: np.ndarray) -> np.ndarray:
     return np.arange(codes.max(initial=1) + 1)
 
 
-def _columns(manifest: pd.DataFrame, strata: pd.DataFrame | None) -> np.ndarray:
-    """What is to be shared out, 0 or 1, float [N, S]: rows in a class and, of strata, outside."""
+def _counts(people: np.ndarray, manifest: pd.DataFrame, strata: pd.DataFrame | None) -> np.ndarray:
+    """Number of images that each person has of each class, and of strata outside it: [P, S]."""
     if strata is None:
-        codes = codes_of(manifest)
-        return np.hstack([column[:, None] == _classes(column) for column in codes.T]).astype(float)
-    inside = strata.reindex(manifest["path"], fill_value=False).to_numpy(np.float64)
-    return np.hstack([inside, 1 - inside])
+        each = [column[:, None] == _classes(column) for column in codes_of(manifest).T]
+        inside = np.hstack(each)
+    else:
+        inside = strata.reindex(manifest["path"], fill_value=False).to_numpy(bool)
+    count = people.max(initial=-1) + 1
+    counts = np.stack([np.bincount(people, column, count) for column in inside.T], axis=1)
+    if strata is None:
+        return counts
+    return np.hstack([counts, np.bincount(people, minlength=count)[:, None] - counts])
 
 
-def _deal(
-    people: np.ndarray, columns: np.ndarray, shares: np.ndarray, seed: int, few: int
-) -> np.ndarray:
-    """Index into `SPLITS` for each row, int64 [N]."""
-    counts = np.zeros((people.max(initial=-1) + 1, columns.shape[1]))
-    np.add.at(counts, people, columns)
+def _deal(counts: np.ndarray, shares: np.ndarray, seed: int, few: int) -> np.ndarray:
+    """Index into `SPLITS` for each of P people with float [P, S] images, int64 [P]."""
     targets = np.outer(shares, counts.sum(axis=0)).clip(min=1)  # [part, column]
     worth = _worth_of_first(counts, few)
     shuffled = np.random.default_rng(seed).permutation(len(counts))
@@ -238,7 +239,7 @@ def _deal(
         cost = (group * (2 * (filled - targets) + group) / targets).sum(axis=1)
         part = part_of[person] = (cost - (filled == 0) @ (worth * (group > 0))).argmin()
         filled[part] += group
-    return part_of[people]
+    return part_of
 
 
 def _worth_of_first(counts: np.ndarray, few: int) -> np.ndarray:

@@ -11,7 +11,7 @@ if __name__ == "__main__":  # a folder `data` where one works does not hide ours
 
 import typer
 
-from data import Balance, Framing, SplitBy
+from data import AGES, Balance, FramingChoice, SplitBy, paths_in
 from data.cli import (
     Command,
     StoppedError,
@@ -40,10 +40,29 @@ def tune(
         typer.Option(
             envvar="DATA",
             help="Folder or table of face images (CelebA, a folder per class, CSV or parquet, "
-            "UTKFace, FairFace). Left out: the CelebA that `make data` fetched, else built-in "
-            "synthetic portraits. 'synthetic' asks for those.",
+            "UTKFace, FairFace), or several with commas between them, which are learned together: "
+            "as many images of each, each split by its own people. Left out: the CelebA that "
+            "`make data` fetched, else built-in synthetic portraits. 'synthetic' asks for those.",
         ),
     ] = None,
+    label: Annotated[
+        str,
+        typer.Option(
+            envvar="LABEL",
+            help="What is learned: a CelebA attribute such as Smiling, a column of a table, or "
+            "gender, age or race of UTKFace and FairFace; several with commas between them make "
+            "one model of all. `python -m data describe DATA` lists what a data set offers. Left "
+            "out: gender, or the only label that there is.",
+        ),
+    ] = "",
+    ages: Annotated[
+        str,
+        typer.Option(
+            envvar="AGES",
+            help="Groups that ages are put into, in years, the youngest first and without gaps; "
+            "the last may be open. For LABEL=age.",
+        ),
+    ] = AGES,
     samples: Annotated[
         int, typer.Option(envvar="SAMPLES", min=0, help="Number of images to use; 0 for all.")
     ] = 5000,
@@ -80,19 +99,21 @@ def tune(
         ),
     ] = "natural",
     framing: Annotated[
-        Framing | None,
+        FramingChoice | None,
         typer.Option(
             envvar="FRAMING",
             help="Part of an image that the classifier sees: all of it (stretch), its central "
-            "square (crop), or the face of one aligned as CelebA's are (face). Left out: face for "
-            "CelebA, stretch for other data.",
+            "square (crop), the face of one aligned as CelebA's are (face), or the face that the "
+            "detector finds and aligns first, as it does when it serves (detect: for photos of "
+            "your own; one without a face is left out). Left out: face for CelebA, stretch for "
+            "other data; of several data sets detect for those that are not aligned.",
         ),
     ] = None,
     labels: Annotated[
         str,
         typer.Option(
             envvar="LABELS",
-            help="Label that each word of a table or folder name means, as in 0=man,1=woman; other "
+            help="Class that each word of a table or folder name means, as in 0=man,1=woman; other "
             "words are left out. Left out: 1 and man, men, male, m are man.",
         ),
     ] = "",
@@ -110,6 +131,15 @@ def tune(
             "--drop-conflicts",
             envvar="DROP_CONFLICTS",
             help="Leave out images whose label contradicts most of the same person's images.",
+        ),
+    ] = False,
+    drop_suspects: Annotated[
+        bool,
+        typer.Option(
+            "--drop-suspects",
+            envvar="DROP_SUSPECTS",
+            help="Leave out of training, never of validation and test, the images whose label a "
+            "model that was not trained on them doubts most; suspects.csv of a run lists them.",
         ),
     ] = False,
     algorithm: Annotated[
@@ -161,12 +191,13 @@ def tune(
     winners. A run that was stopped continues when the same command is given again.
 
     Examples: `make tune`, `make tune DATA=celeba SAMPLES=5000 PRESET=standard`,
-    `make tune DATA=faces BACKBONES=resnet50,googlenet BUDGET=20`.
+    `make tune LABEL=Smiling,Eyeglasses,Young`, `make tune DATA=celeba,utkface`,
+    `make tune DATA=faces FRAMING=detect BACKBONES=resnet50,googlenet BUDGET=20`.
     """
     source = _source(data, artifacts)
     preset = preset or ("quick" if source == _SYNTHETIC else "standard")
     weights = _weights(weights)
-    _check_words(labels, run)
+    _check_words(label, labels, ages, run)
     import_tensorflow()
     from tuning.backbones.registry import names_in
     from tuning.runs.settings import Settings
@@ -190,6 +221,9 @@ def tune(
         precision=resolve(precision),
         labels=labels,
         split=split,
+        label=label.strip(),
+        ages=ages.strip() or AGES,
+        drop_suspects=drop_suspects,
     )
     _run(settings, artifacts, run, cache_gb, workers)
 
@@ -219,10 +253,22 @@ def user_errors() -> tuple[type[Exception], ...]:
 
 
 def _source(data: str | None, artifacts: Path) -> str:
-    """The data set to use: a path, or the word for the built-in portraits."""
+    """The data sets to use: paths, or the word for the built-in portraits, with commas between."""
     celeba = artifacts / _CELEBA
-    source = data or (str(celeba) if celeba.exists() else _SYNTHETIC)
-    return source if source == _SYNTHETIC else str(existing_path(source, "DATA").resolve())
+    given = data or (str(celeba) if celeba.exists() else _SYNTHETIC)
+    sources = [_one_source(path, given) for path in paths_in(given)]
+    twice = next((source for source in sources if sources.count(source) > 1), None)
+    if twice:
+        raise UsageError(f"DATA={given}: names {twice} twice")
+    return ",".join(sources)
+
+
+def _one_source(path: str, given: str) -> str:
+    if path == _SYNTHETIC:
+        return path
+    if not path:
+        raise UsageError(f"DATA={given}: a path is missing beside a comma")
+    return str(existing_path(path, "DATA").resolve())
 
 
 def _weights(source: str) -> str:
@@ -234,13 +280,13 @@ def _weights(source: str) -> str:
     return str(folder.resolve())
 
 
-def _check_words(labels: str, run: str | None) -> None:
+def _check_words(label: str, labels: str, ages: str, run: str | None) -> None:
     from data import DataError
-    from data.reading import reading_of
+    from data.offers import choice_of
     from tuning.runs.run_folder import RunError, RunFolder
 
     with failing_on(DataError, RunError, error=UsageError):
-        reading_of(labels)
+        choice_of(label, labels, ages)
         RunFolder.named(Path("artifacts/runs"), run or "any")
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from data.reading import USUAL, has_undefined, word_of
+from data.reading import NO_OR_YES, has_undefined, word_of
 
 _BOOLEANS = {"true", "false", "0", "1", "-1"}
 _SHOWN = 5
@@ -25,10 +25,16 @@ def booleans(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     boolean = [name for name in table if words[name] and set(words[name]) <= _BOOLEANS]
     undefined = [str(name) for name in boolean if has_undefined(words[name])]
     columns = {
-        str(name): table[name].map(USUAL.label) == 1 for name in boolean if name not in undefined
+        str(name): table[name].isin([word for word in table[name].unique() if _is_yes(word)])
+        for name in boolean
+        if name not in undefined
     }
     if not undefined:
         return pd.DataFrame(columns, index=table.index), ()
     shown = ", ".join(undefined[:_SHOWN]) + (", …" if len(undefined) > _SHOWN else "")
     note = f"{len(undefined):,} attributes are left out, for they are undefined (0) in some rows"
     return pd.DataFrame(columns, index=table.index), (f"{note}: {shown}",)
+
+
+def _is_yes(value: object) -> bool:
+    return NO_OR_YES.label(value) == 1

@@ -109,7 +109,8 @@ def has_value(values: pd.Series) -> pd.Series:
     """
     if pd.api.types.is_numeric_dtype(values):
         return values.notna()
-    return values.notna() & (values.astype("str").str.strip() != "")
+    blank = [word for word in values.unique() if isinstance(word, str) and not word.strip()]
+    return values.notna() & ~values.isin(blank)
 
 
 def is_of_gender(values: pd.Series) -> bool:

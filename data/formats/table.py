@@ -8,7 +8,7 @@ column that can be a label is offered as one, and those of them that hold only t
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ _ROLES = {
     "identity": ("identity", "identity_id", "person", "person_id", "subject", "subject_id"),
     "split": ("split", "partition", "subset"),
 }
+_NO_LABELS = {*_ROLES, *(name for names in _ROLES.values() for name in names)}
 _LABEL = "label"
 _GENDERS = (_LABEL, "gender", "sex", "male")
 """Names of columns that are gender, the first that is there."""
@@ -88,25 +89,16 @@ def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:
         >>> dataset.manifest[["label", "hat"]].values.tolist(), dataset.notes
         ([[0, True]], ('1 rows of the table have no image here',))
     """
-    file, *others = _tables(path)
-    if others:
-        names = ", ".join(table.name for table in (file, *others))
-        raise DataError(f"{path}: holds several tables, {names}: name one, DATA={file}")
-    table = _read(file).rename(columns=str)
-    columns = _columns(file, table)
-    named = table.rename(columns={column: role for role, column in columns.items()})
+    file = _only_table(path)
+    named = _named(file, _read(file))
     with_path = named.dropna(subset=["path"])
-    paths = _absolute(with_path["path"], file.parent)
-    present = paths.isin(existing(paths))
-    if len(paths) and not present.any():
-        raise DataError(f"{file}: none of its {len(paths):,} images is there: {paths.iloc[0]}")
-    rows = with_path[present].assign(path=paths[present])
+    rows = _with_images(with_path, file)
     offers = _offers(rows, with_path, choice, file)
     chosen = choose(offers, choice, str(file))
     whole = with_path[with_path[chosen.columns].apply(has_value).any(axis=1)]
     missing = (
         (len(named) - len(whole), "{:,} rows of the table have no path or no label"),
-        (int((~present[whole.index]).sum()), "{:,} rows of the table have no image here"),
+        (len(whole.index.difference(rows.index)), "{:,} rows of the table have no image here"),
     )
     notes = [text.format(count) for count, text in missing if count]
     attributes, on_attributes = _attributes(whole, rows, offers, chosen)
@@ -120,6 +112,35 @@ def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:
         notes=(*notes, *chosen.notes(blanks=False), *on_attributes, *extra),
     )
     return offering(dataset, rows["path"].tolist(), offers, chosen)
+
+
+def _only_table(path: Path) -> Path:
+    file, *others = _tables(path)
+    if others:
+        names = ", ".join(table.name for table in (file, *others))
+        raise DataError(f"{path}: holds several tables, {names}: name one, DATA={file}")
+    return file
+
+
+def _named(file: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the names of `_ROLES` in place of its own, without columns of lists."""
+    texts = table.rename(columns=str).reset_index(drop=True)
+    texts = texts[[name for name in texts if _is_plain(texts[name])]]
+    roles = {column: role for role, column in _columns(file, texts).items()}
+    return texts.rename(columns=roles)
+
+
+def _is_plain(values: pd.Series) -> bool:
+    return all(isinstance(value, Hashable) for value in values.dropna().head(1))
+
+
+def _with_images(table: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """The rows whose image is there, with absolute paths."""
+    paths = _absolute(table["path"], file.parent)
+    present = paths.isin(existing(paths))
+    if len(paths) and not present.any():
+        raise DataError(f"{file}: none of its {len(paths):,} images is there: {paths.iloc[0]}")
+    return table[present].assign(path=paths[present])
 
 
 def _manifest(
@@ -138,7 +159,7 @@ def _manifest(
 
 def _offers(rows: pd.DataFrame, whole: pd.DataFrame, choice: Choice, file: Path) -> list[Offer]:
     """All columns but those of paths, people and parts, gender among them under its name."""
-    columns = [str(name) for name in rows if name not in _ROLES]
+    columns = [str(name) for name in rows if _key(name) not in _NO_LABELS]
     told = _column_told(columns, choice) if choice.reading.chosen else None
     gender = _column_of_gender(rows, columns, told, choice)
     offers = []
@@ -146,7 +167,7 @@ def _offers(rows: pd.DataFrame, whole: pd.DataFrame, choice: Choice, file: Path)
         reading = choice.reading if name == told else None
         if name == gender:
             offers.append(gender_of(rows[name], str(file), reading or USUAL, whole[name]))
-        elif str(name).strip() != GENDER.name:
+        elif gender is None or _key(name) not in (GENDER.name, "male"):
             offers.append(offer_of(rows[name], str(file), choice.ages, reading, whole[name]))
     return offers
 
@@ -194,7 +215,8 @@ def _attributes(
     others = whole.drop(columns=[*_ROLES, *chosen.columns, *genders], errors="ignore")
     columns, on_columns = booleans(others)
     male, on_male = gender_attribute(offers, chosen)
-    return columns.reindex(rows.index).join(male.set_axis(rows.index)), (*on_columns, *on_male)
+    others = columns.drop(columns=[*male], errors="ignore").reindex(rows.index)
+    return others.join(male.set_axis(rows.index)), (*on_columns, *on_male)
 
 
 def _listing(path: Path, images: pd.Series) -> Listing:
@@ -258,7 +280,11 @@ def _columns(file: Path, table: pd.DataFrame) -> dict[str, str]:
 
 def _by_name(columns: Iterable[Any]) -> dict[str, str]:
     """Columns by their names in lower case; of equal ones the first."""
-    return {str(column).strip().casefold(): column for column in reversed([*columns])}
+    return {_key(column): column for column in reversed([*columns])}
+
+
+def _key(column: Any) -> str:
+    return str(column).strip().casefold()
 
 
 def _absolute(paths: pd.Series, folder: Path) -> pd.Series:

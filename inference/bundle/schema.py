@@ -5,6 +5,7 @@
 their SHA-256. The export writes bundles; serving reads them and refuses what was changed.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -21,7 +22,7 @@ from pydantic import (
 
 from data import GENDER, Framing, Label
 from data.labels import UNCERTAIN, probability_columns
-from data.messages import printable
+from data.messages import one_line, printable
 from inference.bundle.files import digest, size_of
 from inference.errors import BundleError
 
@@ -417,9 +418,9 @@ class BundleInfo(_Facts):
         names = [info.name for info in self.labels]
         outputs = [info.output for info in self.labels]
         for group in (names, outputs, probability_columns(self.classes)):
-            twice = next((name for at, name in enumerate(group) if name in group[:at]), None)
-            if twice is not None:
-                raise ValueError(f"labels: {twice!r} occurs twice")
+            name, times = Counter(group).most_common(1)[0]
+            if times > 1:
+                raise ValueError(f"labels: {name!r} occurs twice")
         return self
 
     @model_validator(mode="after")
@@ -564,7 +565,8 @@ def validated(model: type[_Record], content: Any, path: Path) -> _Record:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise BundleError(f"{path}: {printable(_first(error))}; {EXPORT_AGAIN}") from None
+        said = one_line(printable(_first(error)), 300)
+        raise BundleError(f"{path}: {said}; {EXPORT_AGAIN}") from None
 
 
 def _first(error: ValidationError) -> str:

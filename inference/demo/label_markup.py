@@ -176,7 +176,7 @@ def _row(prediction: Prediction, info: LabelInfo) -> str:
 
 
 def legend(infos: Sequence[LabelInfo]) -> str:
-    """Say where the model does not decide; empty where it always does.
+    """Say where the model does not decide, and which of several labels the captions are of.
 
     Example:
         >>> point = {"least": (0.7, 0.6)}
@@ -187,6 +187,13 @@ def legend(infos: Sequence[LabelInfo]) -> str:
         <p class="small">Where the probability of man is between 30% and 60% (shaded), the label is
         uncertain.</p>
     """
+    if len(infos) > 1:
+        name = word(infos[0].name)
+        return f'{_shading(infos)}<p class="small">The captions in the picture are of {name}.</p>'
+    return _shading(infos)
+
+
+def _shading(infos: Sequence[LabelInfo]) -> str:
     if not any(any(_least(info)) for info in infos):
         return ""
     if len(infos) > 1 or infos[0].label != GENDER:

@@ -6,7 +6,7 @@ What concerns labels is in `inference.demo.label_markup`.
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html import escape
 from pathlib import Path
 
@@ -149,12 +149,16 @@ def _part(name: str, milliseconds: float) -> str:
 
 
 def _marked(picture: Path, faces: Sequence[Face]) -> str:
-    """Write the picture with its faces marked as an image that lies nowhere but in the page."""
+    """Write the picture with its faces marked as an image that lies nowhere but in the page.
+
+    The captions are of the first label: more would hide the faces, and stand below.
+    """
     image, factor = decode_reduced(picture, _LONG_SIDE)
     whole = max(image.size) * factor
     image.thumbnail((_LONG_SIDE, _LONG_SIDE))
     jpeg = io.BytesIO()
-    annotate(image, faces, whole / max(image.size)).save(jpeg, "JPEG", quality=85)
+    captioned = [replace(face, predictions=face.predictions[:1]) for face in faces]
+    annotate(image, captioned, whole / max(image.size)).save(jpeg, "JPEG", quality=85)
     link = _data_link("image/jpeg", jpeg.getvalue())
     alt = f"The picture: {_faces_found(faces).lower()} marked"
     return f'<img class="marked" src="{link}" alt="{alt}">'
@@ -231,8 +235,8 @@ def comparison(picture: Path, given: Sequence[PicturePrediction], models: Served
     return f"""<div class="result" role="status">
 <h3>{_faces_found(faces)}</h3>{_marked(picture, faces)}
 {tables}{_not_compared(alone, given)}
-<p class="small">The captions in the picture are the first model's. %: probability of the class. ms:
-time to classify all faces of the picture on all labels of the model.</p>{missing}
+<p class="small">The captions in the picture are of the first model's first label. %: probability
+of the class. ms: time to classify all faces of the picture on all labels of the model.</p>{missing}
 {notices(labels)}</div>"""
 
 
@@ -243,7 +247,7 @@ def _of(label: Label, given: Sequence[PicturePrediction]) -> list[PicturePredict
 def _compared(label: Label, given: Sequence[PicturePrediction]) -> str:
     heads = "".join(f"<th>Face {face.number}</th>" for face in given[0].faces)
     rows = "".join(
-        f"<tr><td>{escape(one.backbone)}<br><small>{one.precision}</small></td>"
+        f"<tr><td>{escape(one.backbone)} <small>{one.precision}</small></td>"
         f"{''.join(_cell(face[label.name]) for face in one.faces)}"
         f"<td>{one.milliseconds.classify:.1f}</td></tr>"
         for one in given
@@ -260,8 +264,8 @@ def _not_compared(labels: Sequence[Label], given: Sequence[PicturePrediction]) -
         return ""
     each = [f"{word(one.name)} ({escape(_of(one, given)[0].backbone)})" for one in labels]
     return (
-        f"<p>Not compared, as only one model predicts it with these classes: {', '.join(each)}. "
-        "The tab Photo shows it.</p>"
+        f"<p>Not compared, as only one model predicts each, with its classes: {', '.join(each)}. "
+        "The tab Photo shows them.</p>"
     )
 
 
@@ -297,7 +301,7 @@ def models(figures: Sequence[ModelFigures]) -> str:
         }
         for one in figures
     ]
-    html = pd.DataFrame(rows).to_html(index=False, border=0, classes="figures")
+    html = pd.DataFrame(rows).to_html(index=False, border=0, classes="figures models")
     return f"""<div class="scroll" tabindex="0" role="region" aria-label="models">{html}</div>
 <p class="small">The first model is used where none is chosen. Speed was measured at export, in the
 precision shown: one face at a time, and 16 together. Accuracies of different labels do not compare;

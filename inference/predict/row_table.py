@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from data import Label
+from data import GENDER, Label
 from data.labels import UNCERTAIN, column
 from data.messages import one_line, printable
 from inference.predict.rows import Row, WriteRows
@@ -62,7 +62,7 @@ def _table(labels: Sequence[Label]) -> Table:
     table.add_column("box", no_wrap=True)
     if _has_one_number(labels):
         table.add_column(_text(f"P({_name(labels[0].classes[1])})"), no_wrap=True)
-        table.add_column("label")
+        table.add_column("label" if labels[0] == GENDER else _text(_name(labels[0].name)))
         return table
     for label in labels[:_LABELS]:
         table.add_column(_text(_name(label.name)))

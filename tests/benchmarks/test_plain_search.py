@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 
 from benchmarks import compare, plain_search
 from benchmarks.workload import Workload
+from data import Label
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.runs.schema import Hyperparameters
@@ -18,9 +21,19 @@ def test_plain_keras_tuner_freezes_what_we_freeze(workload: Workload) -> None:
         space.values |= {"depth": depth}
         theirs = side.build(space)
         hp = Hyperparameters.of(space.values)
-        tail = ours.tail(depth, ours.head(HeadConfig(hp.head_units, hp.dropout, STATISTICS)))
+        tail = ours.tail(depth, ours.head(HeadConfig(hp.head_units, hp.dropout, STATISTICS, 1)))
         count = sum(weight.shape.num_elements() for weight in theirs.trainable_weights)
         assert count == sum(weight.shape.num_elements() for weight in tail.trainable_weights)
+
+
+def test_plain_keras_tuner_learns_many_classes(workload: Workload) -> None:
+    hair = Label(name="hair", classes=("fair", "brown", "black"))
+    codes = np.arange(len(workload.store.manifest)) % 3
+    store = replace(workload.store, manifest=workload.store.manifest.assign(label=codes))
+    many = replace(workload, store=store, label=hair)
+    base = {"depth": 0, "learning_rate": 3e-4, "head_units": 0, "dropout": 0.3}
+    [timed] = plain_search.search(many, "googlenet", STATISTICS, [base], 1)
+    assert 0 <= timed.accuracy <= 1
 
 
 def test_plain_keras_tuner_runs_the_list(workload: Workload) -> None:

@@ -94,6 +94,8 @@ def test_labels_whose_names_in_a_model_collide_are_refused() -> None:
         chosen("hair color,hair-color", offer("hair color"), offer("hair-color"))
     with pytest.raises(DataError, match="'gender' and 'man' would both be 'p_man'"):
         chosen("male,man", GENDER_OFFER, offer("man"))
+    with pytest.raises(DataError, match="faces: LABEL names 'gender' twice"):
+        chosen("male,gender", GENDER_OFFER)
 
 
 names = st.text(st.characters(exclude_characters=","), min_size=1, max_size=10).filter(

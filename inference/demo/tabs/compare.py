@@ -39,11 +39,15 @@ def add_compare_tab(models: ServedModels, api: Api, examples: Sequence[Path]) ->
     publish(api.compare, [picture])
     gr.Markdown("### The models")
     gr.HTML(markup.models(models.figures))
-    by_labels: dict[str, list[ModelFigures]] = {}
-    for one in models.figures:
-        by_labels.setdefault(repr(one.labels), []).append(one)
-    for comparable in by_labels.values():
-        _plot(comparable)
+    for figures in _comparable(models.figures):
+        _plot(figures)
+
+
+def _comparable(figures: Sequence[ModelFigures]) -> list[list[ModelFigures]]:
+    """Return the models of the same labels together; one that has no like is no comparison."""
+    alike = [[other for other in figures if other.labels == one.labels] for one in figures]
+    several = [group for one, group in zip(figures, alike, strict=True) if one is group[0]]
+    return [group for group in several if len(group) > 1 or len(figures) == 1]
 
 
 def _plot(figures: Sequence[ModelFigures]) -> None:

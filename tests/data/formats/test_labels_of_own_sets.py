@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -273,3 +274,31 @@ def test_any_words_are_classes_and_each_has_one(found: list[str]) -> None:
     assert len(set(reading.classes)) == len(reading.classes)
     assert all(reading.label(word) is not None for word in found)
     assert {reading.label(word) for word in found} <= set(range(len(reading.classes)))
+
+
+def test_a_second_column_of_gender_is_no_other_label_nor_attribute(
+    tmp_path: Path, picture: Picture
+) -> None:
+    columns = {"gender": "f m f m f m", "Male": "1 1 0 0 1 1", "hat": "1 0 1 0 1 0"}
+    dataset = load(table(tmp_path, picture, columns), label="hat")
+    assert [offer.label.name for offer in dataset.offers] == ["gender", "hat"]
+    assert dataset.manifest["Male"].tolist() == [False, True] * 3
+
+
+def test_people_and_parts_are_no_labels(tmp_path: Path, picture: Picture) -> None:
+    columns = {
+        "sex": "f m f m f m",
+        "identity": "a a b b c c",
+        "person": "a a b b c c",
+        "subset": "train train train val val val",
+        "split": "train train val val test test",
+    }
+    dataset = load(table(tmp_path, picture, columns))
+    assert [offer.label.name for offer in dataset.offers] == ["gender"]
+
+
+def test_columns_of_lists_are_passed_over(tmp_path: Path, picture: Picture) -> None:
+    write_images(tmp_path, picture, ["0.jpg", "1.jpg"])
+    faces = pd.DataFrame({"path": ["0.jpg", "1.jpg"], "sex": ["f", "m"], "box": [[1, 2], [3]]})
+    faces.to_parquet(tmp_path / "faces.parquet")
+    assert load(tmp_path / "faces.parquet").manifest["label"].tolist() == [0, 1]

@@ -83,6 +83,7 @@ def label(**changes: object) -> dict[str, object]:
             "labels: 'p_x:y:z' occurs twice",
         ),
         ([label(**{"two\nlines": 1})], "Extra inputs are not permitted"),
+        ([label(**{"x" * 1_000_000: 1})], "labels.0.xxx"),
     ],
 )
 def test_labels_that_cannot_be_are_one_line(labels: Any, message: str, tmp_path: Path) -> None:

@@ -17,6 +17,12 @@ BAND = {"low": 0.3, "high": 0.8, "target_accuracy": 0.98, "share_uncertain": 0.2
 RED = np.full((1, SIZE, SIZE, 3), (123, 120, 120), np.uint8)  # p_man 0.574
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that each model is checked."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 def old(content: dict[str, Any], **changes: object) -> dict[str, Any]:
     """The facts of a bundle of gender as version 1 had them."""
     gender = {"labels": ["woman", "man"], "output": "p_man", "temperature": 1.5, "threshold": 0.5}

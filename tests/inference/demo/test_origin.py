@@ -11,11 +11,13 @@ import pytest
 from demo_server import Server, Visitor
 from typer.testing import CliRunner
 
+from data import Label
 from inference.__main__ import app
 from inference.demo import markup
 from inference.demo.api import Api
 from inference.demo.errors import RefusedError
 from inference.demo.guards.uploads import Upload, Uploads
+from inference.demo.origin import is_withheld
 from inference.demo.page import build_page
 from inference.demo.served_models import ServedModels
 
@@ -42,6 +44,27 @@ def tabs(page: gr.Blocks) -> list[Any]:
 
 def api_names(page: gr.Blocks) -> set[Any]:
     return {function.api_name for function in page.fns.values()}
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "kept_back"),
+    [
+        ("race", ("a", "b"), True),
+        ("RACE", ("a", "b"), True),
+        ("perceivedRace", ("a", "b"), True),
+        ("ethnic_group", ("a", "b"), True),
+        ("folder", ("Latino_Hispanic", "Middle Eastern"), True),
+        ("gender", ("asian woman", "asian man"), True),
+        ("hair", ("black", "brown", "white"), False),
+        ("bracelet", ("no", "yes"), False),
+    ],
+)
+def test_labels_of_origin_are_known_by_name_or_classes(
+    name: str, classes: tuple[str, ...], kept_back: bool
+) -> None:
+    label = Label(name=name, classes=classes)
+    assert is_withheld(label, classify_origin=False) is kept_back
+    assert not is_withheld(label, classify_origin=True)
 
 
 def test_nobody_gets_a_label_of_origin_by_any_function_and_route(

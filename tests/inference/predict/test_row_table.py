@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 from predict_command import ROOT, Draw, command, predict
+from tiny_bundles import add_models
+
+from data import Label
 
 
 def test_the_table_shows_answers_and_errors(models: Path, photos: Path) -> None:
@@ -45,3 +48,12 @@ def test_any_name_on_any_terminal(
     assert gone.returncode == 2
     assert gone.stderr.startswith(b"error: no such file or folder: ")
     assert b"\x1b" not in gone.stderr and len(gone.stderr.splitlines()) == 1
+
+
+def test_a_label_of_two_classes_is_named_and_no_markup_obeyed(draw: Draw, tmp_path: Path) -> None:
+    label = Label(name="[red]glasses", classes=("[b]no", "[b]yes"))
+    models = add_models(tmp_path, (label,))
+    result = predict(draw("a.png", "red"), "--aligned", "--models", models, "--table")
+    assert result.exit_code == 0, result.stderr
+    for text in ("P([b]yes)", "[red]glasses", "100.0%"):
+        assert text in result.stdout
