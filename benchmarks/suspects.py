@@ -126,7 +126,7 @@ def _found(
     train = manifest[manifest["split"] == "train"]
     test_codes = codes_of(manifest[manifest["split"] == "test"])[:, 0]
     contradicting = train.index.isin(label_conflicts(manifest).index)
-    codes = codes_of(train)
+    codes = codes_of(train).copy()
     planted = np.random.default_rng(seed).choice(len(codes), int(share * len(codes)), replace=False)
     codes[planted] = 1 - codes[planted]
     started = perf_counter()

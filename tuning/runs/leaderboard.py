@@ -22,7 +22,8 @@ class LeaderboardRow(NamedTuple):
         head_units: Width of the head's hidden layer.
         dropout: Dropout rate of the head.
         epochs: Number of epochs, None for a failed trial, as all figures.
-        val_accuracy: Accuracy on validation images at p_man >= 0.5, 0..1.
+        val_accuracy: Accuracy on validation images, 0..1; of several labels the mean, as the next
+            three.
         val_auc: Area under the ROC curve on validation images.
         val_brier: Brier score on validation images, by which the rows are sorted.
         val_loss: Cross-entropy on validation images, nats.

@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from data import read_manifest
 from data.atomic import write_text
+from data.labels import is_code_column
 from data.records import read_record, write_record
 from tuning.runs.schema import Clock, RunConfig, RunMetrics, WinnerFacts
 from tuning.runs.study_folder import StudyFolder
@@ -33,7 +34,7 @@ class RunFolder:
         metrics: JSON of the winners, see `RunMetrics`; written when the run is finished.
         report: HTML page of the run's figures and plots.
         results: Markdown table of the winners.
-        suspects: CSV of the labels that are probably wrong, see `tuning.suspects`.
+        suspects: CSV of the labels that may be wrong, see `tuning.suspects`.
         tensorboard: Folder of TensorBoard's logs.
         logs: Folder of what worker processes print.
         clock: JSON of the time worked on the run, see `Clock`.
@@ -257,7 +258,8 @@ def rows_fingerprint(manifest: pd.DataFrame) -> str:
         >>> rows_fingerprint(rows) == rows_fingerprint(rows[::-1])
         False
     """
-    columns = manifest[["label", "identity", "split"]]
+    codes = [name for name in manifest if is_code_column(str(name))]
+    columns = manifest[[*codes, "identity", "split"]]
     text = columns.to_csv(index=False)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
