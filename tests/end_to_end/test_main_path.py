@@ -93,7 +93,7 @@ def test_metrics_come_from_the_test_split_alone(finished: Path) -> None:
     assert not people["val"] & people["test"]
     metrics = json.loads((finished / "metrics.json").read_text())
     for facts in metrics["winners"].values():
-        test = facts["test"]
+        test = facts["labels"][0]["test"]
         predictions = pd.read_csv(finished / "predictions" / f"{facts['backbone']}.csv")
         predictions = predictions[predictions["split"] == "test"]
         images = manifest.loc[predictions["row"]]
