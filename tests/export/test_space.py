@@ -43,7 +43,7 @@ def test_the_folder_is_complete_and_small(folder: Path, exported: Path) -> None:
 
 def test_the_readme_says_what_the_labels_are_and_are_not_for(folder: Path) -> None:
     text = (folder / "README.md").read_text()
-    assert "- **gender**: woman, man.\n  The label is what annotators perceived in a photo" in text
+    assert "gender: woman, man. The label is what annotators perceived in a photo" in text
     assert "must not be used for deciding about a person, addressing a person" in text
 
 
@@ -52,7 +52,7 @@ def test_names_of_labels_do_nothing_in_the_readme(
 ) -> None:
     space.write(exported_of("color"), tmp_path / "space")
     text = (tmp_path / "space" / "README.md").read_text()
-    assert "**main\\_color**: gray, red, green, &#60;b&#62;blue&#60;\\/b&#62;.\n" in text
+    assert "main\\_color: gray, red, green, &#60;b&#62;blue&#60;\\/b&#62;." in text
     assert "<b>" not in text and "gender" not in text
 
 

@@ -87,13 +87,13 @@ class HeadConfig:
         units: Width of the hidden layer, 0 for none.
         dropout: Dropout rate before each dense layer, 0..1.
         statistics: Statistics by which the pooled features are standardized.
-        width: Number of logits, of all labels together.
+        bias: Bias of each logit, of all labels together, with which the training starts.
     """
 
     units: int
     dropout: float
     statistics: FeatureStatistics
-    width: int = 1
+    bias: tuple[float, ...] = (0.0,)
 
 
 class TransferModel:
@@ -246,7 +246,9 @@ class TransferModel:
                 layers.Dense(config.units, activation="relu", name="hidden"),
                 layers.Dropout(config.dropout, name="hidden_dropout"),
             ]
-        head = keras.Sequential([*stack, layers.Dense(config.width, name="logit")], name="head")
+        logit = layers.Dense(len(config.bias), name="logit")
+        head = keras.Sequential([*stack, logit], name="head")
+        logit.bias.assign(config.bias)
         standardize.set_weights([config.statistics.mean, config.statistics.variance])
         return head
 

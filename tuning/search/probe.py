@@ -67,7 +67,7 @@ class Probe:
         """
         model, inputs = self._model, self._inputs[depth]
         with devices.strategy():
-            head = model.head(HeadConfig(0, 0.0, self._statistics, self._loss.width))
+            head = model.head(HeadConfig(0, 0.0, self._statistics, tuple(self._loss.prior)))
             tail = model.tail(depth, head)
             compile_tail(tail, self._loss, 1e-9)
             start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._codes))

@@ -140,8 +140,8 @@ def assemble(
         The classifier, from uint8 RGB [N, size, size, 3] to the labels' probabilities.
     """
     chosen = tail.result.hyperparameters
-    width = sum(label.width for label in labels)
-    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, tail.statistics, width))
+    bias = (0.0,) * sum(label.width for label in labels)  # the trained one is loaded
+    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, tail.statistics, bias))
     model.restore()
     model.tail(chosen.depth, head).load_weights(tail.weights)
     return model.classifier(head, labels, temperatures or [1.0] * len(labels))

@@ -18,7 +18,11 @@ from tuning.training.schedule import LABEL_SMOOTHING
 class LabelLoss:
     """Mean over the labels of their smoothed, weighted cross-entropy.
 
-    An image without a value of a label adds nothing for it.
+    An image without a value of a label adds nothing for it. Weights make a rare class count as much
+    as a frequent one, so that what is trained are the logits of equally frequent classes. A head's
+    logits are those of the classes as frequent as they are: without the logarithms of the weights,
+    which the loss adds (prior correction; Saerens, Latinne and Decaestecker, 2002). Else a model
+    of a label that one image in twenty has would say it of far too many.
 
     Attributes:
         labels: The labels of the head, whose logits lie side by side.
@@ -27,10 +31,10 @@ class LabelLoss:
     Example:
         >>> from data import GENDER
         >>> loss = LabelLoss.of([GENDER], np.array([[0], [0], [1]]))
-        >>> loss.weights
-        ((0.75, 1.5),)
+        >>> loss.weights, loss.prior.round(3)  # two women for a man: log(1 / 2)
+        (((0.75, 1.5),), array([-0.693], dtype=float32))
         >>> loss(np.array([[0], [-1]]), np.array([[-2.0], [5.0]], np.float32)).numpy().round(3)
-        array([0.133, 0.   ], dtype=float32)
+        array([0.204, 0.   ], dtype=float32)
     """
 
     labels: tuple[Label, ...]
@@ -52,21 +56,29 @@ class LabelLoss:
         return cls(tuple(labels), tuple(weights))
 
     @property
-    def width(self) -> int:
-        """Number of logits of all labels together."""
-        return sum(label.width for label in self.labels)
+    def prior(self) -> np.ndarray:
+        """Logits of classes that are told by their frequency alone, float32 [sum of widths].
+
+        A new head starts with them as its bias.
+        """
+        parts = []
+        for label, weights in zip(self.labels, self.weights, strict=True):
+            logits = -np.log([weight or 1.0 for weight in weights])  # 0: a class without images
+            parts.append(logits[1:] - logits[:1] if label.is_binary else logits)
+        return np.concatenate(parts).astype(np.float32)
 
     def __call__(self, codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Return the loss of each image.
 
         Args:
             codes: Codes, [N, L], `MISSING` where an image has no value of a label.
-            logits: Logits of all labels side by side, float32 [N, width].
+            logits: Logits of all labels side by side, float32 [N, sum of widths].
 
         Returns:
             float32 [N].
         """
         codes = tf.cast(codes, tf.int32)
+        logits = logits - tf.constant(self.prior)
         losses = [
             self._of_label(number, codes[:, number], logits[:, at])
             for number, at in enumerate(output_slices(self.labels))

@@ -77,10 +77,9 @@ def run(
     started = time.perf_counter()
     keras.utils.set_random_seed(config.seed)
     model.restore()
+    chosen = hyperparameters
     head = model.head(
-        HeadConfig(
-            hyperparameters.head_units, hyperparameters.dropout, data.statistics, data.loss.width
-        )
+        HeadConfig(chosen.head_units, chosen.dropout, data.statistics, tuple(data.loss.prior))
     )
     trial = _Trial(head, hyperparameters, data, np.random.default_rng(config.seed))
     head_epochs = config.head_epochs_factor * config.epochs

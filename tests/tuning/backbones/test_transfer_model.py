@@ -38,7 +38,7 @@ def test_trunk_then_tail_is_the_whole_model_at_every_depth(name: str, model_of: 
 def test_a_classifier_of_several_labels_has_an_output_for_each(model_of: ModelOf) -> None:
     model, hair = model_of("googlenet"), Label(name="hair", classes=("fair", "brown", "black"))
     statistics = FeatureStatistics(np.zeros(model.features), np.ones(model.features))
-    head = model.head(HeadConfig(8, 0.2, statistics, width=4))
+    head = model.head(HeadConfig(8, 0.2, statistics, bias=(0.0, 1.0, 2.0, 3.0)))
     pixels = images(3)
     features = model.trunk([0]).predict(pixels, verbose=0)
     logits = head.predict(keras.tree.flatten(features)[0], verbose=0)

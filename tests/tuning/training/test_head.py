@@ -23,7 +23,7 @@ def test_one_step_is_keras_adam_on_the_same_loss(
     model = model_of("googlenet")
     examples = separable(32, model.features, labels)
     data = training_data(examples, examples, labels)
-    config = HeadConfig(8, 0.0, data.statistics, data.loss.width)
+    config = HeadConfig(8, 0.0, data.statistics, tuple(data.loss.prior))
     heads = [model.head(config) for _ in range(2)]
     heads[1].set_weights(heads[0].get_weights())
     training = TrainingConfig(0, 32, 1e-3, 4)

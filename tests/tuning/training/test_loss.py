@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data import GENDER, Label
 from data.labels import MISSING
+from tuning.metrics import probabilities
 from tuning.training.loss import KerasLoss, LabelLoss
 
 HAIR = Label(name="hair", classes=("fair", "brown", "black"))
@@ -17,7 +19,8 @@ def test_of_two_classes_it_is_keras_binary_cross_entropy() -> None:
     loss = LabelLoss.of([GENDER], CODES[:, :1])
     keras_loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.05)
     weights = np.where(CODES[:, 0] == 1, 3 / (2 * 2), 3 / (2 * 1))
-    expected = keras_loss(CODES[:, :1], LOGITS[:, :1], sample_weight=weights)
+    balanced = LOGITS[:, :1] - np.log(2)  # two images for one have the second class
+    expected = keras_loss(CODES[:, :1], balanced, sample_weight=weights)
     assert float(KerasLoss(loss)(CODES[:, :1], LOGITS[:, :1])) == pytest.approx(float(expected))
 
 
@@ -30,7 +33,7 @@ def test_of_many_classes_it_is_keras_categorical_cross_entropy() -> None:
 
 def test_of_several_labels_it_is_their_mean() -> None:
     both = LabelLoss.of([GENDER, HAIR], CODES)
-    assert both.width == 4
+    assert both.prior.shape == (4,)
     parts = (
         LabelLoss.of([GENDER], CODES[:, :1])(CODES[:, :1], LOGITS[:, :1]),
         LabelLoss.of([HAIR], CODES[:, 1:])(CODES[:, 1:], LOGITS[:, 1:]),
@@ -52,3 +55,20 @@ def test_an_image_without_a_label_is_left_to_the_others() -> None:
 def test_missing_labels_do_not_count_in_the_weights() -> None:
     codes = np.array([[0], [0], [1], [MISSING], [MISSING], [MISSING]])
     assert LabelLoss.of([GENDER], codes).weights == ((0.75, 1.5),)
+
+
+def test_a_head_starts_with_the_frequencies_of_the_classes() -> None:
+    codes = np.array([[0, 0]] * 6 + [[0, 1]] * 3 + [[1, 2]])
+    loss = LabelLoss.of([GENDER, HAIR], codes)
+    p = probabilities([GENDER, HAIR], loss.prior[None])
+    np.testing.assert_allclose(p[0], [0.9, 0.1, 0.6, 0.3, 0.1], atol=1e-6)
+
+
+def test_a_head_that_knows_nothing_but_frequencies_is_not_moved() -> None:
+    """The gradient at the prior is zero: rare and frequent classes pull alike."""
+    codes = np.array([[0]] * 9 + [[1]])
+    loss = LabelLoss.of([GENDER], codes)
+    logits = tf.Variable(np.tile(loss.prior, (10, 1)))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(loss(codes, logits))
+    assert float(tf.reduce_sum(tape.gradient(total, logits))) == pytest.approx(0, abs=1e-5)
