@@ -54,8 +54,9 @@ def suspects(
     Returns:
         A row a label and image, label by label, the most doubted first, with `COLUMNS`: names of
         the class given and of the likeliest other one, probability of the class given and `doubt`,
-        see `Doubts` (NaN where the model could not be asked), whether confident learning takes the
-        label for wrong, and whether it contradicts most photos of the same person.
+        see `Doubts`, whether confident learning takes the label for wrong, and whether it
+        contradicts most photos of the same person. Where the model could not be asked, the other
+        class is "", probability and doubt are NaN.
 
     Example:
         >>> from data import GENDER
@@ -149,7 +150,7 @@ def _of_label(
     return listed.assign(
         path=manifest["path"].reindex(listed["row"]).to_numpy(),
         given=listed["given"].map(names),
-        suggested=listed["suggested"].map(names),
+        suggested=[names.get(code, "") for code in listed["suggested"]],
     )
 
 

@@ -88,3 +88,12 @@ def test_a_run_that_asked_no_training_images_lists_the_others(
 def test_classes_that_could_not_be_asked_about_are_named(predictions: pd.DataFrame) -> None:
     predictions.loc[predictions["label:Smiling"] == 1, "p_yes:Smiling"] = np.nan
     assert asked_in_vain(LABELS, predictions) == {"Smiling": ["yes"]}
+
+
+def test_a_contradiction_is_listed_where_the_model_could_not_be_asked(
+    manifest: pd.DataFrame, predictions: pd.DataFrame
+) -> None:
+    predictions.loc[OTHERS_PHOTO, ["p_woman:gender", "p_man:gender"]] = np.nan
+    last = suspects(LABELS, manifest, predictions).query("label == 'gender'").iloc[-1]
+    assert (last["row"], last["suggested"], last["suspect"]) == (OTHERS_PHOTO, "", False)
+    assert np.isnan(last["p_given"])
