@@ -103,7 +103,7 @@ class _Model(keras_tuner.HyperModel):
         transfer = TransferModel(self._backbone, settings.size, self._weights, settings.precision)
         label = self._workload.label
         head = transfer.head(
-            HeadConfig(chosen.head_units, chosen.dropout, self._statistics, label.width)
+            HeadConfig(chosen.head_units, chosen.dropout, self._statistics, (0.0,) * label.width)
         )
         model = transfer.classifier(head, [label], [1.0])
         names = [layer.name for layer in model.layers]

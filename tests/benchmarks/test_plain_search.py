@@ -21,7 +21,7 @@ def test_plain_keras_tuner_freezes_what_we_freeze(workload: Workload) -> None:
         space.values |= {"depth": depth}
         theirs = side.build(space)
         hp = Hyperparameters.of(space.values)
-        tail = ours.tail(depth, ours.head(HeadConfig(hp.head_units, hp.dropout, STATISTICS, 1)))
+        tail = ours.tail(depth, ours.head(HeadConfig(hp.head_units, hp.dropout, STATISTICS)))
         count = sum(weight.shape.num_elements() for weight in theirs.trainable_weights)
         assert count == sum(weight.shape.num_elements() for weight in tail.trainable_weights)
 

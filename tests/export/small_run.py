@@ -124,7 +124,9 @@ def _trained(
     train = (manifest["split"] == "train").to_numpy()
     pooled = transfer.trunk([0]).predict(images[train], verbose=0)
     statistics = FeatureStatistics.of(np.asarray(pooled).reshape(train.sum(), -1))
-    head = transfer.head(HeadConfig(0, 0.0, statistics, sum(label.width for label in labels)))
+    head = transfer.head(
+        HeadConfig(0, 0.0, statistics, (0.0,) * sum(label.width for label in labels))
+    )
     model = transfer.classifier(head, labels, (1.0,) * len(labels))
     losses = {
         label.output: "binary_crossentropy"
