@@ -130,8 +130,10 @@ class Progress(Bars):
             metrics: What the run reached.
             report: Path of its report.
         """
+        several = any(len(facts.labels) > 1 for facts in metrics.winners.values())
+        label = ["label"] if several else []
         table = Table(
-            "backbone", "depth", "label", "test accuracy", "balanced", "AUC", "calibration error"
+            "backbone", "depth", *label, "test accuracy", "balanced", "AUC", "calibration error"
         )
         for facts in metrics.winners.values():
             for of_label in facts.labels:
@@ -139,7 +141,7 @@ class Progress(Bars):
                 table.add_row(
                     facts.backbone,
                     str(facts.hyperparameters.depth),
-                    of_label.label.name,
+                    *([of_label.label.name] if several else []),
                     _accuracy(test),
                     f"{100 * test.balanced_accuracy:.2f} %",
                     f"{test.auc:.4f}",
