@@ -13,6 +13,7 @@ from data.formats import any_folders, celeba, fairface, folders, synthetic, tabl
 from data.formats.names import agreeing
 from data.labels import AGES
 from data.manifest import DataError, Dataset, checked
+from data.messages import printable
 from data.offers import Choice, choice_of
 from data.splits import SplitBy, parts_checked, parts_dropped
 
@@ -117,6 +118,11 @@ def _load(path: Path, choice: Choice) -> Dataset:
         return agreeing(own.load(path, choice), choice.reading)
     if path.is_dir() and not any(path.iterdir()):
         raise DataError(f"{path}: the folder is empty; put a data set there or change DATA")
+    if alone := folders.only_class(path):
+        raise DataError(
+            f"{path}: only one folder has images, {printable(alone)}: a classifier needs a folder "
+            "each of two classes at least"
+        )
     known = [fmt.WANTED for fmt in PUBLISHED] + [fmt.WANTED for fmt in OWN]
     wanted = "; ".join(dict.fromkeys(known))
     raise DataError(f"{path}: no data set recognized. Looked for: {wanted}")

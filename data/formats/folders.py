@@ -71,16 +71,34 @@ def recognizes_any(path: Path, _: Choice = NOTHING_ASKED) -> bool:
         >>> recognizes_any(folder)
         True
     """
-    if not path.is_dir():
-        return False
-    found: set[str] = set()
-    for folder in _class_folders(path):
+    return len(_first_classes(path)) == 2
+
+
+def only_class(path: Path) -> str:
+    """Name of the only folder with images, which is a class of its own; empty if it is not so.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "cat").mkdir()
+        >>> (folder / "cat" / "1.jpg").touch()
+        >>> only_class(folder)
+        'cat'
+    """
+    found = _first_classes(path)
+    return next(iter(found)) if len(found) == 1 else ""
+
+
+def _first_classes(path: Path) -> set[str]:
+    """Names of the folders with images, two at most."""
+    found: dict[str, str] = {}
+    for folder in _class_folders(path) if path.is_dir() else ():
         word = word_of(folder.name)
         if word not in found and _holds_any(folder):
-            found.add(word)
+            found[word] = folder.name
         if len(found) == 2:
-            return True
-    return False
+            break
+    return set(found.values())
 
 
 def load(path: Path, choice: Choice = NOTHING_ASKED) -> Dataset:

@@ -234,7 +234,7 @@ def test_one_folder_or_folders_without_images_are_no_classes(
 ) -> None:
     folders(tmp_path, picture, "cat")
     (tmp_path / "dog" / "deeper").mkdir(parents=True)
-    with pytest.raises(DataError, match="no data set recognized"):
+    with pytest.raises(DataError, match="only one folder has images, cat"):
         load(tmp_path)
     picture(tmp_path / "dog" / "deeper" / "a.png")
     with pytest.raises(DataError, match="too few images"):
