@@ -20,6 +20,7 @@ from data import GENDER, Label, attributes
 from data.labels import MISSING, codes_of
 from data.manifest import DATASET
 from data.splits import number_people
+from data.spreadsheets import harmless
 from inference.bundle import Gap
 
 FILE = "audit.csv"
@@ -32,7 +33,6 @@ _TERCILES = {
 _LUMA = np.array([0.299, 0.587, 0.114])
 _COLUMNS = ("label", "feature", "group", "gap")  # at least
 _NO_GROUP = ""
-_FORMULA = ("=", "+", "-", "@")  # what spreadsheets run
 
 _Groups = Mapping[str, np.ndarray]
 """By feature, the group of each image, str [n], `_NO_GROUP` where it is not known."""
@@ -142,16 +142,11 @@ def write(table: pd.DataFrame, path: Path) -> None:
         feature,group,gap
         Hat,'=1+1,0.2
     """
-    texts = {name: table[name].map(_as_text) for name in ("label", "feature", "group")}
+    texts = {name: table[name].map(harmless) for name in ("label", "feature", "group")}
     written = table.assign(**texts)
     if table["label"].nunique() < 2:
         written = written.drop(columns="label")
     written.to_csv(path, index=False)
-
-
-def _as_text(name: str) -> str:
-    """Keep a name of somebody's data from being run by a spreadsheet."""
-    return f"'{name}" if name.lstrip().startswith(_FORMULA) else name
 
 
 def largest_gaps(table: pd.DataFrame, number: int = 5) -> tuple[Gap, ...]:

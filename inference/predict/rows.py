@@ -2,12 +2,12 @@
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
 from data import Label
+from data.spreadsheets import harmless, is_formula
 from inference.faces import label_columns
 
 BOX = ("left", "top", "right", "bottom")
@@ -19,8 +19,6 @@ Row = dict[str, str | int | float | None]
 
 WriteRows = Callable[[Iterable[Row]], None]
 
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # ASCII and full width
-_NUMBER = re.compile(r"[+-]?[0-9.]+")
 _QUOTED = frozenset(',;"\t\r\n')  # `;` and tab: what spreadsheets split at elsewhere
 _PROBABILITIES = ("p_", "probability")  # how their columns begin
 
@@ -65,24 +63,7 @@ def written_name(name: str) -> str:
         >>> written_name("=1+1.jpg")
         './=1+1.jpg'
     """
-    return f"./{name}" if _runs(name) or name[:1].isspace() else name
-
-
-def written_class(name: str) -> str:
-    """Return a class as a CSV has it: one that a spreadsheet would run begins with `'`.
-
-    Args:
-        name: Name of the class.
-
-    Example:
-        >>> written_class("=1+1"), written_class("-1"), written_class("60+")
-        ("'=1+1", '-1', '60+')
-    """
-    return f"'{name}" if _runs(name) and not _NUMBER.fullmatch(name) else name
-
-
-def _runs(text: str) -> bool:
-    return text.lstrip().startswith(_FORMULA)
+    return f"./{name}" if is_formula(name) or name[:1].isspace() else name
 
 
 def csv_text(rows: Iterable[Row], labels: Sequence[Label]) -> str:
@@ -119,7 +100,7 @@ def _csv_cell(column: str, value: str | int | float | None) -> str:
     if isinstance(value, float) and column.startswith(_PROBABILITIES):
         return f"{value:.6f}"
     if isinstance(value, str):
-        return written_class(value)
+        return harmless(value)
     return "" if value is None else str(value)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from data import Label, label_conflicts
 from data.labels import class_slices, code_columns, codes_of, from_table
+from data.spreadsheets import harmless
 from tuning.runs.run_folder import RunFolder
 from tuning.suspects.confident_learning import doubts
 
@@ -19,7 +20,6 @@ COLUMNS = (
 """Columns of the table, in the order of the CSV file."""
 
 _NAMES = ["label", "given", "suggested"]
-_FORMULA = ("=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def run_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def as_csv(table: pd.DataFrame) -> str:
         '=1+1,no,yes
         <BLANKLINE>
     """
-    return table.assign(**{name: table[name].map(_cell) for name in _NAMES}).to_csv(index=False)
+    return table.assign(**{name: table[name].map(harmless) for name in _NAMES}).to_csv(index=False)
 
 
 def asked_in_vain(labels: Sequence[Label], predictions: pd.DataFrame) -> dict[str, list[str]]:
@@ -162,7 +162,3 @@ def _doubts(train: pd.Series, codes: np.ndarray, p: np.ndarray) -> pd.DataFrame:
         if rows.any()
     ]
     return pd.concat(parts).sort_index()
-
-
-def _cell(name: object) -> object:
-    return f"'{name}" if isinstance(name, str) and name.lstrip().startswith(_FORMULA) else name

@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from data import GENDER, Label
+from data.spreadsheets import harmless
 from inference.bundle import Input
 from inference.detection.finder import FaceFinder, whole_image
 from inference.errors import OutputError
@@ -27,7 +28,6 @@ from inference.predict.rows import (
     RowFormat,
     csv_columns,
     csv_text,
-    written_class,
     written_name,
 )
 from inference.predict.run_record import RowSettings, RunRecord
@@ -275,7 +275,7 @@ def test_a_record_of_the_version_before_is_of_gender(tmp_path: Path) -> None:
     ],
 )
 def test_no_class_is_a_formula_to_a_spreadsheet(name: str, written: str) -> None:
-    assert written_class(name) == written == written_class(written)
+    assert harmless(name) == written == harmless(written)
     label = Label(name="=1", classes=(name, "other"))
     text = csv_text([row_of((label,), [[0.9, 0.1]])], [label])
     (row,) = csv.reader(io.StringIO(text.partition("\n")[2], newline=""))
@@ -338,7 +338,7 @@ def test_rows_of_hostile_names_come_back(
             if row_format is JSONL:
                 assert read[column] == row[column]
             elif column.startswith("label"):
-                assert read[column] == written_class(str(row[column]))
+                assert read[column] == harmless(str(row[column]))
             else:
                 assert float(str(read[column])) == pytest.approx(row[column], abs=1e-6)
         again.write(row_format.head(labels))

@@ -2,13 +2,12 @@ import base64
 import html
 import io
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_runs import WINNERS, finished_run, page_of
+from drawn_runs import WINNERS, Tags, finished_run, page_of
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -33,25 +32,6 @@ TEST_IMAGES = [
 P_MAN = np.array([image[3] for image in TEST_IMAGES])
 P = np.stack([1 - P_MAN, P_MAN], axis=1)
 BY_CONFIDENCE = [HOSTILE, "slip.png", "row 1 of manifest.csv", "unsure.png"]
-
-
-class Tags(HTMLParser):
-    """The page's start tags with their attributes, and its text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_runs import finished_run, page_of
+from drawn_runs import Tags, finished_run, page_of
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -21,22 +20,6 @@ MOOD = Label(name=HOSTILE, classes=(HIDDEN, "a <b>calm</b> $mood$", "=1+1", "non
 SMILING = Label(name="Smiling", classes=("no", "yes"))
 CITY = Label(name="city", classes=tuple(f"city number {i}" for i in range(20)))
 MANY = Label(name="village", classes=tuple(f"village {i}" for i in range(30)))
-
-
-class Text(HTMLParser):
-    """The page's tags, and its text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def drawn(folder: Path, labels: list[Label], count: int = 300) -> tuple[pd.DataFrame, np.ndarray]:
@@ -85,7 +68,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, str]:
 
 
 def test_each_label_has_its_parts(several: tuple[RunFolder, str]) -> None:
-    found = Text(several[1])
+    found = Tags(several[1])
     headings = re.findall(r"<h3>(.*?)</h3>", several[1])
     assert headings.count("Smiling") == 4  # test images, mistakes, suspects, subgroups
     assert found.text.count("first <set>") == 3 * 2
@@ -96,7 +79,7 @@ def test_each_label_has_its_parts(several: tuple[RunFolder, str]) -> None:
 
 def test_names_of_users_stay_text(several: tuple[RunFolder, str]) -> None:
     run, page = several
-    found = Text(page)
+    found = Tags(page)
     assert not [tag for tag, _ in found.tags if tag in ("script", "b>calm")]
     assert HOSTILE in found.text
     assert MOOD.classes[1] in found.text
