@@ -51,6 +51,8 @@ def attributes(
     learned = [name for name in facts if str(name).lower() in chosen.columns]
     male, notes = gender_attribute(offers, chosen)
     others = facts.drop(columns=learned)
+    if others.empty:  # of which pandas makes no dummies
+        return male, notes
     return male.join(pd.get_dummies(others, dtype=bool)), notes
 
 

@@ -105,6 +105,17 @@ def test_utkface_offers_age_and_origin(tmp_path: Path, picture: Picture) -> None
     assert [offer.label.name for offer in race.offers] == ["gender", "age", "race"]
 
 
+def test_all_that_utkface_offers_can_be_learned_at_once(tmp_path: Path, picture: Picture) -> None:
+    for number in range(12):
+        age, gender, race = (5, 70)[number % 2], number // 2 % 2, number // 4 % 2
+        picture(tmp_path / f"{age}_{gender}_{race}_{number}.jpg")
+    both = load(tmp_path, label="age,race", ages="0-59,60+")
+    assert attributes(both.manifest) == ["Male"]
+    three = load(tmp_path, label="age,race,gender", ages="0-59,60+")
+    assert [label.name for label in three.labels] == ["age", "race", "gender"]
+    assert attributes(three.manifest) == []
+
+
 def test_ages_in_no_group_are_left_out(tmp_path: Path, picture: Picture) -> None:
     dataset = load(utkface(tmp_path, picture), label="age", ages="13-19,20-59")
     assert len(dataset.manifest) == 15
