@@ -164,7 +164,8 @@ def test_serving_gives_the_accuracy_of_the_report(
     correct = (served["p_man"] >= 0.5) == (served["name"].map(label) == 1)
     champion = json.loads((exported / "index.json").read_text())["champion"]
     metrics = json.loads((finished / "metrics.json").read_text())
-    assert correct.mean() == pytest.approx(metrics["winners"][champion]["test"]["accuracy"])
+    [facts] = metrics["winners"][champion]["labels"]
+    assert correct.mean() == pytest.approx(facts["test"]["accuracy"])
 
 
 def test_the_bundle_is_complete(exported: Path) -> None:
