@@ -103,8 +103,9 @@ class TrunkCache:
                 if missing:
                     shapes = _shapes(model, len(images), missing)
                     size = sum(2 * math.prod(shapes[depth]) for depth, _ in missing)
+                    known = {at: self._known(entry, images) for at, entry in missing.items()}
                     self._make_room(size, {entry.key for entry in entries.values()})
-                    self._compute(model, images, missing, shapes, progress)
+                    self._compute(model, images, missing, known, shapes, progress)
         for entry in entries.values():
             os.utime(self._json(entry))
         return {at: np.load(self._npy(entry), mmap_mode="r") for at, entry in entries.items()}
@@ -128,16 +129,20 @@ class TrunkCache:
         for view in views:
             entries = [EntryFacts.of(model, images, depth, view) for depth in depths]
             missing = [entry for entry in entries if not self._json(entry).exists()]
-            known = [KnownActivations(images.digests, self._alike(entry)) for entry in missing]
-            if known:
-                count += int((~np.logical_and.reduce([at.found for at in known])).sum())
+            held = [self._digests_alike(entry) for entry in missing]
+            count += sum(any(digest not in at for at in held) for digest in images.digests)
         return count
+
+    def _digests_alike(self, entry: EntryFacts) -> set[bytes]:
+        """Digests of the images in entries of the same trunk, cut and view; none is checked."""
+        return {digest for _, digests in self._alike(entry) for digest in digests}
 
     def _compute(
         self,
         model: TransferModel,
         images: ImageSet,
         missing: Mapping[DepthAndView, EntryFacts],
+        known: Mapping[DepthAndView, KnownActivations],
         shapes: Shapes,
         progress: ProgressCallback,
     ) -> None:
@@ -145,28 +150,32 @@ class TrunkCache:
         for number, view in enumerate(views):
             entries = {depth: entry for (depth, of), entry in missing.items() if of == view}
             paths = {depth: self._npy(entry) for depth, entry in entries.items()}
-            known = {
-                d: KnownActivations(images.digests, self._alike(e)) for d, e in entries.items()
-            }
+            of_view = {depth: known[depth, view] for depth in entries}
             shown = _part_of(progress, number, len(views))
             with open_files(paths, shapes) as files:
-                write_activations(model, images, view, files, known, shown)
+                write_activations(model, images, view, files, of_view, shown)
             for depth, file in files.items():
                 with replacing(self._images(entries[depth])) as new:
                     new.write_bytes(packed(images.digests))
                 self._commit(entries[depth], file.crc32)
 
-    def _alike(self, entry: EntryFacts) -> Iterator[HeldEntry]:
+    def _alike(self, entry: EntryFacts) -> Iterator[tuple[StoredEntry, list[bytes]]]:
         """Entries of the same trunk, cut and view for other images, if they say which."""
         for path in sorted(self.folder.glob(f"{entry.backbone}-*.json")):
             stored = read_record(path, StoredEntry)
-            if stored is None or not stored.is_like(entry) or not self._is_intact(stored):
-                continue
-            activations = np.load(self._npy(stored), mmap_mode="r")
-            with suppress(OSError):
-                digests = unpacked(self._images(stored).read_bytes())
-                if len(digests) == len(activations):
-                    yield HeldEntry(activations, digests)
+            if stored and stored.is_like(entry):
+                with suppress(OSError):
+                    yield stored, unpacked(self._images(stored).read_bytes())
+
+    def _known(self, entry: EntryFacts, images: ImageSet) -> KnownActivations:
+        """What other entries hold of some images; a file stays open when its entry makes room."""
+        intact = (
+            HeldEntry(np.load(self._npy(stored), mmap_mode="r"), digests)
+            for stored, digests in self._alike(entry)
+            if self._is_intact(stored)
+        )
+        whole = [held for held in intact if len(held.activations) == len(held.digests)]
+        return KnownActivations(images.digests, whole)
 
     def _images(self, entry: EntryFacts) -> Path:
         return self.folder / f"{entry.key}.images"

@@ -221,3 +221,17 @@ def test_passes_are_counted_before_they_are_made(cache: TrunkCache, model: Trans
     assert cache.count_missing(model, images, [0, 1], both) == 18
     cache.activations(model, images, [0], ["plain"])
     assert cache.count_missing(model, images, [0], both) == 3
+
+
+def test_an_entry_that_makes_room_is_copied_from_first(
+    tmp_path: Path, model: TransferModel
+) -> None:
+    """Of nine images six are there; with room for one entry alone the other three pass."""
+    large = TrunkCache(tmp_path, GIGABYTE)
+    large.activations(model, ImageSet.of(IMAGES, np.arange(6), "some"), [0], ["plain"])
+    [before] = tmp_path.glob("*.npy")
+    small = TrunkCache(tmp_path, 2 * before.stat().st_size)
+    passes = Passes()
+    small.activations(model, ImageSet.of(IMAGES, np.arange(9), "all"), [0], ["plain"], passes)
+    assert passes.images == 3
+    assert not before.exists()
