@@ -20,7 +20,7 @@ from data.copies.hashes import hash_files
 from data.copies.matching import Copies, find_copies
 from data.image_store import BrokenImage
 from data.images import ImageError, decode, room_to_decode, upright_size
-from data.labels import GENDER, MISSING, Label, code_columns
+from data.labels import GENDER, Label, class_counts, code_columns
 from data.manifest import SPLITS, Dataset, attributes, in_words
 from data.processors import usable
 from data.progress import ProgressCallback
@@ -414,8 +414,7 @@ def _choose(manifest: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFram
 def _by_label(manifest: pd.DataFrame, labels: Sequence[Label]) -> dict[str, int]:
     counts = {}
     for label, name in zip(labels, code_columns(labels), strict=True):
-        codes = manifest[name]
-        numbers = np.bincount(codes[codes != MISSING], minlength=len(label.classes))
+        numbers = class_counts(manifest[name].to_numpy(), len(label.classes))
         for word, count in zip(label.classes, numbers, strict=True):
             counts[word if len(labels) == 1 else f"{label.name} {word}"] = int(count)
     return counts

@@ -7,8 +7,9 @@ with two classes has two columns there, though a model's graph gives the second 
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +42,6 @@ class Label(BaseModel):
         >>> smiling = Label(name="Smiling", classes=("no", "yes"))
         >>> smiling.is_binary, smiling.width, smiling.output
         (True, 1, 'p_Smiling')
-        >>> smiling.decide(np.array([[0.9, 0.1], [0.5, 0.5]])).tolist()
-        [0, 1]
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,17 +87,6 @@ class Label(BaseModel):
             return f"p_{name}"
         return f"p_{name}_{hashlib.sha256(self.name.encode()).hexdigest()[:6]}"
 
-    def decide(self, p: np.ndarray) -> np.ndarray:
-        """Return the code of the most likely class; of equal ones the last, as p >= 0.5 does.
-
-        Args:
-            p: Class probabilities of this label, float [N, C].
-
-        Returns:
-            int64 [N].
-        """
-        return len(self.classes) - 1 - np.argmax(p[:, ::-1], axis=1)
-
 
 GENDER = Label(name="gender", classes=("woman", "man"))
 """The label of CelebA's `Male`, UTKFace and FairFace, which is learned unless another is named."""
@@ -129,6 +117,26 @@ def _slices(widths: Iterable[int]) -> tuple[slice, ...]:
     return tuple(slice(start, end) for start, end in pairwise(ends))
 
 
+def by_output(labels: Sequence[Label], outputs: Any) -> dict[str, Any]:
+    """Name what a Keras model gives: of one label it is a tensor, of several a dict of tensors.
+
+    Args:
+        labels: The labels of the model.
+        outputs: Tensor or array, or several by the names of `Label.output`.
+
+    Returns:
+        The tensors or arrays by these names, in the order of the labels.
+
+    Example:
+        >>> list(by_output([GENDER], np.zeros((1, 1))))
+        ['p_man']
+    """
+    if not isinstance(outputs, Mapping):
+        [label] = labels
+        return {label.output: outputs}
+    return {label.output: outputs[label.output] for label in labels}
+
+
 def from_outputs(labels: Sequence[Label], outputs: Sequence[np.ndarray]) -> np.ndarray:
     """Put the arrays that a model gives side by side as class probabilities.
 
@@ -148,6 +156,23 @@ def from_outputs(labels: Sequence[Label], outputs: Sequence[np.ndarray]) -> np.n
         p = np.asarray(output, dtype=np.float64).reshape(len(output), label.width)
         columns.append(np.hstack([1 - p, p]) if label.is_binary else p)
     return np.hstack(columns)
+
+
+def decisions(p: np.ndarray) -> np.ndarray:
+    """Decide for the likeliest class; of equal ones for the last, as p >= 0.5 does.
+
+    Args:
+        p: Class probabilities, float [N, C].
+
+    Returns:
+        Codes, int64 [N].
+
+    Example:
+        >>> decisions(np.array([[0.8, 0.2], [0.5, 0.5], [0.1, 0.9]])).tolist()
+        [0, 1, 1]
+    """
+    p = np.asarray(p)
+    return p.shape[1] - 1 - np.argmax(p[:, ::-1], axis=1)
 
 
 def column(name: str, label: Label, labels: Sequence[Label]) -> str:
@@ -205,6 +230,24 @@ def codes_of(table: pd.DataFrame) -> np.ndarray:
         [[0, 2], [1, -1]]
     """
     return table[[name for name in table if is_code_column(str(name))]].to_numpy(np.int64)
+
+
+def class_counts(codes: np.ndarray, classes: int) -> np.ndarray:
+    """Count the images of each class.
+
+    Args:
+        codes: Codes of one label, int [N]; `MISSING` is counted nowhere.
+        classes: Number of classes.
+
+    Returns:
+        int64 [classes].
+
+    Example:
+        >>> class_counts(np.array([0, 2, 2, -1]), 3).tolist()
+        [1, 0, 2]
+    """
+    codes = np.asarray(codes)
+    return np.bincount(codes[codes != MISSING], minlength=classes)
 
 
 def probability_columns(labels: Sequence[Label]) -> list[str]:

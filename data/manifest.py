@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data.images import Framing
-from data.labels import GENDER, MISSING, Label, code_columns, codes_of, is_code_column
+from data.labels import GENDER, MISSING, Label, class_counts, code_columns, codes_of, is_code_column
 
 SPLITS = ("train", "val", "test")
 """The parts of a data set, as written in a manifest's `split`."""
@@ -257,7 +257,7 @@ def require_classes(manifest: pd.DataFrame, labels: Sequence[Label], where: str)
         data.manifest.DataError: /faces: all 2 images are labeled 'man'; a classifier needs ...
     """
     for label, codes in zip(labels, codes_of(manifest).T, strict=True):
-        counts = np.bincount(codes[codes != MISSING], minlength=len(label.classes))
+        counts = class_counts(codes, len(label.classes))
         if counts.all():
             continue
         if np.count_nonzero(counts) > 1:

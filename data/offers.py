@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 
 from data.ages import AgeGroups, age_groups
-from data.labels import GENDER, MAX_CLASSES, MISSING, UNCERTAIN, Label, code_columns, stratum
+from data.labels import (
+    GENDER,
+    MAX_CLASSES,
+    MISSING,
+    UNCERTAIN,
+    Label,
+    class_counts,
+    code_columns,
+    stratum,
+)
 from data.manifest import PATHS, DataError, Dataset, OfferedLabel, counts_in_words
 from data.messages import printable
 from data.reading import USUAL, Reading, reading_of
@@ -111,7 +120,7 @@ class Offer:
     @property
     def counts(self) -> np.ndarray:
         """Number of images of each class, int64 [C]."""
-        return np.bincount(self.codes[self.codes != MISSING], minlength=len(self.classes))
+        return class_counts(self.codes, len(self.classes))
 
     @property
     def label(self) -> Label:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from data.labels import MISSING, Label, codes_of, is_code_column
+from data.labels import Label, class_counts, codes_of, is_code_column
 from data.manifest import SPLITS, DataError, Dataset, has_official_split
 
 _SHOWN = 5
@@ -137,8 +137,7 @@ def class_weights(codes: pd.Series | np.ndarray, classes: int = 2) -> dict[int, 
         >>> class_weights(np.array([0, 1, 1, 2, -1]), classes=3)
         {0: 1.3333333333333333, 1: 0.6666666666666666, 2: 1.3333333333333333}
     """
-    known = np.asarray(codes)
-    counts = np.bincount(known[known != MISSING], minlength=classes)
+    counts = class_counts(np.asarray(codes), classes)
     total = counts.sum()
     return {code: float(total / (classes * count)) for code, count in enumerate(counts) if count}
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from export import audit, bundle_info, card, check_images, convert, int8, parity, quantize, speed
-from export.by_label import decisions
+from export.by_label import decisions_by_label
 from export.champion import Candidate
 from export.forms import FILES, Form, FormName
 from export.predictions import predict, recorded_or_predicted
@@ -219,7 +219,7 @@ class _Export:
 
     def _audit(self, test_p: np.ndarray) -> pd.DataFrame:
         store, labels, test = self.source.store, self.source.labels, self.source.split("test")
-        decided = decisions(labels, test_p)
+        decided = decisions_by_label(labels, test_p)
         with self.steps.step("auditing"):
             return audit.audit(labels, store.manifest, store.images, test.rows, decided)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from data import Label
-from data.labels import class_slices
+from data.labels import class_slices, decisions
 
 
 def parts(labels: Sequence[Label], p: np.ndarray) -> Iterator[tuple[Label, np.ndarray]]:
@@ -29,7 +29,7 @@ def parts(labels: Sequence[Label], p: np.ndarray) -> Iterator[tuple[Label, np.nd
         yield label, p[:, columns]
 
 
-def decisions(labels: Sequence[Label], p: np.ndarray) -> np.ndarray:
+def decisions_by_label(labels: Sequence[Label], p: np.ndarray) -> np.ndarray:
     """Decide for the likeliest class of each label.
 
     Args:
@@ -42,7 +42,7 @@ def decisions(labels: Sequence[Label], p: np.ndarray) -> np.ndarray:
     Example:
         >>> hair = Label(name="hair", classes=("fair", "brown", "black"))
         >>> smiling = Label(name="Smiling", classes=("no", "yes"))
-        >>> decisions([hair, smiling], np.array([[0.2, 0.5, 0.3, 0.6, 0.4]])).tolist()
+        >>> decisions_by_label([hair, smiling], np.array([[0.2, 0.5, 0.3, 0.6, 0.4]])).tolist()
         [[1, 0]]
     """
-    return np.stack([label.decide(of_label) for label, of_label in parts(labels, p)], 1)
+    return np.stack([decisions(of_label) for _, of_label in parts(labels, p)], 1)

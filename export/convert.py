@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf2onnx
 
 from data import Label
-from export.forms import by_output
+from data.labels import by_output
 from export.graph_rewrites import rewrite
 from tuning.backbones.transfer_model import INPUT_NAME
 

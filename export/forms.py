@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
 from data import Label
-from data.labels import from_outputs
+from data.labels import by_output, from_outputs
 from data.progress import ProgressCallback
 from inference.bundle import FormatName
 from inference.runtime.session import open_session
@@ -122,27 +122,6 @@ def in_batches(
         [[0.0, 1.0], [1.0, 0.0]]
     """
     return np.concatenate(list(map_batches(predict, images, rows, BATCH_SIZE, on_progress)))
-
-
-def by_output(labels: Sequence[Label], outputs: Any) -> dict[str, Any]:
-    """Name what a Keras model gives: of one label it is a tensor, of several a dict of tensors.
-
-    Args:
-        labels: The labels of the model.
-        outputs: Tensor or array, or several by the names of `Label.output`.
-
-    Returns:
-        The tensors or arrays by these names, in the order of the labels.
-
-    Example:
-        >>> from data import GENDER
-        >>> list(by_output([GENDER], np.zeros((1, 1))))
-        ['p_man']
-    """
-    if not isinstance(outputs, Mapping):
-        [label] = labels
-        return {label.output: outputs}
-    return {label.output: outputs[label.output] for label in labels}
 
 
 def _predicting(run: _Run, labels: Sequence[Label]) -> Predict:

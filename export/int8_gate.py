@@ -9,7 +9,7 @@ import numpy as np
 from data import Label
 from data.labels import MISSING
 from data.progress import ProgressCallback
-from export.by_label import decisions
+from export.by_label import decisions_by_label
 from export.forms import BATCH_SIZE, Predict
 from inference.bundle import QuantizationTrial
 from tuning.image_batches import map_batches
@@ -53,7 +53,8 @@ def judge(
         (False, 0.25, 0.25)
     """
     seen = len(int8_p)
-    codes, fp32, int8 = codes[:seen], decisions(labels, fp32_p[:seen]), decisions(labels, int8_p)
+    codes = codes[:seen]
+    fp32, int8 = (decisions_by_label(labels, p) for p in (fp32_p[:seen], int8_p))
     lost = float(_accuracy_lost(codes, fp32, int8).max())
     changed = float((fp32 != int8).mean(axis=0).max())
     passed = lost <= MAX_ACCURACY_LOST and changed <= MAX_CHANGED
@@ -102,12 +103,12 @@ def predict_until_refuted(
         >>> len(predict_until_refuted(always_man, images, np.arange(1000), [GENDER], fp32_p))
         32
     """
-    fp32 = decisions(labels, fp32_p)
+    fp32 = decisions_by_label(labels, fp32_p)
     parts: list[np.ndarray] = []
     done, changed = 0, np.zeros(len(labels), int)
     for p in map_batches(predict, images, rows, BATCH_SIZE, on_progress):
         parts.append(p)
-        changed += (decisions(labels, p) != fp32[done : done + len(p)]).sum(axis=0)
+        changed += (decisions_by_label(labels, p) != fp32[done : done + len(p)]).sum(axis=0)
         done += len(p)
         if changed.max() > MAX_CHANGED * len(rows):
             break

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data import ImageStore, Label
-from data.labels import code_columns, from_table
+from data.labels import codes_of, from_table
 from tuning.inputs import images_of
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import RunConfig
@@ -116,7 +116,7 @@ class Source:
             name: Name of the split.
         """
         rows = np.flatnonzero(self.store.manifest["split"] == name)
-        return Split(name, self.store.images, rows, self._codes(self.store.manifest)[rows])
+        return Split(name, self.store.images, rows, codes_of(self.store.manifest)[rows])
 
     def winner(self, backbone: str) -> Path:
         """Return the path of a winner's Keras model.
@@ -153,7 +153,4 @@ class Source:
     def _part(self, table: pd.DataFrame, split: SplitName) -> RecordedPredictions:
         part = table[table["split"] == split]
         p = from_table(self.labels, part)
-        return RecordedPredictions(part["row"].to_numpy(), self._codes(part), p)
-
-    def _codes(self, table: pd.DataFrame) -> np.ndarray:
-        return table[code_columns(self.labels)].to_numpy(np.int64)
+        return RecordedPredictions(part["row"].to_numpy(), codes_of(part), p)

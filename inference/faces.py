@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data import GENDER, Label
-from data.labels import column
+from data.labels import column, decisions
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Prediction:
         """The class that was decided; where that is uncertain, the most likely one."""
         if self.decision in self.label.classes:
             return self.decision
-        return self.label.classes[self.label.decide(np.array([self.probabilities]))[0]]
+        return self.label.classes[decisions(np.array([self.probabilities]))[0]]
 
     @property
     def probability(self) -> float:

@@ -15,7 +15,7 @@ from scipy import optimize, special, stats
 from sklearn import metrics
 
 from data import Label
-from data.labels import MISSING, class_slices, from_outputs, output_slices
+from data.labels import MISSING, class_slices, decisions, from_outputs, output_slices
 from tuning.runs.schema import OperatingPoint, Scores, Subgroup, SubgroupScores
 
 BINS = 15
@@ -279,23 +279,6 @@ def fit_temperature(label: Label, codes: np.ndarray, logits: np.ndarray) -> floa
         method="bounded",
     )
     return float(np.exp(result.x))
-
-
-def decisions(p: np.ndarray) -> np.ndarray:
-    """Decide for the likeliest class; of equal ones for the last, as p >= 0.5 does.
-
-    Args:
-        p: Class probabilities, float [N, C].
-
-    Returns:
-        Codes, int64 [N].
-
-    Example:
-        >>> decisions(np.array([[0.8, 0.2], [0.5, 0.5], [0.1, 0.9]])).tolist()
-        [0, 1, 1]
-    """
-    p = np.asarray(p)
-    return p.shape[1] - 1 - np.argmax(p[:, ::-1], axis=1)
 
 
 def confidence(p: np.ndarray) -> np.ndarray:

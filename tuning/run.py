@@ -12,7 +12,7 @@ import pandas as pd
 
 import data
 from data import Dataset, Label
-from data.labels import code_columns
+from data.labels import class_counts, codes_of
 from data.meanings import notice
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.weights import Weights
@@ -179,12 +179,11 @@ def _config(settings: Settings, dataset: Dataset, images: RunImages, weights: st
 
 
 def _class_counts(labels: Sequence[Label], rows: pd.DataFrame) -> dict[str, dict[str, int]]:
-    return {
-        label.name: {
-            name: int((rows[column] == code).sum()) for code, name in enumerate(label.classes)
-        }
-        for label, column in zip(labels, code_columns(labels), strict=True)
-    }
+    counts = {}
+    for label, codes in zip(labels, codes_of(rows).T, strict=True):
+        of_label = class_counts(codes, len(label.classes)).tolist()
+        counts[label.name] = dict(zip(label.classes, of_label, strict=True))
+    return counts
 
 
 def _versions() -> dict[str, str]:

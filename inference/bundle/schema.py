@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from data import GENDER, Framing, Label
-from data.labels import UNCERTAIN, probability_columns
+from data.labels import UNCERTAIN, decisions, probability_columns
 from data.messages import one_line, printable
 from inference.bundle.files import digest, size_of
 from inference.errors import BundleError
@@ -196,7 +196,7 @@ class LabelInfo(_Facts):
         above = np.asarray(p, np.float64) - np.asarray(least)
         if not np.isfinite(above).all():
             return UNCERTAIN
-        best = len(above) - 1 - int(np.argmax(above[::-1]))
+        best = int(decisions(above[None])[0])
         if point and above[best] < 0:
             return UNCERTAIN
         return self.classes[best]

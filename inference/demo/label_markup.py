@@ -9,6 +9,7 @@ from html import escape
 
 from data import GENDER, Label
 from data.meanings import kind_of, not_for, notice
+from data.messages import one_line
 from inference.bundle import LabelInfo
 from inference.detection.alignment import LEAST_QUALITY
 from inference.faces import Face, Prediction
@@ -28,14 +29,10 @@ def summary(labels: Iterable[str]) -> str:
         >>> summary(["age", "hair", "Smiling", "Wearing_Hat", "Young"])
         'age, hair, Smiling and 2 more'
     """
-    names = list(map(_shortened, labels))
+    names = [one_line(name, _LONGEST) for name in labels]
     if len(names) <= _NAMES + 1:
         return ", ".join(names)
     return f"{', '.join(names[:_NAMES])} and {len(names) - _NAMES} more"
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def word(name: str) -> str:

@@ -56,7 +56,7 @@ def make(folder: Path, name: str = "gender", backbone: str = "vgg16") -> None:
     model.save(run.winner(backbone))
     held_out = manifest[manifest["split"] != "train"]
     p = predict(model, labels, images, held_out.index.to_numpy(), lambda *_: None)
-    scored = HeldOut(labels, held_out, p, (1.0,) * len(labels))
+    scored = HeldOut(labels, held_out, p, p, (1.0,) * len(labels))
     scored.table().to_csv(run.predictions(backbone), index=False)
     write_record(run.config, _config(labels, manifest))
     facts = WinnerFacts(

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from data import Label
-from data.labels import MISSING
-from tuning.metrics import confidence, decisions
+from data.labels import MISSING, decisions
+from tuning.metrics import confidence
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,11 @@ from data import Label, attributes
 from data.atomic import replacing, write_text
 from data.labels import (
     MISSING,
+    by_output,
     class_slices,
     code_columns,
     codes_of,
+    decisions,
     from_outputs,
     output_slices,
     to_table,
@@ -28,7 +30,6 @@ from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.image_batches import map_batches
 from tuning.metrics import (
-    decisions,
     evaluate,
     fit_temperature,
     logits_of,
@@ -175,26 +176,8 @@ def predict(
         [[0.5, 0.5], [0.5, 0.5]]
     """
     parts = map_batches(classifier.predict_on_batch, images, rows, _BATCH_SIZE, progress)
-    return np.concatenate([from_outputs(labels, outputs_of(labels, part)) for part in parts])
-
-
-def outputs_of(
-    labels: Sequence[Label], predicted: np.ndarray | Mapping[str, np.ndarray]
-) -> list[np.ndarray]:
-    """Return what a classifier gives for each label, in order.
-
-    Args:
-        labels: Labels that it predicts.
-        predicted: What it gave: one array, or one by `Label.output`.
-
-    Example:
-        >>> from data import GENDER
-        >>> outputs_of([GENDER], np.zeros((5, 1)))[0].shape
-        (5, 1)
-    """
-    if isinstance(predicted, Mapping):
-        return [predicted[label.output] for label in labels]
-    return [predicted]
+    outputs = (list(by_output(labels, part).values()) for part in parts)
+    return np.concatenate([from_outputs(labels, of_part) for of_part in outputs])
 
 
 def latency_ms(classifier: keras.Model, image: np.ndarray) -> float:
@@ -229,7 +212,8 @@ class HeldOut:
     Attributes:
         labels: The L labels that are predicted.
         manifest: Rows of the images.
-        p: Class probabilities before temperature scaling, float64 [N, K].
+        uncalibrated_p: Class probabilities before temperature scaling, float64 [N, K].
+        p: Class probabilities after it, float64 [N, K].
         temperatures: Number that each label's logits are divided by.
 
     Example:
@@ -243,6 +227,7 @@ class HeldOut:
 
     labels: tuple[Label, ...]
     manifest: pd.DataFrame
+    uncalibrated_p: np.ndarray
     p: np.ndarray
     temperatures: tuple[float, ...]
 
@@ -256,17 +241,13 @@ class HeldOut:
             p: Class probabilities before temperature scaling, float [N, K].
         """
         val = (manifest["split"] == "val").to_numpy()
-        codes, logits = codes_of(manifest)[val], logits_of(labels, p)[val]
+        codes, logits = codes_of(manifest)[val], logits_of(labels, p)
         temperatures = tuple(
-            fit_temperature(label, codes[:, number], logits[:, at])
+            fit_temperature(label, codes[:, number], logits[val, at])
             for number, (label, at) in enumerate(zip(labels, output_slices(labels), strict=True))
         )
-        return cls(tuple(labels), manifest, p, temperatures)
-
-    @property
-    def calibrated_p(self) -> np.ndarray:
-        """Class probabilities after temperature scaling, float64 [N, K]."""
-        return probabilities(self.labels, logits_of(self.labels, self.p), self.temperatures)
+        calibrated = probabilities(labels, logits, temperatures)
+        return cls(tuple(labels), manifest, p, calibrated, temperatures)
 
     def facts(self) -> tuple[LabelFacts, ...]:
         """Return temperature, operating point and figures of each label."""
@@ -275,13 +256,13 @@ class HeldOut:
     def table(self) -> pd.DataFrame:
         """Return row of the run's manifest, split, codes and probabilities of each image."""
         codes = self.manifest[["split", *code_columns(self.labels)]]
-        p = to_table(self.labels, self.calibrated_p).set_axis(codes.index)
+        p = to_table(self.labels, self.p).set_axis(codes.index)
         return pd.concat([codes, p], axis=1).rename_axis("row").reset_index()
 
     def _facts(self, number: int) -> LabelFacts:
         label, at = self.labels[number], class_slices(self.labels)[number]
         split, codes = self.manifest["split"].to_numpy(), codes_of(self.manifest)[:, number]
-        after, before = self.calibrated_p[:, at], self.p[:, at]
+        after, before = self.p[:, at], self.uncalibrated_p[:, at]
         val, test = split == "val", split == "test"
         return LabelFacts(
             label=label,

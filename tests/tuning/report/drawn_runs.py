@@ -12,7 +12,7 @@ from PIL import Image
 from small_search import chosen, completed, failed, history, result_of
 
 from data import SPLITS, Label
-from data.labels import class_slices, code_columns, codes_of, to_table
+from data.labels import class_slices, code_columns, codes_of, decisions, to_table
 from data.manifest import DATASET
 from tuning.metrics import evaluate, operating_point, subgroups
 from tuning.report import report
@@ -145,7 +145,7 @@ def _label_facts(
     label: Label, codes: np.ndarray, p: np.ndarray, manifest: pd.DataFrame
 ) -> LabelFacts:
     scores = evaluate(label, codes, p)
-    correct = label.decide(p) == codes
+    correct = decisions(p) == codes
     names = manifest[DATASET].to_numpy() if DATASET in manifest else np.array([])
     return LabelFacts(
         label=label,

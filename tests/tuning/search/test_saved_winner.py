@@ -9,14 +9,21 @@ import pytest
 from small_search import small_context
 
 from data import GENDER, Label
-from data.labels import MISSING, class_slices, codes_of, from_outputs, from_table, output_slices
+from data.labels import (
+    MISSING,
+    by_output,
+    class_slices,
+    codes_of,
+    from_outputs,
+    from_table,
+    output_slices,
+)
 from tuning import metrics
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.schema import WinnerFacts
 from tuning.search.backbone_search import search
 from tuning.search.context import SearchContext
-from tuning.search.winner import outputs_of
 
 GOOGLENET = BACKBONES["googlenet"]
 HAIR = Label(name="hair", classes=("fair", "brown", "black"))
@@ -64,7 +71,7 @@ def test_the_saved_model_gives_the_predictions_written_beside_it(searched: Searc
     for split in ("val", "test"):
         table = searched.predictions(split)
         said = model.predict(searched.context.store.images[table["row"]], verbose=0)
-        p = from_outputs(labels, outputs_of(labels, said))
+        p = from_outputs(labels, list(by_output(labels, said).values()))
         np.testing.assert_allclose(p, searched.p(split), atol=1e-5)
         assert table["row"].tolist() == np.flatnonzero(manifest["split"] == split).tolist()
         np.testing.assert_array_equal(codes_of(table), codes_of(manifest.loc[table["row"]]))
