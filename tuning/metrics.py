@@ -24,6 +24,7 @@ TARGETS = (0.98, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 """Accuracies of the decisions given, of which the highest is wanted that half of them reach."""
 _LEAST_DECIDED = 0.5
 _STEPS = 51
+_BELOW_ONE = float(np.nextafter(1.0, 0.0))  # what must reach 1 is never decided
 _CLIP = 1e-7
 
 
@@ -314,8 +315,8 @@ def operating_point(
             which at least half of the images are decided.
 
     Returns:
-        The same least probability for every class; 1, so that next to nothing is decided, where
-        even the surest half of the decisions does not reach the target.
+        The same least probability for every class; 1, so that nothing is decided, where even the
+        surest half of the decisions does not reach the target.
 
     Example:
         >>> codes = np.arange(1000) % 2
@@ -343,6 +344,7 @@ def _point(
     chosen = None
     for share in np.linspace(_LEAST_DECIDED, 1.0, _STEPS):
         least = float(np.quantile(sure, 1 - share, method="inverted_cdf")) if share < 1 else 0.0
+        least = min(least, _BELOW_ONE)
         given = sure >= least
         right, total = int(correct[given].sum()), int(given.sum())
         bound = float(stats.beta.ppf(1 - CONFIDENCE, right, total - right + 1)) if right else 0.0

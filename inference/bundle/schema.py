@@ -189,12 +189,13 @@ class LabelInfo(_Facts):
 
         Returns:
             The class whose probability is furthest above what it must reach, the last of several;
-            "uncertain" where none reaches it, or one is not a number.
+            "uncertain" where none reaches it, where one is not a number, and where each would
+            have to reach 1: nothing was to be decided then, but very sure networks say exactly 1.
         """
         point = self.operating_point
         least = point.least if point else [1 / len(self.classes)] * len(self.classes)
         above = np.asarray(p, np.float64) - np.asarray(least)
-        if not np.isfinite(above).all():
+        if min(least) == 1 or not np.isfinite(above).all():
             return UNCERTAIN
         best = int(decisions(above[None])[0])
         if point and above[best] < 0:

@@ -62,6 +62,15 @@ def test_all_is_decided_when_all_is_correct() -> None:
     assert point.accuracy_bound == pytest.approx(0.05 ** (1 / 300))
 
 
+def test_a_network_that_is_always_sure_decides_all() -> None:
+    codes = np.arange(300) % 2
+    point = metrics.operating_point(codes, both(codes.astype(float)), target=0.98)
+    assert point.share_uncertain == 0.0
+    codes[:10] = 1 - codes[:10]  # the surest half is one at random
+    point = metrics.operating_point(codes, both((np.arange(300) % 2).astype(float)), target=0.9)
+    assert point.least[0] < 1 and point.share_uncertain == 0.0
+
+
 def test_few_images_prove_little() -> None:
     """Ten correct decisions of ten bound the accuracy by 0.05 ** (1 / 10) = 0.74."""
     codes = np.arange(10) % 2

@@ -50,6 +50,11 @@ def test_a_probability_that_is_no_number_is_uncertain() -> None:
     assert label_info(SMILING, operating_point=None).decide((0.5, float("nan"))) == "uncertain"
 
 
+def test_where_every_class_must_reach_one_none_is_named() -> None:
+    assert with_least(1.0, 1.0).decide((0.0, 1.0)) == "uncertain"
+    assert with_least(0.5, 1.0).decide((0.0, 1.0)) == "yes"
+
+
 def label(**changes: object) -> dict[str, object]:
     return label_info(SMILING).model_dump() | changes
 
