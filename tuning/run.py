@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -32,10 +31,9 @@ from tuning.runs.schema import (
 )
 from tuning.runs.settings import Settings
 from tuning.runs.time_budget import TimeBudget
-from tuning.search import loopback
-from tuning.search import workers as worker_processes
-from tuning.search.backbone_search import search, work
+from tuning.search.backbone_search import search
 from tuning.search.context import SearchContext
+from tuning.search.engine import Engine, OneProcess
 from tuning.search.presets import PRESETS
 from tuning.suspects.left_out import left_out_notices
 from tuning.trunk.cache import TrunkCache
@@ -75,11 +73,9 @@ def tune(
         RunError: The run was made with other settings or data, another process works on it, or
             no trial of a backbone succeeded.
     """
-    loopback.keep_direct()
     progress = Progress()
     run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
-    role = worker_processes.role()
-    with contextlib.nullcontext() if role == "worker" else run.lock():
+    with run.lock():
         budget = TimeBudget(run, settings.budget)
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
@@ -87,16 +83,16 @@ def tune(
         images = prepare_images(settings, dataset, artifacts, progress, run)
         _report_images(images, progress)
         run.begin(_config(settings, dataset, images, weights_used), images.store.manifest)
-        cache = TrunkCache(artifacts / "cache" / "trunk", int(cache_gb * 1e9))
-        preset = PRESETS[settings.preset]
         context = SearchContext(
-            run, settings, preset, images.store, dataset.labels, cache, progress
+            settings=settings,
+            preset=PRESETS[settings.preset],
+            labels=dataset.labels,
+            store=images.store,
+            cache=TrunkCache(artifacts / "cache" / "trunk", int(cache_gb * 1e9)),
+            run=run,
+            progress=progress,
         )
-        if role == "worker":
-            _work(context, weights)
-            return run
-        with _workers(context, workers, artifacts, cache_gb):
-            winners = _search_all(context, weights, budget)
+        winners = _search_all(context, OneProcess(), weights, budget)
         _finish(context, winners)
     return run
 
@@ -196,39 +192,12 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _workers(
-    context: SearchContext, count: int, artifacts: Path, cache_gb: float
-) -> contextlib.AbstractContextManager[None]:
-    if count == 1 or worker_processes.role() == "chief":
-        return contextlib.nullcontext()
-    context.progress.say(f"{count} workers; what they print is in {context.run.logs}")
-    settings = {
-        **context.settings.environment(),
-        "ARTIFACTS": str(artifacts),
-        "CACHE_GB": str(cache_gb),
-        "RUN": context.run.name,
-        "WORKERS": "1",
-    }
-    return worker_processes.local_workers(count, settings, context.run.logs)
-
-
 def _in_order(settings: Settings) -> list[str]:
     return sorted(settings.backbones, key=lambda name: BACKBONES[name].gmacs)
 
 
-def _work(context: SearchContext, weights: dict[str, Weights]) -> None:
-    """A worker's share: the trials of each backbone, as soon as its plan is made."""
-    run = context.run
-    context.progress.expect(_in_order(context.settings), lambda: None)
-    for name in _in_order(context.settings):
-        worker_processes.wait_for(run.study(name).plan, run.winner_facts(name))
-        if not run.winner_facts(name).exists():
-            with context.progress.backbone(name, BACKBONES[name].title):
-                work(context, BACKBONES[name], weights[name])
-
-
 def _search_all(
-    context: SearchContext, weights: dict[str, Weights], budget: TimeBudget
+    context: SearchContext, engine: Engine, weights: dict[str, Weights], budget: TimeBudget
 ) -> list[WinnerFacts]:
     """Search each backbone in turn, with a share of the time that is left.
 
@@ -246,6 +215,7 @@ def _search_all(
         with context.progress.backbone(name, BACKBONES[name].title):
             facts = search(
                 context,
+                engine,
                 BACKBONES[name],
                 weights[name],
                 None if left is None else left * needs[0] / sum(needs),

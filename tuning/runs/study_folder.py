@@ -7,16 +7,10 @@ from them when a file of it is damaged.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from filelock import FileLock
 
 from data.atomic import replacing
 from data.records import read_record, write_record
 from tuning.runs.schema import RefitRecord, StudyPlan, TrialRecord, TrialResult
-
-if TYPE_CHECKING:
-    import keras
 
 _TRIAL_RECORD = "record.json"
 
@@ -121,12 +115,12 @@ class StudyFolder:
         """Return the result of the training whose weights are kept, None if there is none yet."""
         return read_record(self._best, TrialResult) if self.best_weights.exists() else None
 
-    def keep_if_best(self, result: TrialResult, tail: keras.Model) -> bool:
+    def keep_if_best(self, result: TrialResult, tail: bytes | None) -> bool:
         """Keep a tail's weights in place of the best so far if its result is better.
 
         Args:
             result: Best epoch of the training on the validation split.
-            tail: Trained tail, whose weights may be kept.
+            tail: Weights of the trained tail, HDF5; None where they cannot be the best.
 
         Returns:
             Whether they are kept.
@@ -134,14 +128,13 @@ class StudyFolder:
         Raises:
             OSError: The weights cannot be written.
         """
-        with FileLock(self.path / ".best.lock"):
-            best = self.best()
-            if best and best.val_brier <= result.val_brier:
-                return False
-            with replacing(self.best_weights) as new:
-                tail.save_weights(new)
-                self._best.unlink(missing_ok=True)
-            write_record(self._best, result)
+        best = self.best()
+        if tail is None or (best and best.val_brier <= result.val_brier):
+            return False
+        with replacing(self.best_weights) as new:
+            new.write_bytes(tail)
+            self._best.unlink(missing_ok=True)
+        write_record(self._best, result)
         return True
 
     def _trial(self, identifier: str) -> Path:

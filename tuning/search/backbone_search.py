@@ -1,37 +1,42 @@
-"""From one backbone's weights to its winner: trunk pass, plan, study, refit, evaluation."""
+"""From one backbone's weights to its winner: plan, trunk pass, study, refit, evaluation."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from concurrent.futures import Future
 
 from tuning.backbones.registry import Backbone
-from tuning.backbones.transfer_model import TransferModel
 from tuning.backbones.weights import Weights
 from tuning.runs.run_folder import RunError
 from tuning.runs.schema import (
+    Hyperparameters,
     Origin,
     RefitRecord,
     StudyPlan,
     TrainingTime,
     TrialRecord,
+    WeightsOrigin,
     WinnerFacts,
 )
-from tuning.search import oracles, planning, study, workers
+from tuning.search import doubted_labels, oracles, planning, study
 from tuning.search.context import SearchContext
-from tuning.search.probe import Probe
-from tuning.search.trial_runner import TrialRunner, search_model
-from tuning.search.winner import SavedTail, save_winner
+from tuning.search.engine import Engine, Hands
+from tuning.search.steps import Steps, Trained, Training
+from tuning.search.winner import save_winner
+from tuning.training.trial import TrialConfig
 from tuning.trunk.image_set import VIEWS
 
 _EVALUATION_START = 10.0  # seconds, to make and save the whole model
 _FLOAT32_FACTOR = 3  # times a pass in bfloat16, generously
+_PASSES = (("train", VIEWS), ("val", VIEWS[:1]))
+"""Views in which the images of each split pass through the trunk."""
 
 
 def search(
     context: SearchContext,
+    engine: Engine,
     backbone: Backbone,
     weights: Weights,
     seconds: float | None,
@@ -41,6 +46,7 @@ def search(
 
     Args:
         context: Run, data and settings.
+        engine: Where it is worked on.
         backbone: Entry of the registry to search.
         weights: Pretrained weights of the backbone.
         seconds: Time for all of it, None for no limit.
@@ -56,25 +62,21 @@ def search(
     facts = context.run.read_winner(backbone.name)
     if facts:
         return facts
-    return _Search(context, backbone, weights, seconds).run(on_trial)
-
-
-def work(context: SearchContext, backbone: Backbone, weights: Weights) -> None:
-    """Do a worker's share of a backbone's search: trials, as the chief hands them out.
-
-    Args:
-        context: Run, data and settings.
-        backbone: Entry of the registry to search.
-        weights: Pretrained weights of the backbone.
-    """
-    _Search(context, backbone, weights, None).run_trials(lambda: None)
+    hands = engine.hands(context, backbone, weights)
+    return _Search(context, hands, backbone, weights, seconds).run(on_trial)
 
 
 class _Search:
     def __init__(
-        self, context: SearchContext, backbone: Backbone, weights: Weights, seconds: float | None
+        self,
+        context: SearchContext,
+        hands: Hands,
+        backbone: Backbone,
+        weights: Weights,
+        seconds: float | None,
     ) -> None:
         self.context = context
+        self.hands = hands
         self.backbone = backbone
         self.weights = weights
         self.settings, self.preset = context.settings, context.preset
@@ -83,20 +85,29 @@ class _Search:
         self.study.make()
 
     def run(self, on_trial: Callable[[], None]) -> WinnerFacts:
-        plan = self.run_trials(on_trial)
+        plan = self._plan()
+        self.deadline -= plan.evaluation_seconds
+        self._fill_cache(range(max(plan.depths) + 1))
+        self.study.write_plan(plan)
+        self.context.progress.planned(plan.depths, self._expected(plan))
+        self.codes = doubted_labels.training_codes(self.context, self.study, self.hands)
+        self._run_trials(plan, on_trial)
         self._report_left_out(len(plan.depths))
         return self._finish(self._refit(plan.training_times))
 
-    def run_trials(self, on_trial: Callable[[], None]) -> StudyPlan:
-        """Run the study to its end; returns its plan."""
-        model = search_model(self.settings, self.backbone, self.weights)
-        plan = self._plan(model)
-        self.deadline -= plan.evaluation_seconds
-        self.runner = TrialRunner(self.context, model, range(max(plan.depths) + 1))
-        # Workers wait for it: from here on the trunk cache is complete.
-        self.study.write_plan(plan)
-        self.context.progress.planned(plan.depths, self._expected(plan))
+    def _fill_cache(self, depths: Sequence[int]) -> None:
+        """Let all images pass through the trunk, in as many places as there are."""
+        frozen = [depth for depth in depths if depth < self.backbone.max_depth]
+        passes: list[Future[None]] = []
+        for split, views in _PASSES:
+            whole = self.hands.slots == 1
+            shards = [None] if whole else range(len(self.context.images(split).shards()))
+            for shard in shards:
+                passes.append(self.hands.submit(Steps.make_pass, split, frozen, views, shard))
+        for done in passes:
+            done.result()
 
+    def _run_trials(self, plan: StudyPlan, on_trial: Callable[[], None]) -> None:
         def finished(record: TrialRecord) -> None:
             self.context.progress.trial_done(record, self.study.best())
             on_trial()
@@ -105,11 +116,24 @@ class _Search:
         oracle = oracles.create(
             self.settings.algorithm, plan.depths, epochs, seed, lambda: self._is_out_of_time(plan)
         )
-        chief = workers.role() == "chief"
-        with workers.reporting(self.study, finished) if chief else nullcontext():
-            study.search(self.runner.run, self.study, oracle, epochs, finished)
+        slots = self.hands.slots
+        study.search(self._start_trial, self.study, oracle, epochs, finished, slots)
         on_trial()
-        return plan
+
+    def _start_trial(
+        self, hyperparameters: Hyperparameters, epochs: int, name: str
+    ) -> Future[Trained]:
+        """Have a configuration trained; it stops when it can't beat the best one so far."""
+        best = self.study.best()
+        config = TrialConfig(
+            epochs,
+            self.preset.patience,
+            self.settings.seed,
+            score_to_beat=best.val_brier if best else None,
+            head_epochs_factor=self.preset.head_epochs_factor,
+        )
+        training = Training(name, hyperparameters, config, codes=self.codes)
+        return self.hands.submit(Steps.train, training)
 
     def _is_out_of_time(self, plan: StudyPlan) -> bool:
         """Whether the next trial would leave no time for a refit."""
@@ -121,38 +145,38 @@ class _Search:
         slowdown = planning.slowdown(self.preset, times, results)
         return self._time_left() < slowdown * (trial + refit)
 
-    def _plan(self, model: TransferModel) -> StudyPlan:
+    def _plan(self) -> StudyPlan:
         """Plan the study; one that is taken up again keeps its own plan."""
         kept = self.study.read_plan()
         if kept:
             return kept
         images = self.context.store.manifest["split"].value_counts()
         possible = range(min(len(self.preset.trials), self.backbone.max_depth + 1))
-        probe = Probe(model, self.context.store, self.context.labels, possible)
-        held_out = images["val"] + images["test"]
+        measured = self.hands.submit(Steps.measure, 0).result()
         factor = 1 if self.settings.precision == "float32" else _FLOAT32_FACTOR
-        evaluation = _EVALUATION_START + factor * probe.pass_seconds * held_out
+        held_out = images["val"] + images["test"]
+        evaluation = _EVALUATION_START + factor * measured.pass_seconds * held_out
 
         def time_left(depth: int) -> float:
             """Seconds for trials up to a depth, when passes and evaluation are done."""
-            trunk = probe.pass_seconds * self._images_to_pass(model, depth)
+            trunk = measured.pass_seconds * self._images_to_pass(depth)
             return self._time_left() - trunk - evaluation
 
-        times = [probe.training_time(0, images["train"], images["val"])]
+        times = [measured.training]
         for depth in possible[1:]:
             at_best = [*times, times[-1]]  # deeper ones take longer
             if max(planning.plan_depths(self.preset, at_best, time_left(depth))) < depth:
                 break
-            times.append(probe.training_time(depth, images["train"], images["val"]))
+            times.append(self.hands.submit(Steps.measure, depth).result().training)
         depths = planning.plan_depths(self.preset, times, time_left(len(times) - 1))
         return StudyPlan(depths=depths, training_times=tuple(times), evaluation_seconds=evaluation)
 
-    def _images_to_pass(self, model: TransferModel, depth: int) -> int:
+    def _images_to_pass(self, depth: int) -> int:
         """Number of views that must pass the trunk before trials up to a depth."""
         frozen = range(min(depth + 1, self.backbone.max_depth))
         return sum(
-            self.context.cache.count_missing(model, self.context.images(split), frozen, views)
-            for split, views in (("train", VIEWS), ("val", VIEWS[:1]))
+            self.hands.submit(Steps.count_missing, split, frozen, views).result()
+            for split, views in _PASSES
         )
 
     def _expected(self, plan: StudyPlan) -> list[float]:
@@ -182,20 +206,32 @@ class _Search:
         if not epochs:
             self.context.progress.say("  no time left for a refit: the best trial is the winner")
             return "trial"
-        result, tail = self.runner.refit(best.hyperparameters, epochs)
-        origin: Origin = "refit" if self.study.keep_if_best(result, tail) else "trial"
-        self.context.progress.refit_done(result, best)
-        self.study.write_refit(RefitRecord(origin=origin, result=result))
+        trained = self._train_on(best.hyperparameters, epochs).result()
+        kept = self.study.keep_if_best(trained.result, trained.tail)
+        origin: Origin = "refit" if kept else "trial"
+        self.context.progress.refit_done(trained.result, best)
+        self.study.write_refit(RefitRecord(origin=origin, result=trained.result))
         return origin
+
+    def _train_on(self, hyperparameters: Hyperparameters, epochs: int) -> Future[Trained]:
+        """Have the best trial trained on from its weights, to the end of all epochs.
+
+        A refit gains most when the learning rate has decayed, so nothing stops it.
+        """
+        config = TrialConfig(epochs, None, self.settings.seed)
+        start = self.study.best_weights.read_bytes()
+        return self.hands.submit(
+            Steps.train, Training("refit", hyperparameters, config, start, self.codes)
+        )
 
     def _finish(self, origin: Origin) -> WinnerFacts:
         result = self.study.best()
         assert result is not None
-        tail = SavedTail(result, self.study.best_weights, self.runner.data.statistics)
-        self.runner.cross_validate()
-        exact = TransferModel(self.backbone, self.settings.size, self.weights)
-        progress = self.context.progress.steps("validation and test images")
-        return save_winner(self.context, exact, tail, origin, progress)
+        doubted_labels.cross_validate(self.context, self.study, self.hands)
+        tail = self.study.best_weights.read_bytes()
+        evaluation = self.hands.submit(Steps.evaluate, result, tail).result()
+        weights = WeightsOrigin(source=self.weights.source, fingerprint=self.weights.fingerprint)
+        return save_winner(self.context, self.backbone.name, weights, result, origin, evaluation)
 
     def _time_left(self) -> float:
         return self.deadline - time.monotonic()

@@ -1,4 +1,4 @@
-"""What every backbone's search works with."""
+"""What a backbone's search works with: in any process, and in the driver of a run."""
 
 from __future__ import annotations
 
@@ -15,27 +15,23 @@ from tuning.trunk.cache import TrunkCache
 from tuning.trunk.image_set import ImageSet
 
 
-@dataclass(frozen=True)
-class SearchContext:
-    """What every backbone's search works with.
+@dataclass(frozen=True, kw_only=True)
+class StepContext:
+    """What the steps of every backbone's search work with, in whichever process.
 
     Attributes:
-        run: Folder of the run.
         settings: What the user chose.
         preset: How much is tried.
-        store: Decoded images of the run.
         labels: Labels that are learned, with a code column each in the store's manifest.
+        store: Decoded images of the run.
         cache: Cache of the frozen trunks' activations.
-        progress: What the user sees of the search.
     """
 
-    run: RunFolder
     settings: Settings
     preset: Preset
-    store: ImageStore
     labels: tuple[Label, ...]
+    store: ImageStore
     cache: TrunkCache
-    progress: Progress
 
     def images(self, split: str) -> ImageSet:
         """Return the images of a split.
@@ -45,3 +41,16 @@ class SearchContext:
         """
         rows = np.flatnonzero(self.store.manifest["split"] == split)
         return ImageSet.of(self.store.images, rows, self.store.fingerprint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchContext(StepContext):
+    """What every backbone's search works with in the driver, which alone writes the run's folder.
+
+    Attributes:
+        run: Folder of the run.
+        progress: What the user sees of the search.
+    """
+
+    run: RunFolder
+    progress: Progress

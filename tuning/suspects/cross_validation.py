@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from data import Label
 from data.atomic import write_text
-from data.labels import MISSING, class_slices, code_columns, codes_of, probability_columns, to_table
-from data.splits import number_people
+from data.labels import MISSING, class_slices, code_columns, probability_columns, to_table
 from tuning.metrics import fit_temperature, logits_of, probabilities
 
 _FOLDS = 5
@@ -27,19 +26,17 @@ def training_predictions(
     path: Path,
     labels: Sequence[Label],
     train: pd.DataFrame,
-    views: Sequence[np.ndarray],
-    seed: int,
+    predict: Callable[[], np.ndarray],
 ) -> pd.DataFrame:
     """Predict the training images out of fold, or read what was predicted before.
 
-    All sessions and processes of a run read the same file, so that they leave out the same labels.
+    All sessions of a run read the same file, so that they leave out the same labels.
 
     Args:
         path: Path of the CSV file.
         labels: Labels that are learned.
         train: The manifest's rows of the n training images.
-        views: Pooled features of the training images in each view, float [n, F].
-        seed: Seed of the folds.
+        predict: Function that predicts them, class probabilities [n, K], as `out_of_fold` does.
 
     Returns:
         Table with `row` of the manifest, `split`, codes and class probabilities, NaN where the
@@ -55,7 +52,9 @@ def training_predictions(
         >>> train = pd.DataFrame({"label": codes, "identity": None, "split": "train"})
         >>> features = np.float16(codes[:, None] + np.zeros((40, 8)))
         >>> path = Path(tempfile.mkdtemp(), "out_of_fold.csv")
-        >>> table = training_predictions(path, [GENDER], train, [features], seed=0)
+        >>> people = np.arange(40)
+        >>> predict = lambda: out_of_fold([GENDER], features, codes[:, None], people, seed=0)
+        >>> table = training_predictions(path, [GENDER], train, predict)
         >>> table.columns.tolist(), bool(((table["p_man"] > 0.5) == codes).all())
         (['row', 'split', 'label', 'p_man'], True)
     """
@@ -63,9 +62,7 @@ def training_predictions(
     kept = _read(path)
     if kept is not None and list(kept) == columns and kept["row"].tolist() == train.index.tolist():
         return kept
-    features = np.mean([np.asarray(view, np.float32) for view in views], axis=0)
-    people = number_people(train["identity"])
-    p = to_table(labels, out_of_fold(labels, features, codes_of(train), people, seed))
+    p = to_table(labels, predict())
     codes = train[["split", *code_columns(labels)]]
     table = pd.concat([codes, p.set_axis(codes.index)], axis=1)
     write_text(path, table.to_csv(index_label="row"))

@@ -55,6 +55,10 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def shards(self) -> list[ImageSet]:
+        """Return the parts that pass the trunk by themselves."""
+        return [self]
+
     @cached_property
     def digests(self) -> list[bytes]:
         """Digest of each image's pixels, by which it is known in other image sets, BLAKE2b."""
