@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,7 +35,7 @@ def shards_of(count: int) -> list[slice]:
     """
     shards = min(max(count // _LEAST_ROWS, 1), _MOST_SHARDS)
     ends = [count * number // shards for number in range(shards + 1)]
-    return [slice(start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
 class JoinedRows:
@@ -64,6 +65,7 @@ class JoinedRows:
         self._parts = [part.view(np.ndarray) for part in parts]  # np.memmap is slow to index
         self._ends = np.cumsum([len(part) for part in parts])
         self._starts = self._ends - [len(part) for part in parts]
+        self._numbers = np.arange(len(parts))
         self.shape: tuple[int, ...] = (int(self._ends[-1]), *parts[0].shape[1:])
         self.dtype = parts[0].dtype
 
@@ -88,10 +90,16 @@ class JoinedRows:
         if index.dtype == bool:
             return self._gather(self._where(index))
         index = index.astype(np.intp, casting="same_kind" if index.size else "unsafe")
-        if index.ndim > 1 or np.any((index < -len(self)) | (index >= len(self))):
-            raise IndexError(f"row {rows} of {len(self):,}")
-        found = self._gather(np.atleast_1d(np.where(index < 0, index + len(self), index)))
+        if index.ndim > 1:
+            raise IndexError("rows are gathered by one row of numbers")
+        found = self._gather(self._counted_from_the_start(index.reshape(-1)))
         return found if index.ndim else found[0]
+
+    def _counted_from_the_start(self, rows: np.ndarray) -> np.ndarray:
+        least, most = (rows.min(), rows.max()) if len(rows) else (0, -1)
+        if least < -len(self) or most >= len(self):
+            raise IndexError(f"rows {least:,} to {most:,} of {len(self):,}")
+        return rows if least >= 0 else np.where(rows < 0, rows + len(self), rows)
 
     def _where(self, chosen: np.ndarray) -> np.ndarray:
         if chosen.shape != (len(self),):
@@ -111,12 +119,11 @@ class JoinedRows:
         gathered = np.empty((len(rows), *self.shape[1:]), self.dtype)
         numbers = np.searchsorted(self._ends, rows, side="right")
         order = np.argsort(numbers, kind="stable")
-        changes = np.flatnonzero(np.diff(numbers[order])) + 1
-        bounds = [0, *changes.tolist(), len(rows)] if len(rows) else []
-        for start, stop in zip(bounds, bounds[1:], strict=False):
-            at = order[start:stop]
-            number = numbers[at[0]]
-            gathered[at] = self._parts[number][rows[at] - self._starts[number]]
+        stops = np.searchsorted(numbers[order], self._numbers, side="right").tolist()
+        for number, (start, stop) in enumerate(pairwise([0, *stops])):
+            if start < stop:
+                at = order[start:stop]
+                gathered[at] = self._parts[number][rows[at] - self._starts[number]]
         return gathered
 
 

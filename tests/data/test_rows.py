@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.rows import JoinedRows, open_rows, shards_of
+from data.rows import JoinedRows, shards_of
 
 LENGTHS = st.lists(st.integers(0, 5), min_size=1, max_size=6).filter(sum)
 
