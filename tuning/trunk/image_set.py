@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from data.image_store import digests_of
+from data.image_shards import digests_of
 from data.rows import Rows, shards_of
 
 View = Literal["plain", "mirrored"]
