@@ -62,8 +62,8 @@ def search(
     facts = context.run.read_winner(backbone.name)
     if facts:
         return facts
-    hands = engine.hands(context, backbone, weights)
-    return _Search(context, hands, backbone, weights, seconds).run(on_trial)
+    with engine.hands(context, backbone, weights) as hands:
+        return _Search(context, hands, backbone, weights, seconds).run(on_trial)
 
 
 class _Search:
@@ -100,9 +100,8 @@ class _Search:
         frozen = [depth for depth in depths if depth < self.backbone.max_depth]
         passes: list[Future[None]] = []
         for split, views in _PASSES:
-            whole = self.hands.slots == 1
-            shards = [None] if whole else range(len(self.context.images(split).shards()))
-            for shard in shards:
+            count = len(self.context.images(split).shards())
+            for shard in range(count) if self.hands.divides_passes else [None]:
                 passes.append(self.hands.submit(Steps.make_pass, split, frozen, views, shard))
         for done in passes:
             done.result()
@@ -116,8 +115,9 @@ class _Search:
         oracle = oracles.create(
             self.settings.algorithm, plan.depths, epochs, seed, lambda: self._is_out_of_time(plan)
         )
-        slots = self.hands.slots
-        study.search(self._start_trial, self.study, oracle, epochs, finished, slots)
+        study.search(
+            self._start_trial, self.study, oracle, epochs, finished, lambda: self.hands.slots
+        )
         on_trial()
 
     def _start_trial(
