@@ -38,24 +38,21 @@ class Cost(_Constants):
     serial: float = Field(default=0.0, ge=0, le=1)
 
     @classmethod
-    def through(cls, seconds: Mapping[int, float], serial: float, cores: int) -> Self:
-        """Lay the line through what two sizes took on some cores.
+    def through(cls, seconds: Mapping[int, float], serial: float) -> Self:
+        """Lay the line through what two sizes took on one core.
 
         Args:
             seconds: Time of the work by the side of the images, pixels, at two of them.
             serial: Share of the time that further cores do not shorten, 0..1.
-            cores: Number of cores that it took these times on.
 
         Example:
-            >>> Cost.through({10: 2.0, 20: 5.0}, serial=0.0, cores=1)
+            >>> Cost.through({10: 2.0, 20: 5.0}, serial=0.0)
             Cost(fixed=1.0, per_pixel=0.01, serial=0.0)
         """
         (small, at_small), (large, at_large) = sorted(seconds.items())
         slope = max(0.0, (at_large - at_small) / (large**2 - small**2))
         slope = min(slope, at_large / large**2)  # noise must not make a fixed part below 0
-        alone = 1 / _share_of_time(serial, cores)
-        fixed = alone * (at_large - slope * large**2)
-        return cls(fixed=max(0.0, fixed), per_pixel=alone * slope, serial=serial)
+        return cls(fixed=at_large - slope * large**2, per_pixel=slope, serial=serial)
 
     def seconds(self, size: int, cores: float) -> float:
         """Return what the work takes.
@@ -64,7 +61,7 @@ class Cost(_Constants):
             size: Side of the images, pixels.
             cores: Number of cores that work on it.
         """
-        return (self.fixed + self.per_pixel * size**2) * _share_of_time(self.serial, cores)
+        return (self.fixed + self.per_pixel * size**2) * (self.serial + (1 - self.serial) / cores)
 
 
 def serial_share(one: float, several: float, cores: int) -> float:
@@ -233,8 +230,3 @@ def kept() -> Constants:
         ['googlenet', 'resnet101', 'resnet50', 'vgg16', 'vgg19']
     """
     return Constants.read(KEPT)
-
-
-def _share_of_time(serial: float, cores: float) -> float:
-    """The share of the time on one core that work takes on some, see Amdahl's law."""
-    return serial + (1 - serial) / cores

@@ -56,12 +56,12 @@ def measure(settings: Settings, artifacts: Path, say: Callable[[str], None]) -> 
     with prepared(large, artifacts) as workload:
         hashing, decoding = _reading(workload, cores)
         disk_write, disk_read = _disk(workload.folder)
-    say(f"backbones at {SIZES[0]} px on {cores} cores")
-    at_small = probe(small, artifacts, cores, None)
-    say(f"backbones at {SIZES[1]} px on {cores} cores")
-    at_large = probe(large, artifacts, cores, None)
+    say(f"backbones at {SIZES[0]} px on one core")
+    at_small = probe(small, artifacts, 1, None)
     say(f"backbones at {SIZES[1]} px on one core")
-    alone = probe(large, artifacts, 1, _SHARE_DEPTHS) if cores > 1 else at_large
+    at_large = probe(large, artifacts, 1, None)
+    say(f"backbones at {SIZES[1]} px on {cores} cores")
+    together = probe(large, artifacts, cores, _SHARE_DEPTHS) if cores > 1 else at_large
     ray_starting, ray_step = _ray()
     return Constants(
         processor=processor(),
@@ -69,7 +69,7 @@ def measure(settings: Settings, artifacts: Path, say: Callable[[str], None]) -> 
         precision=settings.precision,
         load=round(load, 2),
         sizes=SIZES,
-        backbones=_backbones(at_small.backbones, at_large.backbones, alone.backbones, cores),
+        backbones=_backbones(at_small.backbones, at_large.backbones, together.backbones, cores),
         hashing=hashing,
         decoding=decoding,
         disk_write=disk_write,
@@ -87,24 +87,14 @@ def measure(settings: Settings, artifacts: Path, say: Callable[[str], None]) -> 
 def _backbones(
     small: Mapping[str, BackboneTimes],
     large: Mapping[str, BackboneTimes],
-    alone: Mapping[str, BackboneTimes],
+    together: Mapping[str, BackboneTimes],
     cores: int,
 ) -> dict[str, BackboneConstants]:
     """Lay lines through both sizes; all backbones have the same serial shares, by kind of work."""
-    if cores == 1:
-        passing, training = kept_shares()
-    else:
-        passing = median(
-            serial_share(alone[name].forward, large[name].forward, cores) for name in large
-        )
-        training = median(
-            serial_share(one.step, several.step, cores)
-            for name in large
-            for one, several in zip(alone[name].depths[1:], large[name].depths[1:], strict=False)
-        )
+    passing, training = _serial_shares(large, together, cores)
 
     def cost(seconds: tuple[float, float], serial: float) -> Cost:
-        return Cost.through(dict(zip(SIZES, seconds, strict=True)), serial, cores)
+        return Cost.through(dict(zip(SIZES, seconds, strict=True)), serial)
 
     def depth(name: str, number: int) -> DepthConstants:
         at_small, at_large = small[name].depths[number], large[name].depths[number]
@@ -129,10 +119,22 @@ def _backbones(
     }
 
 
-def kept_shares() -> tuple[float, float]:
-    """Return the project's serial shares of passes and of training, for a machine of one core."""
-    backbone = next(iter(kept().backbones.values()))
-    return backbone.forward.serial, backbone.depths[1].step.serial
+def _serial_shares(
+    alone: Mapping[str, BackboneTimes], together: Mapping[str, BackboneTimes], cores: int
+) -> tuple[float, float]:
+    """Serial shares of passes and of training; of a single core the project's."""
+    if cores == 1:
+        backbone = next(iter(kept().backbones.values()))
+        return backbone.forward.serial, backbone.depths[1].step.serial
+    passing = [
+        serial_share(alone[name].forward, times.forward, cores) for name, times in together.items()
+    ]
+    training = [
+        serial_share(one.step, several.step, cores)
+        for name, times in together.items()
+        for one, several in zip(alone[name].depths[1:], times.depths[1:], strict=False)
+    ]
+    return median(passing), median(training)
 
 
 def _reading(workload: Workload, cores: int) -> tuple[Cost, Cost]:
@@ -146,11 +148,13 @@ def _reading(workload: Workload, cores: int) -> tuple[Cost, Cost]:
         size, framing = workload.settings.size, workload.store.framing
         return _seconds(lambda: build(manifest, size, framing, into, workers=workers)) / len(paths)
 
-    several = decoding(cores)
-    serial = serial_share(decoding(1), several, cores) if cores > 1 else kept().decoding.serial
-    costs = (Cost.through({1: each, 2: each}, serial, cores) for each in (hashing, several))
-    hashed, decoded = costs
-    return hashed, decoded
+    alone, several = decoding(1), decoding(cores)
+    serial = serial_share(alone, several, cores) if cores > 1 else kept().decoding.serial
+    of_one = hashing * alone / several  # its threads are as many
+    return (
+        Cost(fixed=of_one, per_pixel=0, serial=serial),
+        Cost(fixed=alone, per_pixel=0, serial=serial),
+    )
 
 
 def _disk(folder: Path) -> tuple[float, float]:

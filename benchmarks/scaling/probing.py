@@ -119,14 +119,14 @@ def _probe_here(settings: Settings, artifacts: Path, depths: int | None) -> Proc
 
 def _times(workload: Workload, name: str, depths: int | None) -> BackboneTimes:
     steps = _steps(workload, name, workload.settings.precision)
-    of_depths = _depths(workload, steps, depths)
-    forward = exact = steps.measure(0).pass_seconds
+    forward, of_depths = _depths(workload, steps, depths)
+    exact = forward
     if workload.settings.precision != "float32":
         exact = _steps(workload, name, "float32").measure(0).pass_seconds
     _train_head(steps)  # the first one makes the graphs of all
-    started = time.perf_counter()
-    trained = _train_head(steps)
-    trial = time.perf_counter() - started
+    with _Lap() as lap:
+        trained = _train_head(steps)
+    trial = lap.seconds
     return BackboneTimes(
         forward=forward,
         forward_float32=exact,
@@ -137,20 +137,28 @@ def _times(workload: Workload, name: str, depths: int | None) -> BackboneTimes:
     )
 
 
-def _depths(workload: Workload, steps: Steps, count: int | None) -> tuple[DepthTimes, ...]:
+def _depths(
+    workload: Workload, steps: Steps, count: int | None
+) -> tuple[float, tuple[DepthTimes, ...]]:
+    """Seconds of a pass for an image, and what each depth took."""
     model, deepest = steps.model, steps.model.backbone.max_depth
     images = workload.images("train") + _FORWARD_SHARE * workload.images("val")
     ones = np.ones(model.features)
     head = model.head(HeadConfig(0, 0.0, FeatureStatistics(ones, ones)))
-    times = []
+    forward = 0.0
+    times: list[DepthTimes] = []
     for depth in range(min(deepest + 1, count or deepest + 1)):
-        time = steps.measure(depth).training
+        with _Lap() as lap:
+            measured = steps.measure(depth)
+        if not times:  # the probe times its pass when it is first asked
+            forward = lap.busy * measured.pass_seconds
+        start, epoch = (lap.busy * seconds for seconds in measured.training)
         tail = model.tail(depth, head)
         weights = tail.count_params() - head.count_params()
         cut = tuple(tail.input_shape[1:])
-        times.append(DepthTimes(time.epoch / images, time.start, cut, weights))
+        times.append(DepthTimes(epoch / images, start, cut, weights))
     model.restore()
-    return tuple(times)
+    return forward, tuple(times)
 
 
 def _steps(workload: Workload, name: str, precision: str) -> Steps:
@@ -174,8 +182,27 @@ def _train_head(steps: Steps) -> Trained:
 
 def _evaluation(workload: Workload, steps: Steps, trained: Trained, pass_seconds: float) -> float:
     assert trained.tail is not None  # nothing was to beat
-    started = time.perf_counter()
-    steps.evaluate(trained.result, trained.tail)
-    seconds = time.perf_counter() - started
+    with _Lap() as lap:
+        steps.evaluate(trained.result, trained.tail)
     passes = pass_seconds * (len(workload.store.manifest) - workload.images("train"))
-    return max(0.0, seconds - passes)
+    return max(0.0, lap.seconds - passes)
+
+
+class _Lap:
+    """A piece of work and its time; on one thread without the time in which others had its core.
+
+    Attributes:
+        busy: Share of the wall time in which the process worked; 1 on several threads, of which
+            nobody can say it.
+        seconds: Time of the work.
+    """
+
+    def __enter__(self) -> _Lap:
+        self._wall, self._processor = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall = time.perf_counter() - self._wall
+        busy = (time.process_time() - self._processor) / wall
+        self.busy = min(1.0, busy) if os.environ.get(_THREADS[0]) == "1" else 1.0
+        self.seconds = self.busy * wall
