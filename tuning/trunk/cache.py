@@ -36,6 +36,7 @@ DepthAndView = tuple[int, View]
 
 _CHECKSUM_BLOCK = 1 << 24
 _KEEP_FREE = 1 << 30
+_SAFE_SHARE = 0.99  # for headers of files
 _IDLE_SECONDS = 600  # A file that is being written grows all the time.
 
 
@@ -132,6 +133,12 @@ class TrunkCache:
             held = [self._digests_alike(entry) for entry in missing]
             count += sum(any(digest not in at for at in held) for digest in images.digests)
         return count
+
+    def room(self) -> int:
+        """Return the number of bytes that entries of one search may take, others make room."""
+        held = sum(_size(path) for path in self.folder.glob("*.npy"))
+        free = max(0, self._free() + held - _KEEP_FREE)
+        return int(_SAFE_SHARE * min(self.budget, free))
 
     def _digests_alike(self, entry: EntryFacts) -> set[bytes]:
         """Digests of the images in entries of the same trunk, cut and view; none is checked."""
