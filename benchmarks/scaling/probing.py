@@ -142,7 +142,6 @@ def _depths(
 ) -> tuple[float, tuple[DepthTimes, ...]]:
     """Seconds of a pass for an image, and what each depth took."""
     model, deepest = steps.model, steps.model.backbone.max_depth
-    images = workload.images("train") + _FORWARD_SHARE * workload.images("val")
     ones = np.ones(model.features)
     head = model.head(HeadConfig(0, 0.0, FeatureStatistics(ones, ones)))
     forward = 0.0
@@ -152,11 +151,11 @@ def _depths(
             measured = steps.measure(depth)
         if not times:  # the probe times its pass when it is first asked
             forward = lap.busy * measured.pass_seconds
-        start, epoch = (lap.busy * seconds for seconds in measured.training)
+        start, an_image = (lap.busy * seconds for seconds in measured.step)
         tail = model.tail(depth, head)
         weights = tail.count_params() - head.count_params()
         cut = tuple(tail.input_shape[1:])
-        times.append(DepthTimes(epoch / images, start, cut, weights))
+        times.append(DepthTimes(an_image, start, cut, weights))
     model.restore()
     return forward, tuple(times)
 
