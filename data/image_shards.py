@@ -34,6 +34,7 @@ from data.rows import Rows, open_rows, shards_of
 
 _BATCH = 256
 _MANY = 8192  # images from which on processes gain more than starting them takes
+_IDLE_SECONDS = 10  # after which a process ends whose caller was killed
 _DIGEST = np.dtype("S16")
 
 
@@ -287,14 +288,15 @@ def _busy_of_processes(
 
     Pillow and NumPy hold the interpreter lock for a part of the time, which threads wait for.
     """
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
 
     processes = min(decoding.workers, len(missing))
     one = replace(decoding, workers=1)
-    jobs = (
+    jobs = [
         delayed(_made_in_process)(shard, one.of(shard.rows), processes, wait) for shard in missing
-    )
-    results = Parallel(n_jobs=processes, backend="loky", return_as="generator", batch_size=1)(jobs)
+    ]
+    with parallel_config("loky", n_jobs=processes, idle_worker_timeout=_IDLE_SECONDS):
+        results = Parallel(return_as="generator", batch_size=1)(jobs)
     for shard, made in zip(missing, results, strict=True):
         if not made:
             yield shard
