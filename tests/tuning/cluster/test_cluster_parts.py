@@ -43,7 +43,7 @@ def test_a_step_takes_a_gpu_where_there_are_some_and_the_last_training_a_machine
     places = Places.of(machines, cores=4, home="ab" * 28)
     assert places.slots == 6
     assert places.options("train") == {"num_cpus": 4, "num_gpus": 1}
-    assert places.options("refit")["num_gpus"] == 4
+    assert places.options("train_on")["num_gpus"] == 4
     at_home = places.options("count_missing")
     assert (at_home["num_cpus"], at_home["num_gpus"]) == (0, 0)
     assert at_home["scheduling_strategy"].node_id == "ab" * 28
