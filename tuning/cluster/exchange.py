@@ -44,7 +44,7 @@ class Exchange:
     """
 
     def __init__(self, reference: Sequence[ray.ObjectRef[RunInputs]]) -> None:
-        [run] = cast("list[RunInputs]", _got(list(reference)))
+        [run] = _got(list(reference))
         store = run.open_store()
         if store is None:
             raise ClusterError(f"the run's images are gone from {run.images}")
