@@ -47,6 +47,7 @@ def test_killed_workers_and_a_killed_driver_lose_nothing(tmp_path: Path) -> None
     assert of_ray and process.poll() is None, log.read_text()
     process.kill()
     process.wait()
+    assert "raylet" not in log.read_text(), "Ray keeps to its own logs"
     known = records(run)
     ended = call(tmp_path, "tuning", **SETTINGS)
     assert ended.returncode == 0, ended.stderr

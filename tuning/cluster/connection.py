@@ -82,6 +82,8 @@ def _connected(own: Mapping[str, str], **arguments: Any) -> Iterator[str]:
     }
     import ray
 
+    # Each lost worker would be told on our screen, with a dump of Ray's state; Ray's logs have it.
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
     try:
         context = ray.init(**arguments, **_SILENT)
     except Exception as error:
