@@ -229,6 +229,19 @@ def test_a_damaged_shard_alone_passes_again(
     np.testing.assert_array_equal(after, before)
 
 
+def test_a_damaged_entry_makes_room_for_itself(
+    cache: TrunkCache, model: TransferModel, images: Images
+) -> None:
+    """Within a budget that holds the set once."""
+    cache.activations(model, images, [0], ["plain"])
+    for path in cache.folder.glob("*.npy"):
+        path.write_bytes(path.read_bytes()[:-2])
+    cache.budget = cache.bytes_needed(model, images, [0], BOTH) + 1000
+    seen = Seen()
+    cache.activations(model, images, [0], ["plain"], seen)
+    assert seen.last == (10, 10)
+
+
 def test_a_worker_leaves_the_other_shards_of_its_set(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
