@@ -24,7 +24,7 @@ from tuning.trunk.entry import EntryFacts
 from tuning.trunk.entry_files import EntryFiles, SentEntry
 from tuning.trunk.image_set import ImageSet, View
 from tuning.trunk.reuse import HeldEntry
-from tuning.trunk.room import CacheError, make_room, require_room
+from tuning.trunk.room import CacheError, make_room, require_room, room_of
 from tuning.trunk.shard_pass import (
     DepthAndView,
     HeldEntries,
@@ -126,6 +126,10 @@ class TrunkCache:
         if not missing:
             return 0
         return ShardPass(model, missing, self._held(images, missing, self._files.is_there)).total
+
+    def room(self) -> int:
+        """Return the number of bytes that entries of one search may take, others make room."""
+        return room_of(self._files, self.budget)
 
     def bytes_needed(
         self,

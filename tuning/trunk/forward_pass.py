@@ -127,6 +127,27 @@ def write_activations(
             file.append(row[None])
 
 
+def pooled_features(model: TransferModel, images: ImageSet, view: View) -> np.ndarray:
+    """Compute pooled features in memory, for few images.
+
+    Args:
+        model: Model with its pretrained weights.
+        images: Images to pass through the trunk.
+        view: How they are shown.
+
+    Returns:
+        float16 [n, features], as the cache holds them.
+    """
+    forward = compiled(model.trunk([0]))
+    parts = map_batches(
+        lambda batch: forward(in_view(batch, view))[0].numpy().astype(np.float16),
+        images.images,
+        images.rows,
+        _BATCH_SIZE,
+    )
+    return np.concatenate(list(parts))
+
+
 def _passed(
     model: TransferModel,
     images: ImageSet,

@@ -9,11 +9,23 @@ from data.atomic import remove_leftovers
 from tuning.trunk.entry_files import EntryFiles
 
 _KEEP_FREE = 1 << 30
+_SAFE_SHARE = 0.99  # for headers of files
 _IDLE_SECONDS = 600  # A file that is being written grows all the time.
 
 
 class CacheError(RuntimeError):
     """The cache can't hold what the study needs."""
+
+
+def room_of(files: EntryFiles, budget: int) -> int:
+    """Return the number of bytes that entries of one search may take if all others go.
+
+    Args:
+        files: Entries of the cache.
+        budget: Largest number of bytes on disk of all entries together.
+    """
+    available = max(0, _free(files) + sum(files.sizes().values()) - _KEEP_FREE)
+    return int(_SAFE_SHARE * min(budget, available))
 
 
 def require_room(files: EntryFiles, budget: int, needed: int, in_use: Collection[str]) -> None:
