@@ -170,6 +170,10 @@ def shards(store: Path, count: int, size: int) -> list[Shard]:
 
     Returns:
         The shards; one that is called `images` where there are few rows.
+
+    Example:
+        >>> [len(shard) for shard in shards(Path("store"), 2100, 96)]
+        [1050, 1050]
     """
     parts = shards_of(count)
     paths = shard_paths(store, len(parts))
@@ -201,6 +205,11 @@ class Decoding:
         framing: The part of each image to keep.
         search: How faces are found; None to find none.
         workers: Number of threads, or of processes where there are many images.
+
+    Example:
+        >>> [reason] = Decoding(["missing.jpg"], "face").squares(96)
+        >>> reason
+        ImageError('no such file')
     """
 
     paths: Sequence[str]
@@ -248,6 +257,13 @@ def make(wanted: Sequence[Shard], decoding: Decoding, progress: ProgressCallback
 
     Raises:
         OSError: They cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> [shard] = shards(Path(tempfile.mkdtemp(), "store"), 1, 96)
+        >>> make([shard], Decoding(["missing.jpg"], "face"), None)
+        >>> shard.complete().broken
+        {0: 'no such file'}
     """
     missing = [shard for shard in wanted if shard.complete() is None]
     total = sum(map(len, wanted))
