@@ -6,11 +6,14 @@ What a killed process leaves are the shards that it completed; the same call goe
 """
 
 import hashlib
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,7 +37,7 @@ from data.rows import Rows, open_rows, shards_of
 
 _BATCH = 256
 _MANY = 8192  # images from which on processes gain more than starting them takes
-_IDLE_SECONDS = 10  # after which a process ends whose caller was killed
+_WATCH_SECONDS = 0.5
 _DIGEST = np.dtype("S16")
 
 
@@ -304,15 +307,14 @@ def _busy_of_processes(
 
     Pillow and NumPy hold the interpreter lock for a part of the time, which threads wait for.
     """
-    from joblib import Parallel, delayed, parallel_config
+    from joblib import Parallel, delayed
 
     processes = min(decoding.workers, len(missing))
     one = replace(decoding, workers=1)
     jobs = [
         delayed(_made_in_process)(shard, one.of(shard.rows), processes, wait) for shard in missing
     ]
-    with parallel_config("loky", n_jobs=processes, idle_worker_timeout=_IDLE_SECONDS):
-        results = Parallel(return_as="generator", batch_size=1)(jobs)
+    results = Parallel(processes, backend="loky", return_as="generator", batch_size=1)(jobs)
     for shard, made in zip(missing, results, strict=True):
         if not made:
             yield shard
@@ -322,9 +324,22 @@ def _busy_of_processes(
 
 def _made_in_process(shard: Shard, decoding: Decoding, processes: int, wait: bool) -> bool:
     share_room(processes)
+    _end_with(os.getppid())
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for it says so
     return _made(shard, decoding, lambda: None, wait)
+
+
+@cache
+def _end_with(caller: int) -> None:
+    """End this process soon after its caller, which may be killed; loky's would stay, idle."""
+
+    def watch() -> None:
+        while os.getppid() == caller:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _made(shard: Shard, decoding: Decoding, progress: Callable[..., None], wait: bool) -> bool:
