@@ -312,7 +312,8 @@ def _busy_of_processes(
     processes = min(decoding.workers, len(missing))
     one = replace(decoding, workers=1)
     jobs = [
-        delayed(_made_in_process)(shard, one.of(shard.rows), processes, wait) for shard in missing
+        delayed(_made_in_process)(shard, one.of(shard.rows), processes, wait, os.getpid())
+        for shard in missing
     ]
     results = Parallel(processes, backend="loky", return_as="generator", batch_size=1)(jobs)
     for shard, made in zip(missing, results, strict=True):
@@ -322,9 +323,11 @@ def _busy_of_processes(
         counter.add(len(shard))
 
 
-def _made_in_process(shard: Shard, decoding: Decoding, processes: int, wait: bool) -> bool:
+def _made_in_process(
+    shard: Shard, decoding: Decoding, processes: int, wait: bool, caller: int
+) -> bool:
     share_room(processes)
-    _end_with(os.getppid())
+    _end_with(caller)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for it says so
     return _made(shard, decoding, lambda: None, wait)
