@@ -210,7 +210,7 @@ def _compare(workload: Workload, name: str, epochs: int, plain_trials: int) -> B
         say(f"  depth {depth}: ours {_listed(mine)}; now plain Keras Tuner")
         configurations = [trial.values for trial in mine[:plain_trials]]
         theirs = plain_search.search(
-            workload, name, ours.runner.data.statistics, configurations, epochs
+            workload, name, ours.steps.data([0]).statistics, configurations, epochs
         )
         say(f"  depth {depth}: plain Keras Tuner {_listed(theirs)}")
         depths.append(DepthComparison.of(depth, theirs, mine))

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from concurrent.futures import Future
 from typing import Any
 
-from benchmarks.stopwatch import Stopwatch, TimedCache, TimedModel, TimedStudyFolder
+from benchmarks.stopwatch import Stopwatch, TimedCache, TimedModel, TimedSteps
 from benchmarks.trial_time import Laps, TimedTrial
 from benchmarks.workload import Workload
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.schema import TrialRecord
+from tuning.runs.schema import Hyperparameters, TrialRecord
+from tuning.runs.study_folder import StudyFolder
 from tuning.search import oracles
-from tuning.search.context import SearchContext
+from tuning.search.context import StepContext
+from tuning.search.engine import OwnHands
 from tuning.search.presets import PRESETS
 from tuning.search.probe import Probe
+from tuning.search.steps import Steps, Trained, Training
 from tuning.search.study import search
-from tuning.search.trial_runner import TrialRunner
 from tuning.training import devices
-from tuning.training.trial import HEAD_EPOCHS_FACTOR
+from tuning.training.trial import HEAD_EPOCHS_FACTOR, TrialConfig
 
 _NEVER = 10**6
 _CACHE_BYTES = 100 * 10**9
@@ -36,7 +38,7 @@ class OurSearch:
         head_epochs_factor: How many times as many epochs a head alone trains.
 
     Attributes:
-        runner: The product's runner of trials.
+        steps: The product's steps of a search.
         stopwatch: Seconds by part: "trunk", "warm-up", "checkpoint".
         setup_seconds: Seconds to make the model and, where the cache is empty, for the trunk pass
             over training images in both views and validation images in one.
@@ -56,11 +58,10 @@ class OurSearch:
         self._studies = 0
         self.stopwatch = Stopwatch()
         cache = TimedCache(workload.folder / "cache" / "trunk", _CACHE_BYTES, self.stopwatch)
-        preset = replace(
-            PRESETS[settings.preset], patience=_NEVER, head_epochs_factor=head_epochs_factor
-        )
-        context = SearchContext(
-            self._run, settings, preset, store, (workload.label,), cache, progress
+        self._head_epochs_factor = head_epochs_factor
+        preset = PRESETS[settings.preset]
+        context = StepContext(
+            settings=settings, preset=preset, labels=(workload.label,), store=store, cache=cache
         )
         started = time.perf_counter()
         with devices.strategy():
@@ -68,7 +69,8 @@ class OurSearch:
                 BACKBONES[name], settings.size, workload.weights[name], settings.precision,
                 self.stopwatch,
             )  # fmt: skip
-        self.runner = TrialRunner(context, self._model, depths)
+        self.steps = TimedSteps(context, self._model, progress, self.stopwatch)
+        self.steps.data(depths)
         self.setup_seconds = time.perf_counter() - started
 
     def plan_seconds(self) -> float:
@@ -90,8 +92,7 @@ class OurSearch:
         """Run a new study of trials at one depth, to the last of their epochs.
 
         The first trial has the product's default hyperparameters, the others those that its
-        search algorithm chooses. None is stopped for being behind: the runner looks for the best
-        trial so far in the backbone's own study, which is empty.
+        search algorithm chooses. None is stopped for being behind.
 
         Args:
             depth: Fine-tuning depth of all trials, one of those asked for.
@@ -108,7 +109,7 @@ class OurSearch:
         settings = self._workload.settings
         self._studies += 1
         path = self._run.study(f"{self._studies}-depth-{depth}").path
-        folder = TimedStudyFolder(path, self.stopwatch)
+        folder = StudyFolder(path)
         folder.make()
         timed: list[TimedTrial] = []
         laps = Laps()
@@ -120,8 +121,14 @@ class OurSearch:
 
         depths = (depth,) * trials
         oracle = oracles.create(settings.algorithm, depths, epochs, settings.seed, lambda: False)
-        search(self.runner.run, folder, oracle, epochs, finished)
+        search(self._start, folder, oracle, epochs, finished)
         return timed
+
+    def _start(self, hyperparameters: Hyperparameters, epochs: int, name: str) -> Future[Trained]:
+        seed, factor = self._workload.settings.seed, self._head_epochs_factor
+        config = TrialConfig(epochs, _NEVER, seed, head_epochs_factor=factor)
+        hands = OwnHands(self.steps)
+        return hands.submit(Steps.train, Training(name, hyperparameters, config))
 
 
 def _timed(record: TrialRecord, seconds: float) -> TimedTrial:

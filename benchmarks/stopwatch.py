@@ -13,8 +13,9 @@ import keras
 from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import HeadConfig, TransferModel
 from tuning.backbones.weights import Weights
-from tuning.runs.schema import TrialResult
-from tuning.runs.study_folder import StudyFolder
+from tuning.bars import Bars
+from tuning.search.context import StepContext
+from tuning.search.steps import Steps
 from tuning.trunk.cache import TrunkCache
 
 
@@ -118,19 +119,24 @@ class TimedModel(TransferModel):
         return super().tail(depth, head)
 
 
-class TimedStudyFolder(StudyFolder):
-    """A study's folder that counts the writing of the best weights as "checkpoint".
+class TimedSteps(Steps):
+    """Steps on a timed model that count the saving of a tail's weights as "checkpoint".
 
     Args:
-        path: Path of the folder.
+        context: Data and settings.
+        model: Model to train.
+        bars: Where passes and trainings show how far they are.
         stopwatch: Stopwatch to count with.
     """
 
-    def __init__(self, path: Path, stopwatch: Stopwatch) -> None:
-        super().__init__(path)
+    def __init__(
+        self, context: StepContext, model: TimedModel, bars: Bars, stopwatch: Stopwatch
+    ) -> None:
+        super().__init__(context, model.backbone, model.weights, bars)
+        self.model = model
         self._stopwatch = stopwatch
 
-    def keep_if_best(self, result: TrialResult, tail: keras.Model) -> bool:
-        """Do what the folder does, and count the time."""
+    def tail_weights(self, tail: keras.Model, path: Path) -> bytes:
+        """Do what the steps do, and count the time."""
         with self._stopwatch.part("checkpoint"):
-            return super().keep_if_best(result, tail)
+            return super().tail_weights(tail, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,13 +13,11 @@ import data
 from data import Dataset, Label
 from data.labels import class_counts, codes_of
 from data.meanings import notice
-from tuning.backbones.registry import BACKBONES
-from tuning.backbones.weights import Weights
+from tuning.cluster.engines import engine_of
 from tuning.inputs import RunImages, open_dataset, prepare_images, pretrained
 from tuning.notices import SYNTHETIC_NOTICE, notices_of
 from tuning.progress import Progress
 from tuning.report import report
-from tuning.runs.leaderboard import write_leaderboard
 from tuning.runs.run_folder import RunFolder, rows_fingerprint
 from tuning.runs.schema import (
     DataFacts,
@@ -32,17 +29,14 @@ from tuning.runs.schema import (
 )
 from tuning.runs.settings import Settings
 from tuning.runs.time_budget import TimeBudget
-from tuning.search import loopback
-from tuning.search import workers as worker_processes
-from tuning.search.backbone_search import search, work
 from tuning.search.context import SearchContext
 from tuning.search.presets import PRESETS
+from tuning.searches import search_all
 from tuning.suspects.left_out import left_out_notices
 from tuning.trunk.cache import TrunkCache
 
 _BROKEN_SHOWN = 3
 _LABELS_SHOWN = 40  # letters of a run's name
-_SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations and weights
 _PACKAGES = (
     "face-classifier-tuner", "tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy",
     "pandas", "pillow",
@@ -54,7 +48,8 @@ def tune(
     artifacts: Path,
     run_name: str | None = None,
     cache_gb: float = 20.0,
-    workers: int = 1,
+    workers: int | None = None,
+    address: str | None = None,
 ) -> RunFolder:
     """Search all backbones of a run, or go on with a run that was interrupted.
 
@@ -63,7 +58,8 @@ def tune(
         artifacts: Folder for everything a run makes.
         run_name: Name of the folder under `artifacts/runs`; None names it after the settings.
         cache_gb: Disk budget of the trunk cache, GB.
-        workers: Number of processes on this machine that run trials side by side.
+        workers: Number of workers of a Ray that is started on this machine; None for none.
+        address: Address of a Ray cluster that works on the run; None for none.
 
     Returns:
         The finished run's folder.
@@ -72,14 +68,13 @@ def tune(
         DataError: The data set is missing, or cannot be used.
         WeightsError: Pretrained weights cannot be had or do not fit.
         CacheError: The trunk cache's budget or the disk is too small.
+        ClusterError: Ray is not there, or gave up on a step.
         RunError: The run was made with other settings or data, another process works on it, or
             no trial of a backbone succeeded.
     """
-    loopback.keep_direct()
     progress = Progress()
     run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
-    role = worker_processes.role()
-    with contextlib.nullcontext() if role == "worker" else run.lock():
+    with run.lock():
         budget = TimeBudget(run, settings.budget)
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
@@ -87,16 +82,17 @@ def tune(
         images = prepare_images(settings, dataset, artifacts, progress, run)
         _report_images(images, progress)
         run.begin(_config(settings, dataset, images, weights_used), images.store.manifest)
-        cache = TrunkCache(artifacts / "cache" / "trunk", int(cache_gb * 1e9))
-        preset = PRESETS[settings.preset]
         context = SearchContext(
-            run, settings, preset, images.store, dataset.labels, cache, progress
+            settings=settings,
+            preset=PRESETS[settings.preset],
+            labels=dataset.labels,
+            store=images.store,
+            cache=TrunkCache(artifacts / "cache" / "trunk", int(cache_gb * 1e9)),
+            run=run,
+            progress=progress,
         )
-        if role == "worker":
-            _work(context, weights)
-            return run
-        with _workers(context, workers, artifacts, cache_gb):
-            winners = _search_all(context, weights, budget)
+        with engine_of(workers, address, artifacts, progress) as engine:
+            winners = search_all(context, engine, weights, budget)
         _finish(context, winners)
     return run
 
@@ -194,67 +190,6 @@ def _versions() -> dict[str, str]:
         except ModuleNotFoundError:
             continue
     return versions
-
-
-def _workers(
-    context: SearchContext, count: int, artifacts: Path, cache_gb: float
-) -> contextlib.AbstractContextManager[None]:
-    if count == 1 or worker_processes.role() == "chief":
-        return contextlib.nullcontext()
-    context.progress.say(f"{count} workers; what they print is in {context.run.logs}")
-    settings = {
-        **context.settings.environment(),
-        "ARTIFACTS": str(artifacts),
-        "CACHE_GB": str(cache_gb),
-        "RUN": context.run.name,
-        "WORKERS": "1",
-    }
-    return worker_processes.local_workers(count, settings, context.run.logs)
-
-
-def _in_order(settings: Settings) -> list[str]:
-    return sorted(settings.backbones, key=lambda name: BACKBONES[name].gmacs)
-
-
-def _work(context: SearchContext, weights: dict[str, Weights]) -> None:
-    """A worker's share: the trials of each backbone, as soon as its plan is made."""
-    run = context.run
-    context.progress.expect(_in_order(context.settings), lambda: None)
-    for name in _in_order(context.settings):
-        worker_processes.wait_for(run.study(name).plan, run.winner_facts(name))
-        if not run.winner_facts(name).exists():
-            with context.progress.backbone(name, BACKBONES[name].title):
-                work(context, BACKBONES[name], weights[name])
-
-
-def _search_all(
-    context: SearchContext, weights: dict[str, Weights], budget: TimeBudget
-) -> list[WinnerFacts]:
-    """Search each backbone in turn, with a share of the time that is left.
-
-    A large one gets more: a pass takes longer with its operations, a step behind the last cuts
-    with its weights. Those that are cheap to run come first and leave what they don't use to the
-    others.
-    """
-    names = _in_order(context.settings)
-    context.progress.expect(names, budget.left)
-    sizes = {name: BACKBONES[name].gmacs * weights[name].count for name in names}
-    winners: list[WinnerFacts] = []
-    for number, name in enumerate(names):
-        left = budget.left()
-        needs = [sizes[other] ** _SHARE_GROWTH for other in names[number:]]
-        with context.progress.backbone(name, BACKBONES[name].title):
-            facts = search(
-                context,
-                BACKBONES[name],
-                weights[name],
-                None if left is None else left * needs[0] / sum(needs),
-                lambda: write_leaderboard(context.run),
-            )
-        budget.save()
-        winners.append(facts)
-        context.progress.winner(facts)
-    return winners
 
 
 def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 import data
-from data import ImageStore
+from data import GENDER, ImageStore
 from data.synthetic.writing import generate
 
 FEW, MANY = 2_000, 20_000
@@ -73,23 +73,23 @@ def train(table: Path) -> None:
     import_tensorflow()
     from tuning.backbones import weights
     from tuning.backbones.registry import BACKBONES
-    from tuning.backbones.transfer_model import TransferModel
     from tuning.progress import Progress
     from tuning.runs.run_folder import RunFolder
     from tuning.runs.schema import Hyperparameters
     from tuning.runs.settings import Settings
     from tuning.search.context import SearchContext
     from tuning.search.presets import Preset
-    from tuning.search.trial_runner import TrialRunner
+    from tuning.search.steps import Steps, Training
+    from tuning.training.trial import TrialConfig
     from tuning.trunk.cache import TrunkCache
 
     settings = Settings(data="", backbones=("googlenet",), size=SIZE, weights="none")
     context = SearchContext(
-        RunFolder(table.parent / "run"), settings, Preset("tiny", SIZE, (1,), 1, 1, 9, None),
-        decode(table), TrunkCache(table.parent / "cache", 1 << 40), Progress(),
+        settings=settings, preset=Preset("tiny", SIZE, (1,), 1, 1, 9, None), labels=(GENDER,),
+        store=decode(table), cache=TrunkCache(table.parent / "cache", 1 << 40),
+        run=RunFolder(table.parent / "run"), progress=Progress(),
     )  # fmt: skip
     backbone = BACKBONES["googlenet"]
-    model = TransferModel(backbone, SIZE, weights.load(backbone, "none"))
-    runner = TrialRunner(context, model, [0])
+    steps = Steps(context, backbone, weights.load(backbone, "none"), context.progress)
     chosen = Hyperparameters(depth=0, learning_rate=5e-4, head_units=64, dropout=0.2)
-    runner.run(chosen, 1, "trial")
+    steps.train(Training("trial", chosen, TrialConfig(1, 9, seed=0)))

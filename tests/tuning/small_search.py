@@ -7,8 +7,9 @@ among devices first.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,10 @@ def small_context(folder: Path, images: int, console: Console | None = None) -> 
     preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)
     cache = TrunkCache(folder / "cache", 1 << 30)
     run, progress = RunFolder(folder / "run"), Progress(console)
-    return SearchContext(run, settings, preset, faces(images), (GENDER,), cache, progress)
+    return SearchContext(
+        settings=settings, preset=preset, labels=(GENDER,), store=faces(images), cache=cache,
+        run=run, progress=progress,
+    )  # fmt: skip
 
 
 def faces(train: int) -> ImageStore:
@@ -95,28 +99,16 @@ def failed(trial: str, note: str) -> TrialRecord:
     return TrialRecord(trial=trial, values=chosen(1).model_dump(), result=None, note=note)
 
 
-class FakeTail:
-    """Stands for a trained tail: its weights are some bytes."""
-
-    def __init__(self, content: bytes = b"weights") -> None:
-        self.content = content
-
-    def save_weights(self, path: Path) -> None:
-        path.write_bytes(self.content)
-
-
 class Landscape:
     """Stands for training: the score is a known function of the hyperparameters."""
 
     def __init__(self) -> None:
         self.seen: list[Hyperparameters] = []
 
-    def __call__(
-        self, hyperparameters: Hyperparameters, epochs: int, name: str
-    ) -> tuple[TrialResult, FakeTail]:
+    def __call__(self, hyperparameters: Hyperparameters, epochs: int, name: str) -> TrialResult:
         self.seen.append(hyperparameters)
         brier = self.brier(hyperparameters)
-        return result_of(hyperparameters, brier=brier, epochs=epochs, seconds=0.1), FakeTail()
+        return result_of(hyperparameters, brier=brier, epochs=epochs, seconds=0.1)
 
     def brier(self, hp: Hyperparameters) -> float:
         if hp.depth == 2:
@@ -130,17 +122,45 @@ def run_study(
     algorithm: str,
     depths: tuple[int, ...],
     stop_after: int = 99,
+    slots: int = 1,
 ) -> list[TrialRecord]:
     """Search a landscape, to the end of the plan or until so many trials have been seen."""
     from tuning.runs.study_folder import StudyFolder
     from tuning.search import oracles, study
+    from tuning.search.steps import Trained
 
     folder.mkdir(exist_ok=True)
     epochs, seed = 9, 3
     oracle = oracles.create(
         algorithm, depths, epochs, seed, lambda: len(landscape.seen) >= stop_after
     )
-    return study.search(landscape, StudyFolder(folder), oracle, epochs, lambda record: None)
+    trained: list[tuple[Future[Trained], tuple[Hyperparameters, int, str]]] = []
+
+    def start(hyperparameters: Hyperparameters, epochs: int, name: str) -> Future[Trained]:
+        """One that ends at once, or when all slots are taken, the last one first."""
+        trained.append((Future(), (hyperparameters, epochs, name)))
+        future = trained[-1][0]
+        if len(trained) == slots:
+            while trained:
+                _train(landscape, *trained.pop())
+        return future
+
+    def finished(_: TrialRecord) -> None:
+        while trained:
+            _train(landscape, *trained.pop())
+
+    return study.search(start, StudyFolder(folder), oracle, epochs, finished, lambda: slots)
+
+
+def _train(
+    landscape: Landscape, future: Future[Any], arguments: tuple[Hyperparameters, int, str]
+) -> None:
+    from tuning.search.steps import Trained
+
+    try:
+        future.set_result(Trained(landscape(*arguments), b"weights"))
+    except Exception as error:
+        future.set_exception(error)
 
 
 def separable(count: int, channels: int, labels: Sequence[Label] = (GENDER,)) -> Examples:

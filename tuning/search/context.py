@@ -1,47 +1,67 @@
-"""What every backbone's search works with."""
+"""What a backbone's search works with: in any process, and in the driver of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from data import ImageStore, Label
 from tuning.progress import Progress
 from tuning.runs.run_folder import RunFolder
+from tuning.runs.schema import SearchImages
 from tuning.runs.settings import Settings
 from tuning.search.presets import Preset
+from tuning.search.sample import sample_rows
 from tuning.trunk.cache import TrunkCache
 from tuning.trunk.image_set import ImageSet
 
 
-@dataclass(frozen=True)
-class SearchContext:
-    """What every backbone's search works with.
+@dataclass(frozen=True, kw_only=True)
+class StepContext:
+    """What the steps of every backbone's search work with, in whichever process.
+
+    Attributes:
+        settings: What the user chose.
+        preset: How much is tried.
+        labels: Labels that are learned, with a code column each in the store's manifest.
+        store: Decoded images of the run.
+        cache: Cache of the frozen trunks' activations.
+    """
+
+    settings: Settings
+    preset: Preset
+    labels: tuple[Label, ...]
+    store: ImageStore
+    cache: TrunkCache
+
+    def images(self, split: str, count: int | None = None) -> ImageSet:
+        """Return the images of a split, or a sample of them.
+
+        Args:
+            split: Name of the split, "train", "val" or "test".
+            count: Number of images, see `tuning.search.sample`; None for all.
+        """
+        rows = sample_rows(self.store.manifest, split, count, self.settings.seed)
+        return ImageSet.of(self.store.images, rows, self.store.fingerprint)
+
+    def all_images(self, max_depth: int) -> SearchImages:
+        """Return a search's images where all are used and both views are cached.
+
+        Args:
+            max_depth: Depth at which nothing of the backbone is frozen.
+        """
+        counts = self.store.manifest["split"].value_counts()
+        train, val = (int(counts.get(split, 0)) for split in ("train", "val"))
+        return SearchImages(train=train, val=val, views=(2,) * max_depth)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchContext(StepContext):
+    """What every backbone's search works with in the driver, which alone writes the run's folder.
 
     Attributes:
         run: Folder of the run.
-        settings: What the user chose.
-        preset: How much is tried.
-        store: Decoded images of the run.
-        labels: Labels that are learned, with a code column each in the store's manifest.
-        cache: Cache of the frozen trunks' activations.
         progress: What the user sees of the search.
     """
 
     run: RunFolder
-    settings: Settings
-    preset: Preset
-    store: ImageStore
-    labels: tuple[Label, ...]
-    cache: TrunkCache
     progress: Progress
-
-    def images(self, split: str) -> ImageSet:
-        """Return the images of a split.
-
-        Args:
-            split: Name of the split, "train", "val" or "test".
-        """
-        rows = np.flatnonzero(self.store.manifest["split"] == split)
-        return ImageSet.of(self.store.images, rows, self.store.fingerprint)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import threading
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any, Protocol
 
-import keras
 import keras_tuner
 from keras_tuner import errors
 from keras_tuner.engine import base_tuner
@@ -19,15 +20,16 @@ from data.atomic import read_json, write_json
 from tuning.runs.schema import Hyperparameters, TrialRecord, TrialResult
 from tuning.runs.study_folder import StudyFolder
 from tuning.search.oracles import TimedOracle
+from tuning.search.steps import Trained
+
+_SILENCE = threading.Lock()  # Standard output is one for all searches of the process.
 
 
-class RunTrial(Protocol):
-    """A function that trains one configuration."""
+class StartTrial(Protocol):
+    """A function that has one configuration trained."""
 
-    def __call__(
-        self, hyperparameters: Hyperparameters, epochs: int, name: str
-    ) -> tuple[TrialResult, keras.Model]:
-        """Train one configuration.
+    def __call__(self, hyperparameters: Hyperparameters, epochs: int, name: str) -> Future[Trained]:
+        """Have one configuration trained.
 
         Args:
             hyperparameters: Values to train with, as the oracle chose them.
@@ -35,20 +37,21 @@ class RunTrial(Protocol):
             name: Name of the training in messages and logs.
 
         Returns:
-            The result, and the trained tail.
+            The result and the trained tail, to come.
         """
         ...
 
 
 class Study(base_tuner.BaseTuner):
-    """Keras Tuner's loop over trials that run on cached activations.
+    """Keras Tuner's loop over trials that run on cached activations, several side by side.
 
     Only the best trial's tail is kept on disk. The study goes on where it was when it is made
-    again on the same folder.
+    again on the same folder. One thread asks the oracle and tells it: Keras Tuner's own locks
+    stay closed for good when an oracle raises.
 
     Args:
         oracle: Says what is tried, from `tuning.search.oracles.create`.
-        run: Function that trains one configuration.
+        start: Function that has one configuration trained.
         epochs: Number of epochs of a trial, unless the oracle says another number (Hyperband).
         folder: Folder that results go to.
         on_trial: Called with each finished trial's record.
@@ -57,27 +60,72 @@ class Study(base_tuner.BaseTuner):
     def __init__(
         self,
         oracle: TimedOracle,
-        run: RunTrial,
+        start: StartTrial,
         epochs: int,
         folder: StudyFolder,
         on_trial: Callable[[TrialRecord], None],
     ) -> None:
-        self._run = run
+        self._start = start
         self._epochs = epochs
         self._folder = folder
         self._on_trial = on_trial
-        with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from …"
+        self._running: dict[str, Future[Trained]] = {}
+        with _SILENCE, contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from …"
             super().__init__(
                 oracle, directory=str(folder.path.parent), project_name=folder.path.name
             )
 
-    def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
-        """Train a trial's configuration and keep its tail if it is the best so far.
-
-        A trial that was killed after its record was written is not trained again.
+    def search(self, slots: Callable[[], int]) -> None:
+        """Run trials until the oracle says that the study ends.
 
         Args:
-            trial: Trial of Keras Tuner, with the values to try.
+            slots: Returns the number of trials that may run side by side now.
+        """
+        self.on_search_begin()
+        trials: dict[str, Any] = {}  # by Keras Tuner's name of the slot
+        while True:
+            self._fill(trials, slots())
+            if not trials:
+                break
+            wait(
+                [self._running[trial.trial_id] for trial in trials.values()],
+                return_when=FIRST_COMPLETED,
+            )
+            for tuner, trial in list(trials.items()):
+                if self._running[trial.trial_id].done():
+                    del trials[tuner]
+                    self._try_run_and_update_trial(trial)
+                    self.on_trial_end(trial)
+        self.on_search_end()
+
+    def _fill(self, trials: dict[str, Any], slots: int) -> None:
+        """Start trials in the slots that are free, as long as the oracle has some."""
+        for tuner in (f"tuner{slot}" for slot in range(slots)):
+            if tuner in trials:
+                continue
+            trial = self.oracle.create_trial(tuner)
+            if trial.status != "RUNNING":  # idle until another trial ends, or stopped
+                return
+            self.on_trial_begin(trial)
+            self._running[trial.trial_id] = self._begin(trial)
+            trials[tuner] = trial
+
+    def _begin(self, trial: Any) -> Future[Trained]:
+        """Start a trial; one that was killed after its record was written is not trained again."""
+        values = trial.hyperparameters.values
+        done = self._folder.trial(trial.trial_id)
+        if done and done.result and done.values == values:
+            future: Future[Trained] = Future()
+            future.set_result(Trained(done.result, None))
+            return future
+        epochs = int(values.get("tuner/epochs", self._epochs))
+        return self._start(Hyperparameters.of(values), epochs, f"trial-{trial.trial_id}")
+
+    def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
+        """Take what a trial's training came to, and keep its tail if it is the best so far.
+
+        Args:
+            trial: Trial of Keras Tuner whose training has ended.
 
         Returns:
             Its metrics by name.
@@ -85,20 +133,16 @@ class Study(base_tuner.BaseTuner):
         Raises:
             errors.FatalError: The disk failed; the trial is run again when the study goes on.
         """
-        values = trial.hyperparameters.values
-        done = self._folder.trial(trial.trial_id)
-        if done and done.result and done.values == values:
-            return metrics_of(done.result)
-        epochs = int(values.get("tuner/epochs", self._epochs))
         try:
-            result, tail = self._run(Hyperparameters.of(values), epochs, f"trial-{trial.trial_id}")
-            self._folder.keep_if_best(result, tail)
+            trained = self._running.pop(trial.trial_id).result()
+            self._folder.keep_if_best(trained.result, trained.tail)
+            values = dict(trial.hyperparameters.values)
             self._folder.write_trial(
-                TrialRecord(trial=trial.trial_id, values=dict(values), result=result)
+                TrialRecord(trial=trial.trial_id, values=values, result=trained.result)
             )
         except OSError as error:
             raise errors.FatalError(f"{self._folder.path}: {error}") from error
-        return metrics_of(result)
+        return metrics_of(trained.result)
 
     def on_trial_end(self, trial: Any) -> None:
         """Report a trial to Keras Tuner, then to `on_trial`.
@@ -120,26 +164,27 @@ class Study(base_tuner.BaseTuner):
 
     def save(self) -> None:
         """Write Keras Tuner's state; the file changes at once or not at all."""
-        if not self._is_worker():
-            self.oracle.save()
+        self.oracle.save()
         write_json(Path(self._get_tuner_fname()), self.get_state())
 
 
 def search(
-    run: RunTrial,
+    start: StartTrial,
     folder: StudyFolder,
     oracle: TimedOracle,
     epochs: int,
     on_trial: Callable[[TrialRecord], None],
+    slots: Callable[[], int] = lambda: 1,
 ) -> list[TrialRecord]:
     """Run a study to its end, or go on with it.
 
     Args:
-        run: Function that trains one configuration.
+        start: Function that has one configuration trained.
         folder: Folder of the study.
         oracle: Says what is tried, from `tuning.search.oracles.create`.
         epochs: Number of epochs of a trial, unless the oracle says another number (Hyperband).
         on_trial: Called with each finished trial's record.
+        slots: Returns the number of trials that may run side by side now.
 
     Returns:
         All trials; the best one's tail is kept beside them, see `StudyFolder`.
@@ -148,12 +193,11 @@ def search(
         errors.FatalError: The disk failed; the study goes on when it is searched again.
     """
     damaged = _drop_damaged_state(folder)
-    study = Study(oracle, run, epochs, folder, on_trial)
+    study = Study(oracle, start, epochs, folder, on_trial)
     if damaged:
         _rebuild(oracle, folder.trials())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
-        study.search(verbose=0)
+    warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
+    study.search(slots)
     return folder.trials()
 
 

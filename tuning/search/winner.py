@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from data import Label, attributes
+from data import ImageStore, Label, attributes
 from data.atomic import replacing, write_text
 from data.labels import (
     MISSING,
@@ -27,10 +28,11 @@ from data.labels import (
 )
 from data.manifest import DATASET
 from data.progress import ProgressCallback
+from data.rows import Rows
+from tuning import metrics
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.image_batches import map_batches
 from tuning.metrics import (
-    evaluate,
     fit_temperature,
     logits_of,
     operating_point,
@@ -62,31 +64,93 @@ class SavedTail:
         result: What the training reached; its hyperparameters say where the tail begins and what
             its head is.
         weights: Path of the tail's weights, HDF5.
-        statistics: Statistics of the pooled features of the training images.
     """
 
     result: TrialResult
     weights: Path
-    statistics: FeatureStatistics
 
 
-def save_winner(
-    context: SearchContext,
+@dataclass(frozen=True)
+class Evaluation:
+    """A winner's whole model, and what it says of validation and test images.
+
+    Attributes:
+        uncalibrated_p: Class probabilities before temperature scaling, float64 [n, K].
+        model: The calibrated float32 model, as a `.keras` file holds it.
+        latency_ms: Median time of Keras for one image, ms.
+        parameters: Number of the model's weights.
+    """
+
+    uncalibrated_p: np.ndarray
+    model: bytes
+    latency_ms: float
+    parameters: int
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """Which training a winner is from.
+
+    Attributes:
+        origin: Whether its weights are the best trial's or the refit's.
+        searched: Number of training images that the trials worked on.
+        trained: Number of training images that the winner has seen.
+    """
+
+    origin: Origin
+    searched: int
+    trained: int
+
+
+def evaluate(
+    store: ImageStore,
+    labels: Sequence[Label],
     model: TransferModel,
     tail: SavedTail,
-    origin: Origin,
     progress: ProgressCallback,
-) -> WinnerFacts:
-    """Calibrate on validation images, score on test images, save the winner.
+) -> Evaluation:
+    """Calibrate on validation images, predict these and the test images.
 
     Everything is measured on the whole float32 model from pixels, as it is saved and served.
 
     Args:
-        context: Run, data and labels.
+        store: Images of the run.
+        labels: Labels that the tail has learned.
         model: Model in float32, with pretrained weights.
         tail: Best of trials and refit.
-        origin: Which of these it is.
         progress: Called with the number of images done and of all.
+    """
+    held_out = held_out_rows(store.manifest)
+    uncalibrated = assemble(model, tail, labels)
+    p = predict(uncalibrated, labels, store.images, held_out.index.to_numpy(), progress)
+    temperatures = HeldOut.calibrated(labels, held_out, p).temperatures
+    classifier = assemble(model, tail, labels, temperatures)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "winner.keras")
+        classifier.save(path)
+        content = path.read_bytes()
+    return Evaluation(
+        p, content, latency_ms(classifier, store.images[:1]), classifier.count_params()
+    )
+
+
+def save_winner(
+    context: SearchContext,
+    backbone: str,
+    weights: WeightsOrigin,
+    result: TrialResult,
+    evaluation: Evaluation,
+    trained_on: TrainedOn,
+) -> WinnerFacts:
+    """Write a winner, its predictions and its facts, in this order.
+
+    Args:
+        context: Run, data and labels.
+        backbone: Name of the backbone.
+        weights: Pretrained weights that it started from.
+        result: What its training reached.
+        evaluation: Its whole model and predictions.
+        trained_on: Which training that was, and on how many images.
 
     Returns:
         What is known about the winner, as it is written beside it.
@@ -94,32 +158,39 @@ def save_winner(
     Raises:
         OSError: The winner cannot be written.
     """
-    run, store, labels = context.run, context.store, context.labels
-    held_out = store.manifest[store.manifest["split"].isin(["val", "test"])]
-    uncalibrated = assemble(model, tail, labels)
-    p = predict(uncalibrated, labels, store.images, held_out.index.to_numpy(), progress)
-    predictions = HeldOut.calibrated(labels, held_out, p)
-    classifier = assemble(model, tail, labels, predictions.temperatures)
-    path = run.winner(model.backbone.name)
-    with replacing(path) as new:
-        classifier.save(new)
+    run = context.run
+    held_out = held_out_rows(context.store.manifest)
+    predictions = HeldOut.calibrated(context.labels, held_out, evaluation.uncalibrated_p)
+    with replacing(run.winner(backbone)) as new:
+        new.write_bytes(evaluation.model)
     facts = WinnerFacts(
-        backbone=model.backbone.name,
-        origin=origin,
-        hyperparameters=tail.result.hyperparameters,
-        size=model.size,
-        weights=WeightsOrigin(source=model.weights.source, fingerprint=model.weights.fingerprint),
+        backbone=backbone,
+        origin=trained_on.origin,
+        hyperparameters=result.hyperparameters,
+        size=context.settings.size,
+        weights=weights,
         labels=predictions.facts(),
-        latency_ms=latency_ms(classifier, store.images[:1]),
-        parameters=classifier.count_params(),
-        bytes=path.stat().st_size,
-        history=tail.result.history,
-        seconds=tail.result.seconds,
+        latency_ms=evaluation.latency_ms,
+        parameters=evaluation.parameters,
+        bytes=len(evaluation.model),
+        history=result.history,
+        seconds=result.seconds,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        searched=trained_on.searched,
+        trained=trained_on.trained,
     )
-    write_text(run.predictions(facts.backbone), predictions.table().to_csv(index=False))
+    write_text(run.predictions(backbone), predictions.table().to_csv(index=False))
     run.write_winner(facts)
     return facts
+
+
+def held_out_rows(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of validation and test images.
+
+    Args:
+        manifest: Manifest of a run.
+    """
+    return manifest[manifest["split"].isin(["val", "test"])]
 
 
 def assemble(
@@ -132,7 +203,7 @@ def assemble(
 
     Args:
         model: Model in float32, with pretrained weights.
-        tail: Trained tail on disk, with the statistics of its head.
+        tail: Trained tail on disk.
         labels: Labels that the tail has learned.
         temperatures: Number that each label's logits are divided by, see
             `TransferModel.classifier`; None for 1.
@@ -141,8 +212,9 @@ def assemble(
         The classifier, from uint8 RGB [N, size, size, 3] to the labels' probabilities.
     """
     chosen = tail.result.hyperparameters
-    bias = (0.0,) * sum(label.width for label in labels)  # the trained one is loaded
-    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, tail.statistics, bias))
+    bias = (0.0,) * sum(label.width for label in labels)  # trained ones are loaded, as statistics
+    neutral = FeatureStatistics.neutral(model.features)
+    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, neutral, bias))
     model.restore()
     model.tail(chosen.depth, head).load_weights(tail.weights)
     return model.classifier(head, labels, temperatures or [1.0] * len(labels))
@@ -151,7 +223,7 @@ def assemble(
 def predict(
     classifier: keras.Model,
     labels: Sequence[Label],
-    images: np.ndarray,
+    images: Rows,
     rows: np.ndarray,
     progress: ProgressCallback | None = None,
 ) -> np.ndarray:
@@ -269,12 +341,12 @@ class HeldOut:
             temperature=self.temperatures[number],
             operating_point=operating_point(codes[val], after[val]),
             val=ValScores(
-                **dict(evaluate(label, codes[val], after[val])),
-                uncalibrated=evaluate(label, codes[val], before[val]),
+                **dict(metrics.evaluate(label, codes[val], after[val])),
+                uncalibrated=metrics.evaluate(label, codes[val], before[val]),
             ),
             test=TestScores(
-                **dict(evaluate(label, codes[test], after[test])),
-                uncalibrated=evaluate(label, codes[test], before[test]),
+                **dict(metrics.evaluate(label, codes[test], after[test])),
+                uncalibrated=metrics.evaluate(label, codes[test], before[test]),
                 subgroups=self._subgroups(test & (codes != MISSING), codes, after),
                 datasets=self._by_dataset(label, test, codes, after),
             ),
@@ -293,7 +365,7 @@ class HeldOut:
             return {}
         names = self.manifest[DATASET].to_numpy()
         return {
-            str(name): evaluate(label, codes[of_set], p[of_set])
+            str(name): metrics.evaluate(label, codes[of_set], p[of_set])
             for name in pd.unique(names)
             if (of_set := rows & (names == name)).any()
         }

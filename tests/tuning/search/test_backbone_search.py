@@ -9,6 +9,7 @@ from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
 from tuning.search import planning
 from tuning.search.backbone_search import search
+from tuning.search.engine import OneProcess
 
 GOOGLENET = BACKBONES["googlenet"]
 
@@ -20,7 +21,7 @@ def test_a_trial_that_would_eat_the_refit_is_left_out(
     console = Console(file=io.StringIO(), width=200)
     context = small_context(tmp_path, 32, console)
     start = weights.load(GOOGLENET, "none")
-    facts = search(context, GOOGLENET, start, 600.0, lambda: None)
+    facts = search(context, OneProcess(), GOOGLENET, start, 600.0, lambda: None)
     records = context.run.study("googlenet").trials()
     assert [record.hyperparameters.depth for record in records] == [0]
     assert facts.hyperparameters.depth == 0

@@ -24,6 +24,7 @@ from tuning.backbones.registry import BACKBONES
 from tuning.runs.schema import WinnerFacts
 from tuning.search.backbone_search import search
 from tuning.search.context import SearchContext
+from tuning.search.engine import OneProcess
 
 GOOGLENET = BACKBONES["googlenet"]
 HAIR = Label(name="hair", classes=("fair", "brown", "black"))
@@ -60,7 +61,9 @@ def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     store = replace(context.store, manifest=manifest)
     preset = replace(context.preset, trials=(1,))
     context = replace(context, store=store, preset=preset, labels=labels)
-    facts = search(context, GOOGLENET, weights.load(GOOGLENET, "none"), 600.0, lambda: None)
+    facts = search(
+        context, OneProcess(), GOOGLENET, weights.load(GOOGLENET, "none"), 600.0, lambda: None
+    )
     return Searched(context, facts)
 
 

@@ -70,7 +70,7 @@ def test_damaged_state_is_made_again_from_the_records(
 
 def test_a_full_disk_stops_the_study_and_nothing_is_lost(tmp_path: Path) -> None:
     class Full(Landscape):
-        def __call__(self, *args: object) -> tuple[TrialResult, object]:
+        def __call__(self, *args: object) -> TrialResult:
             if len(self.seen) == 2:
                 raise OSError(28, "No space left on device")
             return super().__call__(*args)  # type: ignore[arg-type]

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,6 @@ import pandas as pd
 import pytest
 
 from data import GENDER, Label
-from tuning.suspects import cross_validation
 from tuning.suspects.cross_validation import out_of_fold, training_predictions
 
 HAIR = Label(name="hair", classes=("fair", "brown", "black"))
@@ -65,15 +65,20 @@ def training_rows(codes: np.ndarray) -> pd.DataFrame:
     return rows.set_axis(np.arange(len(codes)) * 2 + 1)
 
 
-def test_a_later_session_reads_what_the_first_predicted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def predicting(codes: np.ndarray) -> Callable[[], np.ndarray]:
+    people = np.arange(len(codes))
+    return lambda: out_of_fold([GENDER], telling(codes), codes[:, None], people, seed=0)
+
+
+def unreachable() -> np.ndarray:
+    raise AssertionError("predicted again")
+
+
+def test_a_later_session_reads_what_the_first_predicted(tmp_path: Path) -> None:
     codes = np.arange(60) % 2
-    train, views = training_rows(codes), [telling(codes), telling(codes)]
-    path = tmp_path / "out_of_fold.csv"
-    first = training_predictions(path, [GENDER], train, views, seed=0)
-    monkeypatch.setattr(cross_validation, "out_of_fold", None)
-    again = training_predictions(path, [GENDER], train, views, seed=0)
+    train, path = training_rows(codes), tmp_path / "out_of_fold.csv"
+    first = training_predictions(path, [GENDER], train, predicting(codes))
+    again = training_predictions(path, [GENDER], train, unreachable)
     pd.testing.assert_frame_equal(first, again, check_exact=True)
     assert first["row"].tolist() == train.index.tolist()
 
@@ -83,6 +88,6 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
     codes = np.arange(60) % 2
     path = tmp_path / "out_of_fold.csv"
     path.write_text(damage)
-    table = training_predictions(path, [GENDER], training_rows(codes), [telling(codes)], seed=0)
+    table = training_predictions(path, [GENDER], training_rows(codes), predicting(codes))
     assert len(table) == 60
     assert list(pd.read_csv(path)) == ["row", "split", "label", "p_man"]

@@ -14,8 +14,9 @@ from small_search import small_context
 from data.labels import MISSING
 from tuning.backbones.transfer_model import TransferModel
 from tuning.search.context import SearchContext
-from tuning.search.trial_runner import TrialRunner
-from tuning.suspects import cross_validation
+from tuning.search.doubted_labels import cross_validate, training_codes
+from tuning.search.engine import OwnHands
+from tuning.search.steps import Steps
 from tuning.suspects.left_out import left_out_notices
 
 SLIPS = [3, 20, 41]
@@ -32,48 +33,50 @@ def context(tmp_path: Path) -> SearchContext:
     return replace(context, settings=settings)
 
 
+@pytest.fixture
+def hands(context: SearchContext, model_of: Callable[[str], TransferModel]) -> OwnHands:
+    model = model_of("googlenet")
+    return OwnHands(Steps(context, model.backbone, model.weights, context.progress))
+
+
 def test_suspect_labels_of_training_images_alone_are_left_out(
-    context: SearchContext, model_of: Callable[[str], TransferModel]
+    context: SearchContext, hands: OwnHands
 ) -> None:
-    runner = TrialRunner(context, model_of("googlenet"), [0])
-    codes = runner.data.train.codes[:, 0]
-    assert np.flatnonzero(codes == MISSING).tolist() == SLIPS
-    assert len(runner.data.train) == TRAIN
-    assert (runner.data.val.codes != MISSING).all()
+    codes = training_codes(context, context.run.study("googlenet"), hands)
+    assert codes is not None and len(codes) == TRAIN
+    assert np.flatnonzero(codes[:, 0] == MISSING).tolist() == SLIPS
+    data = hands.submit(Steps.data, [0], codes).result()
+    assert (data.train.codes == codes).all()
+    assert (data.val.codes != MISSING).all()
     shown = context.progress.console.file
     assert isinstance(shown, StringIO)
     assert "suspect training labels are left out: gender 3 of 60" in shown.getvalue()
 
 
-def test_another_process_leaves_out_the_same_labels(
-    context: SearchContext,
-    model_of: Callable[[str], TransferModel],
-    monkeypatch: pytest.MonkeyPatch,
+def test_another_session_leaves_out_the_same_labels(
+    context: SearchContext, hands: OwnHands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = model_of("googlenet")
-    first = TrialRunner(context, model, [0]).data.train.codes
-    monkeypatch.setattr(cross_validation, "out_of_fold", None)
-    assert (TrialRunner(context, model, [0]).data.train.codes == first).all()
+    study = context.run.study("googlenet")
+    first = training_codes(context, study, hands)
+    monkeypatch.setattr(Steps, "out_of_fold", None)
+    assert np.array_equal(training_codes(context, study, hands), first)
 
 
 def test_all_labels_are_trained_on_and_only_asked_about_otherwise(
-    context: SearchContext, model_of: Callable[[str], TransferModel]
+    context: SearchContext, hands: OwnHands
 ) -> None:
-    settings = context.settings.model_copy(update={"drop_suspects": False})
-    runner = TrialRunner(replace(context, settings=settings), model_of("googlenet"), [0])
-    assert (runner.data.train.codes != MISSING).all()
-    assert not context.run.study("googlenet").out_of_fold.exists()
-    runner.cross_validate()
-    table = pd.read_csv(context.run.study("googlenet").out_of_fold)
-    assert table["row"].tolist() == list(range(TRAIN))
+    study, settings = context.run.study("googlenet"), context.settings
+    context = replace(context, settings=settings.model_copy(update={"drop_suspects": False}))
+    assert training_codes(context, study, hands) is None
+    assert not study.out_of_fold.exists()
+    cross_validate(context, study, hands)
+    assert pd.read_csv(study.out_of_fold)["row"].tolist() == list(range(TRAIN))
 
 
-def test_the_run_says_what_was_left_out(
-    context: SearchContext, model_of: Callable[[str], TransferModel]
-) -> None:
+def test_the_run_says_what_was_left_out(context: SearchContext, hands: OwnHands) -> None:
     from tuning.runs.schema import RunConfig
 
-    TrialRunner(context, model_of("googlenet"), [0])
+    training_codes(context, context.run.study("googlenet"), hands)
     config = RunConfig(
         settings=context.settings,
         data={"name": "faces", "synthetic": False, "fingerprint": "f"},

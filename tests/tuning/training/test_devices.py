@@ -62,22 +62,21 @@ def trials(devices: int, folder: Path, images: int) -> list[Trained]:
     context, start = prepared(devices, folder, images)
     from tuning.backbones.transfer_model import TransferModel
     from tuning.runs.schema import Hyperparameters
-    from tuning.search.trial_runner import TrialRunner
+    from tuning.search.steps import Steps, Training
     from tuning.search.winner import SavedTail, assemble, predict
-    from tuning.training.devices import strategy
+    from tuning.training.trial import TrialConfig
 
-    with strategy():
-        model = TransferModel(googlenet(), SIZE, start)
     exact = TransferModel(googlenet(), SIZE, start)
-    runner = TrialRunner(context, model, [0, 1])
+    steps = Steps(context, googlenet(), start, context.progress)
     rows = np.flatnonzero(context.store.manifest["split"] == "val")
     checkpoint = folder / "tail.weights.h5"
     left = []
     for depth in (1, 0, 1):
         chosen = Hyperparameters(depth=depth, learning_rate=1e-5, head_units=8, dropout=0.0)
-        result, tail = runner.run(chosen, 2, f"depth-{depth}")
-        tail.save_weights(checkpoint)
-        saved = SavedTail(result, checkpoint, runner.data.statistics)
+        trained = steps.train(Training(f"depth-{depth}", chosen, TrialConfig(2, 9, seed=0)))
+        result = trained.result
+        checkpoint.write_bytes(trained.tail or b"")
+        saved = SavedTail(result, checkpoint)
         whole = assemble(exact, saved, context.labels)
         losses = [epoch.loss for epoch in result.history]
         p = predict(whole, context.labels, context.store.images, rows)
@@ -90,8 +89,11 @@ def whole_search(devices: int, folder: Path, images: int) -> tuple[Any, list[str
     context, start = prepared(devices, folder, images)
     from tuning.runs.leaderboard import write_leaderboard
     from tuning.search.backbone_search import search
+    from tuning.search.engine import OneProcess
 
-    facts = search(context, googlenet(), start, None, lambda: write_leaderboard(context.run))
+    facts = search(
+        context, OneProcess(), googlenet(), start, None, lambda: write_leaderboard(context.run)
+    )
     records = context.run.study(googlenet().name).trials()
     return facts, [f"{record.status} {record.note}".strip() for record in records]
 

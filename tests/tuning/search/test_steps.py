@@ -9,34 +9,37 @@ import pytest
 from small_search import small_context
 
 from tuning.backbones.transfer_model import TransferModel
-from tuning.search.trial_runner import TrialRunner
+from tuning.search.steps import Steps
+from tuning.training.batches import TrainingData
 
 
 @pytest.fixture
-def runner(tmp_path: Path, model_of: Callable[[str], TransferModel]) -> TrialRunner:
+def data(tmp_path: Path, model_of: Callable[[str], TransferModel]) -> TrainingData:
     """Three women for each man to learn from, at the head's depth."""
     context = small_context(tmp_path, 32)
     manifest = context.store.manifest
     train = manifest["split"] == "train"
     label = manifest["label"].where(~train, (np.arange(len(manifest)) % 4 == 0).astype(int))
     store = replace(context.store, manifest=manifest.assign(label=label))
-    return TrialRunner(replace(context, store=store), model_of("googlenet"), [0])
+    model = model_of("googlenet")
+    context = replace(context, store=store)
+    return Steps(context, model.backbone, model.weights, context.progress).data([0])
 
 
-def test_both_classes_count_the_same_in_training(runner: TrialRunner) -> None:
-    train = runner.data.train
+def test_both_classes_count_the_same_in_training(data: TrainingData) -> None:
+    train = data.train
     assert (train.codes == 1).sum() == 8 and len(train) == 32
-    assert runner.data.loss.weights == (pytest.approx((2 / 3, 2.0)),)
+    assert data.loss.weights == (pytest.approx((2 / 3, 2.0)),)
 
 
 def test_training_sees_images_and_their_mirror_images_and_validation_the_images(
-    runner: TrialRunner,
+    data: TrainingData,
 ) -> None:
-    plain, mirrored = runner.data.train.views[0]
+    plain, mirrored = data.train.views[0]
     assert plain.shape == mirrored.shape == (32, plain.shape[1])
     assert not np.array_equal(plain, mirrored)
-    (only,) = runner.data.val.views[0]
+    (only,) = data.val.views[0]
     assert only.shape == (25, plain.shape[1])
-    assert runner.data.statistics.mean == pytest.approx(
+    assert data.statistics.mean == pytest.approx(
         np.asarray(plain, np.float32).mean(axis=0), rel=1e-2, abs=1e-3
     )
