@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -262,9 +263,10 @@ class _Steps:
 
 
 def _copies(costs: Costs, plan: Plan, images: Counts) -> float:
-    """Bytes of activations that go to other nodes for trials: each gets what its trials read."""
-    nodes = min(costs.scenario.nodes, len(plan.depths))
-    return nodes * sum(costs.cache_bytes(depth, images) for depth in plan.cached)
+    """Bytes of activations that go to nodes for trials: to each the cuts that its trials read."""
+    nodes, trials = costs.scenario.nodes, Counter(plan.depths)
+    trials[0] = len(plan.depths)  # all warm up a head on pooled features
+    return sum(min(nodes, trials[d]) * costs.cache_bytes(d, images) for d in plan.cached)
 
 
 def _disk(
