@@ -96,18 +96,17 @@ def _plan_of(run: RunFolder, name: str, planned: Plan) -> Plan:
 
 def _measured(run: RunFolder, seconds: float) -> dict[str, float]:
     """Seconds by part: from one file's time to the next one's."""
-    begun = run.config.stat().st_mtime
+    last = begun = run.config.stat().st_mtime
     names = sorted(run.read_config().settings.backbones, key=lambda name: _times(run, name)[0][1])
     times = [_times(run, name) for name in names]
     if any(before[-1][1] > after[0][1] for before, after in pairwise(times)):
         return {}
     measured: dict[str, float] = defaultdict(float)
-    last = begun
     for part, time in (item for one in times for item in one):
+        if time < last:
+            raise RunError(f"{run.path}: files were copied or changed: their times tell nothing")
         measured[part] += time - last
         last = time
-    if min(measured.values()) < 0:
-        raise RunError(f"{run.path}: its files were copied or changed: their times tell nothing")
     return {"images": seconds - (last - begun)} | measured
 
 
