@@ -27,7 +27,6 @@ from tuning.training.trial import TrialConfig
 from tuning.trunk.cache import TrunkCache
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-_FORWARD_SHARE = 1 / 3  # of a training step, as the probe reckons validation images
 _CACHE_BYTES = 10 * 10**9
 
 
@@ -119,7 +118,7 @@ def _probe_here(settings: Settings, artifacts: Path, depths: int | None) -> Proc
 
 def _times(workload: Workload, name: str, depths: int | None) -> BackboneTimes:
     steps = _steps(workload, name, workload.settings.precision)
-    forward, of_depths = _depths(workload, steps, depths)
+    forward, of_depths = _depths(steps, depths)
     exact = forward
     if workload.settings.precision != "float32":
         exact = _steps(workload, name, "float32").measure(0).pass_seconds
@@ -137,12 +136,9 @@ def _times(workload: Workload, name: str, depths: int | None) -> BackboneTimes:
     )
 
 
-def _depths(
-    workload: Workload, steps: Steps, count: int | None
-) -> tuple[float, tuple[DepthTimes, ...]]:
+def _depths(steps: Steps, count: int | None) -> tuple[float, tuple[DepthTimes, ...]]:
     """Seconds of a pass for an image, and what each depth took."""
     model, deepest = steps.model, steps.model.backbone.max_depth
-    images = workload.images("train") + _FORWARD_SHARE * workload.images("val")
     ones = np.ones(model.features)
     head = model.head(HeadConfig(0, 0.0, FeatureStatistics(ones, ones)))
     forward = 0.0
@@ -152,11 +148,11 @@ def _depths(
             measured = steps.measure(depth)
         if not times:  # the probe times its pass when it is first asked
             forward = lap.busy * measured.pass_seconds
-        start, epoch = (lap.busy * seconds for seconds in measured.training)
+        start, an_image = (lap.busy * seconds for seconds in measured.step)
         tail = model.tail(depth, head)
         weights = tail.count_params() - head.count_params()
         cut = tuple(tail.input_shape[1:])
-        times.append(DepthTimes(epoch / images, start, cut, weights))
+        times.append(DepthTimes(an_image, start, cut, weights))
     model.restore()
     return forward, tuple(times)
 

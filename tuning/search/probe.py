@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -36,6 +37,7 @@ class Probe:
 
     Attributes:
         pass_seconds: Time of one image through the frozen backbone, seconds.
+        bytes: Size of the activations of one image in one view at each depth below `max_depth`.
     """
 
     def __init__(
@@ -51,6 +53,10 @@ class Probe:
         forward = compiled(model.trunk(frozen))
         _, seconds = _first_and_median(lambda: forward(images)[0].numpy())
         self.pass_seconds = seconds / len(images)
+        self.bytes = tuple(
+            np.dtype(np.float16).itemsize * math.prod(output.shape[1:])
+            for output in model.trunk(range(model.backbone.max_depth)).outputs
+        )
         outputs = [tf.cast(output, tf.float32).numpy() for output in forward(images)]
         self._inputs = {model.backbone.max_depth: images} | dict(zip(frozen, outputs, strict=True))
         self._statistics = FeatureStatistics.of(outputs[0])

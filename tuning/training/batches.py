@@ -53,6 +53,50 @@ class Examples:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def at(self, rows: np.ndarray) -> Examples:
+        """Return some of the examples.
+
+        Args:
+            rows: Which, int [n].
+
+        Example:
+            >>> features = np.arange(3, dtype=np.float16)[:, None]
+            >>> examples = Examples({0: [features]}, np.zeros((3, 1), int)).at(np.array([0, 2]))
+            >>> len(examples), examples.views[0][0][np.array([1])].tolist()
+            (2, [[2.0]])
+        """
+        views = {d: [SomeRows(view, rows) for view in of] for d, of in self.views.items()}
+        return Examples(views, self.codes[rows])
+
+    def from_pixels(self, depth: int) -> bool:
+        """Whether the examples are images themselves at a depth.
+
+        Args:
+            depth: Fine-tuning depth.
+        """
+        return self.views[depth][0].dtype == np.uint8
+
+
+class SomeRows:
+    """Some rows of an array, gathered as they are asked for.
+
+    Args:
+        array: The array.
+        rows: Its rows, int [n].
+
+    Attributes:
+        shape: Shape of these rows together.
+        dtype: Type of its numbers.
+    """
+
+    def __init__(self, array: ActivationArray, rows: np.ndarray) -> None:
+        self._array, self._rows = array, rows
+        self.shape = (len(rows), *array.shape[1:])
+        self.dtype = array.dtype
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self._array[self._rows[rows]]
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -121,10 +165,23 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self._order) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.sort(self._order[index * self._batch_size : (index + 1) * self._batch_size])
         first = self._views[0]
-        dtype = np.uint8 if first.dtype == np.uint8 else np.float32
-        batch = np.empty((len(rows), *first.shape[1:]), dtype=dtype)
+        return self._gather(index, np.dtype(np.uint8 if first.dtype == np.uint8 else np.float32))
+
+    def stored(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch in the type in which its rows are stored.
+
+        Args:
+            index: Number of the batch.
+
+        Returns:
+            Rows, float16 or uint8 [n, ...], and codes, int [n, L].
+        """
+        return self._gather(index, self._views[0].dtype)
+
+    def _gather(self, index: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.sort(self._order[index * self._batch_size : (index + 1) * self._batch_size])
+        batch = np.empty((len(rows), *self._views[0].shape[1:]), dtype=dtype)
         chosen = self._view[rows]
         for number, view in enumerate(self._views):
             batch[chosen == number] = view[rows[chosen == number]]
