@@ -48,7 +48,6 @@ def test_constants_measured_here_come_before_the_projects(ask, tmp_path, capsys)
     [
         (("--size", "32"), "SIZE=32: must be 64 to 224"),
         (("--backbones", "alexnet"), "BACKBONES=alexnet: must be one of"),
-        (("--sample", "6000"), "--sample 6000: there are 5000 images only"),
         (("--images", "5"), "Invalid value for '--images'"),
         (("--constants", "nowhere.json"), "nowhere.json"),
     ],

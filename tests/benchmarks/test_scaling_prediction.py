@@ -4,8 +4,8 @@ import pytest
 
 from benchmarks.scaling.constants import kept
 from benchmarks.scaling.costs import Costs
-from benchmarks.scaling.prediction import predict, with_sample, with_workers
-from benchmarks.scaling.scenario import Counts, Scenario
+from benchmarks.scaling.prediction import predict, with_workers
+from benchmarks.scaling.scenario import Scenario
 from tuning.search.presets import PRESETS
 
 TWO = Scenario(images=20_000, size=96, backbones=("googlenet", "vgg16"), cache_gb=500)
@@ -44,61 +44,44 @@ def test_more_machines_gain_less_than_they_are_more() -> None:
 def test_trials_are_planned_within_the_budget() -> None:
     whole, short = predict(kept(), TWO), predict(kept(), replace(TWO, budget=240))
     assert len(short.plans["vgg16"].depths) < len(whole.plans["vgg16"].depths)
+    assert short.minutes < 240 + 2 * kept().exporting / 60 + 5
     assert short.minutes < whole.minutes
     assert whole.plans["vgg16"].refit_epochs == PRESETS["standard"].refit_epochs
+    assert whole.plans["vgg16"].images.train == TWO.counts.train
 
 
-def test_cuts_that_do_not_fit_are_trained_from_pixels() -> None:
-    small = replace(TWO, cache_gb=2)
-    costs, counts = Costs(kept(), small, "vgg16"), Counts.of(small.images)
-    cached = costs.kept_depths(range(5), counts)
-    assert 0 in cached
-    assert cached != tuple(range(5))
-    assert sum(costs.cache_bytes(depth, counts) for depth in cached) <= 2e9
-    slow, fast = predict(kept(), small), predict(kept(), TWO)
-    assert slow.schedule.work()["trials"] > fast.schedule.work()["trials"]
-    assert slow.disk["trunk cache"] <= 2e9 * len(TWO.backbones)
+def test_a_search_that_does_not_fit_the_disk_is_on_a_sample_and_its_refit_on_all() -> None:
+    small, large = predict(kept(), replace(TWO, cache_gb=5)), predict(kept(), TWO)
+    plan = small.plans["vgg16"]
+    assert plan.images.train < TWO.counts.train
+    assert plan.refit_way.views == 0
+    assert small.disk["trunk cache"] <= 5e9
+    assert small.schedule.work()["trials"] < large.schedule.work()["trials"]
+    assert small.schedule.work()["refit"] > large.schedule.work()["refit"]  # from pixels
+    assert small.schedule.work()["evaluation"] == large.schedule.work()["evaluation"]
+    assert small.disk["image store"] == large.disk["image store"]
 
 
 def test_backbones_side_by_side_share_the_cache() -> None:
     alone, beside = (
-        Costs(kept(), replace(TWO, cache_gb=6, workers=workers), "vgg16") for workers in (1, 2)
+        Costs(kept(), replace(TWO, workers=workers), "vgg16").planned().room for workers in (1, 2)
     )
-    counts = Counts.of(TWO.images)
-    assert len(beside.kept_depths(range(5), counts)) < len(alone.kept_depths(range(5), counts))
-
-
-def test_after_a_sample_winners_train_on_all_images_from_pixels() -> None:
-    whole, sampled = predict(kept(), TWO), predict(kept(), replace(TWO, sample=2000))
-    assert "training on all" not in whole.schedule.work()
-    assert sampled.schedule.work()["training on all"] > 0
-    assert sampled.schedule.work()["trials"] < whole.schedule.work()["trials"] / 5
-    assert sampled.schedule.work()["evaluation"] == whole.schedule.work()["evaluation"]
-    assert sampled.disk["image store"] == whole.disk["image store"]
-    assert sampled.disk["trunk cache"] == pytest.approx(whole.disk["trunk cache"] / 10)
+    assert alone == 2 * beside
 
 
 def test_all_gpus_of_a_node_train_on_all_images_together() -> None:
-    gpus = replace(TWO, sample=2000, cores=16)
+    gpus = replace(TWO, cores=16, cache_gb=20)
     one, eight = (predict(kept(), replace(gpus, gpus=count)) for count in (1, 8))
-    on_one, on_eight = (p.schedule.work()["training on all"] for p in (one, eight))
-    assert on_one < on_eight < 8 * on_one  # more in all, less time
+    on_one, on_eight = (p.schedule.work()["refit"] for p in (one, eight))
+    assert on_one < on_eight  # more in all, less time
     assert eight.minutes < one.minutes < predict(kept(), gpus).minutes
 
 
-def test_the_sample_is_the_largest_that_leaves_time_for_every_depth() -> None:
-    large = replace(TWO, images=100_000, backbones=("googlenet",), final_epochs=1)
-    whole = predict(kept(), large)
-    assert with_sample(kept(), replace(large, budget=whole.minutes + 1)).searched == 100_000
-    asked = replace(large, budget=whole.minutes / 8)
-    chosen = with_sample(kept(), asked)
-    assert chosen.searched < asked.images
-    assert predict(kept(), chosen).is_thorough
-    assert predict(kept(), chosen).minutes <= whole.minutes / 8
-
-
-def test_a_budget_that_is_too_short_takes_the_smallest_sample() -> None:
-    assert 1000 <= with_sample(kept(), replace(TWO, budget=1)).searched < 2000
+def test_a_slow_disk_limits_what_fast_slots_do() -> None:
+    slow = kept().model_copy(update={"disk_write": 1e6, "disk_read": 1e6})
+    on_slow, on_fast = (predict(c, replace(TWO, gpus=8)).schedule.work() for c in (slow, kept()))
+    assert on_slow["trunk pass"] > 2 * on_fast["trunk pass"]
+    assert on_slow["trials"] > 2 * on_fast["trials"]
 
 
 def test_the_number_of_processes_is_that_with_the_shortest_run() -> None:
