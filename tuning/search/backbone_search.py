@@ -31,6 +31,7 @@ from tuning.search.engine import Engine, Hands
 from tuning.search.sizing import RefitWay
 from tuning.search.steps import Measured, Refit, Steps, Trained, Training
 from tuning.search.winner import TrainedOn, save_winner
+from tuning.training.early_stopping import DivergedError
 from tuning.training.legs import Checkpoint
 from tuning.training.trial import TrialConfig
 from tuning.trunk.image_set import VIEWS, View
@@ -278,7 +279,11 @@ class _Search:
         scoring = self._scoring_seconds(plan)
         way = self._refit_way(plan, best.hyperparameters.depth, self._time_left() - scoring)
         train_on = self._in_legs if best.hyperparameters.depth or not way.views else self._head
-        found = train_on(best, way, self._time_left() - scoring)
+        try:
+            found = train_on(best, way, self._time_left() - scoring)
+        except DivergedError as error:
+            self.context.progress.say(f"  the refit failed: {error}", style="red")
+            return None
         if found is None:
             self.context.progress.say("  no time left for a refit: the best trial is the winner")
             return None
