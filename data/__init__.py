@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from data.copies.hashes import Hashes, cache_file, hash_files
     from data.copies.matching import Copies, find_copies
     from data.formats import load
-    from data.image_store import FaceSearch, ImageStore, build, reopen
+    from data.image_shards import FaceSearch
+    from data.image_store import ImageStore, build, reopen
     from data.images import (
         FRAMINGS,
         Framing,
@@ -58,7 +59,8 @@ _HOMES = {
     "data.copies.distinct": ("Distinct", "without_copies"),
     "data.formats": ("load",),
     "data.copies.hashes": ("Hashes", "cache_file", "hash_files"),
-    "data.image_store": ("FaceSearch", "ImageStore", "build", "reopen"),
+    "data.image_shards": ("FaceSearch",),
+    "data.image_store": ("ImageStore", "build", "reopen"),
     "data.images": (
         "FRAMINGS",
         "Framing",

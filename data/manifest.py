@@ -218,7 +218,7 @@ def has_official_split(manifest: pd.DataFrame) -> bool:
         >>> has_official_split(pd.DataFrame({"split": ["train", "test"]}))
         False
     """
-    return bool(manifest["split"].notna().all()) and set(manifest["split"]) == set(SPLITS)
+    return bool(manifest["split"].notna().all()) and set(manifest["split"].unique()) == set(SPLITS)
 
 
 def checked(dataset: Dataset) -> Dataset:
@@ -306,7 +306,8 @@ def _split_fault(manifest: pd.DataFrame) -> str:
     unassigned = int(manifest["split"].isna().sum())
     if unassigned:
         return f"the given partition leaves out {unassigned:,} of {len(manifest):,} images"
-    found = [part for part in SPLITS if part in set(manifest["split"])]
+    there = set(manifest["split"].unique())
+    found = [part for part in SPLITS if part in there]
     return f"the given partition has only {', '.join(found)}"
 
 

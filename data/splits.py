@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from data.groups import joined
 from data.labels import Label, class_counts, codes_of, is_code_column
 from data.manifest import SPLITS, DataError, Dataset, has_official_split
 
@@ -67,7 +68,7 @@ def split(
         return manifest
     people = number_people(manifest["identity"])
     if near is not None and len(near):
-        people = _joined(people, people[near])
+        people = joined(people, people[near])
     shares = np.array([1 - val - test, val, test])
     # By codes alone people are dealt as they were before there were strata: runs of then go on.
     few = 0 if strata is None else _FEW
@@ -192,17 +193,6 @@ def parts_dropped(dataset: Dataset) -> Dataset:
         manifest=dataset.manifest.assign(split=pd.Series(pd.NA, dataset.manifest.index, "string")),
         notes=(*dataset.notes, "the given split is not used: SPLIT=identity makes a new one"),
     )
-
-
-def _joined(people: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """People renumbered so that those in a pair, and whoever hangs together by pairs, are one."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    count = people.max() + 1
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    _, group = connected_components(links, directed=False)
-    return group[people].astype(np.int64)
 
 
 def _classes(codes: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The import of TensorFlow, without the notices that its C++ part prints."""
+"""The import of TensorFlow and what every process sets before it: notices, memory, arithmetic."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ import sys
 from pathlib import Path
 
 
-def import_tensorflow() -> None:
+def import_tensorflow(gpus: bool = True) -> None:
     """Import TensorFlow with standard error closed to it, and select it as Keras's backend.
+
+    On GPUs it takes memory as it needs it, so that several processes may share one, and multiplies
+    float32 as such: not in TensorFloat-32, whose 10 bits would part a winner from its exports.
+
+    Args:
+        gpus: Whether TensorFlow sees the GPUs that CUDA_VISIBLE_DEVICES leaves to the process.
 
     Raises:
         ImportError: TensorFlow is not installed, or cannot be loaded.
@@ -20,6 +26,7 @@ def import_tensorflow() -> None:
         'tensorflow'
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     sys.stderr.flush()
     saved = os.dup(2)
@@ -31,3 +38,6 @@ def import_tensorflow() -> None:
         os.dup2(saved, 2)
         os.close(saved)
     tensorflow.get_logger().setLevel("ERROR")
+    tensorflow.config.experimental.enable_tensor_float_32_execution(False)
+    if not gpus:
+        tensorflow.config.set_visible_devices([], "GPU")

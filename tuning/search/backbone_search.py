@@ -71,8 +71,8 @@ def search(
     facts = context.run.read_winner(backbone.name)
     if facts:
         return facts
-    hands = engine.hands(context, backbone, weights)
-    return _Search(context, hands, backbone, weights, seconds).run(on_trial)
+    with engine.hands(context, backbone, weights) as hands:
+        return _Search(context, hands, backbone, weights, seconds).run(on_trial)
 
 
 class _Search:
@@ -114,9 +114,8 @@ class _Search:
         """Let images pass through the trunk, in as many places as there are."""
         passes: list[Future[None]] = []
         for split, count, kept, views in passes_of(images, depths):
-            whole = self.hands.slots == 1
-            shards = [None] if whole else range(len(self.context.images(split, count).shards()))
-            for shard in shards:
+            shards = len(self.context.images(split, count).shards())
+            for shard in range(shards) if self.hands.divides_passes else [None]:
                 passes.append(self.hands.submit(Steps.make_pass, split, kept, views, shard, count))
         for done in passes:
             done.result()
@@ -130,8 +129,9 @@ class _Search:
         oracle = oracles.create(
             self.settings.algorithm, plan.depths, epochs, seed, lambda: self._is_out_of_time(plan)
         )
-        slots = self.hands.slots
-        study.search(self._start_trial, self.study, oracle, epochs, finished, slots)
+        study.search(
+            self._start_trial, self.study, oracle, epochs, finished, lambda: self.hands.slots
+        )
         on_trial()
 
     def _start_trial(

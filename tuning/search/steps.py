@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from data.labels import codes_of
+from data.rows import Rows
 from data.splits import number_people
 from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import FeatureStatistics, TransferModel
@@ -142,7 +143,7 @@ class Steps:
         self._backbone = backbone
         self._weights = weights
         self._bars = bars
-        self._open: dict[tuple[str, int, View], np.ndarray] = {}  # by fingerprint of the images
+        self._open: dict[tuple[str, int, View], Rows] = {}  # by fingerprint of the images
 
     def measure(self, depth: int) -> Measured:
         """Time the frozen backbone, and a training at a fine-tuning depth.
@@ -369,14 +370,14 @@ class Steps:
                 by_depth[depth] = [PixelView(of_split, view) for view in views]
         return Examples(by_depth, codes_of(self._context.store.manifest)[of_split.rows])
 
-    def _cached(self, images: ImageSet, depth: int, view: View) -> np.ndarray:
+    def _cached(self, images: ImageSet, depth: int, view: View) -> Rows:
         key = (images.fingerprint, depth, view)
         if key not in self._open:
             cached = self._context.cache.activations(self.model, images, [depth], [view])
             self._open[key] = cached[depth, view]
         return self._open[key]
 
-    def _held(self, images: ImageSet, view: View) -> np.ndarray:
+    def _held(self, images: ImageSet, view: View) -> Rows:
         """Pooled features for which the cache is too small, of the few images of a search."""
         key = (images.fingerprint, 0, view)
         if key not in self._open:

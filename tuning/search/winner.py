@@ -28,6 +28,7 @@ from data.labels import (
 )
 from data.manifest import DATASET
 from data.progress import ProgressCallback
+from data.rows import Rows
 from tuning import metrics
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.image_batches import map_batches
@@ -222,7 +223,7 @@ def assemble(
 def predict(
     classifier: keras.Model,
     labels: Sequence[Label],
-    images: np.ndarray,
+    images: Rows,
     rows: np.ndarray,
     progress: ProgressCallback | None = None,
 ) -> np.ndarray:

@@ -165,10 +165,23 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self._order) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.sort(self._order[index * self._batch_size : (index + 1) * self._batch_size])
         first = self._views[0]
-        dtype = np.uint8 if first.dtype == np.uint8 else np.float32
-        batch = np.empty((len(rows), *first.shape[1:]), dtype=dtype)
+        return self._gather(index, np.dtype(np.uint8 if first.dtype == np.uint8 else np.float32))
+
+    def stored(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch in the type in which its rows are stored.
+
+        Args:
+            index: Number of the batch.
+
+        Returns:
+            Rows, float16 or uint8 [n, ...], and codes, int [n, L].
+        """
+        return self._gather(index, self._views[0].dtype)
+
+    def _gather(self, index: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.sort(self._order[index * self._batch_size : (index + 1) * self._batch_size])
+        batch = np.empty((len(rows), *self._views[0].shape[1:]), dtype=dtype)
         chosen = self._view[rows]
         for number, view in enumerate(self._views):
             batch[chosen == number] = view[rows[chosen == number]]

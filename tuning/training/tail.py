@@ -6,12 +6,15 @@ of the best epoch.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tuning.training.batches import Batches, Examples, TrainingData, predict_logits
+from tuning.training.devices import SharedBatch
 from tuning.training.early_stopping import Validation
+from tuning.training.feed import feed
 from tuning.training.loss import KerasLoss, LabelLoss
 from tuning.training.schedule import ADAM, TrainingConfig
 
@@ -51,18 +54,21 @@ def fit_tail(
 ) -> None:
     """Train a tail in place and leave it at its best epoch.
 
+    In the scope of several devices these share larger batches, see `devices.SharedBatch`.
+
     Args:
         tail: Model from the activation at the cut to the logits.
         data: Activations to learn from and to score on.
-        config: Depth, batch size, epochs and learning rate of the training.
+        config: Depth, epochs, and batch size and learning rate of one device.
         rng: Source of the order and the views of the examples.
         validation: Scores each epoch and says when to stop.
     """
-    devices = tf.distribute.get_strategy().num_replicas_in_sync
-    batches = Batches(data.train, config.depth, config.batch_size, rng, devices)
+    shared = SharedBatch.here(config.batch_size, len(data.train))
+    batches = Batches(data.train, config.depth, shared.batch_size, rng, shared.devices)
+    config = replace(config, learning_rate=shared.rate_factor * config.learning_rate)
     compile_tail(tail, data.loss, config.schedule(len(batches)))
     callback = _Watch(data.val, config.depth, validation)
-    tail.fit(batches, epochs=config.epochs, verbose=0, callbacks=[callback])
+    tail.fit(feed(batches), epochs=config.epochs, shuffle=False, verbose=0, callbacks=[callback])
     tail.set_weights(callback.best)
 
 

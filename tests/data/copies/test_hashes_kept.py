@@ -34,7 +34,7 @@ def test_hashes_say_what_is_an_image_and_what_can_be_compared(paths: list[str]) 
 def test_a_cache_gives_the_same_hashes(paths: list[str], tmp_path: Path) -> None:
     cache = tmp_path / "hashes.npz"
     fresh, first, kept = hash_files(paths), hash_files(paths, cache), hash_files(paths[::-1], cache)
-    for name in ("content", "looks", "readable", "comparable"):
+    for name in ("content", "looks", "readable", "comparable", "sizes"):
         assert np.array_equal(getattr(fresh, name), getattr(first, name))
         assert np.array_equal(getattr(fresh, name), getattr(kept, name)[::-1])
 
@@ -73,9 +73,9 @@ def test_hashes_of_another_version_are_made_again(paths: list[str], tmp_path: Pa
     cache, done = tmp_path / "hashes.npz", []
     hash_files(paths, cache)
     with np.load(cache) as arrays:
-        names, entries = arrays["paths"], arrays["entries"]
+        names, entries = arrays["names"], arrays["entries"]
     entries["format"] += 1
-    np.savez(cache, paths=names, entries=entries)
+    np.savez(cache, names=names, entries=entries)
     hash_files(paths, cache, lambda *step: done.append(step))
     assert done[-1] == (4, 4)
 

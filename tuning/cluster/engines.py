@@ -1,0 +1,94 @@
+"""Which engine a run is worked on by: this process, a Ray on this machine, or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from data.processors import usable
+from tuning.bars import Bars
+from tuning.cluster import connection
+from tuning.cluster.ray_engine import RayEngine
+from tuning.search.engine import Engine, OneProcess
+
+CORES = 4
+"""Cores that a step takes on a cluster unless it is said otherwise."""
+
+
+@contextmanager
+def engine_of(
+    workers: int | None, address: str | None, artifacts: Path, bars: Bars, cores: int = CORES
+) -> Iterator[Engine]:
+    """Have an engine while the block lasts.
+
+    Args:
+        workers: Number of workers of a Ray that is started on this machine; None for none.
+        address: Address of a Ray cluster; None for none.
+        artifacts: Folder for everything a run makes.
+        bars: Where it is said who works.
+        cores: Cores that a step takes on a cluster.
+
+    Raises:
+        ClusterError: Ray is not there.
+
+    Example:
+        >>> with engine_of(None, None, Path("artifacts"), Bars()) as engine:
+        ...     type(engine).__name__
+        'OneProcess'
+    """
+    if address:
+        with _on_cluster(address, artifacts, bars, cores) as engine:
+            yield engine
+    elif workers:
+        with _on_this_machine(workers, artifacts, bars) as engine:
+            yield engine
+    else:
+        yield OneProcess()
+
+
+@contextmanager
+def _on_this_machine(workers: int, artifacts: Path, bars: Bars) -> Iterator[Engine]:
+    cores = max(1, usable() // workers)
+    with connection.local(workers, environment(cores)) as dashboard:
+        _say(bars, f"{_count(workers, 'worker')} of {_count(cores, 'core')} each", dashboard)
+        yield RayEngine(artifacts, workers)
+
+
+@contextmanager
+def _on_cluster(address: str, artifacts: Path, bars: Bars, cores: int) -> Iterator[Engine]:
+    with connection.remote(address, environment(cores)) as dashboard:
+        import ray
+
+        nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+        slots = sum(cpus // cores for cpus in nodes)
+        _say(bars, f"{_count(len(nodes), 'node')}, {_count(slots, 'step')} side by side", dashboard)
+        yield RayEngine(artifacts, slots, cores)
+
+
+def environment(cores: int) -> dict[str, str]:
+    """Return the environment variables by which a worker keeps to its share of the cores.
+
+    Args:
+        cores: Its cores, at least 1.
+
+    Example:
+        >>> environment(2)["OMP_NUM_THREADS"]
+        '2'
+    """
+    threads = str(cores)
+    return {
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "OMP_NUM_THREADS": threads,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "KERAS_BACKEND": "tensorflow",
+    }
+
+
+def _say(bars: Bars, who: str, dashboard: str) -> None:
+    shown = f"; dashboard: http://{dashboard}" if dashboard else ""
+    bars.say(f"Ray: {who}{shown}")
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'s' * (number != 1)}"
