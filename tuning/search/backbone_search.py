@@ -72,7 +72,8 @@ def search(
     if facts:
         return facts
     with engine.hands(context, backbone, weights) as hands:
-        return _Search(context, hands, backbone, weights, seconds).run(on_trial)
+        room = context.cache.room() // min(engine.slots, len(context.settings.backbones))
+        return _Search(context, hands, backbone, weights, seconds, room).run(on_trial)
 
 
 class _Search:
@@ -83,8 +84,10 @@ class _Search:
         backbone: Backbone,
         weights: Weights,
         seconds: float | None,
+        room: int,
     ) -> None:
         self.context = context
+        self.room = room  # of the trunk cache, for backbones that are searched side by side
         self.hands = hands
         self.backbone = backbone
         self.weights = weights
@@ -190,7 +193,7 @@ class _Search:
             pass_seconds=measured.pass_seconds,
             steps=(measured.step,),
             bytes=measured.bytes,
-            room=self.context.cache.room(),
+            room=self.room,
             missing=self._missing(0),
         )
         for depth in range(1, min(len(self.preset.trials), self.backbone.max_depth + 1)):
