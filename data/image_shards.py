@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -307,15 +306,14 @@ def _busy_of_processes(
 
     Pillow and NumPy hold the interpreter lock for a part of the time, which threads wait for.
     """
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
 
     processes = min(decoding.workers, len(missing))
     one = replace(decoding, workers=1)
-    jobs = [
-        delayed(_made_in_process)(shard, one.of(shard.rows), processes, wait, os.getpid())
-        for shard in missing
-    ]
-    results = Parallel(processes, backend="loky", return_as="generator", batch_size=1)(jobs)
+    jobs = [delayed(_made)(shard, one.of(shard.rows), _uncounted, wait) for shard in missing]
+    begin = {"initializer": _begin_process, "initargs": (processes, os.getpid())}
+    with parallel_config("loky", n_jobs=processes, **begin):
+        results = Parallel(return_as="generator", batch_size=1)(jobs)
     for shard, made in zip(missing, results, strict=True):
         if not made:
             yield shard
@@ -323,26 +321,24 @@ def _busy_of_processes(
         counter.add(len(shard))
 
 
-def _made_in_process(
-    shard: Shard, decoding: Decoding, processes: int, wait: bool, caller: int
-) -> bool:
-    share_room(processes)
-    _end_with(caller)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for it says so
-    return _made(shard, decoding, lambda: None, wait)
+def _begin_process(processes: int, caller: int) -> None:
+    """Prepare one of several processes, which ends soon after its caller, also if that is killed.
 
-
-@cache
-def _end_with(caller: int) -> None:
-    """End this process soon after its caller, which may be killed; loky's would stay, idle."""
+    Loky's own would stay, idle.
+    """
 
     def watch() -> None:
         while os.getppid() == caller:
             time.sleep(_WATCH_SECONDS)
         os._exit(1)
 
+    share_room(processes)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller says that it was interrupted
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _uncounted(*_: int) -> None:
+    """Progress of a process, which the caller counts shard by shard."""
 
 
 def _made(shard: Shard, decoding: Decoding, progress: Callable[..., None], wait: bool) -> bool:
