@@ -296,21 +296,10 @@ def scaling(
         float | None,
         typer.Option(
             min=1,
-            help="Minutes for the run: its trials are planned within them, on a sample if need be. "
-            "Left out: all trials of the preset, however long.",
+            help="Minutes for the run, by which a search chooses its images and trials. Left out: "
+            "all trials of the preset, however long.",
         ),
     ] = None,
-    sample: Annotated[
-        int | None,
-        typer.Option(
-            min=100,
-            help="Images that the search is on; the winners are then trained on all. Left out: "
-            "all, or as many as the budget allows.",
-        ),
-    ] = None,
-    final_epochs: Annotated[
-        int, typer.Option(min=1, help="Epochs of a winner's training on all images.")
-    ] = 4,
     gbit: Annotated[
         float, typer.Option(min=0.01, help="Billions of bits a second between the machines.")
     ] = 10.0,
@@ -371,8 +360,6 @@ def scaling(
         workers=workers or 1,
         cache_gb=cache_gb,
         budget=budget,
-        sample=sample,
-        final_epochs=final_epochs,
         gbit=gbit,
         shared=shared,
     )

@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmarks.scaling import tables
 from benchmarks.scaling.check import check
 from benchmarks.scaling.constants import KEPT, Constants
-from benchmarks.scaling.prediction import predict, with_sample, with_workers
+from benchmarks.scaling.prediction import predict, with_workers
 from benchmarks.scaling.scenario import Scenario
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunFolder
@@ -42,7 +42,7 @@ def constants_for(given: Path | None, artifacts: Path) -> tuple[Constants, str]:
 
 
 def prediction(constants: Constants, scenario: Scenario, workers: int | None) -> Answer:
-    """Predict a run, on the best number of processes and the largest sample where none is given.
+    """Predict a run, on the best number of processes where none is given.
 
     Args:
         constants: What was measured.
@@ -56,8 +56,6 @@ def prediction(constants: Constants, scenario: Scenario, workers: int | None) ->
     chosen = replace(scenario, workers=workers or 1)
     if workers is None and not scenario.gpus:
         chosen = with_workers(constants, chosen)
-    if scenario.budget is not None and scenario.sample is None:
-        chosen = with_sample(constants, chosen)
     predicted = predict(constants, chosen)
     shown: list[Table | str] = [tables.minutes_table(predicted), *tables.lines(predicted)]
     if chosen.budget is not None and predicted.minutes > chosen.budget:
@@ -88,5 +86,3 @@ def _refuse(constants: Constants, scenario: Scenario) -> None:
         raise ValueError(f"the constants lack {titles}: measure them by --measure")
     if scenario.gpus and constants.gpu is None:
         raise ValueError("the constants lack a GPU: leave --gpus out")
-    if scenario.sample and scenario.sample > scenario.images:
-        raise ValueError(f"--sample {scenario.sample}: there are {scenario.images} images only")

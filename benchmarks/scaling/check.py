@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 from benchmarks.scaling.constants import Constants
+from benchmarks.scaling.costs import Costs
 from benchmarks.scaling.prediction import Plan, Prediction, predict
 from benchmarks.scaling.scenario import Scenario
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.study_folder import StudyFolder
+from tuning.search import sizing
 from tuning.search.presets import PRESETS
 
 _JOINED = {"probe": "probe and passes", "trunk pass": "probe and passes"}
@@ -63,7 +66,10 @@ def check(constants: Constants, run: RunFolder, machines: Scenario) -> Check:
         budget=settings.budget,
     )
     predicted = predict(constants, scenario)
-    plans = {name: _plan_of(run, name, predicted.plans[name]) for name in settings.backbones}
+    plans = {
+        name: _plan_of(run, name, plan, Costs(constants, scenario, name))
+        for name, plan in predicted.plans.items()
+    }
     with_trials = predict(constants, scenario, plans)
     seconds = run.read_clock().seconds
     return Check(run.name, predicted, with_trials, _measured(run, seconds), seconds)
@@ -82,32 +88,33 @@ def parts(prediction: Prediction) -> dict[str, float]:
     return dict(joined)
 
 
-def _plan_of(run: RunFolder, name: str, planned: Plan) -> Plan:
-    """The trials and the refit that a run made, with the cuts that the model caches."""
+def _plan_of(run: RunFolder, name: str, planned: Plan, costs: Costs) -> Plan:
+    """The trials and the refit that a run made, on the images that it made them on."""
     study = run.study(name)
     winner, trials, refit = run.read_winner(name), study.trials(), study.read_refit()
     if winner is None or not trials:
         raise RunError(f"{run.path}: {BACKBONES[name].title} has no winner: the run is unfinished")
     depth = winner.hyperparameters.depth
-    epochs = refit.result.epochs if refit else 0
+    plan = study.read_plan()
+    images = (plan.images if plan else None) or planned.images
     depths = tuple(trial.hyperparameters.depth for trial in trials)
-    return Plan(depths, depth, epochs, planned.cached)
+    way = sizing.refit_way(costs.planned(), images, depth, 1, math.inf)
+    return Plan(images, depths, depth, refit.result.epochs if refit else 0, way)
 
 
 def _measured(run: RunFolder, seconds: float) -> dict[str, float]:
     """Seconds by part: from one file's time to the next one's."""
-    begun = run.config.stat().st_mtime
+    last = begun = run.config.stat().st_mtime
     names = sorted(run.read_config().settings.backbones, key=lambda name: _times(run, name)[0][1])
     times = [_times(run, name) for name in names]
     if any(before[-1][1] > after[0][1] for before, after in pairwise(times)):
         return {}
     measured: dict[str, float] = defaultdict(float)
-    last = begun
     for part, time in (item for one in times for item in one):
+        if time < last:
+            raise RunError(f"{run.path}: files were copied or changed: their times tell nothing")
         measured[part] += time - last
         last = time
-    if min(measured.values()) < 0:
-        raise RunError(f"{run.path}: its files were copied or changed: their times tell nothing")
     return {"images": seconds - (last - begun)} | measured
 
 

@@ -52,7 +52,8 @@ class Cost(_Constants):
         (small, at_small), (large, at_large) = sorted(seconds.items())
         slope = max(0.0, (at_large - at_small) / (large**2 - small**2))
         slope = min(slope, at_large / large**2)  # noise must not make a fixed part below 0
-        return cls(fixed=at_large - slope * large**2, per_pixel=slope, serial=serial)
+        fixed = max(0.0, at_large - slope * large**2)
+        return cls(fixed=fixed, per_pixel=slope, serial=serial)
 
     def seconds(self, size: int, cores: float) -> float:
         """Return what the work takes.

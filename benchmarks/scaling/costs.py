@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.scaling.constants import BackboneConstants, Constants, Cost
-from benchmarks.scaling.scenario import Counts, Scenario
+from benchmarks.scaling.scenario import Scenario
 from tuning.backbones.registry import BACKBONES
-from tuning.runs.schema import TrainingTime
+from tuning.runs.schema import BackboneCosts, SearchImages
 
-FORWARD_SHARE = 1 / 3  # of a training step: the pass without its gradients
 _REGISTRY_SIZE = 224  # of the images that `Backbone.gmacs` is for
 _PROBED_IMAGES = 6 * 32  # the probe's batches
 _CHANNELS, _HALF, _SINGLE = 3, 2, 4  # bytes of a pixel, an activation, a weight
-_VIEWS = 2
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,8 @@ class Costs:
         >>> from benchmarks.scaling.constants import kept
         >>> scenario = Scenario(images=5000, size=96, backbones=("googlenet",))
         >>> costs = Costs(kept(), scenario, "googlenet")
-        >>> costs.cache_bytes(depth=0, images=Counts.of(5000))
-        15872000
+        >>> costs.row_bytes(depth=0), costs.row_bytes(depth=1), costs.row_bytes(depth=4)
+        (2048, 14976, 27648)
     """
 
     constants: Constants
@@ -42,6 +39,11 @@ class Costs:
     def backbone(self) -> BackboneConstants:
         """Constants of the backbone."""
         return self.constants.backbones[self.name]
+
+    @property
+    def max_depth(self) -> int:
+        """Depth at which nothing is frozen."""
+        return BACKBONES[self.name].max_depth
 
     def pass_seconds(self, images: int) -> float:
         """Return the time of a pass through the whole backbone.
@@ -61,50 +63,49 @@ class Costs:
         steps = sum(one.start + _PROBED_IMAGES * self._seconds(one.step) for one in times)
         return self.backbone.evaluation + self.pass_seconds(_PROBED_IMAGES) + steps
 
-    def training_time(self, depth: int, images: Counts, is_cached: bool) -> TrainingTime:
-        """Return the time of a training, as the planner takes it.
+    def planned(self) -> BackboneCosts:
+        """Return what a run plans from, as if it had probed the backbone on one of the slots.
 
-        Args:
-            depth: Fine-tuning depth.
-            images: Numbers of images.
-            is_cached: Whether the activations at the cut are cached; else the trunk runs over the
-                images in every epoch.
+        Where the disk gives activations slower than a step takes them, it is the disk's time.
         """
-        step = self._seconds(self.backbone.depths[depth].step)
-        trunk = 0.0
-        if not is_cached and depth < BACKBONES[self.name].max_depth:
-            trunk = max(0.0, self.pass_seconds(1) - FORWARD_SHARE * step)
-        working = images.train * (step + trunk) + images.val * (FORWARD_SHARE * step + trunk)
-        read = self.row_bytes(depth) if is_cached else bytes_of_images(1, self.scenario.size)
-        rate = self.constants.disk_read / self.scenario.slots_of_node
-        reading = (images.train + images.val) * read / rate
-        return TrainingTime(self.backbone.depths[depth].start, max(working, reading))
+        scenario, counts = self.scenario, self.scenario.counts
+        depths = range(min(len(scenario.preset.trials), len(self.backbone.depths)))
+        rate = self.constants.disk_read / scenario.slots_of_node
+        steps = (
+            (
+                self.backbone.depths[depth].start,
+                max(self._seconds(self.backbone.depths[depth].step), self.row_bytes(depth) / rate),
+            )
+            for depth in depths
+        )
+        return BackboneCosts(
+            train=counts.train,
+            val=counts.val,
+            pass_seconds=self.pass_seconds(1),
+            steps=tuple(steps),
+            bytes=tuple(self.row_bytes(depth) for depth in range(self.max_depth)),
+            room=int(1e9 * scenario.cache_gb / scenario.side_by_side),
+        )
 
-    def evaluation_seconds(self, images: Counts) -> float:
-        """Return the time of a winner's evaluation, in float32 from pixels.
-
-        Args:
-            images: Numbers of images.
-        """
-        passes = (images.val + images.test) * self._seconds(self.backbone.forward_float32)
+    def evaluation_seconds(self) -> float:
+        """Return the time of a winner's evaluation, in float32 from pixels."""
+        counts = self.scenario.counts
+        passes = (counts.val + counts.test) * self._seconds(self.backbone.forward_float32)
         return self.backbone.evaluation + passes
 
-    def shard_seconds(self, images: int, views: int, depths: Sequence[int]) -> float:
+    def shard_seconds(self, images: int, written: float) -> float:
         """Return the time of a shard's pass: the trunk, the disk or the network, the slowest.
 
         All slots pass shards at the same time, and all activations go to one place.
 
         Args:
-            images: Number of images of the shard.
-            views: Number of views that pass.
-            depths: Fine-tuning depths whose cuts are kept.
+            images: Number of images of the shard, each view counted.
+            written: Number of bytes of their activations that are kept.
         """
-        written = images * views * sum(self.row_bytes(depth) for depth in depths)
-        scenario = self.scenario
-        slots, sent = scenario.slots, bytes_of_images(images, scenario.size) + written
+        slots, sent = self.scenario.slots, bytes_of_images(images, self.scenario.size) + written
         # What is written is read once more when it is opened, by its checksum.
         disk = slots * written * (1 / self.constants.disk_write + 1 / self.constants.disk_read)
-        return max(self.pass_seconds(images * views), disk, slots * self.sending_seconds(sent))
+        return max(self.pass_seconds(images), disk, slots * self.sending_seconds(sent))
 
     def sending_seconds(self, count: float) -> float:
         """Return the time in which bytes that concern all nodes alike leave or reach the first.
@@ -116,29 +117,15 @@ class Costs:
             return 0.0
         return 8 * count * (1 - 1 / self.scenario.nodes) / (1e9 * self.scenario.gbit)
 
-    def kept_depths(self, depths: Sequence[int], images: Counts) -> tuple[int, ...]:
-        """Choose the depths whose cuts are cached: from the smallest, as many as the disk takes.
-
-        Args:
-            depths: Fine-tuning depths that are trained at.
-            images: Numbers of images.
-        """
-        left = 1e9 * self.scenario.cache_gb / self.scenario.side_by_side
-        kept = []
-        for depth in sorted({0, *depths}):
-            left -= self.cache_bytes(depth, images)
-            if depth < BACKBONES[self.name].max_depth and (left >= 0 or depth == 0):
-                kept.append(depth)
-        return tuple(kept)
-
-    def cache_bytes(self, depth: int, images: Counts) -> int:
-        """Return the bytes of the cache at a cut, in all views.
+    def cache_bytes(self, depth: int, images: SearchImages) -> int:
+        """Return the bytes of the cache at a cut, in the views that are kept.
 
         Args:
             depth: Fine-tuning depth.
-            images: Numbers of images.
+            images: Images, and what is kept of them.
         """
-        return (_VIEWS * images.train + images.val) * self.row_bytes(depth)
+        views = images.cached(depth)
+        return (views * images.train + min(views, 1) * images.val) * self.row_bytes(depth)
 
     def row_bytes(self, depth: int) -> int:
         """Return the bytes of an image's activations at a cut, in one view.
@@ -146,7 +133,7 @@ class Costs:
         Args:
             depth: Fine-tuning depth.
         """
-        if depth == BACKBONES[self.name].max_depth:
+        if depth == self.max_depth:
             return bytes_of_images(1, self.scenario.size)
         return _HALF * self.backbone.depths[depth].activations(self.scenario.size)
 

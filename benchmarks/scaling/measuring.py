@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -20,7 +20,7 @@ from benchmarks.scaling.constants import (
     kept,
     serial_share,
 )
-from benchmarks.scaling.probing import BackboneTimes, probe
+from benchmarks.scaling.probing import BackboneTimes, DepthTimes, probe
 from benchmarks.workload import Workload, prepared
 from data import GENDER, build, hash_files
 from data.processors import usable
@@ -31,7 +31,7 @@ from tuning.suspects.cross_validation import out_of_fold
 SIZES = (64, 96)
 """Sides of the images that are measured, pixels; a line through both gives other sizes."""
 
-_SHARE_DEPTHS = 3  # depths from which the serial share of training is taken
+_DEPTHS = 3  # depths that are measured at the larger size and on all cores as well
 _BLOCK = np.random.default_rng(0).bytes(1 << 24)
 _BLOCKS = 16
 _FOLD_IMAGES, _FOLD_FEATURES = 1500, 1024
@@ -59,9 +59,9 @@ def measure(settings: Settings, artifacts: Path, say: Callable[[str], None]) -> 
     say(f"backbones at {SIZES[0]} px on one core")
     at_small = probe(small, artifacts, 1, None)
     say(f"backbones at {SIZES[1]} px on one core")
-    at_large = probe(large, artifacts, 1, None)
+    at_large = probe(large, artifacts, 1, _DEPTHS)
     say(f"backbones at {SIZES[1]} px on {cores} cores")
-    together = probe(large, artifacts, cores, _SHARE_DEPTHS) if cores > 1 else at_large
+    together = probe(large, artifacts, cores, _DEPTHS) if cores > 1 else at_large
     ray_starting, ray_step = _ray()
     return Constants(
         processor=processor(),
@@ -69,7 +69,9 @@ def measure(settings: Settings, artifacts: Path, say: Callable[[str], None]) -> 
         precision=settings.precision,
         load=round(load, 2),
         sizes=SIZES,
-        backbones=_backbones(at_small.backbones, at_large.backbones, together.backbones, cores),
+        backbones=backbone_constants(
+            at_small.backbones, at_large.backbones, together.backbones, cores
+        ),
         hashing=hashing,
         decoding=decoding,
         disk_write=disk_write,
@@ -84,39 +86,68 @@ def measure(settings: Settings, artifacts: Path, say: Callable[[str], None]) -> 
     )
 
 
-def _backbones(
+def backbone_constants(
     small: Mapping[str, BackboneTimes],
     large: Mapping[str, BackboneTimes],
     together: Mapping[str, BackboneTimes],
     cores: int,
 ) -> dict[str, BackboneConstants]:
-    """Lay lines through both sizes; all backbones have the same serial shares, by kind of work."""
+    """Lay lines through both sizes; all backbones have the same serial shares, by kind of work.
+
+    Args:
+        small: Times at the smaller size on one core, by name of the backbone.
+        large: Times at the larger size on one core, of the first depths.
+        together: The same on several cores.
+        cores: Number of these cores.
+    """
     passing, training = _serial_shares(large, together, cores)
 
-    def cost(seconds: tuple[float, float], serial: float) -> Cost:
-        return Cost.through(dict(zip(SIZES, seconds, strict=True)), serial)
+    def line(at_small: float, at_large: float, serial: float) -> Cost:
+        return Cost.through(dict(zip(SIZES, (at_small, at_large), strict=True)), serial)
 
-    def depth(name: str, number: int) -> DepthConstants:
-        at_small, at_large = small[name].depths[number], large[name].depths[number]
-        *sides, channels = at_large.cut
-        return DepthConstants(
-            step=cost((at_small.step, at_large.step), training),
-            start=at_large.start,
-            stride=round(SIZES[1] / sides[0]) if sides else 0,
-            channels=channels,
-            weights=at_large.weights,
+    def depths(name: str) -> tuple[DepthConstants, ...]:
+        measured = tuple(
+            line(one.step, other.step, training)
+            for one, other in zip(small[name].depths, large[name].depths, strict=False)
+        )
+        return tuple(
+            _depth(small[name].depths, number, measured)
+            for number in range(len(small[name].depths))
         )
 
     return {
         name: BackboneConstants(
-            forward=cost((small[name].forward, times.forward), passing),
-            forward_float32=cost((small[name].forward_float32, times.forward_float32), passing),
-            depths=tuple(depth(name, number) for number in range(len(times.depths))),
+            forward=line(times.forward, large[name].forward, passing),
+            forward_float32=line(times.forward_float32, large[name].forward_float32, passing),
+            depths=depths(name),
             weights=times.weights,
-            evaluation=times.evaluation,
+            evaluation=large[name].evaluation,
         )
-        for name, times in large.items()
+        for name, times in small.items()
     }
+
+
+def _depth(times: Sequence[DepthTimes], number: int, measured: Sequence[Cost]) -> DepthConstants:
+    """Constants of a depth; what was not measured at both sizes has its fixed part by its weights.
+
+    That is the optimizer's share, which grows with the weights; the rest grows with the pixels.
+    """
+    at_small = times[number]
+    *sides, channels = at_small.cut
+    if number < len(measured):
+        step = measured[number]
+    else:
+        known = len(measured) - 1
+        fixed = measured[known].fixed * at_small.weights / times[known].weights
+        slope = max(0.0, at_small.step - fixed) / SIZES[0] ** 2
+        step = Cost(fixed=fixed, per_pixel=slope, serial=measured[known].serial)
+    return DepthConstants(
+        step=step,
+        start=at_small.start,
+        stride=round(SIZES[0] / sides[0]) if sides else 0,
+        channels=channels,
+        weights=at_small.weights,
+    )
 
 
 def _serial_shares(

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.scaling.constants import Constants
 from benchmarks.scaling.costs import Costs, bytes_of_images
-from benchmarks.scaling.scenario import Counts, Scenario
+from benchmarks.scaling.scenario import Scenario
 from benchmarks.scaling.simulation import Schedule, Task, simulate
+from data.rows import shards_of
 from tuning.backbones.registry import BACKBONES
-from tuning.search import planning
+from tuning.runs.schema import SearchImages
+from tuning.search import planning, sizing
+from tuning.search.sizing import RefitWay
 
 PARTS = (
-    "start", "images", "probe", "trunk pass", "network", "trials", "refit", "training on all",
-    "doubted labels", "evaluation", "export",
+    "start", "images", "probe", "trunk pass", "network", "doubted labels", "trials", "refit",
+    "evaluation", "export",
 )  # fmt: skip
 """Parts of a run, in order."""
 
-_LEAST_ROWS, _MOST_SHARDS = 1024, 64
+_SENT = ("images to passes", "activations", "copies for trials", "tails", "images to refits")
 _SHARE_GROWTH = 0.25  # of a backbone's share of the time, as in `tuning.run`
-_SMALLEST_SAMPLE = 1000
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,18 @@ class Plan:
     """What is trained of one backbone.
 
     Attributes:
+        images: Images of the trials, and what is cached of them.
         depths: Fine-tuning depth of each trial.
         winner_depth: Depth of the best trial; without a run to look at, the deepest.
-        refit_epochs: Number of epochs of the refit.
-        cached: Depths whose cuts are cached; others train from pixels.
+        refit_epochs: Number of epochs of the refit on all images, in parts where time is short.
+        refit_way: Whether the refit's images pass through the trunk first, or are pixels.
     """
 
+    images: SearchImages
     depths: tuple[int, ...]
     winner_depth: int
-    refit_epochs: int
-    cached: tuple[int, ...]
+    refit_epochs: float
+    refit_way: RefitWay
 
 
 @dataclass(frozen=True)
@@ -71,16 +76,6 @@ class Prediction:
             task.slots * task.seconds for task in self.schedule.tasks if task.pool == "slots"
         )
         return work / (self.scenario.slots * self.schedule.seconds)
-
-    @property
-    def is_thorough(self) -> bool:
-        """Whether every backbone is tried at all depths of the preset, from cached activations."""
-        return all(
-            max(plan.depths) == min(len(self.scenario.preset.trials) - 1, deepest)
-            and {*plan.depths} <= {*plan.cached, deepest}
-            for name, plan in self.plans.items()
-            for deepest in (BACKBONES[name].max_depth,)
-        )
 
 
 def predict(
@@ -115,25 +110,6 @@ def predict(
     schedule = simulate(tasks, scenario.slots)
     disk, sent = _disk(costs, plans, scenario), _sent(costs, plans, scenario)
     return Prediction(scenario, plans, schedule, disk, sent)
-
-
-def with_sample(constants: Constants, scenario: Scenario) -> Scenario:
-    """Choose the largest sample for a run with a budget, halving all images.
-
-    Of those that end in time it is the largest on which every backbone is tried at all depths, from
-    a cache; where there is none, the largest that ends in time, or the smallest.
-
-    Args:
-        constants: What was measured.
-        scenario: Run and machines, with a budget.
-    """
-    samples = [scenario.images]
-    while samples[-1] // 2 >= _SMALLEST_SAMPLE:
-        samples.append(samples[-1] // 2)
-    tried = [predict(constants, replace(scenario, sample=sample)) for sample in samples]
-    in_time = [one for one in tried if one.minutes <= (scenario.budget or math.inf)]
-    best = next((one for one in in_time if one.is_thorough), None)
-    return (best or next(iter(in_time), tried[-1])).scenario
 
 
 def with_workers(constants: Constants, scenario: Scenario) -> Scenario:
@@ -173,21 +149,17 @@ def _shares(costs: Mapping[str, Costs], scenario: Scenario) -> dict[str, float]:
 
 
 def _plan(costs: Costs, seconds: float) -> Plan:
-    """Plan a study as `tuning.search` does, from times that are predicted, not probed."""
-    scenario, images = costs.scenario, Counts.of(costs.scenario.searched)
+    """Plan a search as `tuning.search` does, from times that are predicted, not probed."""
+    scenario, planned = costs.scenario, costs.planned()
     preset = scenario.preset
-    possible = range(min(len(preset.trials), len(costs.backbone.depths)))
-    cached = costs.kept_depths(possible, images)
-    times = [costs.training_time(depth, images, depth in cached) for depth in possible]
-    left = seconds - costs.evaluation_seconds(images)
-    left -= costs.pass_seconds(2 * images.train + images.val) / scenario.slots
-    depths = planning.plan_depths(preset, times, left)
-    deepest = max(depths)
-    left -= sum(planning.trial_seconds(preset, times, depth) for depth in depths)
-    epochs = preset.refit_epochs
-    if math.isfinite(left):
-        epochs = planning.refit_epochs(preset, times[deepest], left)
-    return Plan(depths, deepest, epochs, tuple(d for d in cached if d <= deepest))
+    left = seconds - costs.evaluation_seconds()
+    found = sizing.choose(preset, planned, left)
+    times = sizing.training_times(planned, found.images)
+    trials = sum(planning.trial_seconds(preset, times, depth) for depth in found.depths)
+    left -= sizing.pass_seconds(planned, found.images) + trials
+    deepest, most = max(found.depths), preset.refit_epochs
+    way = sizing.refit_way(planned, found.images, deepest, most, left)
+    return Plan(found.images, found.depths, deepest, way.epochs(most, left), way)
 
 
 @dataclass
@@ -199,27 +171,21 @@ class _Steps:
     tasks: list[Task]
 
     def add(self) -> None:
-        costs, plan, scenario = self.costs, self.plan, self.costs.scenario
-        images, preset = Counts.of(scenario.searched), scenario.preset
-        possible = min(len(preset.trials), len(costs.backbone.depths))
-        times = [costs.training_time(d, images, d in plan.cached) for d in range(possible)]
-        probed = possible if scenario.budget is None else min(possible, max(plan.depths) + 2)
+        costs, plan = self.costs, self.plan
+        planned, images, preset = costs.planned(), plan.images, costs.scenario.preset
+        probed = len(planned.steps)
+        if costs.scenario.budget is not None:
+            probed = min(probed, max(plan.depths) + 2)
         probe = self._add("probe", costs.probe_seconds(probed), (1,))
-        passed = self._add_passes(images, probe)
-        fetched = self._add_sending(images, passed)
-        besides = costs.constants.trial
+        fetched = self._add_sending(self._add_passes(probe))
+        doubted = self._add("doubted labels", images.train * costs.constants.folds, fetched)
+        times = sizing.training_times(planned, images)
         trials: list[int] = []
         for depth in plan.depths:
-            seconds = besides + planning.trial_seconds(preset, times, depth)
+            seconds = costs.constants.trial + planning.trial_seconds(preset, times, depth)
             trials += self._add("trials", seconds, fetched)
-        refit = planning.training_seconds(times[plan.winner_depth], plan.refit_epochs)
-        last = self._add("refit", refit if plan.refit_epochs else 0.0, trials)
-        if scenario.searched < scenario.images:
-            last = self._add_training_on_all(last)
-        doubted = self._add("doubted labels", images.train * costs.constants.folds, fetched)
-        everything = Counts.of(scenario.images)
-        seconds = costs.evaluation_seconds(everything)
-        evaluated = self._add("evaluation", seconds, (last[0], doubted[0]))
+        refit = self._add_refit(trials)
+        evaluated = self._add("evaluation", costs.evaluation_seconds(), (*refit, *doubted))
         self._add("export", costs.constants.exporting, evaluated)
 
     def _add(
@@ -230,50 +196,69 @@ class _Steps:
         self.tasks.append(Task(part, seconds, tuple(after), slots))
         return (len(self.tasks) - 1,)
 
-    def _add_passes(self, images: Counts, after: Sequence[int]) -> tuple[int, ...]:
+    def _add_passes(self, after: Sequence[int]) -> tuple[int, ...]:
         """A shard a task; a process makes the model before its first one."""
-        costs = self.costs
+        images, bytes_of = self.plan.images, self.costs.row_bytes
         added: list[int] = []
-        for count, views in ((images.train, 2), (images.val, 1)):
-            shards = min(max(count // _LEAST_ROWS, 1), _MOST_SHARDS)
-            for _ in range(shards):
-                is_first = 1 < costs.scenario.slots > len(added)
-                making = costs.backbone.evaluation if is_first else 0.0
-                seconds = costs.shard_seconds(count // shards, views, self.plan.cached)
-                added += self._add("trunk pass", making + seconds, after)
+        for count, most_views in ((images.train, max(1, *images.views)), (images.val, 1)):
+            views = [min(images.cached(depth), most_views) for depth in range(len(images.views))]
+            written = sum(bytes_of(depth) * number for depth, number in enumerate(views))
+            added += self._add_shards("trunk pass", count, most_views, written, after)
         return tuple(added)
 
-    def _add_sending(self, images: Counts, after: Sequence[int]) -> tuple[int, ...]:
+    def _add_shards(
+        self, part: str, count: int, views: int, written: float, after: Sequence[int]
+    ) -> list[int]:
+        costs = self.costs
+        added: list[int] = []
+        shards = shards_of(count) if costs.scenario.slots > 1 else [slice(0, count)]
+        for number, rows in enumerate(shards):
+            size = rows.stop - rows.start
+            making = costs.backbone.evaluation if 1 < costs.scenario.slots > number else 0.0
+            seconds = costs.shard_seconds(views * size, written * size)
+            added += self._add(part, making + seconds, after)
+        return added
+
+    def _add_sending(self, after: Sequence[int]) -> tuple[int, ...]:
         """The activations go to the nodes that run trials, one backbone after the other."""
-        seconds = self.costs.sending_seconds(_copies(self.costs, self.plan, images))
+        seconds = self.costs.sending_seconds(_copies(self.costs, self.plan))
         if not seconds:
             return tuple(after)
         self.tasks.append(Task("network", seconds, tuple(after), pool="link"))
         return (len(self.tasks) - 1,)
 
-    def _add_training_on_all(self, after: Sequence[int]) -> tuple[int, ...]:
-        """From pixels, on one slot, or on all GPUs of a node."""
-        costs, plan, scenario = self.costs, self.plan, self.costs.scenario
-        time = costs.training_time(plan.winner_depth, Counts.of(scenario.images), is_cached=False)
-        gpus, gpu = max(1, scenario.gpus), costs.constants.gpu
-        share = gpu.serial + (1 - gpu.serial) / gpus if gpu and scenario.gpus else 1.0
-        seconds = time.start + scenario.final_epochs * share * time.epoch
-        return self._add("training on all", seconds, after, slots=gpus)
+    def _add_refit(self, after: Sequence[int]) -> tuple[int, ...]:
+        """All images on one slot, or on all GPUs of a node."""
+        costs, plan = self.costs, self.plan
+        way, planned = plan.refit_way, costs.planned()
+        if not plan.refit_epochs:
+            return tuple(after)
+        if way.pass_seconds:
+            count = planned.train - plan.images.train
+            written = way.views * costs.row_bytes(plan.winner_depth)
+            after = self._add_shards("refit", count, way.views, written, after)
+        gpus, gpu = max(1, costs.scenario.gpus), costs.constants.gpu
+        share = gpu.serial + (1 - gpu.serial) / gpus if gpu and costs.scenario.gpus else 1.0
+        seconds = way.time.start + plan.refit_epochs * share * way.time.epoch
+        return self._add("refit", seconds, after, slots=gpus)
 
 
-def _copies(costs: Costs, plan: Plan, images: Counts) -> float:
-    """Bytes of activations that go to other nodes for trials: each gets what its trials read."""
-    nodes = min(costs.scenario.nodes, len(plan.depths))
-    return nodes * sum(costs.cache_bytes(depth, images) for depth in plan.cached)
+def _copies(costs: Costs, plan: Plan) -> float:
+    """Bytes of activations that go to nodes for trials: to each the cuts that its trials read."""
+    nodes, trials = costs.scenario.nodes, Counter(plan.depths)
+    trials[0] = len(plan.depths)  # all warm up a head on pooled features
+    return sum(min(nodes, n) * costs.cache_bytes(depth, plan.images) for depth, n in trials.items())
+
+
+def _cache(costs: Costs, plan: Plan) -> float:
+    """Bytes of a backbone's activations that are kept."""
+    return sum(costs.cache_bytes(depth, plan.images) for depth in range(max(plan.depths) + 1))
 
 
 def _disk(
     costs: Mapping[str, Costs], plans: Mapping[str, Plan], scenario: Scenario
 ) -> dict[str, float]:
-    images = Counts.of(scenario.searched)
-    cache = sum(
-        costs[name].cache_bytes(depth, images) for name in plans for depth in plans[name].cached
-    )
+    cache = sum(_cache(costs[name], plan) for name, plan in plans.items())
     return {
         "image store": bytes_of_images(scenario.images, scenario.size),
         "trunk cache": min(cache, 1e9 * scenario.cache_gb),
@@ -287,16 +272,15 @@ def _disk(
 def _sent(
     costs: Mapping[str, Costs], plans: Mapping[str, Plan], scenario: Scenario
 ) -> dict[str, float]:
-    images, size = Counts.of(scenario.searched), scenario.size
     away = 0.0 if scenario.shared else 1 - 1 / scenario.nodes
-    sent = dict.fromkeys(("images to passes", "activations", "copies for trials", "tails"), 0.0)
-    sent["images to train on all"] = 0.0
+    size, sent = scenario.size, dict.fromkeys(_SENT, 0.0)
     for name, of in costs.items():
         plan = plans[name]
-        sent["images to passes"] += away * bytes_of_images(images.train + images.val, size)
-        sent["activations"] += away * sum(of.cache_bytes(d, images) for d in plan.cached)
-        sent["copies for trials"] += away * _copies(of, plan, images)
+        searched = plan.images.train + plan.images.val
+        sent["images to passes"] += away * bytes_of_images(searched, size)
+        sent["activations"] += away * _cache(of, plan)
+        sent["copies for trials"] += away * _copies(of, plan)
         sent["tails"] += away * sum(of.tail_bytes(d) for d in (*plan.depths, plan.winner_depth))
-        if scenario.searched < scenario.images:
-            sent["images to train on all"] += away * bytes_of_images(scenario.images, size)
+        if plan.images.train < scenario.counts.train:
+            sent["images to refits"] += away * bytes_of_images(scenario.images, size)
     return sent

@@ -53,15 +53,13 @@ class Scenario:
         workers: Number of processes of each node without GPUs, each with its share of the cores.
         cache_gb: Disk budget of the trunk cache, GB.
         budget: Minutes for the run, None for all of the preset.
-        sample: Number of images that the search is on, None for all.
-        final_epochs: Number of epochs of the winner's training on all images after a sample.
         gbit: Billions of bits a second that pass between the first node and the others together.
         shared: Whether all nodes see one folder, so that nothing is sent.
 
     Example:
         >>> scenario = Scenario(images=5000, size=96, backbones=("vgg16",), nodes=3, workers=2)
-        >>> scenario.slots, scenario.cores_of_slot, scenario.searched
-        (6, 1.0, 5000)
+        >>> scenario.slots, scenario.cores_of_slot, scenario.counts
+        (6, 1.0, Counts(train=3500, val=750, test=750))
     """
 
     images: int
@@ -74,10 +72,13 @@ class Scenario:
     workers: int = 1
     cache_gb: float = 20.0
     budget: float | None = None
-    sample: int | None = None
-    final_epochs: int = 4
     gbit: float = 10.0
     shared: bool = False
+
+    @property
+    def counts(self) -> Counts:
+        """Numbers of images by split."""
+        return Counts.of(self.images)
 
     @property
     def slots_of_node(self) -> int:
@@ -98,8 +99,3 @@ class Scenario:
     def side_by_side(self) -> int:
         """Number of backbones that are searched at the same time."""
         return min(len(self.backbones), self.slots)
-
-    @property
-    def searched(self) -> int:
-        """Number of images that the search is on."""
-        return min(self.images, self.sample or self.images)

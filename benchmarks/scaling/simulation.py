@@ -77,6 +77,9 @@ def simulate(tasks: Sequence[Task], slots: int) -> Schedule:
         tasks: The tasks; each comes behind those that it waits for.
         slots: Number of slots, at least as many as any task takes.
 
+    Raises:
+        ValueError: A task wants more slots than there are, or waits for one that waits for it.
+
     Example:
         >>> tasks = [Task("a", 2.0), Task("a", 3.0), Task("b", 1.0, after=(0, 1))]
         >>> simulate(tasks, slots=1).seconds, simulate(tasks, slots=2).seconds
@@ -97,6 +100,7 @@ class _Simulation:
     causes: list[int | None] = field(init=False)
 
     def run(self) -> None:
+        """Let time pass until all tasks are done."""
         tasks = self.tasks
         self.starts, self.causes = [0.0] * len(tasks), [None] * len(tasks)
         self._waiting = [len(set(task.after)) for task in tasks]
@@ -115,6 +119,8 @@ class _Simulation:
                 if not self._waiting[follower]:
                     self._ready.append(follower)
             self._start_ready(now, done)
+        if self._ready or any(self._waiting):
+            raise ValueError("some tasks can never start")
 
     def _start_ready(self, now: float, cause: int | None) -> None:
         left = []

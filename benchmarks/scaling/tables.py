@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.scaling.check import Check, parts
 from benchmarks.scaling.constants import Constants
-from benchmarks.scaling.prediction import PARTS, Prediction
+from benchmarks.scaling.prediction import PARTS, Plan, Prediction
 from benchmarks.scaling.scenario import Scenario
 from tuning.backbones.registry import BACKBONES
 
@@ -51,13 +51,7 @@ def lines(prediction: Prediction) -> list[str]:
     if scenario.nodes > 1 and not scenario.shared:
         said.append(f"network: {_gigabytes(prediction.sent)}")
     for name, plan in prediction.plans.items():
-        counted = Counter(plan.depths).items()
-        trials = ", ".join(f"{count} at depth {depth}" for depth, count in sorted(counted))
-        pixels = sorted({*plan.depths} - {*plan.cached, BACKBONES[name].max_depth})
-        from_pixels = f"; from pixels at depth {', '.join(map(str, pixels))}" if pixels else ""
-        said.append(
-            f"{BACKBONES[name].title}: {trials}; refit of {plan.refit_epochs} epochs{from_pixels}"
-        )
+        said.append(f"{BACKBONES[name].title}: {_plan(plan, BACKBONES[name].max_depth)}")
     return said
 
 
@@ -95,7 +89,11 @@ def content(prediction: Prediction) -> dict[str, Any]:
         "busy": prediction.busy,
         "bytes_on_disk": dict(prediction.disk),
         "bytes_sent": dict(prediction.sent),
-        "plans": {name: vars(plan) for name, plan in prediction.plans.items()},
+        "plans": {
+            name: vars(plan)
+            | {"images": plan.images.model_dump(), "refit_way": vars(plan.refit_way)}
+            for name, plan in prediction.plans.items()
+        },
     }
 
 
@@ -141,11 +139,10 @@ def _add_check(
 
 
 def _title(scenario: Scenario) -> str:
-    on = f" searched on {scenario.searched:,}," if scenario.searched < scenario.images else ""
     machine = f"{scenario.gpus} GPUs" if scenario.gpus else f"{scenario.cores} cores"
     processes = "" if scenario.gpus else f", WORKERS={scenario.workers}"
     return (
-        f"{scenario.images:,} images of {scenario.size} px,{on} {len(scenario.backbones)} "
+        f"{scenario.images:,} images of {scenario.size} px, {len(scenario.backbones)} "
         f"backbones, {scenario.preset.name}; {scenario.nodes} x {machine}{processes}"
     )
 
@@ -157,3 +154,15 @@ def _minutes(seconds: float) -> str:
 def _gigabytes(sizes: Mapping[str, float]) -> str:
     each = ", ".join(f"{name} {size / 1e9:,.1f}" for name, size in sizes.items())
     return f"{sum(sizes.values()) / 1e9:,.1f} GB ({each})"
+
+
+def _plan(plan: Plan, max_depth: int) -> str:
+    counted = Counter(plan.depths).items()
+    trials = ", ".join(f"{count} at depth {depth}" for depth, count in sorted(counted))
+    pixels = sorted({d for d in plan.depths if d < max_depth and not plan.images.cached(d)})
+    from_pixels = f" (from pixels at {', '.join(map(str, pixels))})" if pixels else ""
+    way = "from pixels" if not plan.refit_way.views and plan.winner_depth < max_depth else ""
+    return (
+        f"trials on {plan.images.train:,} images: {trials}{from_pixels}; refit on all of "
+        f"{plan.refit_epochs:.1f} epochs {way}".rstrip()
+    )
