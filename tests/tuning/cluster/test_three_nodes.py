@@ -22,7 +22,7 @@ def started(
 ) -> subprocess.Popen[str]:
     settings = {
         "BACKBONES": backbones, "SAMPLES": "300", "SIZE": "64", "WEIGHTS": "none", "RUN": run,
-        "BUDGET": "999", "ARTIFACTS": str(artifacts),
+        "BUDGET": "999", "ALGORITHM": "random", "ARTIFACTS": str(artifacts),
     }  # fmt: skip
     environment = {key: value for key, value in os.environ.items() if key != "DATA"}
     with (artifacts / f"{run}.txt").open("w") as log:
@@ -38,9 +38,9 @@ def results(artifacts: Path, run: str) -> pd.DataFrame:
     return table.sort_values(["backbone", "trial"]).reset_index(drop=True)
 
 
-def winners(artifacts: Path, run: str) -> dict[str, float]:
+def winners(artifacts: Path, run: str) -> set[str]:
     metrics = json.loads((artifacts / "runs" / run / "metrics.json").read_text())
-    return {name: facts["labels"][0]["test"]["auc"] for name, facts in metrics["winners"].items()}
+    return set(metrics["winners"])
 
 
 @pytest.mark.slow
@@ -60,18 +60,22 @@ def test_ten_kills_on_three_nodes_lose_nothing(shared: bool, tmp_path: Path) -> 
         assert process.wait(1200) == 0, output
         print("killed", kills, output)
         assert len(kills) == KILLS
-        own = [*nodes.folder.glob("node[12]*/cache/face-classifier/cluster/trunk/*.npy")]
+        own = [*nodes.folder.glob("node[1-9]/cache/face-classifier/cluster/trunk/*.npy")]
         assert bool(own) != shared
     finally:
         nodes.stop()
     alone = started(artifacts, "alone")
     assert alone.wait(1200) == 0
-    columns = ["backbone", "trial", "depth", "learning_rate", "head_units", "dropout"]
     one, three = (results(artifacts, run) for run in ("alone", "killed"))
-    first = one["trial"] < 3  # the last one's values depend on results, to the last bit
-    assert one.loc[first, columns].equals(three.loc[first, columns])
-    assert three["val_brier"].to_numpy() == pytest.approx(one["val_brier"].to_numpy(), abs=0.02)
-    assert winners(artifacts, "killed") == pytest.approx(winners(artifacts, "alone"), abs=0.05)
+    assert len(one) == len(three) == 8
+    chosen = ["backbone", "trial", "depth", "learning_rate", "head_units", "dropout"]
+    planned = one["trial"] < 3  # what comes behind starts from the best of these
+    assert one.loc[planned, chosen].equals(three.loc[planned, chosen])
+    first = one["trial"] == 0  # later ones end early when they cannot beat those that are done
+    assert three.loc[first, "val_brier"].to_numpy() == pytest.approx(
+        one.loc[first, "val_brier"].to_numpy(), abs=1e-3
+    )
+    assert winners(artifacts, "killed") == winners(artifacts, "alone")
 
 
 def kill_at_random(

@@ -1,5 +1,6 @@
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from keras_tuner.errors import FatalError
@@ -7,6 +8,7 @@ from small_search import Landscape, run_study
 
 from tuning.runs.schema import TrialResult
 from tuning.runs.study_folder import StudyFolder
+from tuning.search.oracles import TimedOracle
 from tuning.search.study import reason_of
 
 
@@ -81,3 +83,22 @@ def test_a_full_disk_stops_the_study_and_nothing_is_lost(tmp_path: Path) -> None
     records = run_study(again, tmp_path / "s", "bayesian", (0, 0, 1, 1))
     assert [record.status for record in records] == ["completed"] * 4
     assert len(again.seen) == 2
+
+
+def test_an_oracle_that_raises_ends_the_study_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keras Tuner's lock stays closed then: whoever asked again would wait for good."""
+    before = TimedOracle.end_trial
+
+    def end_trial(oracle: TimedOracle, trial: Any) -> None:
+        if trial.trial_id == "1":
+            raise OSError(28, "No space left on device")
+        before(oracle, trial)
+
+    monkeypatch.setattr(TimedOracle, "end_trial", end_trial)
+    with pytest.raises(OSError, match="No space left"):
+        run_study(Landscape(), tmp_path / "s", "random", (0, 0, 1, 1))
+    monkeypatch.undo()
+    records = run_study(Landscape(), tmp_path / "s", "random", (0, 0, 1, 1))
+    assert [record.status for record in records] == ["completed"] * 4
