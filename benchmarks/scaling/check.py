@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from benchmarks.scaling.constants import Constants
 from benchmarks.scaling.costs import Costs
-from benchmarks.scaling.prediction import Plan, Prediction, predict
+from benchmarks.scaling.prediction import PARTS, Plan, Prediction, predict
 from benchmarks.scaling.scenario import Scenario
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunError, RunFolder
@@ -82,9 +82,10 @@ def parts(prediction: Prediction) -> dict[str, float]:
         prediction: What was predicted.
     """
     joined: dict[str, float] = defaultdict(float)
-    for part, seconds in prediction.schedule.path().items():
-        if part not in _NOT_TIMED:
-            joined[_JOINED.get(part, part)] += seconds
+    path = prediction.schedule.path()
+    for part in PARTS:
+        if part in path and part not in _NOT_TIMED:
+            joined[_JOINED.get(part, part)] += path[part]
     return dict(joined)
 
 
@@ -94,12 +95,14 @@ def _plan_of(run: RunFolder, name: str, planned: Plan, costs: Costs) -> Plan:
     winner, trials, refit = run.read_winner(name), study.trials(), study.read_refit()
     if winner is None or not trials:
         raise RunError(f"{run.path}: {BACKBONES[name].title} has no winner: the run is unfinished")
-    depth = winner.hyperparameters.depth
+    chosen = refit.result if refit else winner
+    depth = chosen.hyperparameters.depth
     plan = study.read_plan()
     images = (plan.images if plan else None) or planned.images
     depths = tuple(trial.hyperparameters.depth for trial in trials)
     way = sizing.refit_way(costs.planned(), images, depth, 1, math.inf)
-    return Plan(images, depths, depth, refit.result.epochs if refit else 0, way)
+    epochs = (refit.epochs or refit.result.epochs) if refit else 0
+    return Plan(images, depths, depth, epochs, way)
 
 
 def _measured(run: RunFolder, seconds: float) -> dict[str, float]:

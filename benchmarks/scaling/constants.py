@@ -186,6 +186,7 @@ class Constants(_Constants):
         ray_starting: Seconds until a local Ray takes work.
         ray_step: Seconds that Ray adds to a step.
         gpu: A GPU, None where there is none to speak of.
+        note: What a reader of the figures must know, a line; empty where all was measured.
     """
 
     processor: str
@@ -205,6 +206,7 @@ class Constants(_Constants):
     ray_starting: float
     ray_step: float
     gpu: GpuConstants | None = None
+    note: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Self:
