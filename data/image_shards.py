@@ -6,8 +6,10 @@ What a killed process leaves are the shards that it completed; the same call goe
 """
 
 import hashlib
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -34,7 +36,7 @@ from data.rows import Rows, open_rows, shards_of
 
 _BATCH = 256
 _MANY = 8192  # images from which on processes gain more than starting them takes
-_IDLE_SECONDS = 10  # after which a process ends whose caller was killed
+_WATCH_SECONDS = 0.5
 _DIGEST = np.dtype("S16")
 
 
@@ -170,6 +172,10 @@ def shards(store: Path, count: int, size: int) -> list[Shard]:
 
     Returns:
         The shards; one that is called `images` where there are few rows.
+
+    Example:
+        >>> [len(shard) for shard in shards(Path("store"), 2100, 96)]
+        [1050, 1050]
     """
     parts = shards_of(count)
     paths = shard_paths(store, len(parts))
@@ -201,6 +207,11 @@ class Decoding:
         framing: The part of each image to keep.
         search: How faces are found; None to find none.
         workers: Number of threads, or of processes where there are many images.
+
+    Example:
+        >>> [reason] = Decoding(["missing.jpg"], "face").squares(96)
+        >>> reason
+        ImageError('no such file')
     """
 
     paths: Sequence[str]
@@ -248,6 +259,13 @@ def make(wanted: Sequence[Shard], decoding: Decoding, progress: ProgressCallback
 
     Raises:
         OSError: They cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> [shard] = shards(Path(tempfile.mkdtemp(), "store"), 1, 96)
+        >>> make([shard], Decoding(["missing.jpg"], "face"), None)
+        >>> shard.complete().broken
+        {0: 'no such file'}
     """
     missing = [shard for shard in wanted if shard.complete() is None]
     total = sum(map(len, wanted))
@@ -292,10 +310,9 @@ def _busy_of_processes(
 
     processes = min(decoding.workers, len(missing))
     one = replace(decoding, workers=1)
-    jobs = [
-        delayed(_made_in_process)(shard, one.of(shard.rows), processes, wait) for shard in missing
-    ]
-    with parallel_config("loky", n_jobs=processes, idle_worker_timeout=_IDLE_SECONDS):
+    jobs = [delayed(_made)(shard, one.of(shard.rows), _uncounted, wait) for shard in missing]
+    begin = {"initializer": _begin_process, "initargs": (processes, os.getpid())}
+    with parallel_config("loky", n_jobs=processes, **begin):
         results = Parallel(return_as="generator", batch_size=1)(jobs)
     for shard, made in zip(missing, results, strict=True):
         if not made:
@@ -304,11 +321,24 @@ def _busy_of_processes(
         counter.add(len(shard))
 
 
-def _made_in_process(shard: Shard, decoding: Decoding, processes: int, wait: bool) -> bool:
+def _begin_process(processes: int, caller: int) -> None:
+    """Prepare one of several processes, which ends soon after its caller, also if that is killed.
+
+    Loky's own would stay, idle.
+    """
+
+    def watch() -> None:
+        while os.getppid() == caller:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
     share_room(processes)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for it says so
-    return _made(shard, decoding, lambda: None, wait)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller says that it was interrupted
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _uncounted(*_: int) -> None:
+    """Progress of a process, which the caller counts shard by shard."""
 
 
 def _made(shard: Shard, decoding: Decoding, progress: Callable[..., None], wait: bool) -> bool:

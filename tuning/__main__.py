@@ -21,6 +21,7 @@ from data.cli import (
     existing_path,
     failing_on,
 )
+from data.memory import say_peak_memory
 from tuning.precision import Precision, resolve
 from tuning.tensorflow_import import import_tensorflow
 
@@ -122,7 +123,9 @@ def tune(
         typer.Option(
             envvar="SPLIT",
             help="given: the data set's own train, val and test, where it has all three; identity: "
-            "new ones, without a person in two of them.",
+            "new ones, without a person in two of them; official: those that were published, with "
+            "all their images, copies too, so that figures can be set beside papers (FairFace's "
+            "val is tested on then), or an error where they are not there.",
         ),
     ] = "given",
     drop_conflicts: Annotated[
@@ -257,6 +260,7 @@ def _run(
             tune_run(settings, artifacts, run, cache_gb, workers, address)
     except KeyboardInterrupt:
         raise StoppedError("interrupted: the same command continues the run") from None
+    say_peak_memory()
 
 
 def user_errors() -> tuple[type[Exception], ...]:

@@ -74,7 +74,7 @@ def tune(
     """
     progress = Progress()
     run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
-    with run.lock():
+    with run.lock(), engine_of(workers, address, artifacts, progress) as engine:
         budget = TimeBudget(run, settings.budget)
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
@@ -91,8 +91,7 @@ def tune(
             run=run,
             progress=progress,
         )
-        with engine_of(workers, address, artifacts, progress) as engine:
-            winners = search_all(context, engine, weights, budget)
+        winners = search_all(context, engine, weights, budget)
         _finish(context, winners)
     return run
 

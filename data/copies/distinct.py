@@ -78,6 +78,40 @@ def without_copies(
     return Distinct(rest, near, notes)
 
 
+def with_copies(
+    manifest: pd.DataFrame, copies: Copies, labels: Sequence[Label] = (GENDER,)
+) -> Distinct:
+    """Keep every row, as papers do with published parts, and say what is there more than once.
+
+    Args:
+        manifest: Manifest of N images in their official parts.
+        copies: Copies among their files, in that order.
+        labels: Labels of the manifest, `Dataset.labels`, for remarks.
+
+    Returns:
+        The whole manifest, and no pairs that would belong in one part.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> parts = pd.Series(["train", "test", "test"])
+        >>> manifest = make_manifest(["a.jpg", "b.jpg", "c.jpg"], pd.Series([0, 0, 1]), split=parts)
+        >>> numbers = np.array([5, 5, 6])
+        >>> for note in with_copies(manifest, Copies(content=numbers, picture=numbers)).notes:
+        ...     print(note)
+        kept in their official parts: 2 copies, byte for byte, of 1 images; 1 of them in ...
+    """
+    content = pd.Series(copies.content, index=manifest.index)
+    repeated = manifest[content.duplicated(keep=False)]
+    first = ~content.duplicated().to_numpy()
+    picture = pd.Series(copies.picture[first])
+    distinct = manifest[first].reset_index(drop=True)
+    notes = (
+        *_on_kept(repeated, content, labels),
+        *_on_near(distinct, with_first(picture.to_numpy()), picture, labels),
+    )
+    return Distinct(manifest.reset_index(drop=True), np.zeros((0, 2), np.int64), notes)
+
+
 def disagreeing(manifest: pd.DataFrame, content: pd.Series) -> pd.Series:
     """Whether a row's content is there with another class of a label too, bool with the same index.
 
@@ -112,6 +146,19 @@ def _on_copies(manifest: pd.DataFrame, content: pd.Series, left_out: pd.Series) 
     apart = in_several_parts(manifest[content.isin(content[left_out])], content)
     if apart:
         yield f"{apart:,} images had copies in several parts of the given split"
+
+
+def _on_kept(repeated: pd.DataFrame, content: pd.Series, labels: Sequence[Label]) -> Iterator[str]:
+    if repeated.empty:
+        return
+    count, apart = content[repeated.index].nunique(), in_several_parts(repeated, content)
+    what = f"{len(repeated):,} copies, byte for byte, of {count:,} images"
+    but = f"{apart:,} of them in several parts, so that test figures come out too good"
+    yield f"kept in their official parts: {what}{f'; {but}' if apart else ''}"
+    unlike = repeated[disagreeing(repeated, content)]
+    if len(unlike):
+        count, shown = content[unlike.index].nunique(), _first_groups(unlike, content, labels)
+        yield f"{count:,} of these images have different labels: {'; '.join(shown)}"
 
 
 def _on_disagreeing(

@@ -257,3 +257,26 @@ def test_a_killed_program_and_its_processes_go_on(
     store = make(manifest_in(names), tmp_path / "s")
     assert time.time() - started < 30 and len(decoded) <= 40 - 10 * whole and whole >= 1
     np.testing.assert_array_equal(store.images, squares_of(store))
+
+
+def test_decoding_processes_end_with_their_program(names: Path, tmp_path: Path) -> None:
+    program = start(names, tmp_path / "s")
+    assert program.stdout is not None
+    program.stdout.readline()
+    program.kill()
+    program.wait()
+    until = time.time() + 20
+    while processes_of_group(program.pid) and time.time() < until:
+        time.sleep(0.1)
+    left = processes_of_group(program.pid)
+    if left:
+        os.killpg(program.pid, signal.SIGKILL)
+    assert left == []
+
+
+def processes_of_group(group: int) -> list[str]:
+    """Programs of a process group that still run."""
+    listed = subprocess.run(
+        ["ps", "-eo", "pgid=,args="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return [line for line in listed if line.split()[0] == str(group) and "defunct" not in line]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import socket
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from tuning.cluster.errors import ClusterError
@@ -16,19 +18,20 @@ from tuning.cluster.errors import ClusterError
 _EXTRA = "pip install '.[train,cpu,cluster]'"
 _OOM_RETRIES = "2"
 _OBJECT_STORE = 1 << 30  # bytes: weights and what is on its way; more goes to the disk
-_TIMEOUT = 10.0  # seconds to find the cluster's head
+_TIMEOUT = 20.0  # seconds to find the cluster's head
 _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+_OUR_CODE = [str(Path(__file__).parents[2] / name) for name in ("data", "tuning", "inference")]
+"""Packages that workers of a cluster take from the driver, so that all run the same code."""
 # It keeps Ray to 127.0.0.1, whatever the machine is called: no other machine reaches its ports.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 @contextmanager
-def local(workers: int, environment: Mapping[str, str]) -> Iterator[str]:
+def local(workers: int) -> Iterator[str]:
     """Run Ray on this machine while the block lasts; only this user's driver may use it.
 
     Args:
         workers: Number of processes that do steps side by side.
-        environment: Environment variables of the workers.
 
     Yields:
         Address of its dashboard, "" where there is none.
@@ -44,18 +47,16 @@ def local(workers: int, environment: Mapping[str, str]) -> Iterator[str]:
         num_cpus=workers,
         object_store_memory=_OBJECT_STORE,
         dashboard_host="127.0.0.1",
-        runtime_env={"env_vars": dict(environment)},
     ) as dashboard:
         yield dashboard
 
 
 @contextmanager
-def remote(address: str, environment: Mapping[str, str]) -> Iterator[str]:
+def remote(address: str) -> Iterator[str]:
     """Use a cluster that runs while the block lasts.
 
     Args:
         address: Host and port of its head, or "auto" for the one that this machine belongs to.
-        environment: Environment variables of the workers.
 
     Yields:
         Address of its dashboard, "" where there is none.
@@ -65,9 +66,8 @@ def remote(address: str, environment: Mapping[str, str]) -> Iterator[str]:
     """
     _require_ray()
     if address != "auto":
-        _require_listener(address)
-    own = {"RAY_gcs_server_request_timeout_seconds": str(int(_TIMEOUT))}
-    with _connected(own, address=address, runtime_env={"env_vars": dict(environment)}) as dashboard:
+        _require_head(address)
+    with _connected({}, address=address, runtime_env={"py_modules": _OUR_CODE}) as dashboard:
         yield dashboard
 
 
@@ -75,7 +75,7 @@ def remote(address: str, environment: Mapping[str, str]) -> Iterator[str]:
 def _connected(own: Mapping[str, str], **arguments: Any) -> Iterator[str]:
     os.environ |= {
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_DISABLE_IMPORT_WARNING": "1",
+        "RAY_BACKEND_LOG_LEVEL": "fatal",  # else it writes on our screen
         "RAY_task_oom_retries": _OOM_RETRIES,
         **own,
     }
@@ -103,18 +103,19 @@ def _require_ray() -> None:
         raise ClusterError(f"WORKERS= and RAY_ADDRESS= need Ray, which is not installed: {_EXTRA}")
 
 
-def _require_listener(address: str) -> None:
-    """Say at once that nobody listens: Ray tries for minutes."""
+def _require_head(address: str) -> None:
+    """Say soon that no cluster answers: Ray itself tries for many minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
         raise ClusterError(
             f"RAY_ADDRESS={address}: give host:port of the cluster's head, as in 10.0.0.5:6379, "
             "on a machine that belongs to the cluster"
         )
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _TIMEOUT).close()
-    except (OSError, OverflowError) as error:
-        raise ClusterError(
-            f"RAY_ADDRESS={address}: nobody listens there ({error}); is the head running, and "
-            "does a firewall keep this machine out?"
-        ) from error
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    with suppress(subprocess.TimeoutExpired):
+        if not subprocess.run(command, capture_output=True, timeout=_TIMEOUT).returncode:
+            return
+    raise ClusterError(
+        f"RAY_ADDRESS={address}: no head of a Ray cluster answers within {_TIMEOUT:.0f} s; is it "
+        "running, does a firewall keep this machine out, is RAY_AUTH_TOKEN the cluster's?"
+    )

@@ -9,7 +9,10 @@ from pathlib import Path
 from data.processors import usable
 from tuning.bars import Bars
 from tuning.cluster import connection
+from tuning.cluster.errors import ClusterError
+from tuning.cluster.places import Places
 from tuning.cluster.ray_engine import RayEngine
+from tuning.cluster.token import token_in
 from tuning.search.engine import Engine, OneProcess
 
 CORES = 4
@@ -50,39 +53,23 @@ def engine_of(
 @contextmanager
 def _on_this_machine(workers: int, artifacts: Path, bars: Bars) -> Iterator[Engine]:
     cores = max(1, usable() // workers)
-    with connection.local(workers, environment(cores)) as dashboard:
+    with connection.local(workers) as dashboard, token_in(artifacts / "cache") as token:
         _say(bars, f"{_count(workers, 'worker')} of {_count(cores, 'core')} each", dashboard)
-        yield RayEngine(artifacts, workers)
+        yield RayEngine(artifacts, Places(workers, cores, cores_of_ray=1), token)
 
 
 @contextmanager
 def _on_cluster(address: str, artifacts: Path, bars: Bars, cores: int) -> Iterator[Engine]:
-    with connection.remote(address, environment(cores)) as dashboard:
+    with connection.remote(address) as dashboard, token_in(artifacts / "cache") as token:
         import ray
 
-        nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-        slots = sum(cpus // cores for cpus in nodes)
-        _say(bars, f"{_count(len(nodes), 'node')}, {_count(slots, 'step')} side by side", dashboard)
-        yield RayEngine(artifacts, slots, cores)
-
-
-def environment(cores: int) -> dict[str, str]:
-    """Return the environment variables by which a worker keeps to its share of the cores.
-
-    Args:
-        cores: Its cores, at least 1.
-
-    Example:
-        >>> environment(2)["OMP_NUM_THREADS"]
-        '2'
-    """
-    threads = str(cores)
-    return {
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "OMP_NUM_THREADS": threads,
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "KERAS_BACKEND": "tensorflow",
-    }
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        places = Places.of(machines, cores, ray.get_runtime_context().get_node_id())
+        if not places.slots:
+            raise ClusterError(f"RAY_ADDRESS={address}: no machine of the cluster offers cores")
+        steps = f"{_count(places.slots, 'step')} of {_count(places.cores, 'core')} side by side"
+        _say(bars, f"{_count(len(machines), 'machine')}, {steps}", dashboard)
+        yield RayEngine(artifacts, places, token)
 
 
 def _say(bars: Bars, who: str, dashboard: str) -> None:

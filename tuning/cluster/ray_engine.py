@@ -12,18 +12,24 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 from tuning.backbones.registry import Backbone
 from tuning.backbones.weights import Weights
 from tuning.cluster import worker
+from tuning.cluster.checks import checked
 from tuning.cluster.errors import ClusterError
+from tuning.cluster.exchange import Exchange
 from tuning.cluster.inputs import BackboneInputs, RunInputs
+from tuning.cluster.places import Places, at_home, environment
+from tuning.cluster.token import Token
 from tuning.search.context import SearchContext
 from tuning.search.steps import Steps
 
 if TYPE_CHECKING:
     import ray
+    from ray.actor import ActorHandle
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 _RETRIES = 4  # of a step whose worker or machine is lost
+_SERVED_AT_ONCE = 4
 
 
 class RayEngine:
@@ -31,20 +37,21 @@ class RayEngine:
 
     Args:
         artifacts: Folder for everything a run makes.
-        slots: Number of steps that are worked on side by side.
-        cores: Cores that a step takes, as Ray counts them.
+        places: What steps take of the workers' machines.
+        token: Token that lies in the folder.
 
     Attributes:
         slots: Number of steps that are worked on side by side, of all backbones together.
     """
 
-    def __init__(self, artifacts: Path, slots: int, cores: float = 1) -> None:
+    def __init__(self, artifacts: Path, places: Places, token: Token) -> None:
         import ray
 
-        self.slots = slots
-        self._artifacts = artifacts
-        self._remote = ray.remote(num_cpus=cores, max_retries=_RETRIES)(worker.do)
-        self._run: ray.ObjectRef[RunInputs] | None = None
+        self.slots = places.slots
+        self._artifacts, self._places, self._token = artifacts, places, token
+        self._task = ray.remote(worker.do)
+        self._threads = {"env_vars": environment(places.cores)}
+        self._shared: tuple[ray.ObjectRef[RunInputs], ActorHandle[Exchange] | None] | None = None
         self._searches: list[RayHands] = []
         self._pending: set[Future[Any]] = set()
         self._lock = threading.Lock()
@@ -57,10 +64,10 @@ class RayEngine:
         """Give a search its share of the workers, see `tuning.search.engine.Engine`."""
         import ray
 
+        inputs = ray.put(BackboneInputs(backbone.name, weights))
         with self._lock:
-            self._run = self._run or ray.put(RunInputs.of(context, self._artifacts))
-            inputs = ray.put(BackboneInputs(backbone.name, weights))
-            hands = RayHands(self, worker.Assignment(self._run, inputs))
+            self._shared = self._shared or self._share_run(context)
+            hands = RayHands(self, worker.Assignment(self._shared[0], inputs, self._shared[1]))
             self._searches.append(hands)
         try:
             yield hands
@@ -91,7 +98,10 @@ class RayEngine:
             if self._stopped:
                 raise KeyboardInterrupt
             self._pending.add(future)
-        done = self._remote.remote(assignment, step, *sent).future()
+        task = self._task.options(
+            max_retries=_RETRIES, runtime_env=self._threads, **self._places.options(step)
+        )
+        done = task.remote(assignment, step, *sent).future()
         done.add_done_callback(lambda ended: self._settle(future, step, ended))
         return future
 
@@ -104,15 +114,37 @@ class RayEngine:
             with suppress(InvalidStateError):
                 future.set_exception(KeyboardInterrupt())
 
+    def _share_run(
+        self, context: SearchContext
+    ) -> tuple[ray.ObjectRef[RunInputs], ActorHandle[Exchange] | None]:
+        """Send out what all searches have in common; an actor for machines without our folders."""
+        import ray
+
+        run = ray.put(RunInputs.of(context, self._artifacts, self._token))
+        home = self._places.home
+        if home is None:
+            return run, None
+        exchange = ray.remote(Exchange).options(
+            num_cpus=0,
+            max_restarts=-1,
+            max_task_retries=-1,
+            max_concurrency=_SERVED_AT_ONCE,
+            scheduling_strategy=at_home(home),
+        )
+        return run, cast("ActorHandle[Exchange]", exchange.remote(run))
+
     def _settle(self, future: Future[Any], step: str, ended: Future[Any]) -> None:
         with self._lock:
             self._pending.discard(future)
         error = ended.exception()
         with suppress(InvalidStateError):  # stopped in between
-            if error is None:
-                future.set_result(ended.result())
-            else:
+            if error is not None:
                 future.set_exception(_own(error, step))
+                return
+            try:
+                future.set_result(checked(step, ended.result()))
+            except ClusterError as wrong:
+                future.set_exception(wrong)
 
 
 class RayHands:

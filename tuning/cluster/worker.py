@@ -13,9 +13,13 @@ from tuning.bars import Bars
 from tuning.cluster.inputs import BackboneInputs, RunInputs
 from tuning.cluster.workplace import step_context
 from tuning.search.steps import Steps
+from tuning.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     import ray
+    from ray.actor import ActorHandle
+
+    from tuning.cluster.exchange import Exchange
 
 _KEPT = 2  # searches whose models a worker keeps
 _steps: OrderedDict[str, Steps] = OrderedDict()
@@ -28,11 +32,13 @@ class Assignment:
     Attributes:
         run: Reference of the `RunInputs`.
         backbone: Reference of the `BackboneInputs`.
+        exchange: Actor that serves what the driver's machine has.
         key: Name by which a worker knows the search again.
     """
 
     run: ray.ObjectRef[RunInputs]
     backbone: ray.ObjectRef[BackboneInputs]
+    exchange: ActorHandle[Exchange] | None
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -63,6 +69,7 @@ def _steps_of(assignment: Assignment) -> Steps:
 def _make(assignment: Assignment) -> Steps:
     import ray
 
+    import_tensorflow()
     run, inputs = ray.get([assignment.run, assignment.backbone])
     backbone = BACKBONES[inputs.backbone]
-    return Steps(step_context(run), backbone, inputs.weights, Bars())
+    return Steps(step_context(run, assignment.exchange), backbone, inputs.weights, Bars())

@@ -31,6 +31,7 @@ from tuning.search.engine import Engine, Hands
 from tuning.search.sizing import RefitWay
 from tuning.search.steps import Measured, Refit, Steps, Trained, Training
 from tuning.search.winner import TrainedOn, save_winner
+from tuning.training.early_stopping import DivergedError
 from tuning.training.legs import Checkpoint
 from tuning.training.trial import TrialConfig
 from tuning.trunk.image_set import VIEWS, View
@@ -71,7 +72,8 @@ def search(
     if facts:
         return facts
     with engine.hands(context, backbone, weights) as hands:
-        return _Search(context, hands, backbone, weights, seconds).run(on_trial)
+        room = context.cache.room() // min(engine.slots, len(context.settings.backbones))
+        return _Search(context, hands, backbone, weights, seconds, room).run(on_trial)
 
 
 class _Search:
@@ -82,8 +84,10 @@ class _Search:
         backbone: Backbone,
         weights: Weights,
         seconds: float | None,
+        room: int,
     ) -> None:
         self.context = context
+        self.room = room  # of the trunk cache, for backbones that are searched side by side
         self.hands = hands
         self.backbone = backbone
         self.weights = weights
@@ -189,7 +193,7 @@ class _Search:
             pass_seconds=measured.pass_seconds,
             steps=(measured.step,),
             bytes=measured.bytes,
-            room=self.context.cache.room(),
+            room=self.room,
             missing=self._missing(0),
         )
         for depth in range(1, min(len(self.preset.trials), self.backbone.max_depth + 1)):
@@ -278,7 +282,11 @@ class _Search:
         scoring = self._scoring_seconds(plan)
         way = self._refit_way(plan, best.hyperparameters.depth, self._time_left() - scoring)
         train_on = self._in_legs if best.hyperparameters.depth or not way.views else self._head
-        found = train_on(best, way, self._time_left() - scoring)
+        try:
+            found = train_on(best, way, self._time_left() - scoring)
+        except DivergedError as error:
+            self.context.progress.say(f"  the refit failed: {error}", style="red")
+            return None
         if found is None:
             self.context.progress.say("  no time left for a refit: the best trial is the winner")
             return None

@@ -41,7 +41,8 @@ class StepContext:
             count: Number of images, see `tuning.search.sample`; None for all.
         """
         rows = sample_rows(self.store.manifest, split, count, self.settings.seed)
-        return ImageSet.of(self.store.images, rows, self.store.fingerprint)
+        store = self.store
+        return ImageSet.of(store.images, rows, store.fingerprint, store.digests)
 
     def all_images(self, max_depth: int) -> SearchImages:
         """Return a search's images where all are used and both views are cached.

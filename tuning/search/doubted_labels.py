@@ -16,7 +16,7 @@ from tuning.suspects.left_out import counts_left_out, without_suspects
 
 
 def cross_validate(
-    context: SearchContext, study: StudyFolder, hands: Hands, images: SearchImages
+    context: SearchContext, study: StudyFolder, hands: Hands, images: SearchImages | None = None
 ) -> pd.DataFrame:
     """Keep predictions for training images of a search, by which their labels are doubted.
 
@@ -24,7 +24,7 @@ def cross_validate(
         context: Run, data and settings.
         study: Folder of the study.
         hands: Whoever works on the steps of the search.
-        images: Images of the search; labels of others are not doubted.
+        images: Images of the search, None for all; labels of others are not doubted.
 
     Returns:
         The predictions, see `tuning.suspects.cross_validation.training_predictions`.
@@ -33,13 +33,13 @@ def cross_validate(
     return training_predictions(
         study.out_of_fold,
         context.labels,
-        manifest.loc[context.images("train", images.train).rows],
+        manifest.loc[context.images("train", images.train if images else None).rows],
         lambda: hands.submit(Steps.out_of_fold, images).result(),
     )
 
 
 def training_codes(
-    context: SearchContext, study: StudyFolder, hands: Hands, images: SearchImages
+    context: SearchContext, study: StudyFolder, hands: Hands, images: SearchImages | None = None
 ) -> np.ndarray | None:
     """Return the codes to train on where suspect labels are left out, and say how many are.
 
@@ -47,7 +47,7 @@ def training_codes(
         context: Run, data and settings.
         study: Folder of the study.
         hands: Whoever works on the steps of the search.
-        images: Images of the search.
+        images: Images of the search, None for all.
 
     Returns:
         Codes of all training images, int [N, L]; None to train on all labels.

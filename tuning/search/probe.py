@@ -14,7 +14,6 @@ from data import ImageStore, Label
 from data.labels import codes_of
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.runs.schema import TrainingTime
-from tuning.training import devices
 from tuning.training.loss import LabelLoss
 from tuning.training.tail import compile_tail
 from tuning.training.trial import BATCH_SIZE
@@ -72,11 +71,10 @@ class Probe:
             val: Number of images to score on after each epoch.
         """
         model, inputs = self._model, self._inputs[depth]
-        with devices.strategy():
-            head = model.head(HeadConfig(0, 0.0, self._statistics, tuple(self._loss.prior)))
-            tail = model.tail(depth, head)
-            compile_tail(tail, self._loss, 1e-9)
-            start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._codes))
+        head = model.head(HeadConfig(0, 0.0, self._statistics, tuple(self._loss.prior)))
+        tail = model.tail(depth, head)
+        compile_tail(tail, self._loss, 1e-9)
+        start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._codes))
         model.restore()
         epoch = step * (train + _FORWARD_SHARE * val) / len(inputs)
         return TrainingTime(start, epoch)

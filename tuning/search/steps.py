@@ -15,6 +15,7 @@ from typing import cast
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from data.labels import codes_of
 from data.rows import Rows
@@ -216,15 +217,14 @@ class Steps:
             config = replace(training.config, start=path if training.start else None)
             if training.start:
                 path.write_bytes(training.start)
-            with devices.strategy():
-                result, tail = trial.run(self.model, training.hyperparameters, data, config, show)
+            result, tail = trial.run(self.model, training.hyperparameters, data, config, show)
             to_beat = config.score_to_beat
             if to_beat is not None and result.val_brier >= to_beat:
                 return Trained(result, None)
             return Trained(result, self.tail_weights(tail, path))
 
     def train_on(self, refit: Refit, checkpoint: bytes | None, seconds: float) -> RefitPart:
-        """Train a winner's tail on all images for some time, or to the end.
+        """Train a winner's tail on all images, by all devices, for some time or to the end.
 
         Args:
             refit: What to train, and from where.
@@ -244,7 +244,7 @@ class Steps:
             config = LegsConfig(path, progress, refit.seed, seconds)
             with devices.strategy():
                 progress, result, tail = trial.run_legs(
-                    self.model, refit.hyperparameters, data, config, show
+                    self._model_of_all_devices, refit.hyperparameters, data, config, show
                 )
             trained = Trained(result, self.tail_weights(tail, path)) if progress.ended else None
         return RefitPart(progress.to_bytes(), trained)
@@ -265,8 +265,7 @@ class Steps:
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch, _WEIGHTS)
             path.write_bytes(tail)
-            with devices.strategy():
-                return trial.score(self.model, result, path, val, self._context.labels)
+            return trial.score(self.model, result, path, val, self._context.labels)
 
     def out_of_fold(self, images: SearchImages | None = None) -> np.ndarray:
         """Predict training images by models that were trained without their person.
@@ -344,9 +343,18 @@ class Steps:
     @cached_property
     def model(self) -> TransferModel:
         """The model that trains, in the search's precision."""
-        settings = self._context.settings
+        return self._model_here()
+
+    @cached_property
+    def _model_of_all_devices(self) -> TransferModel:
+        """A model of its own where several devices share its batches."""
         with devices.strategy():
-            return TransferModel(self._backbone, settings.size, self._weights, settings.precision)
+            several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+            return self._model_here() if several else self.model
+
+    def _model_here(self) -> TransferModel:
+        settings = self._context.settings
+        return TransferModel(self._backbone, settings.size, self._weights, settings.precision)
 
     @cached_property
     def _probe(self) -> Probe:

@@ -16,11 +16,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tuning.runs.schema import Epoch, RefitPlan
 from tuning.training.batches import Batches, TrainingData, predict_logits
+from tuning.training.devices import SharedBatch
 from tuning.training.early_stopping import Validation
+from tuning.training.feed import feed
 from tuning.training.schedule import TrainingConfig
 from tuning.training.tail import compile_tail
 
@@ -114,7 +115,7 @@ def fit_legs(
     Args:
         tail: Model from the activation at the cut, or from pixels, to the logits.
         data: Examples of a whole epoch to learn from, and those to score on.
-        config: Depth, batch size and learning rate of the training; its epochs are the legs.
+        config: Depth, and batch size and learning rate of one device; its epochs are the legs.
         progress: Where to go on; without weights at the beginning.
         seed: Seed of the order and the views.
         validation: Scores each leg.
@@ -127,20 +128,21 @@ def fit_legs(
         DivergedError: The loss became infinite or not a number.
     """
     started = time.perf_counter()
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    shared = SharedBatch.here(config.batch_size, len(data.train))
 
     def batches(leg: int) -> Batches:
         train = data.train.at(leg_rows(len(data.train), progress.plan, leg, seed))
         rng = np.random.default_rng((seed, leg))
-        return Batches(train, config.depth, config.batch_size, rng, replicas)
+        return Batches(train, config.depth, shared.batch_size, rng, shared.devices)
 
+    config = replace(config, learning_rate=shared.rate_factor * config.learning_rate)
     compile_tail(tail, data.loss, config.schedule(len(batches(0))))
     if progress.weights:
         _restore(tail, progress)
     validation.history.extend(progress.history)
     best = progress.best
     for leg in range(len(progress.history), progress.plan.legs):
-        loss = tail.fit(batches(leg), epochs=1, verbose=0).history["loss"][0]
+        loss = tail.fit(feed(batches(leg)), epochs=1, shuffle=False, verbose=0).history["loss"][0]
         validation.epoch(predict_logits(predictor(tail), data.val, config.depth), loss)
         best = weights_of(tail) if validation.improved else best
         if time.perf_counter() - started >= seconds:

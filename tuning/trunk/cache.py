@@ -96,7 +96,7 @@ class TrunkCache:
         missing = _with_entries(shards, lambda key: not self._files.is_intact(key))
         if missing:
             needed = sum(bytes_of(model, shard) for shard in missing)
-            require_room(self._files, self.budget, needed, in_use)
+            require_room(self._files, self.budget, needed, in_use - _keys(missing))
             held = self._held(images, missing, self._files.is_intact)
             self._make(model, missing, ShardPass(model, missing, held, progress), in_use)
         self._files.touch(in_use)
@@ -158,7 +158,7 @@ class TrunkCache:
         depths: Sequence[int],
         views: Sequence[View],
     ) -> list[str]:
-        """Return the names of all entries that `activations` makes or reads, shard by shard.
+        """Return the names of all entries that `activations` makes or reads, sorted.
 
         Args:
             model: Model with its pretrained weights in place.
@@ -167,7 +167,7 @@ class TrunkCache:
             views: Views of the images, of `VIEWS`.
         """
         shards = wanted_shards(model, images, depths, views)
-        return [entry.key for shard in shards for entry in shard.entries.values()]
+        return sorted(_keys(shards))
 
     def read(self, key: str) -> SentEntry | None:
         """Read an entry to send it to another machine's cache.
@@ -227,7 +227,8 @@ class TrunkCache:
             if not free:
                 return False
             for missing in _with_entries([shard], lambda key: not self._files.is_intact(key)):
-                make_room(self._files, self.budget, bytes_of(model, missing), in_use)
+                needed, staying = bytes_of(model, missing), in_use - _keys([missing])
+                make_room(self._files, self.budget, needed, staying)
                 a_pass.write(missing, self._files)
         a_pass.finished(shard)
         return True
@@ -265,6 +266,10 @@ class TrunkCache:
                     activations = np.load(self._files.npy(entry.key), mmap_mode="r")
                     if len(activations) == len(digests):
                         yield HeldEntry(activations, digests)
+
+
+def _keys(shards: Sequence[WantedShard]) -> set[str]:
+    return {entry.key for shard in shards for entry in shard.entries.values()}
 
 
 def _with_entries(

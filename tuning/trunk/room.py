@@ -39,6 +39,14 @@ def require_room(files: EntryFiles, budget: int, needed: int, in_use: Collection
 
     Raises:
         CacheError: The budget or the disk is too small.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> require_room(EntryFiles(Path(tempfile.mkdtemp())), 1000, needed=2000, in_use=())
+        Traceback (most recent call last):
+            ...
+        tuning.trunk.room.CacheError: the trunk cache needs 0.0 GB, more than CACHE_GB=1e-06 ...
     """
     sizes = files.sizes()
     staying = sum(size for key, size in sizes.items() if key in in_use)

@@ -141,7 +141,7 @@ def test_busy_shards_are_left_to_others_until_the_end(
     thread = threading.Thread(target=need)
     with alone(cache.folder / name):
         thread.start()
-        while len(list(cache.folder.glob("*.json"))) < 2:
+        while len(list(cache.folder.glob("googlenet-*.json"))) < 2:
             assert not made.wait(0.05)
         assert cache.count_missing(model, images, [0], ["plain"]) == 3
     thread.join()
@@ -151,24 +151,20 @@ def test_busy_shards_are_left_to_others_until_the_end(
 def test_processes_share_the_shards(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
-    passes = [Seen(), Seen()]
     started = threading.Barrier(2)
-    counted: list[int] = []
+    seen = Seen()
 
-    def need(seen: Seen) -> None:
+    def need() -> None:
         mine = TrunkCache(cache.folder, GIGABYTE)
         started.wait()
-        mine.activations(model, images, [0], ["plain"], lambda *done: (seen(*done), started_once()))
+        mine.activations(model, images, [0], ["plain"], seen)
 
-    def started_once() -> None:
-        counted.append(1)
-
-    threads = [threading.Thread(target=need, args=(seen,)) for seen in passes]
+    threads = [threading.Thread(target=need) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(counted) == 3  # one batch a shard, whoever made it
+    assert len(seen.calls) == 3  # one batch a shard, whoever made it
     assert not list(cache.folder.glob(".tmp-*"))
 
 
@@ -227,6 +223,19 @@ def test_a_damaged_shard_alone_passes_again(
     after = cache.activations(model, images, [0], ["plain"], seen)[0, "plain"]
     assert seen.last == (3, 3)
     np.testing.assert_array_equal(after, before)
+
+
+def test_a_damaged_entry_makes_room_for_itself(
+    cache: TrunkCache, model: TransferModel, images: Images
+) -> None:
+    """Within a budget that holds the set once."""
+    cache.activations(model, images, [0], ["plain"])
+    for path in cache.folder.glob("*.npy"):
+        path.write_bytes(path.read_bytes()[:-2])
+    cache.budget = cache.bytes_needed(model, images, [0], BOTH) + 1000
+    seen = Seen()
+    cache.activations(model, images, [0], ["plain"], seen)
+    assert seen.last == (10, 10)
 
 
 def test_a_worker_leaves_the_other_shards_of_its_set(
