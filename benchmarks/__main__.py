@@ -228,17 +228,17 @@ def workers(
     context: typer.Context,
     preset: Annotated[
         Literal["quick", "standard", "full"], typer.Option(help="Preset of the study.")
-    ] = "standard",
+    ] = "quick",
     rounds: Annotated[
-        int, typer.Option(min=1, help="Number of rounds, each with both numbers of workers.")
+        int, typer.Option(min=1, help="Number of rounds, each with all numbers of workers.")
     ] = 1,
 ) -> None:
-    """The same study with one worker and with two."""
+    """The same run by one process and by one and two workers, and what Ray itself costs."""
     import_tensorflow()
     from benchmarks import workers as benchmark
 
     choices: Choices = context.obj
-    settings = choices.settings(200, "googlenet", 64, preset, "random")
+    settings = choices.settings(200, "googlenet,resnet50", 64, preset, "random")
     with failing_on(*user_errors(), RuntimeError):
         measured = benchmark.run(settings, choices.artifacts, rounds)
     shown = [benchmark.table(settings, rounds, measured)]

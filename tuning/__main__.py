@@ -22,6 +22,7 @@ from data.cli import (
     failing_on,
 )
 from data.memory import say_peak_memory
+from tuning.helpers import CORES, Helpers
 from tuning.precision import Precision, resolve
 from tuning.tensorflow_import import import_tensorflow
 
@@ -195,6 +196,12 @@ def tune(
             "the one that this machine belongs to.",
         ),
     ] = None,
+    cores: Annotated[
+        int,
+        typer.Option(
+            envvar="CORES", min=1, help="Cores that a step of the search takes on a cluster."
+        ),
+    ] = CORES,
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
     ] = Path("artifacts"),
@@ -242,22 +249,17 @@ def tune(
         ages=ages.strip() or AGES,
         drop_suspects=drop_suspects,
     )
-    _run(settings, artifacts, run, cache_gb, workers, ray_address)
+    _run(settings, artifacts, run, cache_gb, Helpers(workers, ray_address, cores))
 
 
 def _run(
-    settings: Settings,
-    artifacts: Path,
-    run: str | None,
-    cache_gb: float,
-    workers: int | None,
-    address: str | None,
+    settings: Settings, artifacts: Path, run: str | None, cache_gb: float, helpers: Helpers
 ) -> None:
     from tuning.run import tune as tune_run
 
     try:
         with failing_on(*user_errors()):
-            tune_run(settings, artifacts, run, cache_gb, workers, address)
+            tune_run(settings, artifacts, run, cache_gb, helpers)
     except KeyboardInterrupt:
         raise StoppedError("interrupted: the same command continues the run") from None
     say_peak_memory()

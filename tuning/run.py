@@ -14,6 +14,7 @@ from data import Dataset, Label
 from data.labels import class_counts, codes_of
 from data.meanings import notice
 from tuning.cluster.engines import engine_of
+from tuning.helpers import NOBODY, Helpers
 from tuning.inputs import RunImages, open_dataset, prepare_images, pretrained
 from tuning.notices import SYNTHETIC_NOTICE, notices_of
 from tuning.progress import Progress
@@ -48,8 +49,7 @@ def tune(
     artifacts: Path,
     run_name: str | None = None,
     cache_gb: float = 20.0,
-    workers: int | None = None,
-    address: str | None = None,
+    helpers: Helpers = NOBODY,
 ) -> RunFolder:
     """Search all backbones of a run, or go on with a run that was interrupted.
 
@@ -58,8 +58,7 @@ def tune(
         artifacts: Folder for everything a run makes.
         run_name: Name of the folder under `artifacts/runs`; None names it after the settings.
         cache_gb: Disk budget of the trunk cache, GB.
-        workers: Number of workers of a Ray that is started on this machine; None for none.
-        address: Address of a Ray cluster that works on the run; None for none.
+        helpers: Who works on it beside this process.
 
     Returns:
         The finished run's folder.
@@ -74,7 +73,7 @@ def tune(
     """
     progress = Progress()
     run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
-    with run.lock(), engine_of(workers, address, artifacts, progress) as engine:
+    with run.lock(), engine_of(helpers, artifacts, progress) as engine:
         budget = TimeBudget(run, settings.budget)
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)

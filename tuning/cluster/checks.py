@@ -8,7 +8,7 @@ import numpy as np
 
 from tuning.cluster.errors import ClusterError
 from tuning.runs.schema import TrialResult
-from tuning.search.steps import Steps, Trained
+from tuning.search.steps import RefitPart, Steps, Trained
 from tuning.search.winner import Evaluation
 
 _HDF5, _KERAS = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
@@ -45,6 +45,8 @@ def _is_of(step: str, value: Any) -> bool:
 def _is_whole(value: Any) -> bool:
     if isinstance(value, Trained):
         return isinstance(value.result, TrialResult) and _begins(value.tail, _HDF5)
+    if isinstance(value, RefitPart):
+        return isinstance(value.checkpoint, bytes) and _is_whole(value.trained)
     if isinstance(value, Evaluation):
         p = value.uncalibrated_p
         numbers = isinstance(p, np.ndarray) and p.ndim == 2 and p.dtype.kind == "f"

@@ -24,6 +24,8 @@ _OUR_CODE = [str(Path(__file__).parents[2] / name) for name in ("data", "tuning"
 """Packages that workers of a cluster take from the driver, so that all run the same code."""
 # It keeps Ray to 127.0.0.1, whatever the machine is called: no other machine reaches its ports.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# What Ray has started ends so many seconds after a driver that was killed.
+_SOON = {"RAY_gcs_rpc_server_reconnect_timeout_s": "15"}
 
 
 @contextmanager
@@ -40,9 +42,9 @@ def local(workers: int) -> Iterator[str]:
         ClusterError: Ray is not installed, or does not start.
     """
     _require_ray()
-    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **_LOOPBACK}
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     with _connected(
-        own,
+        {**own, **_LOOPBACK, **_SOON},
         address="local",
         num_cpus=workers,
         object_store_memory=_OBJECT_STORE,
@@ -75,12 +77,13 @@ def remote(address: str) -> Iterator[str]:
 def _connected(own: Mapping[str, str], **arguments: Any) -> Iterator[str]:
     os.environ |= {
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_BACKEND_LOG_LEVEL": "fatal",  # else it writes on our screen
         "RAY_task_oom_retries": _OOM_RETRIES,
         **own,
     }
     import ray
 
+    # Each lost worker would be told on our screen, with a dump of Ray's state; Ray's logs have it.
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
     try:
         context = ray.init(**arguments, **_SILENT)
     except Exception as error:

@@ -13,38 +13,32 @@ from tuning.cluster.errors import ClusterError
 from tuning.cluster.places import Places
 from tuning.cluster.ray_engine import RayEngine
 from tuning.cluster.token import token_in
+from tuning.helpers import Helpers
 from tuning.search.engine import Engine, OneProcess
-
-CORES = 4
-"""Cores that a step takes on a cluster unless it is said otherwise."""
 
 
 @contextmanager
-def engine_of(
-    workers: int | None, address: str | None, artifacts: Path, bars: Bars, cores: int = CORES
-) -> Iterator[Engine]:
+def engine_of(helpers: Helpers, artifacts: Path, bars: Bars) -> Iterator[Engine]:
     """Have an engine while the block lasts.
 
     Args:
-        workers: Number of workers of a Ray that is started on this machine; None for none.
-        address: Address of a Ray cluster; None for none.
+        helpers: Who works on the run beside this process.
         artifacts: Folder for everything a run makes.
         bars: Where it is said who works.
-        cores: Cores that a step takes on a cluster.
 
     Raises:
         ClusterError: Ray is not there.
 
     Example:
-        >>> with engine_of(None, None, Path("artifacts"), Bars()) as engine:
+        >>> with engine_of(Helpers(), Path("artifacts"), Bars()) as engine:
         ...     type(engine).__name__
         'OneProcess'
     """
-    if address:
-        with _on_cluster(address, artifacts, bars, cores) as engine:
+    if helpers.address:
+        with _on_cluster(helpers.address, helpers.cores, artifacts, bars) as engine:
             yield engine
-    elif workers:
-        with _on_this_machine(workers, artifacts, bars) as engine:
+    elif helpers.workers:
+        with _on_this_machine(helpers.workers, artifacts, bars) as engine:
             yield engine
     else:
         yield OneProcess()
@@ -59,7 +53,7 @@ def _on_this_machine(workers: int, artifacts: Path, bars: Bars) -> Iterator[Engi
 
 
 @contextmanager
-def _on_cluster(address: str, artifacts: Path, bars: Bars, cores: int) -> Iterator[Engine]:
+def _on_cluster(address: str, cores: int, artifacts: Path, bars: Bars) -> Iterator[Engine]:
     with connection.remote(address) as dashboard, token_in(artifacts / "cache") as token:
         import ray
 

@@ -26,6 +26,7 @@ from tuning.trunk.entry_files import SentEntry
 from tuning.trunk.image_set import ImageSet, View
 
 if TYPE_CHECKING:
+    import ray
     from ray.actor import ActorHandle
 
 _KEY = re.compile(r"[a-z0-9]+-[0-9a-f]{24}")  # see `EntryFacts.key`
@@ -35,13 +36,15 @@ class Exchange:
     """Serves a run's images and activations to machines that cannot see their folders.
 
     Args:
-        run: What the driver sends to workers.
+        reference: Where Ray holds what the driver sends to workers, in a list: Ray warns of an
+            actor that is started again with an argument that it holds itself.
 
     Raises:
         ClusterError: The images are not there.
     """
 
-    def __init__(self, run: RunInputs) -> None:
+    def __init__(self, reference: Sequence[ray.ObjectRef[RunInputs]]) -> None:
+        [run] = _got(list(reference))
         store = run.open_store()
         if store is None:
             raise ClusterError(f"the run's images are gone from {run.images}")

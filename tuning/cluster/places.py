@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-AT_HOME = frozenset({"count_missing", "bytes_needed"})
+AT_HOME = frozenset({"count_missing"})
 """Steps that only look into the run's trunk cache, which the driver's machine has."""
 
-WHOLE_MACHINE = frozenset({"refit", "train_on_all"})
+WHOLE_MACHINE = frozenset({"train_on"})
 """Steps that train on all GPUs of a machine."""
 
 

@@ -131,7 +131,7 @@ class RayEngine:
             max_concurrency=_SERVED_AT_ONCE,
             scheduling_strategy=at_home(home),
         )
-        return run, cast("ActorHandle[Exchange]", exchange.remote(run))
+        return run, cast("ActorHandle[Exchange]", exchange.remote([run]))
 
     def _settle(self, future: Future[Any], step: str, ended: Future[Any]) -> None:
         with self._lock:

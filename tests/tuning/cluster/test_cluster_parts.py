@@ -16,6 +16,7 @@ from tuning.cluster.errors import ClusterError
 from tuning.cluster.places import Places
 from tuning.cluster.token import token_in
 from tuning.cluster.workplace import remove_old
+from tuning.helpers import Helpers
 from tuning.search.engine import OneProcess
 from tuning.search.steps import Trained
 from tuning.search.winner import Evaluation
@@ -43,7 +44,7 @@ def test_a_step_takes_a_gpu_where_there_are_some_and_the_last_training_a_machine
     places = Places.of(machines, cores=4, home="ab" * 28)
     assert places.slots == 6
     assert places.options("train") == {"num_cpus": 4, "num_gpus": 1}
-    assert places.options("refit")["num_gpus"] == 4
+    assert places.options("train_on")["num_gpus"] == 4
     at_home = places.options("count_missing")
     assert (at_home["num_cpus"], at_home["num_gpus"]) == (0, 0)
     assert at_home["scheduling_strategy"].node_id == "ab" * 28
@@ -90,7 +91,7 @@ def test_images_of_old_runs_make_room_but_not_those_of_this_one(tmp_path: Path) 
 
 
 def test_without_workers_or_an_address_this_process_works_alone(tmp_path: Path) -> None:
-    with engine_of(None, None, tmp_path, Bars()) as engine:
+    with engine_of(Helpers(), tmp_path, Bars()) as engine:
         assert isinstance(engine, OneProcess)
 
 
@@ -101,7 +102,7 @@ def test_without_ray_it_is_said_what_to_install(
     for workers, address in ((2, None), (None, "head:6379")):
         with (
             pytest.raises(ClusterError, match=r"need Ray.*cluster\]"),
-            engine_of(workers, address, tmp_path, Bars(Console(quiet=True))),
+            engine_of(Helpers(workers, address), tmp_path, Bars(Console(quiet=True))),
         ):
             pass
 
@@ -112,6 +113,6 @@ def test_without_ray_it_is_said_what_to_install(
 def test_an_address_of_another_kind_is_refused_at_once(address: str, tmp_path: Path) -> None:
     with (
         pytest.raises(ClusterError, match=r"give host:port"),
-        engine_of(None, address, tmp_path, Bars(Console(quiet=True))),
+        engine_of(Helpers(address=address), tmp_path, Bars(Console(quiet=True))),
     ):
         pass
