@@ -1,4 +1,4 @@
-"""Precision of the search: what a GPU is fast in; on a processor bfloat16 if faster than float32."""
+"""Precision of the search: what a GPU is fast in; bfloat16 on a processor that multiplies it."""
 
 from __future__ import annotations
 
