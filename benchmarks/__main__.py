@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -143,8 +143,8 @@ def bench(
 
     `compare` asks whether the search is faster than plain Keras Tuner with the same trials, and
     how much; `parts` where a trial's seconds go, and which of them grow with images, epochs and
-    trials; `workers` what a second process gains. A fourth, `suspects`, runs when it is named: it
-    asks which wrong labels are found.
+    trials; `workers` what a second process gains. Two more run when they are named: `suspects` asks
+    which wrong labels are found, `scaling` what a run takes on other machines.
 
     Each is one run that measures both sides in turn, as times of different runs do not compare.
     It prints a table and writes `artifacts/bench/<name>.json`. Decoding images and loading weights
@@ -228,17 +228,17 @@ def workers(
     context: typer.Context,
     preset: Annotated[
         Literal["quick", "standard", "full"], typer.Option(help="Preset of the study.")
-    ] = "standard",
+    ] = "quick",
     rounds: Annotated[
-        int, typer.Option(min=1, help="Number of rounds, each with both numbers of workers.")
+        int, typer.Option(min=1, help="Number of rounds, each with all numbers of workers.")
     ] = 1,
 ) -> None:
-    """The same study with one worker and with two."""
+    """The same run by one process and by one and two workers, and what Ray itself costs."""
     import_tensorflow()
     from benchmarks import workers as benchmark
 
     choices: Choices = context.obj
-    settings = choices.settings(200, "googlenet", 64, preset, "random")
+    settings = choices.settings(200, "googlenet,resnet50", 64, preset, "random")
     with failing_on(*user_errors(), RuntimeError):
         measured = benchmark.run(settings, choices.artifacts, rounds)
     shown = [benchmark.table(settings, rounds, measured)]
@@ -261,6 +261,121 @@ def suspects(context: typer.Context) -> None:
         found = benchmark.run(workload)
         shown = [benchmark.table(workload, found)]
         _end(choices, "suspects", shown, benchmark.content(workload, found))
+
+
+@app.command()
+def scaling(
+    context: typer.Context,
+    images: Annotated[int, typer.Option(min=100, help="Number of images.")] = 5000,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the images, pixels. Left out: the preset's.")
+    ] = None,
+    backbones: Annotated[
+        str | None, typer.Option(help="Comma-separated names. Left out: all.")
+    ] = None,
+    preset: Annotated[
+        Literal["quick", "standard", "full"], typer.Option(help="Preset of the search.")
+    ] = "standard",
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="Cores of each node. Left out: those here.")
+    ] = None,
+    nodes: Annotated[int, typer.Option(min=1, help="Number of machines.")] = 1,
+    gpus: Annotated[int, typer.Option(min=0, help="GPUs of each node; each is a slot.")] = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes of each node, each with its share of the cores. Left out: the number "
+            "with which a run is done first; with --check, 1.",
+        ),
+    ] = None,
+    cache_gb: Annotated[
+        float, typer.Option(min=0.1, help="Disk budget of the trunk cache, as CACHE_GB.")
+    ] = 20.0,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="Minutes for the run, by which a search chooses its images and trials. Left out: "
+            "all trials of the preset, however long.",
+        ),
+    ] = None,
+    gbit: Annotated[
+        float, typer.Option(min=0.01, help="Billions of bits a second between the machines.")
+    ] = 10.0,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="All machines see one folder: nothing is sent.")
+    ] = False,
+    check: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of a finished run: print what it took beside the prediction. The run was "
+            "made here in one session, with ARTIFACTS of its own. May be given more than once."
+        ),
+    ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Measure the constants of this machine and keep them."),
+    ] = False,
+    plans: Annotated[
+        bool, typer.Option("--plans", help="Print the plans of docs/scaling.md, as Markdown.")
+    ] = False,
+    constants: Annotated[
+        Path | None,
+        typer.Option(
+            help="Constants to use, JSON. Left out: those that were measured here, else the "
+            "project's."
+        ),
+    ] = None,
+) -> None:
+    """What a run takes on other machines: minutes by part, disk, network, and what limits it.
+
+    It is computed from constants of one machine: measure yours by `--measure`, which times every
+    backbone on one core and some on all, for a quarter of an hour in all. Minutes "on the way" add
+    up to the whole run; "slot-min" is the work of all slots, processes or GPUs. docs/scaling.md
+    explains it.
+
+    Examples: `python -m benchmarks scaling --images 200000 --cores 16 --nodes 3 --cache-gb 200`,
+    `python -m benchmarks scaling --check artifacts/runs/faces-quick-8e1d06`.
+    """
+    import_tensorflow()
+    from benchmarks.scaling import answers, measuring, tables
+    from benchmarks.scaling.scenario import Scenario
+    from data.processors import usable
+    from tuning.search.presets import PRESETS
+
+    choices: Choices = context.obj
+    asked = replace(choices, backbones=backbones or choices.backbones, size=size or choices.size)
+    settings = asked.settings(400, "all", PRESETS[preset].size, preset, "random")
+    if measure:
+        with failing_on(*user_errors()):
+            found = measuring.measure(settings, choices.artifacts, print)
+        shown: list[Table | str] = [tables.constants_table(found)]
+        return _end(choices, answers.CONSTANTS, shown, found.model_dump())
+    scenario = Scenario(
+        images=images,
+        size=settings.size,
+        backbones=settings.backbones,
+        preset=PRESETS[preset],
+        cores=cores or usable(),
+        nodes=nodes,
+        gpus=gpus,
+        workers=workers or 1,
+        cache_gb=cache_gb,
+        budget=budget,
+        gbit=gbit,
+        shared=shared,
+    )
+    with failing_on(ValueError, OSError, error=UsageError), failing_on(*user_errors()):
+        known, whose = answers.constants_for(constants, choices.artifacts)
+        if check:
+            shown, content = answers.checks(known, check, scenario)
+            return _end(choices, "scaling-check", [whose, *shown], content)
+        if plans:
+            shown, content = answers.all_plans(known)
+            return _end(choices, "scaling-plans", shown, content)
+        shown, content = answers.prediction(known, scenario, workers)
+    return _end(choices, "scaling", [whose, *shown], content)
 
 
 def _end(

@@ -1,12 +1,12 @@
-"""The same small study by one process and by two workers, through `python -m tuning`."""
+"""The same run by one process and by workers of a local Ray, and what Ray itself costs."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,107 +16,136 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from benchmarks.our_search import OurSearch
 from benchmarks.workload import Workload, machine, prepared
-from tuning.backbones.registry import BACKBONES
+from tuning.cluster import connection
 from tuning.inputs import SYNTHETIC
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.settings import Settings
-from tuning.search.presets import PRESETS
 
-COUNTS = (1, 2)
-_NO_LIMIT = "10000"  # minutes: both plans have all trials
-_OWN = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+COUNTS = (0, 1, 2)
+"""Numbers of workers; 0 for one process without Ray."""
+
+_NO_LIMIT = "10000"  # minutes: all plans have all trials
+_OWN = ("WORKERS", "RAY_ADDRESS")
+_TAIL = 60_000_000  # bytes: VGG16's last two blocks
+_CALLS = 200
 
 
 @dataclass(frozen=True)
-class StudyRun:
-    """One run of the study; the trunk cache was there before.
+class TimedRun:
+    """One whole run, the passes over the images among it.
 
     Attributes:
-        workers: Number of processes that ran trials.
-        seconds: Seconds of the whole command: start, trials, refit, evaluation, report.
-        trial_seconds: Seconds from the plan, made while the workers start, to the end of the last
-            trial.
-        trials: Number of trials in the leaderboard by fine-tuning depth.
-        completed: Number of them that completed.
+        workers: Number of workers, 0 for one process without Ray.
+        seconds: Seconds of the whole command.
+        trials: Number of trials in the leaderboard of each backbone.
+        completed: Number of all that completed.
     """
 
     workers: int
     seconds: float
-    trial_seconds: float
-    trials: dict[int, int]
+    trials: dict[str, int]
     completed: int
 
 
 @dataclass(frozen=True)
-class WorkersComparison:
-    """One worker and two.
+class Overhead:
+    """What Ray costs beside the work.
 
     Attributes:
-        runs: Runs of all rounds with one worker and with two.
-        seconds: Median seconds of the whole command by number of workers.
-        trial_seconds: Median seconds of the trials by number of workers.
-        ratio: One worker's `seconds` over two workers'.
-        trial_ratio: One worker's `trial_seconds` over two workers'.
+        start: Seconds until a local Ray has done its first step.
+        empty: Median seconds of a step that does nothing.
+        with_tail: The same with 60 MB there and back.
     """
 
-    runs: list[StudyRun]
+    start: float
+    empty: float
+    with_tail: float
+
+
+@dataclass(frozen=True)
+class WorkersComparison:
+    """One process and workers.
+
+    Attributes:
+        runs: Runs of all rounds.
+        seconds: Median seconds of the whole command by number of workers.
+        ratio: Seconds of one process over those of the most workers.
+        overhead: What Ray costs.
+    """
+
+    runs: list[TimedRun]
     seconds: dict[int, float]
-    trial_seconds: dict[int, float]
     ratio: float
-    trial_ratio: float
+    overhead: Overhead
 
     @classmethod
-    def of(cls, runs: list[StudyRun]) -> WorkersComparison:
+    def of(cls, runs: list[TimedRun], overhead: Overhead) -> WorkersComparison:
         """Take the medians.
 
         Args:
-            runs: Runs with one worker and with two.
+            runs: Runs with each number of workers.
+            overhead: What Ray costs.
 
         Example:
-            >>> one = StudyRun(1, seconds=90.0, trial_seconds=60.0, trials={0: 3}, completed=3)
-            >>> two = StudyRun(2, seconds=60.0, trial_seconds=40.0, trials={0: 3}, completed=3)
-            >>> WorkersComparison.of([one, two]).ratio
-            1.5
+            >>> runs = [TimedRun(count, 90.0 / max(count, 1), {"vgg16": 3}, 3) for count in COUNTS]
+            >>> WorkersComparison.of(runs, Overhead(5.0, 1e-3, 0.2)).ratio
+            2.0
         """
-        of = {count: [run for run in runs if run.workers == count] for count in COUNTS}
-        seconds = {count: median(run.seconds for run in those) for count, those in of.items()}
-        trials = {count: median(run.trial_seconds for run in those) for count, those in of.items()}
-        one, two = COUNTS
-        ratio, trial_ratio = seconds[one] / seconds[two], trials[one] / trials[two]
-        return cls(runs, seconds, trials, ratio, trial_ratio)
+        of = {count: [run.seconds for run in runs if run.workers == count] for count in COUNTS}
+        seconds = {count: median(those) for count, those in of.items()}
+        return cls(runs, seconds, seconds[COUNTS[0]] / seconds[COUNTS[-1]], overhead)
 
 
 def run(settings: Settings, artifacts: Path, rounds: int) -> WorkersComparison:
-    """Run the study with one worker and with two, in turn.
+    """Do the run by one process, by one worker and by two, in turn.
 
     Args:
-        settings: Settings of the study; its random search gives all runs the same first trials.
+        settings: Settings of the run; its random search gives all the same trials.
         artifacts: Artifacts of real runs; the runs here lie in a temporary folder in it.
-        rounds: Number of rounds of both; every second one begins with two workers.
+        rounds: Number of rounds; every second one begins with two workers.
 
     Raises:
-        RuntimeError: A run failed, made its own trunk pass, or its leaderboard lacks trials.
+        RuntimeError: A run failed, or its leaderboard lacks trials.
     """
-    runs: list[StudyRun] = []
+    runs: list[TimedRun] = []
     with prepared(settings, artifacts) as workload:
-        say = workload.progress.say
-        for name in settings.backbones:
-            say(f"workers: filling the trunk cache for all runs, {name}")
-            deepest = min(len(PRESETS[settings.preset].trials) - 1, BACKBONES[name].max_depth)
-            OurSearch(workload, name, range(deepest + 1))
-        filled = _cached(workload.folder)
         for number in range(rounds):
             for count in COUNTS[:: -1 if number % 2 else 1]:
-                run_name = f"round-{number}-workers-{count}"
-                seconds = _tune(workload, run_name, count)
-                runs.append(_read(RunFolder(workload.folder / "runs" / run_name), count, seconds))
-                say(f"workers: {count}, {seconds:.0f} s")
-        if _cached(workload.folder) != filled:
-            raise RuntimeError("the runs did not use the trunk cache that was filled for them")
+                name = f"round-{number}-workers-{count}"
+                shutil.rmtree(workload.folder / "cache" / "trunk", ignore_errors=True)
+                seconds = _tune(workload, name, count)
+                runs.append(_read(RunFolder(workload.folder / "runs" / name), count, seconds))
+                workload.progress.say(f"workers: {count}, {seconds:.0f} s")
     _check(runs)
-    return WorkersComparison.of(runs)
+    return WorkersComparison.of(runs, overhead())
+
+
+def overhead() -> Overhead:
+    """Time a local Ray of one worker."""
+    began = time.perf_counter()
+    with connection.local(1):
+        import ray
+
+        step = ray.remote(_as_it_is)
+        ray.get(step.remote(b""))
+        start = time.perf_counter() - began
+        tail = os.urandom(_TAIL)
+        return Overhead(
+            start,
+            median(_seconds(lambda: ray.get(step.remote(b""))) for _ in range(_CALLS)),
+            median(_seconds(lambda: ray.get(step.remote(tail))) for _ in range(_CALLS // 20)),
+        )
+
+
+def _as_it_is(content: bytes) -> bytes:
+    return content
+
+
+def _seconds(call: Any) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
 
 
 def _tune(workload: Workload, name: str, workers: int) -> float:
@@ -128,8 +157,8 @@ def _tune(workload: Workload, name: str, workers: int) -> float:
         "DATA": str(drawn.resolve()) if synthetic else workload.settings.data,
         "ARTIFACTS": str(workload.folder),
         "RUN": name,
-        "WORKERS": str(workers),
         "BUDGET": _NO_LIMIT,
+        **({"WORKERS": str(workers)} if workers else {}),
     }
     command = [sys.executable, "-m", "tuning"]
     started = time.perf_counter()
@@ -137,36 +166,22 @@ def _tune(workload: Workload, name: str, workers: int) -> float:
     seconds = time.perf_counter() - started
     if ended.returncode:
         last = (ended.stderr.strip() or "no message").splitlines()[-1]
-        raise RuntimeError(f"`make tune` with WORKERS={workers} failed: {last}")
+        raise RuntimeError(f"`make tune` with {workers} workers failed: {last}")
     return seconds
 
 
-def _cached(artifacts: Path) -> dict[str, float]:
-    """The activations in the trunk cache, and when they were written."""
-    return {path.name: _written(path) for path in artifacts.glob("cache/trunk/*.npy")}
-
-
-def _read(run: RunFolder, workers: int, seconds: float) -> StudyRun:
+def _read(run: RunFolder, workers: int, seconds: float) -> TimedRun:
     table = pd.read_csv(run.leaderboard)
-    planned = min(_written(study.plan) for study in run.studies())
-    last = max(_written(path) for study in run.studies() for path in study.record_paths())
-    return StudyRun(
-        workers, seconds, last - planned,
-        dict(sorted(Counter(int(depth) for depth in table["depth"]).items())),
-        int((table["status"] == "completed").sum()),
-    )  # fmt: skip
+    counts = {str(name): int(count) for name, count in table["backbone"].value_counts().items()}
+    return TimedRun(workers, seconds, counts, int((table["status"] == "completed").sum()))
 
 
-def _written(path: Path) -> float:
-    return path.stat().st_mtime
-
-
-def _check(runs: Sequence[StudyRun]) -> None:
+def _check(runs: Sequence[TimedRun]) -> None:
     wanted = runs[0].trials
     for run in runs:
         if run.trials != wanted or run.completed != sum(wanted.values()):
             raise RuntimeError(
-                f"with {run.workers} workers the leaderboard has trials {run.trials} by depth, "
+                f"with {run.workers} workers the leaderboard has trials {run.trials}, "
                 f"{run.completed} of them completed, not all of {wanted}"
             )
 
@@ -175,8 +190,8 @@ def content(settings: Settings, rounds: int, measured: WorkersComparison) -> dic
     """Return the result for JSON.
 
     Args:
-        settings: Settings of the study.
-        rounds: Number of rounds, each with both numbers of workers.
+        settings: Settings of the run.
+        rounds: Number of rounds, each with all numbers of workers.
         measured: Comparison that `run` returned.
     """
     return {**machine(), "settings": settings.model_dump(), "rounds": rounds, **asdict(measured)}
@@ -186,23 +201,23 @@ def table(settings: Settings, rounds: int, measured: WorkersComparison) -> Table
     """Make a table with one row for each number of workers.
 
     Args:
-        settings: Settings of the study.
-        rounds: Number of rounds, each with both numbers of workers.
+        settings: Settings of the run.
+        rounds: Number of rounds, each with all numbers of workers.
         measured: Comparison that `run` returned.
     """
+    cost = measured.overhead
     rows = Table(
         title=f"Workers on {os.cpu_count()} cores: {', '.join(settings.backbones)}, "
         f"{settings.samples} images, {settings.size} px, preset {settings.preset}",
-        caption=f"medians over rounds ({rounds}), trunk cache filled before; trials: from the "
-        "plan, made while workers start, to the end of the last trial",
+        caption=f"medians over rounds ({rounds}), passes included; a local Ray has done its first "
+        f"step after {cost.start:.1f} s, an empty step takes {1e3 * cost.empty:.1f} ms, one with "
+        f"60 MB there and back {cost.with_tail:.2f} s",
     )
-    for head in ("workers", "whole run s", "trials s", "trials completed"):
+    for head in ("workers", "whole run s", "trials completed"):
         rows.add_column(head, justify="right")
     for count in COUNTS:
         completed = next(run.completed for run in measured.runs if run.workers == count)
-        rows.add_row(
-            str(count), f"{measured.seconds[count]:.1f}", f"{measured.trial_seconds[count]:.1f}",
-            str(completed),
-        )  # fmt: skip
-    rows.add_row("1 over 2", f"{measured.ratio:.2f} times", f"{measured.trial_ratio:.2f} times", "")
+        name = str(count) if count else "one process"
+        rows.add_row(name, f"{measured.seconds[count]:.1f}", str(completed))
+    rows.add_row("one process over 2", f"{measured.ratio:.2f} times", "")
     return rows

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from data.conflicts import drop_conflicts, label_conflicts
-    from data.copies.distinct import Distinct, without_copies
+    from data.copies.distinct import Distinct, with_copies, without_copies
     from data.copies.hashes import Hashes, cache_file, hash_files
     from data.copies.matching import Copies, find_copies
     from data.formats import load
-    from data.image_store import FaceSearch, ImageStore, build, reopen
+    from data.image_shards import FaceSearch
+    from data.image_store import ImageStore, build, reopen
     from data.images import (
         FRAMINGS,
         Framing,
@@ -55,10 +56,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "data.conflicts": ("drop_conflicts", "label_conflicts"),
     "data.copies.matching": ("Copies", "find_copies"),
-    "data.copies.distinct": ("Distinct", "without_copies"),
+    "data.copies.distinct": ("Distinct", "with_copies", "without_copies"),
     "data.formats": ("load",),
     "data.copies.hashes": ("Hashes", "cache_file", "hash_files"),
-    "data.image_store": ("FaceSearch", "ImageStore", "build", "reopen"),
+    "data.image_shards": ("FaceSearch",),
+    "data.image_store": ("ImageStore", "build", "reopen"),
     "data.images": (
         "FRAMINGS",
         "Framing",
@@ -113,6 +115,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "find_copies",
     "Copies",
     "without_copies",
+    "with_copies",
     "Distinct",
     "without_shared_pictures",
     "split",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from data.cli import UsageError, Version, command_group, existing_path, failing_on, say
+from data.memory import say_peak_memory
 from data.progress import progress
 
 app = command_group(needs_command=True)
@@ -44,8 +45,12 @@ def describe(
         str, typer.Option(envvar="AGES", help="Groups of ages in years, as in 0-17,18-64,65+.")
     ] = "",
     split: Annotated[
-        Literal["given", "identity"],
-        typer.Option(envvar="SPLIT", help="given: the data set's own split; identity: ignore it."),
+        Literal["given", "identity", "official"],
+        typer.Option(
+            envvar="SPLIT",
+            help="given: the data set's own split, if it is whole; identity: ignore it; official: "
+            "as published, or an error.",
+        ),
     ] = "given",
     artifacts: Annotated[
         Path,
@@ -81,6 +86,7 @@ def describe(
         print(json.dumps(facts.to_dict(), indent=2, ensure_ascii=False))
     else:
         show(facts, Console())
+    say_peak_memory()
 
 
 @app.command()

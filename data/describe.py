@@ -1,8 +1,6 @@
 """What a data set holds, measured by opening its files."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,17 +13,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.conflicts import contradicting
-from data.copies.distinct import across_parts, disagreeing, pairs_disagree
+from data.copies.distinct import disagreeing, in_several_parts
 from data.copies.hashes import hash_files
 from data.copies.matching import Copies, find_copies
+from data.groups import with_first
 from data.image_store import BrokenImage
-from data.images import ImageError, decode, room_to_decode, upright_size
+from data.images import ImageError, decode, room_to_decode
 from data.labels import GENDER, Label, class_counts, code_columns
 from data.manifest import SPLITS, Dataset, attributes, in_words
-from data.processors import usable
 from data.progress import ProgressCallback
 
-_BATCH = 256
 _SHOWN = 5
 _SHOWN_OF_GROUP = 3
 _SHOWN_CLASSES = 10
@@ -106,9 +103,10 @@ class Description:
         duplicates_disagreeing: Number of these groups whose images have different labels.
         contradictions: Those groups, with labels.
         duplicates_across_parts: Number of groups whose images lie in several official parts.
-        near_duplicates: Pairs of paths of one picture, resized or saved anew.
-        near_duplicates_disagreeing: Number of these pairs with different labels.
-        near_duplicates_across_parts: Number of these pairs in two official parts.
+        near_duplicates: Pairs of paths of one picture, resized or saved anew: its first image with
+            each other one.
+        near_duplicates_disagreeing: Number of these pictures whose images have different labels.
+        near_duplicates_across_parts: Number of those whose images lie in several official parts.
         conflicts: Images whose label contradicts most of the same person's images.
         learned: Names of the labels that were chosen.
         offers: Labels that the data set offers, learned or not.
@@ -150,13 +148,6 @@ class Description:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _File:
-    path: str
-    size: str = ""
-    error: str = ""
-
-
 def describe(
     dataset: Dataset,
     limit: int | None = None,
@@ -194,7 +185,7 @@ def describe(
     some = _choose(manifest, limit, seed)
     paths = some["path"].tolist()
     hashes = hash_files(paths, cache, progress)
-    files = list(_look_at_all(paths, hashes.readable))
+    broken = [paths[row] for row in np.flatnonzero(~hashes.readable)]
     copies = find_copies(hashes)
     return Description(
         format=dataset.name,
@@ -207,9 +198,9 @@ def describe(
         images_without_identity=int(manifest["identity"].isna().sum()),
         split=_by_part(manifest, dataset.labels),
         attributes=len(attributes(manifest)),
-        opened=len(files),
-        sizes=dict(Counter(file.size for file in files if file.size).most_common()),
-        unreadable=tuple(BrokenImage(file.path, file.error) for file in files if file.error),
+        opened=len(paths),
+        sizes=_count_sizes(hashes.sizes[hashes.readable]),
+        unreadable=tuple(BrokenImage(path, _fault(path)) for path in broken),
         **vars(_on_copies(some, copies, dataset.labels)),
         conflicts=tuple(_conflicts(manifest, dataset.labels)),
         learned=tuple(label.name for label in dataset.labels),
@@ -237,24 +228,35 @@ def _conflicts(manifest: pd.DataFrame, labels: Sequence[Label]) -> Iterator[Conf
 
 
 def _on_copies(manifest: pd.DataFrame, copies: Copies, labels: Sequence[Label]) -> _CopyFacts:
-    content = pd.Series(copies.content, index=manifest.index)
+    content, picture = (
+        pd.Series(numbers, index=manifest.index) for numbers in (copies.content, copies.picture)
+    )
     repeated = manifest[content.duplicated(keep=False)]
-    groups = repeated.groupby(content, sort=False)
     contradictory = repeated[disagreeing(repeated, content)]
     with_words = contradictory.assign(words=in_words(contradictory, labels))
-    paths = manifest["path"].to_numpy()[copies.near]
+    distinct = manifest[~content.duplicated()]
+    near = with_first(picture[distinct.index].to_numpy())
+    alike = distinct.iloc[np.unique(near)]
     return _CopyFacts(
-        duplicates=tuple(tuple(paths) for _, paths in groups["path"]),
+        duplicates=_groups(repeated["path"], content),
         duplicates_disagreeing=int(content[contradictory.index].nunique()),
         contradictions=tuple(
             tuple(map(LabeledPath, rows["path"], rows["words"]))
             for _, rows in with_words.groupby(content, sort=False)
         ),
-        duplicates_across_parts=int((groups["split"].nunique() > 1).sum()),
-        near_duplicates=tuple((first, second) for first, second in paths),
-        near_duplicates_disagreeing=int(pairs_disagree(manifest, copies.near).sum()),
-        near_duplicates_across_parts=across_parts(manifest, copies.near),
+        duplicates_across_parts=in_several_parts(repeated, content),
+        near_duplicates=tuple(map(tuple, distinct["path"].to_numpy()[near])),
+        near_duplicates_disagreeing=picture[alike[disagreeing(alike, picture)].index].nunique(),
+        near_duplicates_across_parts=in_several_parts(alike, picture),
     )
+
+
+def _groups(paths: pd.Series, content: pd.Series) -> tuple[tuple[str, ...], ...]:
+    """The paths of each content, contents in the order in which they appear."""
+    groups: dict[int, list[str]] = {}
+    for number, path in zip(content[paths.index], paths, strict=True):
+        groups.setdefault(number, []).append(path)
+    return tuple(map(tuple, groups.values()))
 
 
 def _by_part(manifest: pd.DataFrame, labels: Sequence[Label]) -> dict[str, dict[str, int]]:
@@ -326,13 +328,14 @@ def _duplicates(facts: Description) -> str:
 
 
 def _alike(facts: Description) -> str:
-    pairs = len(facts.near_duplicates)
-    if not pairs:
+    again = len(facts.near_duplicates)
+    if not again:
         return "0"
+    pictures = len({first for first, _ in facts.near_duplicates})
     return (
-        f"{pairs:,} pairs of one picture, resized or compressed anew; of these "
+        f"{again:,} images of {pictures:,} pictures, resized or compressed anew; of these "
         f"{facts.near_duplicates_disagreeing:,} with different labels, "
-        f"{facts.near_duplicates_across_parts:,} in two parts"
+        f"{facts.near_duplicates_across_parts:,} in several parts"
     )
 
 
@@ -420,22 +423,18 @@ def _by_label(manifest: pd.DataFrame, labels: Sequence[Label]) -> dict[str, int]
     return counts
 
 
-def _look_at_all(paths: list[str], readable: np.ndarray) -> Iterator[_File]:
-    with ThreadPoolExecutor(usable()) as pool:
-        for start in range(0, len(paths), _BATCH):
-            batch = slice(start, start + _BATCH)
-            yield from pool.map(_look, paths[batch], readable[batch])
+def _count_sizes(sizes: np.ndarray) -> dict[str, int]:
+    """Number of images of each size, uint32 [N, 2]: commonest first, then in order of rows."""
+    each, first, counts = np.unique(sizes, axis=0, return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts))
+    return {"x".join(map(str, each[place])): int(counts[place]) for place in order}
 
 
-def _look(path: str, readable: bool) -> _File:
-    """The size of an image that was decoded before, from its header, or what is wrong with it."""
-    try:
-        width, height = upright_size(Path(path)) if readable else _decoded_size(Path(path))
-    except ImageError as error:
-        return _File(path, error=str(error))
-    return _File(path, f"{width}x{height}")
-
-
-def _decoded_size(path: Path) -> tuple[int, int]:
-    with room_to_decode(path):
-        return decode(path).size
+def _fault(path: str) -> str:
+    """What is wrong with an image that could not be decoded before."""
+    with room_to_decode(Path(path)):
+        try:
+            decode(Path(path))
+        except ImageError as error:
+            return str(error)
+    return "it could not be read before, and can be now: describe it again"

@@ -1,35 +1,45 @@
 """All images of a manifest as one array on disk, decoded once and memory-mapped.
 
-A store is a folder named by its fingerprint with `images.npy` (uint8 [N, size, size, 3]) and
-`store.json`, which is written last and so says that the array is complete. Images stream
-through: memory does not grow with N. Of several processes or machines that want the same store,
-one makes it and the others wait, see `data.locks`.
+A store is a folder named by its fingerprint: the images, uint8 [N, size, size, 3], in one file or
+in shards of rows, see `data.image_shards`, and `store.json`, which is written last and so says that
+they are complete. Images stream through: memory does not grow with N. Processes or machines that
+want the same store make its shards together, and one that is interrupted goes on.
 """
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel
+from pydantic import Field
 
-from data.atomic import remove_leftovers, replacing
-from data.images import Framing, ImageError, NoFaceError, decode, room_to_decode, to_square
-from data.locks import alone
+from data.atomic import remove_leftovers
+from data.image_shards import (
+    Decoding,
+    FaceSearch,
+    LeftOut,
+    digests_of,
+    make,
+    open_digests,
+    open_images,
+    shard_paths,
+    shards,
+)
+from data.images import Framing
 from data.manifest import DataError, require_classes_kept
 from data.processors import usable
 from data.progress import ProgressCallback
 from data.records import read_record, write_record
+from data.rows import Rows
 
 _VERSION = 1  # Raise it when `decode` or `to_square` give other pixels.
 _MOST_BROKEN = 0.05
 _MOST_FACELESS = 0.5
-_BATCH = 256
+_RECORD = "store.json"
 _IDLE_SECONDS = 600  # A file that is being written grows all the time.
 
 
@@ -45,46 +55,14 @@ class BrokenImage(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
-class FaceSearch:
-    """How faces are found in images that are not aligned, by a detector that `data` knows not.
-
-    Attributes:
-        cut_out: Function that takes the path of an image and a size, and gives its face as the
-            square that a classifier sees, uint8 [size, size, 3]. It raises `NoFaceError` where
-            there is none, `ImageError` where the image cannot be read; several threads call it.
-        version: Text that changes when the same images give other squares.
-        rows: Whether the face is searched for in each of the N images, bool [N]; the others are
-            cropped as they are.
-
-    Example:
-        >>> def red(path: Path, size: int) -> np.ndarray:
-        ...     return np.full((size, size, 3), (255, 0, 0), np.uint8)
-        >>> search = FaceSearch(red, version="red 1", rows=np.array([True, False]))
-        >>> int(search.rows.sum())
-        1
-    """
-
-    cut_out: Callable[[Path, int], np.ndarray]
-    version: str
-    rows: np.ndarray
-
-
-class _StoreRecord(BaseModel):
+class _StoreRecord(LeftOut):
     """The content of `store.json`.
 
     Attributes:
-        broken: Reasons of the images that cannot be read, by row of the manifest.
-        faceless: The same of those that show no face that can be used.
+        parts: Number of files of images; in versions before shards there was always one.
     """
 
-    broken: dict[int, str]
-    faceless: dict[int, str] = {}
-
-    @property
-    def left_out(self) -> dict[int, str]:
-        """Reasons of all images that are not in the store, in order of their rows."""
-        return dict(sorted((self.broken | self.faceless).items()))
+    parts: int = Field(1, ge=1, le=64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +70,8 @@ class ImageStore:
     """The readable images of a manifest.
 
     Attributes:
-        images: Read-only memory map, uint8 [N, size, size, 3], RGB in 0..255.
+        images: Read-only memory map, or several that are read as one, see `data.rows`; uint8
+            [N, size, size, 3], RGB in 0..255.
         manifest: N rows, in the order of `images`.
         broken: Images that were left out.
         fingerprint: 64 hex digits that change with the files, their order, size, framing, or the
@@ -100,6 +79,7 @@ class ImageStore:
         size: Side of the images in pixels.
         framing: The part of each image that was kept.
         faceless: Number of those left out in which no face was found that can be used.
+        shards: Paths of the files that hold the images, without suffix.
 
     Example:
         >>> import tempfile
@@ -113,13 +93,20 @@ class ImageStore:
         ((1, 32, 32, 3), ())
     """
 
-    images: np.ndarray
+    images: Rows
     manifest: pd.DataFrame
     broken: tuple[BrokenImage, ...]
     fingerprint: str
     size: int
     framing: Framing
     faceless: int = 0
+    shards: tuple[Path, ...] = ()
+
+    @cached_property
+    def digests(self) -> np.ndarray:
+        """Digest of each image's pixels, S16 [N]; kept since there are shards."""
+        kept = open_digests(self.shards, len(self.images))
+        return digests_of(self.images) if kept is None else kept
 
 
 def build(
@@ -135,7 +122,7 @@ def build(
     """Decode a manifest's images into a store, or open the one that is there.
 
     A store is found again by names, sizes and times of the image files; one that is damaged or
-    incomplete is made anew.
+    incomplete is completed. Several processes or machines may build it at once.
 
     Args:
         manifest: Manifest of the N images, with `path` and `label`.
@@ -143,8 +130,9 @@ def build(
         framing: The part of each image to keep, see `data.images.framed`.
         folder: Folder of all stores.
         search: How faces are found where images are not aligned; None to find none.
-        workers: Number of threads that decode; None for one a processor.
-        progress: Callback for each image that is decoded.
+        workers: Number of threads that decode, or of processes where there are many images; None
+            for one a processor.
+        progress: Called with the number of images that are done and of all.
 
     Returns:
         The store.
@@ -166,15 +154,25 @@ def build(
     paths = manifest["path"].tolist()
     digest = fingerprint(paths, size, framing, search)
     store = folder / digest[:16]
-    record = _complete(store, len(paths), size)
-    if record is None:
-        with alone(store):
-            record = _complete(store, len(paths), size)
-            if record is None:
-                squares = _squares(paths, size, framing, search, workers)
-                record = _write(store, squares, len(paths), size, progress)
+    if _opened(store, len(paths), size) is None:
+        remove_leftovers(store, _IDLE_SECONDS)
+        decoding = Decoding(paths, framing, search, workers or usable())
+        _make(store, size, decoding, progress)
+    record, images = _opened(store, len(paths), size) or _gone(store)
     _refuse_if_too_many(record, paths, search)
-    return _opened(store, record, manifest, digest, size, framing)
+    usable_rows = np.setdiff1d(np.arange(len(manifest)), list(record.rows))
+    kept = manifest.iloc[usable_rows].reset_index(drop=True)
+    require_classes_kept(manifest, kept, "the readable images")
+    return ImageStore(
+        images=images,
+        manifest=kept,
+        broken=tuple(BrokenImage(paths[row], reason) for row, reason in record.rows.items()),
+        fingerprint=digest,
+        size=size,
+        framing=framing,
+        faceless=len(record.faceless),
+        shards=tuple(shard_paths(store, record.parts)),
+    )
 
 
 def reopen(
@@ -197,35 +195,12 @@ def reopen(
         True
     """
     store = folder / fingerprint[:16]
-    record = read_record(store / "store.json", _StoreRecord)
-    if record is None or not _complete(store, len(manifest) + len(record.left_out), size):
+    record = read_record(store / _RECORD, _StoreRecord)
+    opened = record and _opened(store, len(manifest) + len(record.rows), size)
+    if not record or not opened:
         return None
-    images = np.load(store / "images.npy", mmap_mode="r")
-    return ImageStore(images, manifest, (), fingerprint, size, framing)
-
-
-def _opened(
-    store: Path,
-    record: _StoreRecord,
-    manifest: pd.DataFrame,
-    digest: str,
-    size: int,
-    framing: Framing,
-) -> ImageStore:
-    left_out = record.left_out
-    usable_rows = np.setdiff1d(np.arange(len(manifest)), list(left_out))
-    kept = manifest.iloc[usable_rows].reset_index(drop=True)
-    require_classes_kept(manifest, kept, "the readable images")
-    paths = manifest["path"].tolist()
-    return ImageStore(
-        images=np.load(store / "images.npy", mmap_mode="r"),
-        manifest=kept,
-        broken=tuple(BrokenImage(paths[row], reason) for row, reason in left_out.items()),
-        fingerprint=digest,
-        size=size,
-        framing=framing,
-        faceless=len(record.faceless),
-    )
+    paths = tuple(shard_paths(store, record.parts))
+    return ImageStore(opened[1], manifest, (), fingerprint, size, framing, shards=paths)
 
 
 def fingerprint(
@@ -254,74 +229,28 @@ def fingerprint(
     return digest.hexdigest()
 
 
-def _complete(store: Path, count: int, size: int) -> _StoreRecord | None:
-    """The record of a store that is whole; None if it is absent or damaged."""
-    record = read_record(store / "store.json", _StoreRecord)
+def _opened(store: Path, count: int, size: int) -> tuple[_StoreRecord, Rows] | None:
+    """The record and the images of a store that is whole; None if it is absent or damaged."""
+    record = read_record(store / _RECORD, _StoreRecord)
     if record is None:
         return None
-    try:
-        images = np.load(store / "images.npy", mmap_mode="r")  # Fails on a file cut short.
-    except (OSError, EOFError, ValueError):
-        return None
-    shape = (count - len(record.left_out), size, size, 3)
-    return record if images.shape == shape and images.dtype == np.uint8 else None
+    paths = shard_paths(store, record.parts)
+    images = open_images(paths, count - len(record.rows), size)
+    return None if images is None else (record, images)
 
 
-def _write(
-    store: Path,
-    squares: Iterator[np.ndarray | ImageError],
-    count: int,
-    size: int,
-    progress: ProgressCallback | None,
-) -> _StoreRecord:
-    remove_leftovers(store, _IDLE_SECONDS)
-    record = _StoreRecord(broken={}, faceless={})
-    with replacing(store / "images.npy") as unfinished, unfinished.open("wb") as file:
-        _write_header(file, count, size)
-        for row, square in enumerate(squares):
-            if isinstance(square, NoFaceError):
-                record.faceless[row] = str(square)
-            elif isinstance(square, ImageError):
-                record.broken[row] = str(square)
-            else:
-                file.write(square.data)
-            if progress:
-                progress(row + 1, count)
-        file.seek(0)
-        _write_header(file, count - len(record.left_out), size)
-    write_record(store / "store.json", record)
-    return record
+def _make(store: Path, size: int, decoding: Decoding, progress: ProgressCallback | None) -> None:
+    parts = shards(store, len(decoding.paths), size)
+    make(parts, decoding, progress)
+    record = _StoreRecord(broken={}, faceless={}, parts=len(parts))
+    for left_out in (shard.complete() or _gone(store) for shard in parts):
+        record.broken |= left_out.broken
+        record.faceless |= left_out.faceless
+    write_record(store / _RECORD, record)
 
 
-def _write_header(file: BinaryIO, count: int, size: int) -> None:
-    """NumPy pads the header, so that another count can be written over it."""
-    facts = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    np.lib.format.write_array_header_1_0(file, facts)
-
-
-def _squares(
-    paths: list[str],
-    size: int,
-    framing: Framing,
-    search: FaceSearch | None,
-    workers: int | None,
-) -> Iterator[np.ndarray | ImageError]:
-    """The images in order, a batch at a time in flight."""
-
-    def square(row: int) -> np.ndarray | ImageError:
-        path = Path(paths[row])
-        try:
-            with room_to_decode(path):
-                if search is not None and search.rows[row]:
-                    return np.ascontiguousarray(search.cut_out(path, size))
-                return to_square(decode(path), size, framing)
-        except ImageError as error:
-            return error
-
-    # Threads: Pillow and onnxruntime work without the interpreter lock.
-    with ThreadPoolExecutor(workers or usable()) as pool:
-        for start in range(0, len(paths), _BATCH):
-            yield from pool.map(square, range(start, min(start + _BATCH, len(paths))))
+def _gone(store: Path) -> NoReturn:
+    raise DataError(f"{store} was deleted or damaged while it was made: run it again")
 
 
 def _refuse_if_too_many(record: _StoreRecord, paths: list[str], search: FaceSearch | None) -> None:

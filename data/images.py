@@ -58,7 +58,8 @@ _RAW_SUFFIXES = frozenset(
 )
 _DNG_VERSION = 50706  # a TIFF with this tag is a camera's raw file with a small preview in front
 
-_ROOM = DecodingRoom(1_500_000_000)
+_ROOM_BYTES = 1_500_000_000
+_ROOM = DecodingRoom(_ROOM_BYTES)
 _BYTES_A_PIXEL = 16  # at the peak: decoded, turned and converted
 _BYTES_A_JPEG_PIXEL = 8
 _STRIP = 1_000_000  # pixels that are converted at a time
@@ -132,6 +133,19 @@ def room_to_decode(path: Path) -> Iterator[None]:
     """
     with _ROOM.taken(_bytes_to_decode(path)):
         yield
+
+
+def share_room(processes: int) -> None:
+    """Leave this process its part of the memory for decoding where several decode at once.
+
+    Args:
+        processes: Number of processes that share it.
+
+    Example:
+        >>> share_room(1)
+    """
+    global _ROOM
+    _ROOM = DecodingRoom(_ROOM_BYTES // processes)
 
 
 def _bytes_to_decode(path: Path) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from data.copies.distinct import Distinct
+from data.groups import joined, with_first
 from data.labels import MISSING, Label, code_columns
 from data.manifest import DATASET, DataError, Dataset, attributes
 from data.messages import printable
@@ -255,23 +256,18 @@ def without_shared_pictures(distinct: Distinct) -> Distinct:
         >>> rest.manifest["path"].tolist(), rest.notes
         (['b', 'c'], ('left out: 1 images of one, which another data set has as well',))
     """
-    names, near = distinct.manifest[DATASET], distinct.near
-    sizes = names.map(names.value_counts()).to_numpy()
-    shared = near[(names.to_numpy()[near[:, 0]] != names.to_numpy()[near[:, 1]])]
-    larger = np.where(sizes[shared[:, 0]] >= sizes[shared[:, 1]], shared[:, 0], shared[:, 1])
-    kept = np.ones(len(names), bool)
-    kept[larger] = False
+    names = distinct.manifest[DATASET]
+    picture = pd.Series(joined(np.arange(len(names)), distinct.near), names.index)
+    smallest_first = {name: rank for rank, name in enumerate(names.value_counts().index[::-1])}
+    rank = names.map(smallest_first)
+    kept = rank == rank.groupby(picture).transform("min")
     left_out = names[~kept].value_counts(sort=False)
     notes = (
         f"left out: {count:,} images of {name}, which another data set has as well"
         for name, count in left_out.items()
     )
-    new = np.cumsum(kept) - 1
-    return Distinct(
-        distinct.manifest[kept].reset_index(drop=True),
-        new[near[kept[near].all(axis=1)]],
-        (*distinct.notes, *notes),
-    )
+    rest = distinct.manifest[kept].reset_index(drop=True)
+    return Distinct(rest, with_first(picture[kept].to_numpy()), (*distinct.notes, *notes))
 
 
 def _require_same_classes(datasets: Sequence[Dataset]) -> None:

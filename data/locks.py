@@ -8,14 +8,14 @@ then, because each writer has a temporary file of its own and the last rename co
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def alone(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Keep other processes from making the same file or folder while the block runs.
 
     It waits for the one that makes it now. Look again inside the block whether `path` is there:
@@ -23,6 +23,10 @@ def alone(path: Path) -> Iterator[None]:
 
     Args:
         path: Path of the file or folder that is to be made.
+        wait: Whether to wait for another process.
+
+    Yields:
+        Whether the block has the lock; False only where it was not to wait.
 
     Raises:
         OSError: The folder above cannot be made.
@@ -35,12 +39,23 @@ def alone(path: Path) -> Iterator[None]:
         ...         path.touch()
         >>> path.exists()
         True
+        >>> with alone(path), alone(path, wait=False) as free:
+        ...     free
+        False
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
-    with suppress(OSError):  # no locks on this file system
-        lock.acquire()
     try:
-        yield
+        yield _acquired(lock, wait)
     finally:
         lock.release()
+
+
+def _acquired(lock: FileLock, wait: bool) -> bool:
+    try:
+        lock.acquire(blocking=wait)
+    except Timeout:
+        return False
+    except OSError:  # no locks on this file system
+        return True
+    return True

@@ -218,14 +218,14 @@ def has_official_split(manifest: pd.DataFrame) -> bool:
         >>> has_official_split(pd.DataFrame({"split": ["train", "test"]}))
         False
     """
-    return bool(manifest["split"].notna().all()) and set(manifest["split"]) == set(SPLITS)
+    return bool(manifest["split"].notna().all()) and set(manifest["split"].unique()) == set(SPLITS)
 
 
 def checked(dataset: Dataset) -> Dataset:
     """Keep a data set's parts only if they are official, see `has_official_split`.
 
     Raises:
-        DataError: There is no image, or none of a class.
+        DataError: As `require_images`.
 
     Example:
         >>> parts = pd.Series(["train", "test"])
@@ -233,17 +233,29 @@ def checked(dataset: Dataset) -> Dataset:
         >>> checked(Dataset("CSV table", Path("/faces"), manifest)).notes
         ('the given partition has only train, test: a new split will be made by identity',)
     """
+    require_images(dataset)
     manifest = dataset.manifest
-    if manifest.empty:
-        raise DataError(f"{dataset.root}: the data set is empty: no labeled image in it")
-    require_classes(manifest, dataset.labels, str(dataset.root))
     if manifest["split"].isna().all() or has_official_split(manifest):
         return dataset
     return replace(
         dataset,
         manifest=manifest.assign(split=pd.Series(pd.NA, index=manifest.index, dtype="string")),
-        notes=(*dataset.notes, f"{_split_fault(manifest)}: a new split will be made by identity"),
+        notes=(*dataset.notes, f"{split_fault(manifest)}: a new split will be made by identity"),
     )
+
+
+def require_images(dataset: Dataset) -> None:
+    """Raise a `DataError` if a data set has no image, or none of a class.
+
+    Example:
+        >>> require_images(Dataset("CSV table", Path("/faces"), pd.DataFrame({"label": []})))
+        Traceback (most recent call last):
+            ...
+        data.manifest.DataError: /faces: the data set is empty: no labeled image in it
+    """
+    if dataset.manifest.empty:
+        raise DataError(f"{dataset.root}: the data set is empty: no labeled image in it")
+    require_classes(dataset.manifest, dataset.labels, str(dataset.root))
 
 
 def require_classes(manifest: pd.DataFrame, labels: Sequence[Label], where: str) -> None:
@@ -302,11 +314,18 @@ def counts_in_words(classes: Sequence[str], counts: Sequence[int] | np.ndarray) 
     return f"{shown} and {len(order) - _SHOWN:,} others" if len(order) > _SHOWN else shown
 
 
-def _split_fault(manifest: pd.DataFrame) -> str:
+def split_fault(manifest: pd.DataFrame) -> str:
+    """Say what a manifest's parts lack, some of whose rows have one.
+
+    Example:
+        >>> split_fault(pd.DataFrame({"split": ["train", "train"]}))
+        'the given partition has only train'
+    """
     unassigned = int(manifest["split"].isna().sum())
     if unassigned:
         return f"the given partition leaves out {unassigned:,} of {len(manifest):,} images"
-    found = [part for part in SPLITS if part in set(manifest["split"])]
+    there = set(manifest["split"].unique())
+    found = [part for part in SPLITS if part in there]
     return f"the given partition has only {', '.join(found)}"
 
 

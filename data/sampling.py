@@ -69,6 +69,32 @@ def sample(
     return manifest.iloc[np.sort(np.concatenate(drawn))].reset_index(drop=True)
 
 
+def nested_order(codes: np.ndarray, seed: int) -> np.ndarray:
+    """Order images so that each part from the beginning has all classes in proportion.
+
+    Images with the same classes of all labels are spread evenly over the order, from its very
+    beginning, so that what is rare is not missing in a small sample.
+
+    Args:
+        codes: Codes of the images, int [n, L].
+        seed: Seed of the order.
+
+    Returns:
+        Positions of the images, int64 [n].
+
+    Example:
+        >>> codes = np.array([[0]] * 4 + [[1]] * 2)
+        >>> codes[nested_order(codes, seed=0), 0].tolist()[:3] in ([0, 1, 0], [1, 0, 0])
+        True
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(codes))
+    group = np.unique(codes[shuffled], axis=0, return_inverse=True)[1].reshape(-1)
+    table = pd.Series(group)
+    ranks = table.groupby(table).cumcount().to_numpy()
+    sizes = np.bincount(group)[group]
+    return shuffled[np.argsort(ranks / sizes, kind="stable")]
+
+
 def _groups(manifest: pd.DataFrame, strata: pd.DataFrame | None) -> np.ndarray:
     """The gender of each image where strata know it, else a number for its labels, int64 [N]."""
     women, men = (stratum(GENDER, code) for code in range(len(GENDER.classes)))

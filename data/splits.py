@@ -7,14 +7,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from data.groups import joined
 from data.labels import Label, class_counts, codes_of, is_code_column
-from data.manifest import SPLITS, DataError, Dataset, has_official_split
+from data.manifest import SPLITS, DataError, Dataset, has_official_split, split_fault
 
 _SHOWN = 5
+_VALIDATION = 0.15  # of a published train part
 _FEW = 20  # people: of more, chance leaves no part without one
 
-SplitBy = Literal["given", "identity"]
-"""Whether a data set's own parts are kept or new ones made, without a person in two of them."""
+SplitBy = Literal["given", "identity", "official"]
+"""Whether a data set's own parts are kept where they are whole, new ones made without a person in
+two of them, or those that were published kept as they are, see `official`."""
 
 
 def split(
@@ -67,7 +70,7 @@ def split(
         return manifest
     people = number_people(manifest["identity"])
     if near is not None and len(near):
-        people = _joined(people, people[near])
+        people = joined(people, people[near])
     shares = np.array([1 - val - test, val, test])
     # By codes alone people are dealt as they were before there were strata: runs of then go on.
     few = 0 if strata is None else _FEW
@@ -75,6 +78,75 @@ def split(
     result = manifest.assign(split=pd.Series(np.array(SPLITS)[parts], manifest.index, "string"))
     _require_all_classes(result, labels)
     return result
+
+
+def official(dataset: Dataset) -> Dataset:
+    """Keep a data set's parts as they were published, so that figures can be set beside papers.
+
+    Where no test part was published, as of FairFace, the validation part is tested on, as papers
+    do. Where then none is left for validation, a share of train is taken for it: by identity,
+    stratified, and always the same images.
+
+    Args:
+        dataset: The data set, with its own parts.
+
+    Returns:
+        The data set with train, val and test, and a note on what they are.
+
+    Raises:
+        DataError: Nothing was published to train on or to test on, or images are in no part.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from data.manifest import make_manifest
+        >>> parts = pd.Series(["train"] * 20 + ["val"] * 4)
+        >>> codes = pd.Series([0, 1] * 12)
+        >>> manifest = make_manifest([f"{row}.jpg" for row in range(24)], codes, split=parts)
+        >>> kept = official(Dataset("FairFace", Path("/faces"), manifest))
+        >>> kept.manifest["split"].value_counts().to_dict()
+        {'train': 18, 'test': 4, 'val': 2}
+    """
+    manifest, parts = dataset.manifest, set(dataset.manifest["split"].dropna().unique())
+    if manifest["split"].isna().any() or "train" not in parts or len(parts) == 1:
+        raise DataError(f"{dataset.root}: SPLIT=official: {_unpublished(manifest)}")
+    if parts == set(SPLITS):
+        return _with_note(dataset, "the published parts are kept")
+    where = "the published test part is kept"
+    if "test" not in parts:
+        manifest = manifest.assign(split=manifest["split"].replace("val", "test"))
+        where = "the published validation part is tested on, as in papers"
+    whole = replace(dataset, manifest=_with_validation(manifest, dataset.strata))
+    return _with_note(whole, f"{where}, and a share of train is taken for validation")
+
+
+def _unpublished(manifest: pd.DataFrame) -> str:
+    """What is missing of published parts, and what to do."""
+    otherwise = "or leave SPLIT out, which makes a split by identity"
+    if manifest["split"].isna().all():
+        return (
+            "it has no parts of its own. Give them (CelebA's list_eval_partition, FairFace's two "
+            f"tables, a column 'split', folders train and test), {otherwise}"
+        )
+    lack = "" if manifest["split"].isna().any() else ", and train and a part to test on are needed"
+    return f"{split_fault(manifest)}{lack}. Get the whole data set with its partition, {otherwise}"
+
+
+def _with_note(dataset: Dataset, what: str) -> Dataset:
+    counts = dataset.manifest["split"].value_counts()
+    shown = ", ".join(f"{part} {counts[part]:,}" for part in SPLITS)
+    return replace(dataset, notes=(*dataset.notes, f"SPLIT=official: {what}: {shown}"))
+
+
+def _with_validation(manifest: pd.DataFrame, strata: pd.DataFrame | None) -> pd.DataFrame:
+    """The manifest with a share of the people in train put in val."""
+    rows = np.flatnonzero(manifest["split"] == "train")
+    train = manifest.iloc[rows]
+    people = number_people(train["identity"])
+    shares = np.array([1 - _VALIDATION, _VALIDATION])
+    parts = _deal(_counts(people, train, strata), shares, seed=0, few=_FEW)[people]
+    names = manifest["split"].to_numpy(object)
+    names[rows[parts == 1]] = "val"
+    return manifest.assign(split=pd.Series(names, manifest.index, "string"))
 
 
 def _require_all_classes(manifest: pd.DataFrame, labels: Sequence[Label] | None) -> None:
@@ -192,17 +264,6 @@ def parts_dropped(dataset: Dataset) -> Dataset:
         manifest=dataset.manifest.assign(split=pd.Series(pd.NA, dataset.manifest.index, "string")),
         notes=(*dataset.notes, "the given split is not used: SPLIT=identity makes a new one"),
     )
-
-
-def _joined(people: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """People renumbered so that those in a pair, and whoever hangs together by pairs, are one."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    count = people.max() + 1
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    _, group = connected_components(links, directed=False)
-    return group[people].astype(np.int64)
 
 
 def _classes(codes: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ if __name__ == "__main__":  # a folder `data` where one works does not hide ours
 import typer
 
 from data.cli import CommandError, UsageError, Version, command_group, failing_on
+from data.memory import say_peak_memory
 from tuning.tensorflow_import import import_tensorflow
 
 app = command_group()
@@ -86,6 +87,7 @@ def export(
             Limits(max_latency_ms, max_size_mb, least_accuracy),
             target,
         )
+    say_peak_memory()
 
 
 @app.command()

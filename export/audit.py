@@ -19,6 +19,7 @@ from scipy import sparse
 from data import GENDER, Label, attributes
 from data.labels import MISSING, codes_of
 from data.manifest import DATASET
+from data.rows import Rows
 from data.splits import number_people
 from data.spreadsheets import harmless
 from inference.bundle import Gap
@@ -56,7 +57,7 @@ def wrong_columns(label: Label) -> tuple[str, str] | None:
 def audit(
     labels: Sequence[Label],
     manifest: pd.DataFrame,
-    images: np.ndarray,
+    images: Rows,
     rows: np.ndarray,
     decisions: np.ndarray,
     seed: int = 0,

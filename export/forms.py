@@ -12,6 +12,7 @@ import numpy as np
 from data import Label
 from data.labels import by_output, from_outputs
 from data.progress import ProgressCallback
+from data.rows import Rows
 from inference.bundle import FormatName
 from inference.runtime.session import open_session
 from tuning.image_batches import map_batches
@@ -99,7 +100,7 @@ class Form:
 
 def in_batches(
     predict: Predict,
-    images: np.ndarray,
+    images: Rows,
     rows: np.ndarray,
     on_progress: ProgressCallback | None = None,
 ) -> np.ndarray:

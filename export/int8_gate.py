@@ -9,6 +9,7 @@ import numpy as np
 from data import Label
 from data.labels import MISSING
 from data.progress import ProgressCallback
+from data.rows import Rows
 from export.by_label import decisions_by_label
 from export.forms import BATCH_SIZE, Predict
 from inference.bundle import QuantizationTrial
@@ -75,7 +76,7 @@ def _accuracy_lost(codes: np.ndarray, fp32: np.ndarray, int8: np.ndarray) -> np.
 
 def predict_until_refuted(
     predict: Predict,
-    images: np.ndarray,
+    images: Rows,
     rows: np.ndarray,
     labels: Sequence[Label],
     fp32_p: np.ndarray,

@@ -27,6 +27,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from data.rows import Rows
 from export.convert import finish
 from export.graph_rewrites import WINDOW_SUM
 from tuning.backbones.transfer_model import INPUT_NAME
@@ -97,7 +98,7 @@ class Quantizer:
         ValueError: There are no images to calibrate on.
     """
 
-    def __init__(self, model: Path, images: np.ndarray, rows: np.ndarray, scratch: Path) -> None:
+    def __init__(self, model: Path, images: Rows, rows: np.ndarray, scratch: Path) -> None:
         if not len(rows):
             raise ValueError("quantization needs at least one image to calibrate on")
         self._images = images
@@ -186,7 +187,7 @@ class Quantizer:
 class _Reader(CalibrationDataReader):
     """Batches of images for onnxruntime, read when they are wanted: memory does not grow."""
 
-    def __init__(self, images: np.ndarray, rows: np.ndarray) -> None:
+    def __init__(self, images: Rows, rows: np.ndarray) -> None:
         self._images = images
         self._batches = np.array_split(rows, -(-len(rows) // _BATCH))
         self.set_range(0, len(self))

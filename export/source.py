@@ -11,6 +11,7 @@ import pandas as pd
 
 from data import ImageStore, Label
 from data.labels import codes_of, from_table
+from data.rows import Rows
 from tuning.inputs import images_of
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import RunConfig
@@ -37,7 +38,7 @@ class Split:
     """
 
     name: SplitName
-    images: np.ndarray
+    images: Rows
     rows: np.ndarray
     codes: np.ndarray
 

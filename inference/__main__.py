@@ -17,6 +17,7 @@ import typer
 
 from data.atomic import read_json, write_text
 from data.cli import INTERRUPTED, StoppedError, UsageError, Version, command_group, failing_on, say
+from data.memory import say_peak_memory
 from data.messages import one_line
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ def predict(
             tally = run(classifier, inputs.files, outputs, mode, threads)
     for line in tally.lines():
         say(line)
+    say_peak_memory()
     raise typer.Exit(0 if tally.is_whole and not inputs.unopened else 1)
 
 

@@ -21,6 +21,8 @@ from data.cli import (
     existing_path,
     failing_on,
 )
+from data.memory import say_peak_memory
+from tuning.helpers import CORES, Helpers
 from tuning.precision import Precision, resolve
 from tuning.tensorflow_import import import_tensorflow
 
@@ -122,7 +124,9 @@ def tune(
         typer.Option(
             envvar="SPLIT",
             help="given: the data set's own train, val and test, where it has all three; identity: "
-            "new ones, without a person in two of them.",
+            "new ones, without a person in two of them; official: those that were published, with "
+            "all their images, copies too, so that figures can be set beside papers (FairFace's "
+            "val is tested on then), or an error where they are not there.",
         ),
     ] = "given",
     drop_conflicts: Annotated[
@@ -175,11 +179,29 @@ def tune(
         float, typer.Option(envvar="CACHE_GB", help="Disk budget of the frozen-trunk cache in GB.")
     ] = 20.0,
     workers: Annotated[
+        int | None,
+        typer.Option(
+            envvar="WORKERS",
+            min=1,
+            help="Workers that do the steps of the search side by side on this machine, through a "
+            "Ray that is started for it; each has its share of the cores. Left out: this process "
+            "does everything.",
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            help="Ray cluster whose machines do the steps, as host:port of its head, or auto for "
+            "the one that this machine belongs to.",
+        ),
+    ] = None,
+    cores: Annotated[
         int,
         typer.Option(
-            envvar="WORKERS", min=1, help="Processes that run trials side by side on this machine."
+            envvar="CORES", min=1, help="Cores that a step of the search takes on a cluster."
         ),
-    ] = 1,
+    ] = CORES,
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
     ] = Path("artifacts"),
@@ -198,6 +220,8 @@ def tune(
     preset = preset or ("quick" if source == _SYNTHETIC else "standard")
     weights = _weights(weights)
     _check_words(label, labels, ages, run)
+    if workers and ray_address:
+        raise UsageError(f"WORKERS={workers} and RAY_ADDRESS={ray_address}: give one of them")
     import_tensorflow()
     from tuning.backbones.registry import names_in
     from tuning.runs.settings import Settings
@@ -225,19 +249,20 @@ def tune(
         ages=ages.strip() or AGES,
         drop_suspects=drop_suspects,
     )
-    _run(settings, artifacts, run, cache_gb, workers)
+    _run(settings, artifacts, run, cache_gb, Helpers(workers, ray_address, cores))
 
 
 def _run(
-    settings: Settings, artifacts: Path, run: str | None, cache_gb: float, workers: int
+    settings: Settings, artifacts: Path, run: str | None, cache_gb: float, helpers: Helpers
 ) -> None:
     from tuning.run import tune as tune_run
 
     try:
         with failing_on(*user_errors()):
-            tune_run(settings, artifacts, run, cache_gb, workers)
+            tune_run(settings, artifacts, run, cache_gb, helpers)
     except KeyboardInterrupt:
         raise StoppedError("interrupted: the same command continues the run") from None
+    say_peak_memory()
 
 
 def user_errors() -> tuple[type[Exception], ...]:
@@ -246,10 +271,11 @@ def user_errors() -> tuple[type[Exception], ...]:
 
     from data import DataError
     from tuning.backbones.weights import WeightsError
+    from tuning.cluster.errors import ClusterError
     from tuning.runs.run_folder import RunError
     from tuning.trunk.cache import CacheError
 
-    return DataError, WeightsError, CacheError, RunError, FatalError
+    return DataError, WeightsError, CacheError, ClusterError, RunError, FatalError
 
 
 def _source(data: str | None, artifacts: Path) -> str:

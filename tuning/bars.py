@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import Progress as LiveBars
@@ -19,9 +20,8 @@ class Bars:
 
     Args:
         console: Where to show it; None for standard output.
-
-    Attributes:
-        console: Console that it is shown on.
+        prefix: What every line begins with, such as the name of a backbone.
+        within: Bars whose console is shared, live bars and all.
 
     Example:
         >>> import io
@@ -33,9 +33,18 @@ class Bars:
           decoding images: 3 in 0 s
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
-        self._live: LiveBars | None = None
+    def __init__(
+        self, console: Console | None = None, prefix: str = "", within: Bars | None = None
+    ) -> None:
+        self._prefix = prefix
+        self._screen: _Screen = (
+            within._screen if within else _Screen(console or Console(highlight=False))
+        )
+
+    @property
+    def console(self) -> Console:
+        """Console that it is shown on."""
+        return self._screen.console
 
     def say(self, text: str, style: str | None = None) -> None:
         """Print a line, as it is: names in it may hold brackets.
@@ -44,7 +53,7 @@ class Bars:
             text: Line to print, without its line break.
             style: Rich's name of a style or color, None for plain text.
         """
-        self.console.print(text, style=style, soft_wrap=True, markup=False)
+        self.console.print(self._prefix + text, style=style, soft_wrap=True, markup=False)
 
     @contextmanager
     def bar(self, title: str) -> Iterator[ProgressCallback]:
@@ -74,10 +83,11 @@ class Bars:
 
         def update(done: int, total: int) -> None:
             nonlocal task
-            if self._live and task is None:
-                task = self._live.add_task(f"  {title}", total=total)
-            if self._live and task is not None:
-                self._live.update(task, completed=done, visible=done < total)
+            live = self._screen.live
+            if live and task is None:
+                task = live.add_task(f"{self._prefix}  {title}", total=total)
+            if live and task is not None:
+                live.update(task, completed=done, visible=done < total)
             else:
                 write_line(done, total)
             if done >= total:
@@ -95,8 +105,8 @@ class Bars:
         Returns:
             The function to call after each epoch.
         """
-        bars = self._live
-        task = bars.add_task(f"  {title}", total=None) if bars else None
+        bars = self._screen.live
+        task = bars.add_task(f"{self._prefix}  {title}", total=None) if bars else None
 
         def update(epoch: Epoch, total: int) -> None:
             if bars and task is not None:
@@ -111,6 +121,14 @@ class Bars:
         if not self.console.is_terminal:
             yield
             return
-        with live_bars(self.console) as self._live:
+        with live_bars(self.console) as self._screen.live:
             yield
-        self._live = None
+        self._screen.live = None
+
+
+@dataclass
+class _Screen:
+    """What all that show something share: a terminal has room for one set of live bars."""
+
+    console: Console
+    live: LiveBars | None = None

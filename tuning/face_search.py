@@ -5,7 +5,7 @@ What the model learns from is then cut out by the same function as what it sees 
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,21 +42,29 @@ def search_for_faces(rows: np.ndarray) -> FaceSearch:
             ...
         data.images.NoFaceError: no face found
     """
-    from inference.detection.finder import VERSION, FaceFinder
+    from inference.detection.finder import VERSION
     from inference.errors import DetectorError
 
     try:
-        finder = FaceFinder(threads=1).loaded()  # one a run: the store decodes in several threads
+        _finder()
     except DetectorError as error:
         raise DataError(f"FRAMING=detect: {error}") from error
-    return FaceSearch(partial(_cut_out, finder), VERSION, rows)
+    return FaceSearch(_cut_out, VERSION, rows)
 
 
-def _cut_out(finder: FaceFinder, path: Path, size: int) -> np.ndarray:
+@cache
+def _finder() -> FaceFinder:
+    """One a process: the store decodes in several threads and processes."""
+    from inference.detection.finder import FaceFinder
+
+    return FaceFinder(threads=1).loaded()
+
+
+def _cut_out(path: Path, size: int) -> np.ndarray:
     from inference.bundle import Input
     from inference.detection.alignment import LEAST_QUALITY
 
-    found = finder(path, Input(size=size, framing="face")).faces
+    found = _finder()(path, Input(size=size, framing="face")).faces
     faces = [(face.detection, face.pixels) for face in found if face.detection]
     good = [(face, pixels) for face, pixels in faces if face.quality >= LEAST_QUALITY]
     if not good:

@@ -8,13 +8,14 @@ from typing import TypeVar
 import numpy as np
 
 from data.progress import ProgressCallback
+from data.rows import Rows
 
 Result = TypeVar("Result")
 
 
 def map_batches(
     function: Callable[[np.ndarray], Result],
-    images: np.ndarray,
+    images: Rows,
     rows: np.ndarray,
     batch_size: int,
     progress: ProgressCallback | None = None,
@@ -23,7 +24,7 @@ def map_batches(
 
     Args:
         function: Takes uint8 [n, size, size, 3].
-        images: Images, uint8 [N, size, size, 3], may be a memory map.
+        images: Images, uint8 [N, size, size, 3], may be memory-mapped.
         rows: Rows of `images` to take, in order, int [n].
         batch_size: Number of images in a batch; the last one may have fewer.
         progress: Called after each batch with the number of images done and of all.

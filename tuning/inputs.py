@@ -165,13 +165,17 @@ def _chosen(
         count = len(dataset.manifest) - sum(len(part.manifest) for part in parts)
         notes.append(f"left out because of DROP_CONFLICTS: {count:,} images")
     manifest = data.sample_each(parts, settings.samples, settings.balance, settings.seed)
-    distinct = _distinct(manifest, parts, artifacts, progress)
+    distinct = _distinct(settings, manifest, parts, artifacts, progress)
     manifest = data.split_each(distinct.manifest, parts, settings.seed, distinct.near)
     return manifest, [*notes, *distinct.notes]
 
 
 def _distinct(
-    manifest: pd.DataFrame, parts: Sequence[Dataset], artifacts: Path, progress: Progress
+    settings: Settings,
+    manifest: pd.DataFrame,
+    parts: Sequence[Dataset],
+    artifacts: Path,
+    progress: Progress,
 ) -> Distinct:
     each = []
     with progress.bar("looking for copies") as update:
@@ -179,6 +183,8 @@ def _distinct(
             cache = data.cache_file(artifacts / "cache" / "hashes", part.root)
             each.append(data.hash_files(manifest["path"][rows].tolist(), cache, update))
     copies = data.find_copies(data.Hashes.stacked(each))
+    if settings.split == "official":
+        return data.with_copies(manifest, copies, parts[0].labels)
     distinct = data.without_copies(manifest, copies, parts[0].labels)
     return distinct if len(parts) == 1 else data.without_shared_pictures(distinct)
 

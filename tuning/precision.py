@@ -1,4 +1,4 @@
-"""Precision of the search: what a GPU is fast in; bfloat16 on a processor that multiplies it."""
+"""Precision of the search: what a GPU is fast in; on a processor the faster of two."""
 
 from __future__ import annotations
 

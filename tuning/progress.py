@@ -19,28 +19,34 @@ from tuning.runs.schema import (
     WinnerFacts,
 )
 
+_TITLE = 9  # letters of the longest name
+
 
 class Progress(Bars):
     """Prints a run's events, and shows how far its passes and trainings are.
 
     Args:
         console: Where to print; None for standard output.
+        prefix: What every line begins with.
+        within: Progress of the run, where this is that of one backbone.
 
     Example:
         >>> import sys
         >>> progress = Progress(Console(file=sys.stdout, width=80))
         >>> progress.expect(["vgg16"], lambda: None)
-        >>> with progress.backbone("vgg16", "VGG16"):
-        ...     progress.planned([0, 0, 1], seconds=[1.0, 1.0, 9.0, 20.0, 5.0])
+        >>> with progress.backbone("VGG16") as of_vgg16:
+        ...     of_vgg16.planned([0, 0, 1], seconds=[1.0, 1.0, 9.0, 20.0, 5.0])
         <BLANKLINE>
         VGG16 (1 of 1)
           plan: 3 trials (2 at depth 0, 1 at depth 1), then a refit
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        super().__init__(console)
+    def __init__(
+        self, console: Console | None = None, prefix: str = "", within: Progress | None = None
+    ) -> None:
+        super().__init__(console, prefix, within)
         self._backbones: list[str] = []
-        self._done = 0
+        self._begun = self._later = 0
         self._trials = 0
         self._expected = [0.0]
         self._time_left: Callable[[], float | None] = lambda: None
@@ -56,17 +62,31 @@ class Progress(Bars):
         self._time_left = time_left
 
     @contextmanager
-    def backbone(self, name: str, title: str) -> Iterator[None]:
+    def backbone(
+        self, title: str, later: int = 0, side_by_side: bool = False
+    ) -> Iterator[Progress]:
         """Announce a backbone, and show bars while the block searches it.
 
         Args:
-            name: Name of the backbone, one of those expected.
             title: Its name in papers.
+            later: Number of backbones that come after it in its place.
+            side_by_side: Whether others are searched at the same time; lines then say whose they
+                are, and whoever searches them shows the bars.
+
+        Yields:
+            What is shown of its search.
         """
-        self._done, self._trials, self._expected = self._backbones.index(name), 0, [0.0]
-        self.say(f"\n{title} ({self._done + 1} of {len(self._backbones)})", style="bold")
+        self._begun += 1
+        count = f"({self._begun} of {len(self._backbones)})"
+        of_it = Progress(prefix=f"{title:<{_TITLE}}" if side_by_side else "", within=self)
+        of_it._later, of_it._time_left = later, self._time_left
+        if side_by_side:
+            of_it.say(f"  begins {count}")
+            yield of_it
+            return
+        self.say(f"\n{title} {count}", style="bold")
         with self.live():
-            yield
+            yield of_it
 
     def planned(self, depths: Sequence[int], seconds: list[float]) -> None:
         """Print the plan of a study.
@@ -156,8 +176,7 @@ class Progress(Bars):
 
     def _left(self) -> str:
         """By this study's plan, as much again for each backbone to come, within the budget."""
-        later = len(self._backbones) - self._done - 1
-        planned = sum(self._expected[self._trials :]) + later * sum(self._expected)
+        planned = sum(self._expected[self._trials :]) + self._later * sum(self._expected)
         budget = self._time_left()
         minutes = (planned if budget is None else min(planned, budget)) / 60
         return f"  about {minutes:.0f} min left" if minutes >= 1 else "  under a minute left"

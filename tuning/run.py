@@ -13,13 +13,12 @@ import data
 from data import Dataset, Label
 from data.labels import class_counts, codes_of
 from data.meanings import notice
-from tuning.backbones.registry import BACKBONES
-from tuning.backbones.weights import Weights
+from tuning.cluster.engines import engine_of
+from tuning.helpers import NOBODY, Helpers
 from tuning.inputs import RunImages, open_dataset, prepare_images, pretrained
 from tuning.notices import SYNTHETIC_NOTICE, notices_of
 from tuning.progress import Progress
 from tuning.report import report
-from tuning.runs.leaderboard import write_leaderboard
 from tuning.runs.run_folder import RunFolder, rows_fingerprint
 from tuning.runs.schema import (
     DataFacts,
@@ -31,16 +30,14 @@ from tuning.runs.schema import (
 )
 from tuning.runs.settings import Settings
 from tuning.runs.time_budget import TimeBudget
-from tuning.search.backbone_search import search
 from tuning.search.context import SearchContext
-from tuning.search.engine import Engine, OneProcess
 from tuning.search.presets import PRESETS
+from tuning.searches import search_all
 from tuning.suspects.left_out import left_out_notices
 from tuning.trunk.cache import TrunkCache
 
 _BROKEN_SHOWN = 3
 _LABELS_SHOWN = 40  # letters of a run's name
-_SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations and weights
 _PACKAGES = (
     "face-classifier-tuner", "tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "numpy",
     "pandas", "pillow",
@@ -52,7 +49,7 @@ def tune(
     artifacts: Path,
     run_name: str | None = None,
     cache_gb: float = 20.0,
-    workers: int = 1,
+    helpers: Helpers = NOBODY,
 ) -> RunFolder:
     """Search all backbones of a run, or go on with a run that was interrupted.
 
@@ -61,7 +58,7 @@ def tune(
         artifacts: Folder for everything a run makes.
         run_name: Name of the folder under `artifacts/runs`; None names it after the settings.
         cache_gb: Disk budget of the trunk cache, GB.
-        workers: Number of processes on this machine that run trials side by side.
+        helpers: Who works on it beside this process.
 
     Returns:
         The finished run's folder.
@@ -70,12 +67,13 @@ def tune(
         DataError: The data set is missing, or cannot be used.
         WeightsError: Pretrained weights cannot be had or do not fit.
         CacheError: The trunk cache's budget or the disk is too small.
+        ClusterError: Ray is not there, or gave up on a step.
         RunError: The run was made with other settings or data, another process works on it, or
             no trial of a backbone succeeded.
     """
     progress = Progress()
     run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
-    with run.lock():
+    with run.lock(), engine_of(helpers, artifacts, progress) as engine:
         budget = TimeBudget(run, settings.budget)
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
@@ -92,7 +90,7 @@ def tune(
             run=run,
             progress=progress,
         )
-        winners = _search_all(context, OneProcess(), weights, budget)
+        winners = search_all(context, engine, weights, budget)
         _finish(context, winners)
     return run
 
@@ -190,41 +188,6 @@ def _versions() -> dict[str, str]:
         except ModuleNotFoundError:
             continue
     return versions
-
-
-def _in_order(settings: Settings) -> list[str]:
-    return sorted(settings.backbones, key=lambda name: BACKBONES[name].gmacs)
-
-
-def _search_all(
-    context: SearchContext, engine: Engine, weights: dict[str, Weights], budget: TimeBudget
-) -> list[WinnerFacts]:
-    """Search each backbone in turn, with a share of the time that is left.
-
-    A large one gets more: a pass takes longer with its operations, a step behind the last cuts
-    with its weights. Those that are cheap to run come first and leave what they don't use to the
-    others.
-    """
-    names = _in_order(context.settings)
-    context.progress.expect(names, budget.left)
-    sizes = {name: BACKBONES[name].gmacs * weights[name].count for name in names}
-    winners: list[WinnerFacts] = []
-    for number, name in enumerate(names):
-        left = budget.left()
-        needs = [sizes[other] ** _SHARE_GROWTH for other in names[number:]]
-        with context.progress.backbone(name, BACKBONES[name].title):
-            facts = search(
-                context,
-                engine,
-                BACKBONES[name],
-                weights[name],
-                None if left is None else left * needs[0] / sum(needs),
-                lambda: write_leaderboard(context.run),
-            )
-        budget.save()
-        winners.append(facts)
-        context.progress.winner(facts)
-    return winners
 
 
 def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from data.copies.matching import Copies
-from data.labels import GENDER, MISSING, Label, codes_of, is_code_column
+from data.groups import with_first
+from data.labels import GENDER, MISSING, Label, is_code_column
 from data.manifest import SPLITS, in_words
 
 _SHOWN = 3
@@ -20,7 +21,8 @@ class Distinct:
 
     Attributes:
         manifest: The rows that were kept, index 0..n-1.
-        near: Pairs of its rows that show one picture and belong in one part, int64 [M, 2].
+        near: Pairs of its rows that show one picture and belong in one part, int64 [M, 2]: the
+            first row of the picture with each other one.
         notes: Remarks of one line on what was left out and what looks alike.
 
     Example:
@@ -54,7 +56,7 @@ def without_copies(
     Example:
         >>> from data.manifest import make_manifest
         >>> manifest = make_manifest(["a.jpg", "b.jpg", "c.jpg"], pd.Series([0, 0, 1]))
-        >>> copies = Copies(content=np.array([5, 5, 6]), near=np.zeros((0, 2), np.int64))
+        >>> copies = Copies(content=np.array([5, 5, 6]), picture=np.array([5, 5, 6]))
         >>> distinct = without_copies(manifest, copies)
         >>> distinct.manifest["path"].tolist(), distinct.notes
         (['a.jpg', 'c.jpg'], ('left out: 1 copies, byte for byte, of 1 images',))
@@ -65,16 +67,49 @@ def without_copies(
     in_order = content[rank.sort_values(kind="stable").index]
     repeated = in_order.duplicated().reindex(manifest.index)
     kept = ~(both | repeated)
-    row_of = pd.Series(np.arange(kept.sum()), index=content[kept])  # by content
-    near = row_of.reindex(content.to_numpy()[copies.near].ravel()).to_numpy().reshape(-1, 2)
-    near = near[~np.isnan(near).any(axis=1)].astype(np.int64)
     rest = manifest[kept].reset_index(drop=True)
+    picture = pd.Series(copies.picture[kept.to_numpy()])
+    near = with_first(picture.to_numpy())
     notes = (
         *_on_copies(manifest, content, repeated & ~both),
         *_on_disagreeing(manifest[both], content, labels),
-        *_on_near(rest, near),
+        *_on_near(rest, near, picture, labels),
     )
     return Distinct(rest, near, notes)
+
+
+def with_copies(
+    manifest: pd.DataFrame, copies: Copies, labels: Sequence[Label] = (GENDER,)
+) -> Distinct:
+    """Keep every row, as papers do with published parts, and say what is there more than once.
+
+    Args:
+        manifest: Manifest of N images in their official parts.
+        copies: Copies among their files, in that order.
+        labels: Labels of the manifest, `Dataset.labels`, for remarks.
+
+    Returns:
+        The whole manifest, and no pairs that would belong in one part.
+
+    Example:
+        >>> from data.manifest import make_manifest
+        >>> parts = pd.Series(["train", "test", "test"])
+        >>> manifest = make_manifest(["a.jpg", "b.jpg", "c.jpg"], pd.Series([0, 0, 1]), split=parts)
+        >>> numbers = np.array([5, 5, 6])
+        >>> for note in with_copies(manifest, Copies(content=numbers, picture=numbers)).notes:
+        ...     print(note)
+        kept in their official parts: 2 copies, byte for byte, of 1 images; 1 of them in ...
+    """
+    content = pd.Series(copies.content, index=manifest.index)
+    repeated = manifest[content.duplicated(keep=False)]
+    first = ~content.duplicated().to_numpy()
+    picture = pd.Series(copies.picture[first])
+    distinct = manifest[first].reset_index(drop=True)
+    notes = (
+        *_on_kept(repeated, content, labels),
+        *_on_near(distinct, with_first(picture.to_numpy()), picture, labels),
+    )
+    return Distinct(manifest.reset_index(drop=True), np.zeros((0, 2), np.int64), notes)
 
 
 def disagreeing(manifest: pd.DataFrame, content: pd.Series) -> pd.Series:
@@ -92,28 +127,15 @@ def disagreeing(manifest: pd.DataFrame, content: pd.Series) -> pd.Series:
     return differs
 
 
-def pairs_disagree(manifest: pd.DataFrame, pairs: np.ndarray) -> np.ndarray:
-    """Whether pairs of rows, int64 [M, 2], are of different classes of a label, bool [M].
-
-    Example:
-        >>> manifest = pd.DataFrame({"label": [0, 1, -1]})
-        >>> pairs_disagree(manifest, pairs=np.array([[0, 1], [1, 2]])).tolist()
-        [True, False]
-    """
-    first, second = (codes_of(manifest)[pairs[:, side]] for side in (0, 1))
-    return ((first != second) & (first != MISSING) & (second != MISSING)).any(axis=1)
-
-
-def across_parts(manifest: pd.DataFrame, pairs: np.ndarray) -> int:
-    """How many of the pairs of rows, int64 [M, 2], lie in two official parts.
+def in_several_parts(manifest: pd.DataFrame, numbers: pd.Series) -> int:
+    """Count the contents or pictures that have rows in more than one official part.
 
     Example:
         >>> manifest = pd.DataFrame({"split": ["train", "train", "test"]})
-        >>> across_parts(manifest, pairs=np.array([[0, 1], [1, 2]]))
+        >>> in_several_parts(manifest, numbers=pd.Series([5, 6, 6]))
         1
     """
-    split = manifest["split"].fillna("").to_numpy()
-    return int((split[pairs[:, 0]] != split[pairs[:, 1]]).sum())
+    return int((manifest["split"].groupby(numbers).nunique() > 1).sum())
 
 
 def _on_copies(manifest: pd.DataFrame, content: pd.Series, left_out: pd.Series) -> Iterator[str]:
@@ -121,10 +143,22 @@ def _on_copies(manifest: pd.DataFrame, content: pd.Series, left_out: pd.Series) 
         return
     images = content[left_out].nunique()
     yield f"left out: {int(left_out.sum()):,} copies, byte for byte, of {images:,} images"
-    parts = manifest["split"].groupby(content).transform("nunique")
-    apart = content[left_out & (parts > 1)].nunique()
+    apart = in_several_parts(manifest[content.isin(content[left_out])], content)
     if apart:
         yield f"{apart:,} images had copies in several parts of the given split"
+
+
+def _on_kept(repeated: pd.DataFrame, content: pd.Series, labels: Sequence[Label]) -> Iterator[str]:
+    if repeated.empty:
+        return
+    count, apart = content[repeated.index].nunique(), in_several_parts(repeated, content)
+    what = f"{len(repeated):,} copies, byte for byte, of {count:,} images"
+    but = f"{apart:,} of them in several parts, so that test figures come out too good"
+    yield f"kept in their official parts: {what}{f'; {but}' if apart else ''}"
+    unlike = repeated[disagreeing(repeated, content)]
+    if len(unlike):
+        count, shown = content[unlike.index].nunique(), _first_groups(unlike, content, labels)
+        yield f"{count:,} of these images have different labels: {'; '.join(shown)}"
 
 
 def _on_disagreeing(
@@ -140,28 +174,30 @@ def _on_disagreeing(
 def _first_groups(rows: pd.DataFrame, content: pd.Series, labels: Sequence[Label]) -> Iterator[str]:
     """A path of each label, of the first contents."""
     words = in_words(rows, labels)
-    one_each = rows.assign(content=content, words=words).drop_duplicates(["content", "words"])
+    labeled = rows.assign(content=content, words=words)[words != ""]
+    one_each = labeled.drop_duplicates(["content", "words"])
     for _, group in islice(one_each.groupby("content", sort=False), _SHOWN):
         names = zip(group["path"], group["words"], strict=True)
         yield " = ".join(f"{path} ({word})" for path, word in names)
 
 
-def _on_near(manifest: pd.DataFrame, near: np.ndarray) -> Iterator[str]:
+def _on_near(
+    manifest: pd.DataFrame, near: np.ndarray, picture: pd.Series, labels: Sequence[Label]
+) -> Iterator[str]:
     if not len(near):
         return
-    apart = across_parts(manifest, near)
-    what = f"{len(np.unique(near)):,} images look like another one, resized or compressed anew"
-    yield f"{what}: {_pair(manifest, near[0])}"
+    alike = manifest.iloc[np.unique(near)]
+    first, second = manifest["path"].iloc[near[0]]
+    what = f"{len(alike):,} images look like another one, resized or compressed anew"
+    yield f"{what}: such as {first} and {second}"
+    apart = in_several_parts(alike, picture)
     if apart:
         yield (
-            f"{apart:,} pairs of them lie in different parts of the given split; "
+            f"{apart:,} of these pictures lie in different parts of the given split; "
             "SPLIT=identity makes a new one that keeps them together"
         )
-    unlike = near[pairs_disagree(manifest, near)]
+    unlike = alike[disagreeing(alike, picture[alike.index])]
     if len(unlike):
-        yield f"{len(unlike):,} pairs of them have different labels: {_pair(manifest, unlike[0])}"
-
-
-def _pair(manifest: pd.DataFrame, rows: np.ndarray) -> str:
-    first, second = manifest["path"].iloc[rows]
-    return f"such as {first} and {second}"
+        count = picture[unlike.index].nunique()
+        shown = "; ".join(_first_groups(unlike, picture, labels))
+        yield f"{count:,} of these pictures have different labels: {shown}"

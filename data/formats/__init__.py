@@ -12,10 +12,10 @@ from typing import Protocol
 from data.formats import any_folders, celeba, fairface, folders, synthetic, table, utkface
 from data.formats.names import agreeing
 from data.labels import AGES
-from data.manifest import DataError, Dataset, checked
+from data.manifest import DataError, Dataset, checked, require_images
 from data.messages import printable
 from data.offers import Choice, choice_of
-from data.splits import SplitBy, parts_checked, parts_dropped
+from data.splits import SplitBy, official, parts_checked, parts_dropped
 
 
 class Format(Protocol):
@@ -77,7 +77,7 @@ def load(
         path: A folder or a table.
         labels: Meaning of its words for one label, as in ``0=man,1=woman``; see `data.reading`.
         split: "given" to keep the data set's own parts where they are whole, "identity" to drop
-            them.
+            them, "official" to keep those that were published, see `data.splits.official`.
         label: Names of the labels to learn, separated by commas, whatever their case; the data
             set's own where empty: gender, or the only one that it offers.
         ages: Groups into which ages in years are put, as in `data.labels.AGES`.
@@ -87,7 +87,7 @@ def load(
 
     Raises:
         DataError: Nothing is there, no format fits, a label is not offered or cannot be learned,
-            no image is labeled, or its labels contradict its names.
+            no image is labeled, its labels contradict its names, or official parts are missing.
 
     Example:
         >>> import tempfile
@@ -99,9 +99,13 @@ def load(
     source = Path(path).expanduser().absolute()
     choice = choice_of(label, labels, ages)
     try:
-        dataset = checked(_load(source, choice))
+        dataset = _load(source, choice)
     except OSError as error:
         raise DataError(f"{source}: can't be read: {error.strerror or error}") from error
+    if split == "official":
+        require_images(dataset)
+        return parts_checked(official(dataset))
+    dataset = checked(dataset)
     return parts_dropped(dataset) if split == "identity" else parts_checked(dataset)
 
 

@@ -189,17 +189,24 @@ def _attributes(root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     whole = _read(table_path)
     if whole.columns.empty:
         raise DataError(f"{table_path}: no column {_GENDER!r}, nor any other attribute")
-    once = _first_rows(whole)
-    table = once.dropna()
+    repeated = whole.index.duplicated()
+    incomplete = ~repeated & whole.isna().any(axis=1).to_numpy()
     remarks = (
-        (len(whole) - len(once), "{:,} rows of the attribute table repeat an image's name"),
-        (len(once) - len(table), "{:,} rows of the attribute table are incomplete"),
+        (int(repeated.sum()), "{:,} rows of the attribute table repeat an image's name"),
+        (int(incomplete.sum()), "{:,} rows of the attribute table are incomplete"),
     )
+    kept = ~(repeated | incomplete)
     try:
-        numbers = table.astype("float32").map(np.sign).astype("int8")
+        signs = {name: _signs(whole.pop(name)[kept]) for name in map(str, list(whole))}
     except ValueError as error:
         raise DataError(f"{table_path}: attributes must be 1 or -1: {one_line(error)}") from error
-    return numbers, tuple(text.format(count) for count, text in remarks if count)
+    table = pd.DataFrame(signs, whole.index[kept])
+    return table, tuple(text.format(count) for count, text in remarks if count)
+
+
+def _signs(column: pd.Series) -> np.ndarray:
+    """-1, 0 or 1 for each number, int8 [N]; a column at a time, since 40 of floats are large."""
+    return np.sign(column.to_numpy(np.float32)).astype(np.int8)
 
 
 def _first_rows(table: pd.DataFrame) -> pd.DataFrame:

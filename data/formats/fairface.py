@@ -1,6 +1,7 @@
 """FairFace (Kärkkäinen and Joo, WACV 2021): two tables, ``file,age,gender,race,service_test``.
 
-Train and val are published, no test: so a new split is made of both together.
+Train and val are published, no test: so a new split is made of both together, unless the official
+one is asked for.
 """
 
 from pathlib import Path

@@ -68,10 +68,10 @@ def test_parts(portraits: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_workers(portraits: Path, tmp_path: Path) -> None:
     content = result(portraits, tmp_path, "workers", "--preset", "quick")
-    assert [run["workers"] for run in content["runs"]] == [1, 2]
-    assert all(run["trials"] == {"0": 3, "1": 1} for run in content["runs"])
-    assert all(run["completed"] == 4 for run in content["runs"])
-    assert content["ratio"] == pytest.approx(content["seconds"]["1"] / content["seconds"]["2"])
+    assert [run["workers"] for run in content["runs"]] == [0, 1, 2]
+    assert all(run["trials"] == {"googlenet": 4, "resnet50": 4} for run in content["runs"])
+    assert all(run["completed"] == 8 for run in content["runs"])
+    assert content["ratio"] == pytest.approx(content["seconds"]["0"] / content["seconds"]["2"])
 
 
 @pytest.mark.parametrize(

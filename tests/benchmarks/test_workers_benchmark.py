@@ -1,22 +1,25 @@
 import pytest
 
 from benchmarks import workers
-from benchmarks.workers import StudyRun, WorkersComparison
+from benchmarks.workers import Overhead, TimedRun, WorkersComparison
 
-ONE, TWO = StudyRun(1, 9, 5, {0: 3}, 3), StudyRun(2, 6, 4, {0: 3}, 3)
+ALONE, ONE, TWO = (TimedRun(count, 9 - count, {"vgg16": 3}, 3) for count in (0, 1, 2))
+COST = Overhead(5.0, 0.001, 0.2)
 
 
 def test_the_ratio_is_of_the_medians() -> None:
-    slow = StudyRun(1, 30, 20, {0: 3}, 3)
-    measured = WorkersComparison.of([ONE, TWO, TWO, ONE, slow, TWO])
-    assert (measured.seconds, measured.trial_seconds) == ({1: 9, 2: 6}, {1: 5, 2: 4})
-    assert (measured.ratio, measured.trial_ratio) == (1.5, 1.25)
+    slow = TimedRun(0, 30, {"vgg16": 3}, 3)
+    measured = WorkersComparison.of([ALONE, ONE, TWO, TWO, ALONE, ONE, slow, TWO, ONE], COST)
+    assert measured.seconds == {0: 9, 1: 8, 2: 7}
+    assert measured.ratio == pytest.approx(9 / 7)
 
 
 @pytest.mark.parametrize(
-    "short", [StudyRun(2, 6, 4, {0: 2}, 2), StudyRun(2, 6, 4, {0: 3}, 2)], ids=["lacks", "failed"]
+    "short",
+    [TimedRun(2, 6, {"vgg16": 2}, 2), TimedRun(2, 6, {"vgg16": 3}, 2)],
+    ids=["lacks", "failed"],
 )
-def test_a_leaderboard_that_lacks_trials_is_an_error(short: StudyRun) -> None:
-    workers._check([ONE, TWO])
+def test_a_leaderboard_that_lacks_trials_is_an_error(short: TimedRun) -> None:
+    workers._check([ALONE, ONE, TWO])
     with pytest.raises(RuntimeError, match="with 2 workers"):
-        workers._check([ONE, short])
+        workers._check([ALONE, short])

@@ -57,7 +57,7 @@ def test_copies_disagree_on_any_label_but_not_by_what_is_missing() -> None:
     table = manifest(codes, [None] * 4)
     content = pd.Series([5, 5, 6, 6])
     assert disagreeing(table, content).tolist() == [True, True, False, False]
-    copies = Copies(content.to_numpy(), near=np.zeros((0, 2), np.int64))
+    copies = Copies(content.to_numpy(), picture=content.to_numpy())
     kept = without_copies(table, copies, [SMILING, RACE])
     assert kept.manifest["path"].tolist() == ["2.jpg"]
     assert kept.notes[1].endswith(
@@ -67,9 +67,9 @@ def test_copies_disagree_on_any_label_but_not_by_what_is_missing() -> None:
 
 def test_pairs_alike_may_differ_in_one_of_several_labels() -> None:
     codes = pd.DataFrame({"label:Smiling": [0, 0, -1], "label:race": [1, 2, 2]})
-    near = np.array([[0, 1], [1, 2]])
-    notes = without_copies(manifest(codes, [None] * 3), Copies(np.arange(3), near)).notes
-    assert any(note.startswith("1 pairs of them have different labels") for note in notes)
+    copies = Copies(np.arange(3), picture=np.zeros(3, np.int64))
+    notes = without_copies(manifest(codes, [None] * 3), copies, [SMILING, RACE]).notes
+    assert any(note.startswith("1 of these pictures have different labels") for note in notes)
 
 
 def test_labels_in_words() -> None:

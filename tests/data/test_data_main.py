@@ -45,7 +45,8 @@ def test_any_name_is_shown_in_any_terminal(tmp_path: Path, picture: Picture, enc
     faces = str(tmp_path / "faces")
     for options in ((), ("--json",)):
         done = run(tmp_path, faces, *options, PYTHONIOENCODING=encoding)
-        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.returncode == 0 and done.stderr.startswith(b"peak memory ")
+        assert done.stderr.count(b"\n") == 1
         assert b"[bold][/red].png" in done.stdout and rb"caf\udce9.png" in done.stdout
         assert "日本.png".encode(encoding, "backslashreplace") in done.stdout
         if options:

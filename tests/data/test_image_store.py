@@ -22,6 +22,8 @@ from data import (
 
 Picture = Callable[..., Path]
 
+STORE = ["images.digests", "images.json", "images.npy", "store.json"]
+
 
 def files_in(folder: Path) -> list[str]:
     """Names of all files in a folder and below it but the locks."""
@@ -86,7 +88,7 @@ def test_a_damaged_store_is_rebuilt(
     else:
         facts.write_text("[1, 2")
     assert np.array_equal(make(folder_manifest, tmp_path / "s").images, wanted)
-    assert files_in(tmp_path / "s") == ["images.npy", "store.json"]
+    assert files_in(tmp_path / "s") == STORE
 
 
 def test_broken_files_are_listed_and_skipped(folder_manifest: pd.DataFrame, tmp_path: Path) -> None:
@@ -273,8 +275,8 @@ def test_two_processes_build_one_store(
     call = [sys.executable, "-c", BUILD, names, tmp_path / "s", str(time.time() + 2), locks]
     processes = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = sorted(process.communicate()[0].split() for process in processes)
-    assert told == ([["0", "0"], ["40", "0"]] if locks == "locks" else [["40", "0"]] * 2)
+    assert told == ([["1", "0"], ["40", "0"]] if locks == "locks" else [["40", "0"]] * 2)
     store = make(folder_manifest, tmp_path / "s")
     for image, path in zip(store.images, store.manifest["path"], strict=True):
         assert np.array_equal(image, to_square(decode(Path(path)), 16))
-    assert files_in(tmp_path / "s") == ["images.npy", "store.json"]
+    assert files_in(tmp_path / "s") == STORE

@@ -149,7 +149,7 @@ def run_study(
         while trained:
             _train(landscape, *trained.pop())
 
-    return study.search(start, StudyFolder(folder), oracle, epochs, finished, slots)
+    return study.search(start, StudyFolder(folder), oracle, epochs, finished, lambda: slots)
 
 
 def _train(

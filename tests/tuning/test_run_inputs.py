@@ -1,6 +1,7 @@
 """What a run starts from: several data sets, faces that are found, images that a run began with."""
 
 import json
+import shutil
 from io import StringIO
 from pathlib import Path
 
@@ -256,3 +257,23 @@ def test_the_face_that_a_picture_is_of_is_large_and_in_the_middle(photos: Path) 
     assert len(faces) == 4
     chosen = faces[subject(faces, picture.size)]
     assert 330 < chosen.box.middle[0] < 508
+
+
+def test_official_parts_keep_copies_and_people_and_go_on_as_they_are(
+    session: Session, aligned: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "celeba"
+    shutil.copytree(aligned, root)
+    names = sorted(path.name for path in (root / "img_align_celeba").iterdir())
+    rows = [f"{name} {(0, 0, 0, 1, 2)[number % 5]}\n" for number, name in enumerate(names)]
+    (root / "list_eval_partition.txt").write_text("".join(rows))
+    copy = root / "img_align_celeba" / names[4]
+    copy.write_bytes((root / "img_align_celeba" / names[0]).read_bytes())
+    settings = {"data": str(root), "split": "official"}
+    first = session.go(**settings).store.manifest
+    assert first["split"].value_counts().to_dict() == {"train": 36, "val": 12, "test": 12}
+    assert "kept in their official parts: 2 copies" in session.text
+    notes = "\n".join(session.folder().read_config().images.notes)
+    assert "SPLIT=official: the published parts are kept: train 36, val 12, test 12" in notes
+    assert "people are in several parts of the given split" in notes
+    assert session.go(**settings).store.manifest.equals(first)

@@ -16,6 +16,7 @@ from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, Backbone
 from tuning.backbones.weights import Weights
 
 INPUT_NAME = "image"
+_STANDARDIZE = "standardise"  # a name that saved models have
 _BLOCK = 1024
 
 
@@ -51,6 +52,28 @@ class FeatureStatistics:
             float32 [N, C].
         """
         return (features - self.mean) / self.std
+
+    @classmethod
+    def neutral(cls, channels: int) -> FeatureStatistics:
+        """Return statistics that change nothing, until those of trained weights are loaded.
+
+        Args:
+            channels: Number of channels of the pooled features.
+
+        Example:
+            >>> FeatureStatistics.neutral(2).std.tolist()
+            [1.0, 1.0]
+        """
+        return cls(np.zeros(channels, np.float32), np.ones(channels, np.float32))
+
+    @classmethod
+    def of_head(cls, head: keras.Model) -> FeatureStatistics:
+        """Return the statistics by which a head standardizes.
+
+        Args:
+            head: Head as `TransferModel.head` makes it.
+        """
+        return cls(*head.get_layer(_STANDARDIZE).get_weights())
 
     @classmethod
     def of(cls, features: np.ndarray) -> FeatureStatistics:
@@ -189,8 +212,25 @@ class TransferModel:
         with self._scope():
             features = keras.Model(self._cut(depth), self._whole.output)
             self._changed |= {layer.name for layer in features.layers if layer.weights}
+            for layer in features.layers:  # frozen ones of a trunk before, see `from_pixels`
+                layer.trainable = not isinstance(layer, layers.BatchNormalization)
             tail_input = keras.Input(features.input.shape[1:], dtype=features.input.dtype)
             return keras.Model(tail_input, head(features(tail_input)))
+
+    def from_pixels(self, depth: int, tail: keras.Model) -> keras.Model:
+        """Return a tail behind its frozen trunk, to train without cached activations.
+
+        Args:
+            depth: Fine-tuning depth of the tail, below `max_depth`.
+            tail: Tail at that depth, from `tail`; training the one trains the other.
+
+        Returns:
+            Model of uint8 RGB [N, size, size, 3] with the logits, float32 [N, width].
+        """
+        trunk = self.trunk([depth])
+        trunk.trainable = False
+        image = keras.Input(trunk.input.shape[1:], dtype="uint8")
+        return keras.Model(image, tail(keras.tree.flatten(trunk(image, training=False))[0]))
 
     def classifier(
         self, head: keras.Model, labels: Sequence[Label], temperatures: Sequence[float]
@@ -231,10 +271,9 @@ class TransferModel:
             Model of the pooled features, float32 [N, features], with the logits, float32
             [N, width].
         """
-        # Batch norm in inference mode standardizes the features by weights that are saved, under a
-        # name that saved models have.
+        # Batch norm in inference mode standardizes the features by weights that are saved.
         standardize = layers.BatchNormalization(
-            center=False, scale=False, epsilon=1e-9, trainable=False, name="standardise"
+            center=False, scale=False, epsilon=1e-9, trainable=False, name=_STANDARDIZE
         )
         stack = [
             keras.Input((self.features,)),

@@ -182,6 +182,67 @@ class TrainingTime(NamedTuple):
     epoch: float
 
 
+class SearchImages(_Record):
+    """The images that the trials of a search work on, and what the trunk cache holds of them.
+
+    Attributes:
+        train: Number of training images.
+        val: Number of validation images.
+        views: Number of views of the training images that are cached at each fine-tuning depth,
+            from depth 0: 2, 1 (the plain one alone, validation images as well), or 0 where it is
+            trained from pixels.
+
+    Example:
+        >>> images = SearchImages(train=8000, val=1000, views=(2, 2, 0))
+        >>> [images.cached(depth) for depth in range(5)]
+        [2, 2, 0, 0, 0]
+    """
+
+    train: int
+    val: int
+    views: tuple[int, ...]
+
+    def cached(self, depth: int) -> int:
+        """Return the number of views that are cached at a depth.
+
+        Args:
+            depth: Fine-tuning depth.
+        """
+        return self.views[depth] if depth < len(self.views) else 0
+
+
+class BackboneCosts(_Record):
+    """What a backbone costs in time and on disk, as it was measured before its search.
+
+    Attributes:
+        train: Number of training images of the run.
+        val: Number of validation images of the run.
+        pass_seconds: Time of one image through the frozen backbone.
+        steps: Time of a training at each depth that was measured, from depth 0: until its first
+            step, and of one image, seconds.
+        bytes: Size of the activations of one image in one view at each depth at which something
+            is frozen.
+        room: Number of bytes that the trunk cache may take.
+        missing: Share of the passes that were not in the cache, 0..1.
+
+    Example:
+        >>> costs = BackboneCosts(
+        ...     train=4000, val=500, pass_seconds=0.01, steps=((1.0, 1e-4), (5.0, 0.02)),
+        ...     bytes=(4096, 73_728), room=20 * 10**9,
+        ... )
+        >>> costs.missing
+        1.0
+    """
+
+    train: int
+    val: int
+    pass_seconds: float
+    steps: tuple[tuple[float, float], ...]
+    bytes: tuple[int, ...]
+    room: int
+    missing: float = 1.0
+
+
 class StudyPlan(_Versioned):
     """The trials that a study is to run: `plan.json`.
 
@@ -190,6 +251,9 @@ class StudyPlan(_Versioned):
         training_times: Time of a training at each depth that was measured, from depth 0 (`costs`
             in JSON).
         evaluation_seconds: Time reserved for the winner's evaluation.
+        images: Images that the trials work on; None for all, with both views cached.
+        refit_seconds: Time reserved for the shortest refit, None for that of two epochs.
+        measured: What this was planned from, None in runs made before it was recorded.
 
     Example:
         >>> times = (TrainingTime(start=1.0, epoch=0.5), TrainingTime(start=6.0, epoch=20.0))
@@ -203,14 +267,45 @@ class StudyPlan(_Versioned):
         serialization_alias="costs", validation_alias=AliasChoices("costs", "training_times")
     )
     evaluation_seconds: float
+    images: SearchImages | None = None
+    refit_seconds: float | None = None
+    measured: BackboneCosts | None = None
+
+
+class RefitPlan(_Record):
+    """How the winner's refit goes: in legs, between which it can be killed and taken up again.
+
+    Attributes:
+        legs: Number of legs, over which the learning rate decays.
+        legs_per_epoch: Number of legs in which each training image is seen once.
+        views: Number of views of all images that are cached at its depth, 0 for pixels.
+
+    Example:
+        >>> plan = RefitPlan(legs=3, legs_per_epoch=2, views=0)
+        >>> plan.epochs
+        1.5
+    """
+
+    legs: int
+    legs_per_epoch: int = 1
+    views: int = 2
+
+    @property
+    def epochs(self) -> float:
+        """How often each image is seen."""
+        return self.legs / self.legs_per_epoch
 
 
 class RefitRecord(_Versioned):
-    """The longer training of the best trial: `refit.json`.
+    """The longer training of the best trial, on all images: `refit.json`.
 
     Attributes:
         origin: Whose weights were kept, the better ones on validation images.
         result: Best epoch of the refit on the validation split.
+        images: Number of training images, None in runs made before it was recorded.
+        epochs: How often each of them was seen, at most, None likewise.
+        trial: What the best trial reaches on all validation images, where it was scored on a
+            sample of them.
 
     Example:
         >>> chosen = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
@@ -225,6 +320,9 @@ class RefitRecord(_Versioned):
 
     origin: Origin
     result: TrialResult
+    images: int | None = None
+    epochs: float | None = None
+    trial: TrialResult | None = None
 
 
 class Clock(_Versioned):
@@ -428,6 +526,9 @@ class WinnerFacts(_Record):
         history: Epochs of the training that the weights are from.
         seconds: Wall time of that training.
         created: Time of writing, ISO 8601.
+        searched: Number of training images that the trials worked on, None in runs made before it
+            was recorded.
+        trained: Number of training images that the weights are from, None likewise.
     """
 
     schema_version: Literal[2] = 2
@@ -443,6 +544,8 @@ class WinnerFacts(_Record):
     history: tuple[Epoch, ...] = ()
     seconds: float | None = None
     created: str = ""
+    searched: int | None = None
+    trained: int | None = None
 
     @property
     def val_brier(self) -> float:

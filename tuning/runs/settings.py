@@ -44,7 +44,8 @@ class Settings(BaseModel):
         seed: Seed of sampling, splits, search and training.
         precision: Keras dtype policy of the search.
         labels: What the data's words for the labels mean, "0=man,1=woman"; "" for the usual.
-        split: Whether to keep the data set's own parts ("given") or make new ones ("identity").
+        split: Whether to keep the data set's own parts where they are whole ("given"), make new
+            ones ("identity"), or keep those that were published ("official").
         label: Names of the labels to learn, separated by commas; "" for the data set's own.
         ages: Groups that ages are put into, in years: "0-12,13-19,20-39,40-59,60+".
         drop_suspects: Whether training leaves out labels that cross-validation doubts.

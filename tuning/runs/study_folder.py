@@ -25,6 +25,7 @@ class StudyFolder:
         path: Path of the folder.
         plan: JSON of the planned trials, written when the trunk cache is complete.
         refit: JSON of the refit.
+        checkpoint: How far a refit is that is not done, see `tuning.training.legs`.
         out_of_fold: CSV of predictions for the training images, see `tuning.suspects`.
         best_weights: Weights of the best tail so far, HDF5.
         oracle: Keras Tuner's state of its oracle.
@@ -43,6 +44,7 @@ class StudyFolder:
         self.path = path
         self.plan = path / "plan.json"
         self.refit = path / "refit.json"
+        self.checkpoint = path / "refit.npz"
         self.out_of_fold = path / "out_of_fold.csv"
         self.best_weights = path / "best.weights.h5"
         self.oracle = path / "oracle.json"
@@ -110,17 +112,37 @@ class StudyFolder:
             refit: Result of the refit, and whose weights were kept.
         """
         write_record(self.refit, refit)
+        self.checkpoint.unlink(missing_ok=True)
+
+    def read_checkpoint(self) -> bytes | None:
+        """Return how far the refit is, None if it has not begun."""
+        return self.checkpoint.read_bytes() if self.checkpoint.exists() else None
+
+    def write_checkpoint(self, content: bytes) -> None:
+        """Keep how far the refit is.
+
+        Args:
+            content: Checkpoint of the refit.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        with replacing(self.checkpoint) as new:
+            new.write_bytes(content)
 
     def best(self) -> TrialResult | None:
         """Return the result of the training whose weights are kept, None if there is none yet."""
         return read_record(self._best, TrialResult) if self.best_weights.exists() else None
 
-    def keep_if_best(self, result: TrialResult, tail: bytes | None) -> bool:
+    def keep_if_best(
+        self, result: TrialResult, tail: bytes | None, best: TrialResult | None = None
+    ) -> bool:
         """Keep a tail's weights in place of the best so far if its result is better.
 
         Args:
             result: Best epoch of the training on the validation split.
             tail: Weights of the trained tail, HDF5; None where they cannot be the best.
+            best: What the best so far reaches on the same images, where that is not `best()`.
 
         Returns:
             Whether they are kept.
@@ -128,7 +150,7 @@ class StudyFolder:
         Raises:
             OSError: The weights cannot be written.
         """
-        best = self.best()
+        best = best or self.best()
         if tail is None or (best and best.val_brier <= result.val_brier):
             return False
         with replacing(self.best_weights) as new:

@@ -1,4 +1,8 @@
-"""From one backbone's weights to its winner: plan, trunk pass, study, refit, evaluation."""
+"""From one backbone's weights to its winner: plan, trunk pass, study, refit, evaluation.
+
+Where there are more images than time and disk allow, the study works on a sample of them, and the
+refit trains its best trial on all.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +15,32 @@ from tuning.backbones.registry import Backbone
 from tuning.backbones.weights import Weights
 from tuning.runs.run_folder import RunError
 from tuning.runs.schema import (
+    BackboneCosts,
     Hyperparameters,
-    Origin,
     RefitRecord,
+    SearchImages,
     StudyPlan,
-    TrainingTime,
     TrialRecord,
+    TrialResult,
     WeightsOrigin,
     WinnerFacts,
 )
-from tuning.search import doubted_labels, oracles, planning, study
+from tuning.search import doubted_labels, oracles, planning, sizing, study
 from tuning.search.context import SearchContext
 from tuning.search.engine import Engine, Hands
-from tuning.search.steps import Steps, Trained, Training
-from tuning.search.winner import save_winner
+from tuning.search.sizing import RefitWay
+from tuning.search.steps import Measured, Refit, Steps, Trained, Training
+from tuning.search.winner import TrainedOn, save_winner
+from tuning.training.early_stopping import DivergedError
+from tuning.training.legs import Checkpoint
 from tuning.training.trial import TrialConfig
-from tuning.trunk.image_set import VIEWS
+from tuning.trunk.image_set import VIEWS, View
 
 _EVALUATION_START = 10.0  # seconds, to make and save the whole model
 _FLOAT32_FACTOR = 3  # times a pass in bfloat16, generously
-_PASSES = (("train", VIEWS), ("val", VIEWS[:1]))
-"""Views in which the images of each split pass through the trunk."""
+_MOST_COUNTED = 20_000  # images; to know which of more are cached, all their pixels are read
+_PART_SECONDS = 600.0  # of a refit, until its checkpoint is kept
+_WORTH_SAYING = 1800.0  # seconds
 
 
 def search(
@@ -62,8 +71,9 @@ def search(
     facts = context.run.read_winner(backbone.name)
     if facts:
         return facts
-    hands = engine.hands(context, backbone, weights)
-    return _Search(context, hands, backbone, weights, seconds).run(on_trial)
+    with engine.hands(context, backbone, weights) as hands:
+        room = context.cache.room() // min(engine.slots, len(context.settings.backbones))
+        return _Search(context, hands, backbone, weights, seconds, room).run(on_trial)
 
 
 class _Search:
@@ -74,36 +84,42 @@ class _Search:
         backbone: Backbone,
         weights: Weights,
         seconds: float | None,
+        room: int,
     ) -> None:
         self.context = context
+        self.room = room  # of the trunk cache, for backbones that are searched side by side
         self.hands = hands
         self.backbone = backbone
         self.weights = weights
         self.settings, self.preset = context.settings, context.preset
         self.deadline = math.inf if seconds is None else time.monotonic() + seconds
+        self.all = context.all_images(backbone.max_depth)
         self.study = context.run.study(backbone.name)
         self.study.make()
 
     def run(self, on_trial: Callable[[], None]) -> WinnerFacts:
         plan = self._plan()
+        self.images = plan.images or self.all
         self.deadline -= plan.evaluation_seconds
-        self._fill_cache(range(max(plan.depths) + 1))
+        self._say_images(plan)
+        self._say_time(plan)
+        self._fill_cache(self.images, range(max(plan.depths) + 1))
         self.study.write_plan(plan)
         self.context.progress.planned(plan.depths, self._expected(plan))
-        self.codes = doubted_labels.training_codes(self.context, self.study, self.hands)
+        self.codes = doubted_labels.training_codes(
+            self.context, self.study, self.hands, self.images
+        )
         self._run_trials(plan, on_trial)
         self._report_left_out(len(plan.depths))
-        return self._finish(self._refit(plan.training_times))
+        return self._finish(self._refit(plan))
 
-    def _fill_cache(self, depths: Sequence[int]) -> None:
-        """Let all images pass through the trunk, in as many places as there are."""
-        frozen = [depth for depth in depths if depth < self.backbone.max_depth]
+    def _fill_cache(self, images: SearchImages, depths: Sequence[int]) -> None:
+        """Let images pass through the trunk, in as many places as there are."""
         passes: list[Future[None]] = []
-        for split, views in _PASSES:
-            whole = self.hands.slots == 1
-            shards = [None] if whole else range(len(self.context.images(split).shards()))
-            for shard in shards:
-                passes.append(self.hands.submit(Steps.make_pass, split, frozen, views, shard))
+        for split, count, kept, views in passes_of(images, depths):
+            shards = len(self.context.images(split, count).shards())
+            for shard in range(shards) if self.hands.divides_passes else [None]:
+                passes.append(self.hands.submit(Steps.make_pass, split, kept, views, shard, count))
         for done in passes:
             done.result()
 
@@ -116,8 +132,9 @@ class _Search:
         oracle = oracles.create(
             self.settings.algorithm, plan.depths, epochs, seed, lambda: self._is_out_of_time(plan)
         )
-        slots = self.hands.slots
-        study.search(self._start_trial, self.study, oracle, epochs, finished, slots)
+        study.search(
+            self._start_trial, self.study, oracle, epochs, finished, lambda: self.hands.slots
+        )
         on_trial()
 
     def _start_trial(
@@ -132,7 +149,7 @@ class _Search:
             score_to_beat=best.val_brier if best else None,
             head_epochs_factor=self.preset.head_epochs_factor,
         )
-        training = Training(name, hyperparameters, config, codes=self.codes)
+        training = Training(name, hyperparameters, config, self.images, codes=self.codes)
         return self.hands.submit(Steps.train, training)
 
     def _is_out_of_time(self, plan: StudyPlan) -> bool:
@@ -141,6 +158,8 @@ class _Search:
         depths = plan.depths[: len(done) + 1]
         trial = planning.trial_seconds(self.preset, times, depths[-1])
         refit = planning.least_refit_seconds(times[max(depths)])
+        if plan.refit_seconds is not None and max(depths) == max(plan.depths):
+            refit = plan.refit_seconds
         results = [record.result for record in done if record.result]
         slowdown = planning.slowdown(self.preset, times, results)
         return self._time_left() < slowdown * (trial + refit)
@@ -150,38 +169,97 @@ class _Search:
         kept = self.study.read_plan()
         if kept:
             return kept
-        images = self.context.store.manifest["split"].value_counts()
-        possible = range(min(len(self.preset.trials), self.backbone.max_depth + 1))
         measured = self.hands.submit(Steps.measure, 0).result()
+        images = self.context.store.manifest["split"].value_counts()
         factor = 1 if self.settings.precision == "float32" else _FLOAT32_FACTOR
         held_out = images["val"] + images["test"]
         evaluation = _EVALUATION_START + factor * measured.pass_seconds * held_out
-
-        def time_left(depth: int) -> float:
-            """Seconds for trials up to a depth, when passes and evaluation are done."""
-            trunk = measured.pass_seconds * self._images_to_pass(depth)
-            return self._time_left() - trunk - evaluation
-
-        times = [measured.training]
-        for depth in possible[1:]:
-            at_best = [*times, times[-1]]  # deeper ones take longer
-            if max(planning.plan_depths(self.preset, at_best, time_left(depth))) < depth:
-                break
-            times.append(self.hands.submit(Steps.measure, depth).result().training)
-        depths = planning.plan_depths(self.preset, times, time_left(len(times) - 1))
-        return StudyPlan(depths=depths, training_times=tuple(times), evaluation_seconds=evaluation)
-
-    def _images_to_pass(self, depth: int) -> int:
-        """Number of views that must pass the trunk before trials up to a depth."""
-        frozen = range(min(depth + 1, self.backbone.max_depth))
-        return sum(
-            self.hands.submit(Steps.count_missing, split, frozen, views).result()
-            for split, views in _PASSES
+        costs = self._costs(measured, evaluation)
+        found = sizing.choose(self.preset, costs, self._time_left() - evaluation)
+        return StudyPlan(
+            depths=found.depths,
+            training_times=sizing.training_times(costs, found.images),
+            evaluation_seconds=evaluation,
+            images=found.images,
+            refit_seconds=found.refit_seconds,
+            measured=costs,
         )
+
+    def _costs(self, measured: Measured, evaluation: float) -> BackboneCosts:
+        """Measure the backbone at each depth that trials can reach, from depth 0."""
+        costs = BackboneCosts(
+            train=self.all.train,
+            val=self.all.val,
+            pass_seconds=measured.pass_seconds,
+            steps=(measured.step,),
+            bytes=measured.bytes,
+            room=self.room,
+            missing=self._missing(0),
+        )
+        for depth in range(1, min(len(self.preset.trials), self.backbone.max_depth + 1)):
+            missing = self._missing(depth)
+            steps = (*costs.steps, costs.steps[-1])  # deeper ones take longer
+            at_best = costs.model_copy(update={"steps": steps, "missing": missing})
+            found = sizing.choose(self.preset, at_best, self._time_left() - evaluation)
+            if max(found.depths) < depth:
+                break
+            steps = (*costs.steps, self.hands.submit(Steps.measure, depth).result().step)
+            costs = at_best.model_copy(update={"steps": steps})
+        return costs
+
+    def _missing(self, depth: int) -> float:
+        """Share of the passes for trials up to a depth that the cache does not hold."""
+        if math.isinf(self.deadline):
+            return 1.0  # the plan is the same whatever they take
+        train, val = (min(count, _MOST_COUNTED) for count in (self.all.train, self.all.val))
+        images = self.all.model_copy(update={"train": train, "val": val})
+        missing = sum(
+            self.hands.submit(Steps.count_missing, split, depths, views, count).result()
+            for split, count, depths, views in passes_of(images, range(depth + 1))
+        )
+        return missing / (len(VIEWS) * train + val)
+
+    def _say_images(self, plan: StudyPlan) -> None:
+        """Say on which images the study works, where not on all with all that is frozen cached."""
+        images, say = self.images, self.context.progress.say
+        frozen = range(min(max(plan.depths) + 1, self.backbone.max_depth))
+        plain = [depth for depth in frozen if images.cached(depth) == 1]
+        pixels = [depth for depth in frozen if depth and not images.cached(depth)]
+        gigabytes = f"CACHE_GB={self.context.cache.budget / 1e9:g}"
+        parts = [f"search on {images.train:,} of {self.all.train:,} training images"]
+        if plain:
+            parts.append(f"{_depths(plain)} without mirrored views ({gigabytes})")
+        if pixels:
+            parts.append(f"{_depths(pixels)} from pixels ({gigabytes})")
+        if images.train < self.all.train:
+            parts.append("then all images")
+        if len(parts) > 1:
+            say("  " + "; ".join(parts))
+
+    def _say_time(self, plan: StudyPlan) -> None:
+        """Say how long it will take where nothing limits it, or that its limit is too short."""
+        *trials, refit, evaluation = self._expected(plan)
+        costs = plan.measured
+        passes = sizing.pass_seconds(costs, self.images) if costs else 0.0
+        parts = {
+            "passes": passes, "trials": sum(trials), "training on all images": refit,
+            "evaluation": evaluation,
+        }  # fmt: skip
+        total, say = sum(parts.values()), self.context.progress.say
+        least = passes + trials[0] + evaluation
+        if math.isinf(self.deadline) and total >= _WORTH_SAYING:
+            each = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in parts.items())
+            say(f"  about {_duration(total)}: {each}")
+        elif self._time_left() + plan.evaluation_seconds < least:
+            say(
+                f"  the time is too short: passes, one trial of the head and the evaluation take "
+                f"about {_duration(least)}"
+            )
 
     def _expected(self, plan: StudyPlan) -> list[float]:
         times, depths = plan.training_times, plan.depths
-        refit = planning.training_seconds(times[max(depths)], self.preset.refit_epochs)
+        way = self._refit_way(plan, max(depths), math.inf)
+        refit = way.pass_seconds + planning.training_seconds(way.time, self.preset.refit_epochs)
         trials = (planning.trial_seconds(self.preset, times, depth) for depth in depths)
         return [*trials, refit, plan.evaluation_seconds]
 
@@ -191,47 +269,163 @@ class _Search:
         if left_out > 0 and self.settings.algorithm != "hyperband":
             self.context.progress.trials_left_out(left_out, planned)
 
-    def _refit(self, times: Sequence[TrainingTime]) -> Origin:
-        """Train the best trial on for longer; keep whichever is better on validation images."""
+    def _refit(self, plan: StudyPlan) -> RefitRecord | None:
+        """Train the best trial on, on all images; keep whichever is better on validation images."""
         done = self.study.read_refit()
         if done:
-            return done.origin
+            return done
         best = self.study.best()
         if best is None:
             raise RunError(
                 f"no trial of {self.backbone.title} succeeded; see {self.context.run.leaderboard}"
             )
-        depth = best.hyperparameters.depth
-        epochs = planning.refit_epochs(self.preset, times[depth], self._time_left())
-        if not epochs:
+        scoring = self._scoring_seconds(plan)
+        way = self._refit_way(plan, best.hyperparameters.depth, self._time_left() - scoring)
+        train_on = self._in_legs if best.hyperparameters.depth or not way.views else self._head
+        try:
+            found = train_on(best, way, self._time_left() - scoring)
+        except DivergedError as error:
+            self.context.progress.say(f"  the refit failed: {error}", style="red")
+            return None
+        if found is None:
             self.context.progress.say("  no time left for a refit: the best trial is the winner")
-            return "trial"
-        trained = self._train_on(best.hyperparameters, epochs).result()
-        kept = self.study.keep_if_best(trained.result, trained.tail)
-        origin: Origin = "refit" if kept else "trial"
-        self.context.progress.refit_done(trained.result, best)
-        self.study.write_refit(RefitRecord(origin=origin, result=trained.result))
-        return origin
+            return None
+        return self._keep_better(best, *found)
 
-    def _train_on(self, hyperparameters: Hyperparameters, epochs: int) -> Future[Trained]:
-        """Have the best trial trained on from its weights, to the end of all epochs.
+    def _keep_better(self, best: TrialResult, trained: Trained, epochs: float) -> RefitRecord:
+        """Compare a refit with the best trial, on all validation images."""
+        result = trained.result
+        assert trained.tail is not None, "a refit has no score to beat"
+        if self.images.val < self.all.val:
+            start = self.study.best_weights.read_bytes()
+            before = self.hands.submit(Steps.score, best, start)
+            after = self.hands.submit(Steps.score, result, trained.tail)
+            best, result = before.result(), after.result()
+        kept = self.study.keep_if_best(result, trained.tail, best)
+        record = RefitRecord(
+            origin="refit" if kept else "trial",
+            result=result,
+            images=self.all.train,
+            epochs=epochs,
+            trial=best,
+        )
+        self.context.progress.refit_done(result, best)
+        self.study.write_refit(record)
+        return record
 
-        A refit gains most when the learning rate has decayed, so nothing stops it.
-        """
+    def _head(
+        self, best: TrialResult, way: RefitWay, seconds: float
+    ) -> tuple[Trained, float] | None:
+        """Train a head on, on pooled features of all images, to the end of all epochs."""
+        left = seconds - way.pass_seconds
+        epochs = planning.refit_epochs(self.preset, way.time, left)
+        if not epochs:
+            return None
+        images = self._all_cached(0, way.views)
+        self._fill_cache(images, [0])
         config = TrialConfig(epochs, None, self.settings.seed)
         start = self.study.best_weights.read_bytes()
-        return self.hands.submit(
-            Steps.train, Training("refit", hyperparameters, config, start, self.codes)
-        )
+        training = Training("refit", best.hyperparameters, config, images, start, self.codes)
+        trained = self.hands.submit(Steps.train, training).result()
+        return trained, float(epochs * config.head_epochs_factor)
 
-    def _finish(self, origin: Origin) -> WinnerFacts:
+    def _in_legs(
+        self, best: TrialResult, way: RefitWay, seconds: float
+    ) -> tuple[Trained, float] | None:
+        """Train a tail on, in legs; a part that is done is kept, whatever happens to the next.
+
+        A refit gains most when the learning rate has decayed, so nothing stops it before its end.
+        """
+        checkpoint = self.study.read_checkpoint()
+        kept = Checkpoint.from_bytes(checkpoint) if checkpoint else None
+        most = self.preset.refit_epochs
+        plan = kept.plan if kept else sizing.refit_plan(self.all.train, way, most, seconds)
+        if plan is None:
+            return None
+        depth = best.hyperparameters.depth
+        images = self._all_cached(depth, plan.views)
+        self._fill_cache(images, [depth])
+        start, seed = self.study.best_weights.read_bytes(), self.settings.seed
+        refit = Refit(best.hyperparameters, images, plan, seed, start, self.codes)
+        while True:
+            part = self.hands.submit(Steps.train_on, refit, checkpoint, _PART_SECONDS).result()
+            if part.trained:
+                return part.trained, plan.epochs
+            checkpoint = part.checkpoint
+            self.study.write_checkpoint(checkpoint)
+
+    def _all_cached(self, depth: int, views: int) -> SearchImages:
+        """All training images, cached in so many views at one depth."""
+        kept = tuple(views if at == depth else 0 for at in range(depth + 1))
+        return SearchImages(train=self.all.train, val=self.images.val, views=kept)
+
+    def _refit_way(self, plan: StudyPlan, depth: int, seconds: float) -> RefitWay:
+        if plan.measured is None:  # an earlier version's: all images, cached
+            return RefitWay(self.images.cached(depth), plan.training_times[depth])
+        epochs = self.preset.refit_epochs
+        return sizing.refit_way(plan.measured, self.images, depth, epochs, seconds)
+
+    def _scoring_seconds(self, plan: StudyPlan) -> float:
+        """Time to score trial and refit on all validation images, where trials had a sample."""
+        if plan.measured is None or self.images.val == self.all.val:
+            return 0.0
+        return 2 * plan.measured.pass_seconds * self.all.val
+
+    def _finish(self, refit: RefitRecord | None) -> WinnerFacts:
         result = self.study.best()
         assert result is not None
-        doubted_labels.cross_validate(self.context, self.study, self.hands)
+        doubted_labels.cross_validate(self.context, self.study, self.hands, self.images)
         tail = self.study.best_weights.read_bytes()
         evaluation = self.hands.submit(Steps.evaluate, result, tail).result()
         weights = WeightsOrigin(source=self.weights.source, fingerprint=self.weights.fingerprint)
-        return save_winner(self.context, self.backbone.name, weights, result, origin, evaluation)
+        return save_winner(
+            self.context, self.backbone.name, weights, result, evaluation, self._trained_on(refit)
+        )
+
+    def _trained_on(self, refit: RefitRecord | None) -> TrainedOn:
+        searched = self.images.train
+        if refit is None or refit.origin == "trial":
+            return TrainedOn("trial", searched, searched)
+        seen = self.all.train if refit.epochs is None else refit.epochs * self.all.train
+        return TrainedOn("refit", searched, min(self.all.train, round(seen)))
 
     def _time_left(self) -> float:
         return self.deadline - time.monotonic()
+
+
+def passes_of(
+    images: SearchImages, depths: Sequence[int]
+) -> list[tuple[str, int, list[int], tuple[View, ...]]]:
+    """Return the passes through the trunk that fill the cache.
+
+    Args:
+        images: Images, and what is to be cached of them.
+        depths: Fine-tuning depths that are wanted.
+
+    Returns:
+        Split, number of images, depths and views of each.
+
+    Example:
+        >>> passes_of(SearchImages(train=8000, val=1000, views=(2, 1, 0)), range(3))
+        [('train', 8000, [0, 1], ('plain',)), ('train', 8000, [0], ('mirrored',)),
+        ('val', 1000, [0, 1], ('plain',))]
+    """
+    both = [depth for depth in depths if images.cached(depth) == len(VIEWS)]
+    plain = [depth for depth in depths if images.cached(depth)]
+    passes: list[tuple[str, int, list[int], tuple[View, ...]]] = []
+    if both == plain:
+        passes.append(("train", images.train, both, VIEWS))
+    else:
+        passes.append(("train", images.train, plain, VIEWS[:1]))
+        passes.append(("train", images.train, both, VIEWS[1:]))
+    passes.append(("val", images.val, plain, VIEWS[:1]))
+    return [a_pass for a_pass in passes if a_pass[2]]
+
+
+def _depths(depths: Sequence[int]) -> str:
+    return f"depth {depths[0]}" if len(depths) == 1 else f"depths {', '.join(map(str, depths))}"
+
+
+def _duration(seconds: float) -> str:
+    """A time as people say it: "40 min", "3.5 h"."""
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{max(1, round(seconds / 60))} min"

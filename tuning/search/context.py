@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from data import ImageStore, Label
 from tuning.progress import Progress
 from tuning.runs.run_folder import RunFolder
+from tuning.runs.schema import SearchImages
 from tuning.runs.settings import Settings
 from tuning.search.presets import Preset
+from tuning.search.sample import sample_rows
 from tuning.trunk.cache import TrunkCache
 from tuning.trunk.image_set import ImageSet
 
@@ -33,14 +33,26 @@ class StepContext:
     store: ImageStore
     cache: TrunkCache
 
-    def images(self, split: str) -> ImageSet:
-        """Return the images of a split.
+    def images(self, split: str, count: int | None = None) -> ImageSet:
+        """Return the images of a split, or a sample of them.
 
         Args:
             split: Name of the split, "train", "val" or "test".
+            count: Number of images, see `tuning.search.sample`; None for all.
         """
-        rows = np.flatnonzero(self.store.manifest["split"] == split)
-        return ImageSet.of(self.store.images, rows, self.store.fingerprint)
+        rows = sample_rows(self.store.manifest, split, count, self.settings.seed)
+        store = self.store
+        return ImageSet.of(store.images, rows, store.fingerprint, store.digests)
+
+    def all_images(self, max_depth: int) -> SearchImages:
+        """Return a search's images where all are used and both views are cached.
+
+        Args:
+            max_depth: Depth at which nothing of the backbone is frozen.
+        """
+        counts = self.store.manifest["split"].value_counts()
+        train, val = (int(counts.get(split, 0)) for split in ("train", "val"))
+        return SearchImages(train=train, val=val, views=(2,) * max_depth)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from data.labels import codes_of, from_table
+from tuning.runs.schema import SearchImages
 from tuning.runs.study_folder import StudyFolder
 from tuning.search.context import SearchContext
 from tuning.search.engine import Hands
@@ -14,13 +15,16 @@ from tuning.suspects.cross_validation import training_predictions
 from tuning.suspects.left_out import counts_left_out, without_suspects
 
 
-def cross_validate(context: SearchContext, study: StudyFolder, hands: Hands) -> pd.DataFrame:
-    """Keep predictions for the training images, by which their labels are doubted.
+def cross_validate(
+    context: SearchContext, study: StudyFolder, hands: Hands, images: SearchImages | None = None
+) -> pd.DataFrame:
+    """Keep predictions for training images of a search, by which their labels are doubted.
 
     Args:
         context: Run, data and settings.
         study: Folder of the study.
         hands: Whoever works on the steps of the search.
+        images: Images of the search, None for all; labels of others are not doubted.
 
     Returns:
         The predictions, see `tuning.suspects.cross_validation.training_predictions`.
@@ -29,27 +33,33 @@ def cross_validate(context: SearchContext, study: StudyFolder, hands: Hands) -> 
     return training_predictions(
         study.out_of_fold,
         context.labels,
-        manifest[manifest["split"] == "train"],
-        lambda: hands.submit(Steps.out_of_fold).result(),
+        manifest.loc[context.images("train", images.train if images else None).rows],
+        lambda: hands.submit(Steps.out_of_fold, images).result(),
     )
 
 
-def training_codes(context: SearchContext, study: StudyFolder, hands: Hands) -> np.ndarray | None:
+def training_codes(
+    context: SearchContext, study: StudyFolder, hands: Hands, images: SearchImages | None = None
+) -> np.ndarray | None:
     """Return the codes to train on where suspect labels are left out, and say how many are.
 
     Args:
         context: Run, data and settings.
         study: Folder of the study.
         hands: Whoever works on the steps of the search.
+        images: Images of the search, None for all.
 
     Returns:
-        Codes of the training images, int [n, L]; None to train on all.
+        Codes of all training images, int [N, L]; None to train on all labels.
     """
     if not context.settings.drop_suspects:
         return None
-    predictions = cross_validate(context, study, hands)
+    predictions = cross_validate(context, study, hands, images)
     before, p = codes_of(predictions), from_table(context.labels, predictions)
     codes = without_suspects(context.labels, before, p)
     counts = counts_left_out(context.labels, before, codes)
     context.progress.say(f"  suspect training labels are left out: {counts}")
-    return codes
+    every = context.images("train").rows
+    result = codes_of(context.store.manifest)[every]
+    result[np.isin(every, predictions["row"])] = codes
+    return result

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from tuning.backbones.registry import Backbone
@@ -19,10 +20,16 @@ class Hands(Protocol):
     """Whoever works on the steps of one backbone's search.
 
     Attributes:
-        slots: Number of steps that are worked on side by side.
+        slots: Number of steps that are worked on side by side; it may change while they are.
+        divides_passes: Whether a pass over images is a step for each shard, for several to share.
     """
 
-    slots: int
+    divides_passes: bool
+
+    @property
+    def slots(self) -> int:
+        """Number of steps that are worked on side by side."""
+        ...
 
     def submit(
         self,
@@ -52,14 +59,20 @@ class Engine(Protocol):
 
     slots: int
 
-    def hands(self, context: SearchContext, backbone: Backbone, weights: Weights) -> Hands:
-        """Return who works on one backbone's steps.
+    def hands(
+        self, context: SearchContext, backbone: Backbone, weights: Weights
+    ) -> AbstractContextManager[Hands]:
+        """Return who works on one backbone's steps while the block lasts.
 
         Args:
             context: Run, data and settings.
             backbone: Entry of the registry.
             weights: Pretrained weights of the backbone.
         """
+        ...
+
+    def stop(self) -> None:
+        """End all searches: whoever waits for a step is interrupted, as by Ctrl-C."""
         ...
 
 
@@ -76,9 +89,15 @@ class OneProcess:
 
     slots = 1
 
-    def hands(self, context: SearchContext, backbone: Backbone, weights: Weights) -> Hands:
+    @contextmanager
+    def hands(
+        self, context: SearchContext, backbone: Backbone, weights: Weights
+    ) -> Iterator[Hands]:
         """Return this process, see `Engine.hands`."""
-        return OwnHands(Steps(context, backbone, weights, context.progress))
+        yield OwnHands(Steps(context, backbone, weights, context.progress))
+
+    def stop(self) -> None:
+        """Do nothing: no step is under way while another one is asked for."""
 
 
 class OwnHands:
@@ -89,9 +108,11 @@ class OwnHands:
 
     Attributes:
         slots: 1.
+        divides_passes: False.
     """
 
     slots = 1
+    divides_passes = False
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tuning.runs.schema import TrainingTime, TrialResult
 from tuning.search.presets import Preset
@@ -10,7 +10,12 @@ from tuning.search.presets import Preset
 _LEAST_REFIT = 2  # epochs, on top of the trial's: depth pays more
 
 
-def plan_depths(preset: Preset, times: Sequence[TrainingTime], seconds: float) -> tuple[int, ...]:
+def plan_depths(
+    preset: Preset,
+    times: Sequence[TrainingTime],
+    seconds: float,
+    refit_seconds: Callable[[int, int], float] | None = None,
+) -> tuple[int, ...]:
     """Choose the fine-tuning depths of a study's trials, in order, as far as the time allows.
 
     Depth is what pays most, so one trial at each comes first, cheap depths before deeper ones, up
@@ -21,6 +26,8 @@ def plan_depths(preset: Preset, times: Sequence[TrainingTime], seconds: float) -
         preset: Number of trials that are wanted at each depth.
         times: Measured time of a training at each depth, from depth 0.
         seconds: Time for the study's trials and refit, may be infinite.
+        refit_seconds: Function of a depth and a number of epochs that gives the time of a refit;
+            None for a refit on the images of the trials.
 
     Returns:
         Fine-tuning depth of each trial.
@@ -34,11 +41,11 @@ def plan_depths(preset: Preset, times: Sequence[TrainingTime], seconds: float) -
         (0, 0, 0)
     """
     wanted = preset.trials[: len(times)]
+    time_of = refit_seconds or (lambda depth, epochs: training_seconds(times[depth], epochs))
 
     def fits(counts: Sequence[int], refit_epochs: int) -> bool:
         trials = (count * trial_seconds(preset, times, depth) for depth, count in enumerate(counts))
-        refit = training_seconds(times[len(counts) - 1], refit_epochs)
-        return sum(trials) + refit <= seconds
+        return sum(trials) + time_of(len(counts) - 1, refit_epochs) <= seconds
 
     counts = [wanted[0], *[1] * (len(wanted) - 1)]
     while len(counts) > 1 and not fits(counts, _LEAST_REFIT):

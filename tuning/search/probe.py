@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -13,7 +14,6 @@ from data import ImageStore, Label
 from data.labels import codes_of
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.runs.schema import TrainingTime
-from tuning.training import devices
 from tuning.training.loss import LabelLoss
 from tuning.training.tail import compile_tail
 from tuning.training.trial import BATCH_SIZE
@@ -36,6 +36,7 @@ class Probe:
 
     Attributes:
         pass_seconds: Time of one image through the frozen backbone, seconds.
+        bytes: Size of the activations of one image in one view at each depth below `max_depth`.
     """
 
     def __init__(
@@ -51,6 +52,10 @@ class Probe:
         forward = compiled(model.trunk(frozen))
         _, seconds = _first_and_median(lambda: forward(images)[0].numpy())
         self.pass_seconds = seconds / len(images)
+        self.bytes = tuple(
+            np.dtype(np.float16).itemsize * math.prod(output.shape[1:])
+            for output in model.trunk(range(model.backbone.max_depth)).outputs
+        )
         outputs = [tf.cast(output, tf.float32).numpy() for output in forward(images)]
         self._inputs = {model.backbone.max_depth: images} | dict(zip(frozen, outputs, strict=True))
         self._statistics = FeatureStatistics.of(outputs[0])
@@ -66,11 +71,10 @@ class Probe:
             val: Number of images to score on after each epoch.
         """
         model, inputs = self._model, self._inputs[depth]
-        with devices.strategy():
-            head = model.head(HeadConfig(0, 0.0, self._statistics, tuple(self._loss.prior)))
-            tail = model.tail(depth, head)
-            compile_tail(tail, self._loss, 1e-9)
-            start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._codes))
+        head = model.head(HeadConfig(0, 0.0, self._statistics, tuple(self._loss.prior)))
+        tail = model.tail(depth, head)
+        compile_tail(tail, self._loss, 1e-9)
+        start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._codes))
         model.restore()
         epoch = step * (train + _FORWARD_SHARE * val) / len(inputs)
         return TrainingTime(start, epoch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -20,6 +21,8 @@ from tuning.runs.schema import Hyperparameters, TrialRecord, TrialResult
 from tuning.runs.study_folder import StudyFolder
 from tuning.search.oracles import TimedOracle
 from tuning.search.steps import Trained
+
+_SILENCE = threading.Lock()  # Standard output is one for all searches of the process.
 
 
 class StartTrial(Protocol):
@@ -67,21 +70,21 @@ class Study(base_tuner.BaseTuner):
         self._folder = folder
         self._on_trial = on_trial
         self._running: dict[str, Future[Trained]] = {}
-        with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from …"
+        with _SILENCE, contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from …"
             super().__init__(
                 oracle, directory=str(folder.path.parent), project_name=folder.path.name
             )
 
-    def search(self, slots: int) -> None:
+    def search(self, slots: Callable[[], int]) -> None:
         """Run trials until the oracle says that the study ends.
 
         Args:
-            slots: Number of trials that run side by side.
+            slots: Returns the number of trials that may run side by side now.
         """
         self.on_search_begin()
         trials: dict[str, Any] = {}  # by Keras Tuner's name of the slot
         while True:
-            self._fill(trials, slots)
+            self._fill(trials, slots())
             if not trials:
                 break
             wait(
@@ -171,7 +174,7 @@ def search(
     oracle: TimedOracle,
     epochs: int,
     on_trial: Callable[[TrialRecord], None],
-    slots: int = 1,
+    slots: Callable[[], int] = lambda: 1,
 ) -> list[TrialRecord]:
     """Run a study to its end, or go on with it.
 
@@ -181,7 +184,7 @@ def search(
         oracle: Says what is tried, from `tuning.search.oracles.create`.
         epochs: Number of epochs of a trial, unless the oracle says another number (Hyperband).
         on_trial: Called with each finished trial's record.
-        slots: Number of trials that run side by side.
+        slots: Returns the number of trials that may run side by side now.
 
     Returns:
         All trials; the best one's tail is kept beside them, see `StudyFolder`.
@@ -193,9 +196,8 @@ def search(
     study = Study(oracle, start, epochs, folder, on_trial)
     if damaged:
         _rebuild(oracle, folder.trials())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
-        study.search(slots)
+    warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
+    study.search(slots)
     return folder.trials()
 
 

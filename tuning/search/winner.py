@@ -28,6 +28,7 @@ from data.labels import (
 )
 from data.manifest import DATASET
 from data.progress import ProgressCallback
+from data.rows import Rows
 from tuning import metrics
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.image_batches import map_batches
@@ -63,12 +64,10 @@ class SavedTail:
         result: What the training reached; its hyperparameters say where the tail begins and what
             its head is.
         weights: Path of the tail's weights, HDF5.
-        statistics: Statistics of the pooled features of the training images.
     """
 
     result: TrialResult
     weights: Path
-    statistics: FeatureStatistics
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,21 @@ class Evaluation:
     model: bytes
     latency_ms: float
     parameters: int
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """Which training a winner is from.
+
+    Attributes:
+        origin: Whether its weights are the best trial's or the refit's.
+        searched: Number of training images that the trials worked on.
+        trained: Number of training images that the winner has seen.
+    """
+
+    origin: Origin
+    searched: int
+    trained: int
 
 
 def evaluate(
@@ -125,8 +139,8 @@ def save_winner(
     backbone: str,
     weights: WeightsOrigin,
     result: TrialResult,
-    origin: Origin,
     evaluation: Evaluation,
+    trained_on: TrainedOn,
 ) -> WinnerFacts:
     """Write a winner, its predictions and its facts, in this order.
 
@@ -135,8 +149,8 @@ def save_winner(
         backbone: Name of the backbone.
         weights: Pretrained weights that it started from.
         result: What its training reached.
-        origin: Which training that was.
         evaluation: Its whole model and predictions.
+        trained_on: Which training that was, and on how many images.
 
     Returns:
         What is known about the winner, as it is written beside it.
@@ -151,7 +165,7 @@ def save_winner(
         new.write_bytes(evaluation.model)
     facts = WinnerFacts(
         backbone=backbone,
-        origin=origin,
+        origin=trained_on.origin,
         hyperparameters=result.hyperparameters,
         size=context.settings.size,
         weights=weights,
@@ -162,6 +176,8 @@ def save_winner(
         history=result.history,
         seconds=result.seconds,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        searched=trained_on.searched,
+        trained=trained_on.trained,
     )
     write_text(run.predictions(backbone), predictions.table().to_csv(index=False))
     run.write_winner(facts)
@@ -187,7 +203,7 @@ def assemble(
 
     Args:
         model: Model in float32, with pretrained weights.
-        tail: Trained tail on disk, with the statistics of its head.
+        tail: Trained tail on disk.
         labels: Labels that the tail has learned.
         temperatures: Number that each label's logits are divided by, see
             `TransferModel.classifier`; None for 1.
@@ -196,8 +212,9 @@ def assemble(
         The classifier, from uint8 RGB [N, size, size, 3] to the labels' probabilities.
     """
     chosen = tail.result.hyperparameters
-    bias = (0.0,) * sum(label.width for label in labels)  # the trained one is loaded
-    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, tail.statistics, bias))
+    bias = (0.0,) * sum(label.width for label in labels)  # trained ones are loaded, as statistics
+    neutral = FeatureStatistics.neutral(model.features)
+    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, neutral, bias))
     model.restore()
     model.tail(chosen.depth, head).load_weights(tail.weights)
     return model.classifier(head, labels, temperatures or [1.0] * len(labels))
@@ -206,7 +223,7 @@ def assemble(
 def predict(
     classifier: keras.Model,
     labels: Sequence[Label],
-    images: np.ndarray,
+    images: Rows,
     rows: np.ndarray,
     progress: ProgressCallback | None = None,
 ) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,49 @@ from sklearn.preprocessing import StandardScaler
 from data import Label
 from data.atomic import write_text
 from data.labels import MISSING, class_slices, code_columns, probability_columns, to_table
+from data.sampling import nested_order
 from tuning.metrics import fit_temperature, logits_of, probabilities
 
 _FOLDS = 5
 _LEAST_PEOPLE = 3
 _STEPS = 100
+_MOST_LEARNED = 20_000  # images that a fold's model learns from; more hardly change it
+_BLOCK = 4096
+
+
+class MeanOf:
+    """The mean of several arrays of the same rows, gathered as they are asked for.
+
+    Args:
+        arrays: Arrays [n, F], such as pooled features of an image in two views.
+
+    Attributes:
+        shape: Shape of all rows together.
+
+    Example:
+        >>> MeanOf([np.float16([[1.0], [2.0]]), np.float16([[3.0], [2.0]])])[np.array([0])].tolist()
+        [[2.0]]
+    """
+
+    def __init__(self, arrays: Sequence[Rows]) -> None:
+        self._arrays = arrays
+        self.shape = arrays[0].shape
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return np.mean([np.asarray(array[rows], np.float32) for array in self._arrays], axis=0)
+
+
+class Rows(Protocol):
+    """Features [n, F] whose rows can be gathered."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of all rows together."""
+        ...
+
+    def __getitem__(self, rows: np.ndarray, /) -> np.ndarray:
+        """Gather rows, int [m]."""
+        ...
 
 
 def training_predictions(
@@ -72,12 +111,13 @@ def training_predictions(
 
 
 def out_of_fold(
-    labels: Sequence[Label], features: np.ndarray, codes: np.ndarray, people: np.ndarray, seed: int
+    labels: Sequence[Label], features: Rows, codes: np.ndarray, people: np.ndarray, seed: int
 ) -> np.ndarray:
     """Predict each image by a model that was trained without its person.
 
-    The model is logistic regression on standardized features, calibrated by a temperature. Classes
-    with images of fewer than three people are left out, and so are the images that have them.
+    The model is logistic regression on standardized features, calibrated by a temperature. It
+    learns from at most 20,000 images, so that time and memory do not grow with more. Classes with
+    images of fewer than three people are left out, and so are the images that have them.
 
     Args:
         labels: The L labels.
@@ -103,8 +143,9 @@ def out_of_fold(
         rows = np.flatnonzero(np.isin(of_label, asked))
         if len(asked) > 1:
             columns = at.start + np.array(asked)
-            found = _cross_validated(features[rows], of_label[rows], people[rows], asked, seed)
-            p[np.ix_(rows, columns)] = found
+            p[np.ix_(rows, columns)] = _cross_validated(
+                features, rows, of_label[rows], people[rows], asked, seed
+            )
     return p
 
 
@@ -119,19 +160,35 @@ def _people_of(code: int, codes: np.ndarray, people: np.ndarray) -> int:
 
 
 def _cross_validated(
-    features: np.ndarray, codes: np.ndarray, people: np.ndarray, classes: list[int], seed: int
+    features: Rows,
+    rows: np.ndarray,
+    codes: np.ndarray,
+    people: np.ndarray,
+    classes: list[int],
+    seed: int,
 ) -> np.ndarray:
-    """Probabilities of these classes, float64 [n, C]; NaN where a fold lacks a class."""
+    """Probabilities of these classes for some rows, float64 [n, C]; NaN where a fold lacks one."""
     p = np.full((len(codes), len(classes)), np.nan)
     folds = min(_FOLDS, *(_people_of(code, codes, people) for code in classes))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for learned, asked in splitter.split(features, codes, people):
+    for others, asked in splitter.split(rows, codes, people):
+        learned = _at_most(_MOST_LEARNED, others, codes, seed)
         if set(codes[learned]) == set(classes):
             # Weights of a prior by which logits have a variance of 1, however many features.
             classifier = LogisticRegression(C=1 / features.shape[1], max_iter=_STEPS)
             model = make_pipeline(StandardScaler(), classifier)
-            p[asked] = model.fit(features[learned], codes[learned]).predict_proba(features[asked])
+            model.fit(features[rows[learned]], codes[learned])
+            for start in range(0, len(asked), _BLOCK):
+                block = asked[start : start + _BLOCK]
+                p[block] = model.predict_proba(features[rows[block]])
     return _calibrated(p, np.searchsorted(classes, codes))
+
+
+def _at_most(most: int, positions: np.ndarray, codes: np.ndarray, seed: int) -> np.ndarray:
+    """Some of the positions, in order, their classes in proportion."""
+    if len(positions) <= most:
+        return positions
+    return np.sort(positions[nested_order(codes[positions, None], seed)[:most]])
 
 
 def _calibrated(p: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -53,6 +53,50 @@ class Examples:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def at(self, rows: np.ndarray) -> Examples:
+        """Return some of the examples.
+
+        Args:
+            rows: Which, int [n].
+
+        Example:
+            >>> features = np.arange(3, dtype=np.float16)[:, None]
+            >>> examples = Examples({0: [features]}, np.zeros((3, 1), int)).at(np.array([0, 2]))
+            >>> len(examples), examples.views[0][0][np.array([1])].tolist()
+            (2, [[2.0]])
+        """
+        views = {d: [SomeRows(view, rows) for view in of] for d, of in self.views.items()}
+        return Examples(views, self.codes[rows])
+
+    def from_pixels(self, depth: int) -> bool:
+        """Whether the examples are images themselves at a depth.
+
+        Args:
+            depth: Fine-tuning depth.
+        """
+        return self.views[depth][0].dtype == np.uint8
+
+
+class SomeRows:
+    """Some rows of an array, gathered as they are asked for.
+
+    Args:
+        array: The array.
+        rows: Its rows, int [n].
+
+    Attributes:
+        shape: Shape of these rows together.
+        dtype: Type of its numbers.
+    """
+
+    def __init__(self, array: ActivationArray, rows: np.ndarray) -> None:
+        self._array, self._rows = array, rows
+        self.shape = (len(rows), *array.shape[1:])
+        self.dtype = array.dtype
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self._array[self._rows[rows]]
+
 
 @dataclass(frozen=True)
 class TrainingData:

@@ -1,19 +1,27 @@
-"""One trial: warm the head up on frozen features, then train the last stages of the backbone."""
+"""One trial: warm the head up on frozen features, then train the last stages of the backbone.
+
+A refit trains a trial's tail on, in legs.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from tuning.backbones.transfer_model import HeadConfig, TransferModel
+from data import Label
+from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
+from tuning.metrics import mean_scores, probabilities
 from tuning.runs.schema import Hyperparameters, TrialResult
-from tuning.training.batches import TrainingData
+from tuning.training.batches import Examples, TrainingData, predict_logits
 from tuning.training.early_stopping import OnEpoch, Validation
 from tuning.training.head import fit_head
+from tuning.training.legs import Checkpoint, fit_legs, predictor, put_weights
+from tuning.training.loss import LabelLoss
 from tuning.training.schedule import TrainingConfig
 from tuning.training.tail import fit_tail
 
@@ -52,6 +60,23 @@ class TrialConfig:
     head_epochs_factor: int = HEAD_EPOCHS_FACTOR
 
 
+@dataclass(frozen=True)
+class LegsConfig:
+    """Where a training in legs goes on, and for how long.
+
+    Attributes:
+        start: Weights file of the trained tail that it began with.
+        progress: How far it is.
+        seed: Seed of order, views and dropout.
+        seconds: Time after which no new leg is begun.
+    """
+
+    start: Path
+    progress: Checkpoint
+    seed: int
+    seconds: float
+
+
 def run(
     model: TransferModel,
     hyperparameters: Hyperparameters,
@@ -75,31 +100,121 @@ def run(
         DivergedError: The loss became infinite or not a number.
     """
     started = time.perf_counter()
-    keras.utils.set_random_seed(config.seed)
-    model.restore()
-    chosen = hyperparameters
-    head = model.head(
-        HeadConfig(chosen.head_units, chosen.dropout, data.statistics, tuple(data.loss.prior))
-    )
-    trial = _Trial(head, hyperparameters, data, np.random.default_rng(config.seed))
+    trial, tail = _begin(model, hyperparameters, data, config.seed, config.start)
     head_epochs = config.head_epochs_factor * config.epochs
     if hyperparameters.depth and config.start is None:
         warm_up = replace(config, epochs=head_epochs, score_to_beat=None)
         trial.train_head(WARM_UP_LEARNING_RATE, trial.validation(warm_up))
-    tail = model.tail(hyperparameters.depth, head)
-    if config.start:
-        tail.load_weights(config.start)
     if hyperparameters.depth:
         validation = trial.validation(config, on_epoch)
-        trial.train_tail(tail, validation)
+        fit_tail(
+            trial.trained(tail), trial.data, trial.config(config.epochs), trial.rng, validation
+        )
     else:
         validation = trial.validation(replace(config, epochs=head_epochs), on_epoch)
         trial.train_head(HEAD_LEARNING_RATE_FACTOR * hyperparameters.learning_rate, validation)
     return _result(hyperparameters, validation, time.perf_counter() - started), tail
 
 
+def run_legs(
+    model: TransferModel,
+    hyperparameters: Hyperparameters,
+    data: TrainingData,
+    config: LegsConfig,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[Checkpoint, TrialResult, keras.Model]:
+    """Train a configuration on from a trained tail, leg by leg, until some time is over.
+
+    Args:
+        model: Backbone with pretrained weights; its layers are trained in place.
+        hyperparameters: Hyperparameters of the tail.
+        data: Activations or images to learn from, and to score on.
+        config: Where to go on, and for how long.
+        on_epoch: Called after each leg.
+
+    Returns:
+        How far the training is, its result so far, and the tail after its best leg.
+
+    Raises:
+        DivergedError: The loss became infinite or not a number.
+    """
+    trial, tail = _begin(model, hyperparameters, data, config.seed, config.start)
+    legs = config.progress.plan.legs
+    validation = trial.validation(TrialConfig(legs, None, config.seed), on_epoch)
+    trained = trial.trained(tail)
+    progress = fit_legs(
+        trained,
+        data,
+        trial.config(legs),
+        config.progress,
+        config.seed,
+        validation,
+        config.seconds,
+    )
+    put_weights(trained, progress.best)
+    return progress, _result(hyperparameters, validation, progress.seconds), tail
+
+
+def score(
+    model: TransferModel,
+    result: TrialResult,
+    weights: Path,
+    val: Examples,
+    labels: Sequence[Label],
+) -> TrialResult:
+    """Score a trained tail on examples.
+
+    Args:
+        model: Backbone with pretrained weights.
+        result: What the tail's training reached.
+        weights: Weights file of the tail.
+        val: Examples to score on.
+        labels: Labels that it has learned.
+
+    Returns:
+        The result with these figures.
+    """
+    data = TrainingData(
+        val, val, FeatureStatistics.neutral(model.features), LabelLoss.of(labels, val.codes)
+    )
+    trial, tail = _begin(model, result.hyperparameters, data, seed=0, start=weights)
+    predict = predictor(trial.trained(tail))
+    logits = predict_logits(predict, val, result.hyperparameters.depth)
+    scores = mean_scores(labels, val.codes, probabilities(labels, logits))
+    return result.model_copy(
+        update={
+            "val_accuracy": scores.accuracy,
+            "val_auc": scores.auc,
+            "val_brier": scores.brier,
+            "val_loss": scores.log_loss,
+        }
+    )
+
+
+def _begin(
+    model: TransferModel,
+    hyperparameters: Hyperparameters,
+    data: TrainingData,
+    seed: int,
+    start: Path | None,
+) -> tuple[_Trial, keras.Model]:
+    """Make the tail, from the pretrained weights or with those of a trained one."""
+    keras.utils.set_random_seed(seed)
+    model.restore()
+    chosen = hyperparameters
+    head = model.head(
+        HeadConfig(chosen.head_units, chosen.dropout, data.statistics, tuple(data.loss.prior))
+    )
+    tail = model.tail(chosen.depth, head)
+    if start:
+        tail.load_weights(start)
+        data = replace(data, statistics=FeatureStatistics.of_head(head))
+    return _Trial(model, head, hyperparameters, data, np.random.default_rng(seed)), tail
+
+
 @dataclass(frozen=True)
 class _Trial:
+    model: TransferModel
     head: keras.Model
     hyperparameters: Hyperparameters
     data: TrainingData
@@ -115,10 +230,17 @@ class _Trial:
         dropout = self.hyperparameters.dropout
         fit_head(self.head, dropout, self.data, config, self.rng, validation)
 
-    def train_tail(self, tail: keras.Model, validation: Validation) -> None:
+    def config(self, epochs: int) -> TrainingConfig:
         chosen = self.hyperparameters
-        config = TrainingConfig(chosen.depth, BATCH_SIZE, chosen.learning_rate, validation.epochs)
-        fit_tail(tail, self.data, config, self.rng, validation)
+        factor = 1 if chosen.depth else HEAD_LEARNING_RATE_FACTOR
+        return TrainingConfig(chosen.depth, BATCH_SIZE, factor * chosen.learning_rate, epochs)
+
+    def trained(self, tail: keras.Model) -> keras.Model:
+        """The tail as its examples need it: behind its trunk where they are images."""
+        depth = self.hyperparameters.depth
+        if depth < self.model.backbone.max_depth and self.data.train.from_pixels(depth):
+            return self.model.from_pixels(depth, tail)
+        return tail
 
 
 def _result(

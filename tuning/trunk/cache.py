@@ -1,46 +1,40 @@
 """The frozen-trunk cache: activations at the cuts, computed once and read by every trial.
 
-Each entry is one (backbone weights, image set, size, precision, view, cut): a float16 `.npy` file,
-memory-mapped by its readers, and beside it a `.json` file with what it holds and a checksum, and an
-`.images` file with a digest of each image. An entry without its `.json` file, or with another size
-or checksum than it says, is not used. Images that another entry of the same trunk, cut and view
-holds are copied from there, so that no image passes twice, see `tuning.trunk.reuse`. Of several
-processes or machines that need the same pass over the same images one makes it and the
-others wait, see `data.locks`.
+Each entry is one (backbone weights, images, size, precision, view, cut), see
+`tuning.trunk.entry_files`. Its images are a shard of an image set, so that a pass that is killed
+loses one shard, and several processes or machines that need the same pass share it: each takes the
+shards that are free, see `data.locks`. Readers see the shards of a set as one array. An entry that
+is incomplete or damaged is not used. Images that another entry of the same trunk, cut and view
+holds are copied from there, so that no image passes twice, see `tuning.trunk.reuse`.
 """
 
 from __future__ import annotations
 
-import math
-import os
-import shutil
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from data.atomic import is_temporary, remove_leftovers, replacing
 from data.locks import alone
 from data.progress import ProgressCallback
-from data.records import read_record, write_record
+from data.rows import Rows, open_rows
 from tuning.backbones.transfer_model import TransferModel
-from tuning.trunk.entry import EntryFacts, StoredEntry
-from tuning.trunk.forward_pass import Shapes, open_files, write_activations
-from tuning.trunk.image_set import VIEWS, ImageSet, View
-from tuning.trunk.reuse import HeldEntry, KnownActivations, packed, unpacked
+from tuning.trunk.entry import EntryFacts
+from tuning.trunk.entry_files import EntryFiles, SentEntry
+from tuning.trunk.image_set import ImageSet, View
+from tuning.trunk.reuse import HeldEntry
+from tuning.trunk.room import CacheError, make_room, require_room, room_of
+from tuning.trunk.shard_pass import (
+    DepthAndView,
+    HeldEntries,
+    ShardPass,
+    WantedShard,
+    bytes_of,
+    wanted_shards,
+)
 
-DepthAndView = tuple[int, View]
-"""Which activations of some images: the fine-tuning depth of the cut, and the view."""
-
-_CHECKSUM_BLOCK = 1 << 24
-_KEEP_FREE = 1 << 30
-_IDLE_SECONDS = 600  # A file that is being written grows all the time.
-
-
-class CacheError(RuntimeError):
-    """The cache can't hold what the study needs."""
+__all__ = ["CacheError", "DepthAndView", "TrunkCache"]
 
 
 class TrunkCache:
@@ -70,6 +64,7 @@ class TrunkCache:
         self.folder = folder
         self.budget = budget
         folder.mkdir(parents=True, exist_ok=True)
+        self._files = EntryFiles(folder)
 
     def activations(
         self,
@@ -78,37 +73,37 @@ class TrunkCache:
         depths: Sequence[int],
         views: Sequence[View],
         progress: ProgressCallback = lambda *_: None,
-    ) -> dict[DepthAndView, np.ndarray]:
+    ) -> dict[DepthAndView, Rows]:
         """Return the activations at the cuts; those that are missing are computed.
+
+        Several processes may call it at once, for the same images or for shards of them.
 
         Args:
             model: Model with its pretrained weights in place.
-            images: Images to pass through the trunk.
+            images: Images to pass through the trunk; of a shard of a set, that shard alone.
             depths: Fine-tuning depths below the model's `max_depth`.
             views: Views of the images, of `VIEWS`.
             progress: Called with the number of images done and of all, over all views.
 
         Returns:
-            For each depth and view a read-only memory map, float16 [n, ...].
+            For each depth and view the activations, float16 [n, ...], memory-mapped, read-only.
 
         Raises:
             CacheError: The budget or the disk is too small.
         """
-        entries = {(d, v): EntryFacts.of(model, images, d, v) for v in views for d in depths}
-        missing = self._missing(entries)
+        shards = wanted_shards(model, images, depths, views)
+        in_use = set(self.keys(model, images.whole or images, depths, views))
+        missing = _with_entries(shards, lambda key: not self._files.is_intact(key))
         if missing:
-            a_pass = f"pass-{EntryFacts.of(model, images, depth=0, view='').digest}"
-            with alone(self.folder / a_pass):
-                missing = self._missing(missing)
-                if missing:
-                    shapes = _shapes(model, len(images), missing)
-                    size = sum(2 * math.prod(shapes[depth]) for depth, _ in missing)
-                    known = {at: self._known(entry, images) for at, entry in missing.items()}
-                    self._make_room(size, {entry.key for entry in entries.values()})
-                    self._compute(model, images, missing, known, shapes, progress)
-        for entry in entries.values():
-            os.utime(self._json(entry))
-        return {at: np.load(self._npy(entry), mmap_mode="r") for at, entry in entries.items()}
+            needed = sum(bytes_of(model, shard) for shard in missing)
+            require_room(self._files, self.budget, needed, in_use - _keys(missing))
+            held = self._held(images, missing, self._files.is_intact)
+            self._make(model, missing, ShardPass(model, missing, held, progress), in_use)
+        self._files.touch(in_use)
+        return {
+            at: open_rows([self._files.npy(shard.entries[at].key) for shard in shards])
+            for at in shards[0].entries
+        }
 
     def count_missing(
         self,
@@ -119,146 +114,170 @@ class TrunkCache:
     ) -> int:
         """Count the passes of one image in one view that `activations` would have to make.
 
+        Entries are believed, not read.
+
         Args:
             model: Model with its pretrained weights in place.
             images: Images to pass through the trunk.
             depths: Fine-tuning depths below the model's `max_depth`.
             views: Views of the images, of `VIEWS`.
         """
-        count = 0
-        for view in views:
-            entries = [EntryFacts.of(model, images, depth, view) for depth in depths]
-            missing = [entry for entry in entries if not self._json(entry).exists()]
-            held = [self._digests_alike(entry) for entry in missing]
-            count += sum(any(digest not in at for at in held) for digest in images.digests)
-        return count
+        missing = _with_entries(wanted_shards(model, images, depths, views), self._is_absent)
+        if not missing:
+            return 0
+        return ShardPass(model, missing, self._held(images, missing, self._files.is_there)).total
 
-    def _digests_alike(self, entry: EntryFacts) -> set[bytes]:
-        """Digests of the images in entries of the same trunk, cut and view; none is checked."""
-        return {digest for _, digests in self._alike(entry) for digest in digests}
+    def room(self) -> int:
+        """Return the number of bytes that entries of one search may take, others make room."""
+        return room_of(self._files, self.budget)
 
-    def _compute(
+    def bytes_needed(
         self,
         model: TransferModel,
         images: ImageSet,
-        missing: Mapping[DepthAndView, EntryFacts],
-        known: Mapping[DepthAndView, KnownActivations],
-        shapes: Shapes,
-        progress: ProgressCallback,
+        depths: Sequence[int],
+        views: Sequence[View],
+    ) -> int:
+        """Return the bytes on disk that `activations` would add, by passes or as copies.
+
+        Entries are believed, not read.
+
+        Args:
+            model: Model with its pretrained weights in place.
+            images: Images to pass through the trunk.
+            depths: Fine-tuning depths below the model's `max_depth`.
+            views: Views of the images, of `VIEWS`.
+        """
+        missing = _with_entries(wanted_shards(model, images, depths, views), self._is_absent)
+        return sum(bytes_of(model, shard) for shard in missing)
+
+    def keys(
+        self,
+        model: TransferModel,
+        images: ImageSet,
+        depths: Sequence[int],
+        views: Sequence[View],
+    ) -> list[str]:
+        """Return the names of all entries that `activations` makes or reads, sorted.
+
+        Args:
+            model: Model with its pretrained weights in place.
+            images: Images to pass through the trunk.
+            depths: Fine-tuning depths below the model's `max_depth`.
+            views: Views of the images, of `VIEWS`.
+        """
+        shards = wanted_shards(model, images, depths, views)
+        return sorted(_keys(shards))
+
+    def read(self, key: str) -> SentEntry | None:
+        """Read an entry to send it to another machine's cache.
+
+        Args:
+            key: Name of the entry, of `keys`.
+
+        Returns:
+            The entry, which can be pickled; None where it is missing or damaged.
+        """
+        return self._files.read(key)
+
+    def adopt(self, sent: SentEntry, in_use: Collection[str] = ()) -> None:
+        """Keep an entry that another machine's cache has read, unless it is there.
+
+        Args:
+            sent: The entry.
+            in_use: Names of the entries that must not make room for it, of `keys`.
+
+        Raises:
+            CacheError: The budget or the disk is too small.
+            ValueError: The entry is not what it says.
+        """
+        sent.check()
+        key = sent.stored.key
+        with alone(self._files.npy(key)):
+            if not self._files.is_intact(key):
+                make_room(self._files, self.budget, sent.activations.nbytes, {key, *in_use})
+                self._files.write(sent)
+
+    def _is_absent(self, key: str) -> bool:
+        return not self._files.is_there(key)
+
+    def _make(
+        self,
+        model: TransferModel,
+        shards: Sequence[WantedShard],
+        a_pass: ShardPass,
+        in_use: set[str],
     ) -> None:
-        views = [view for view in VIEWS if any(view == other for _, other in missing)]
-        for number, view in enumerate(views):
-            entries = {depth: entry for (depth, of), entry in missing.items() if of == view}
-            paths = {depth: self._npy(entry) for depth, entry in entries.items()}
-            of_view = {depth: known[depth, view] for depth in entries}
-            shown = _part_of(progress, number, len(views))
-            with open_files(paths, shapes) as files:
-                write_activations(model, images, view, files, of_view, shown)
-            for depth, file in files.items():
-                with replacing(self._images(entries[depth])) as new:
-                    new.write_bytes(packed(images.digests))
-                self._commit(entries[depth], file.crc32)
+        """Make the free shards first, and then those that others were at, if they left any."""
+        busy = [shard for shard in shards if not self._made(model, shard, a_pass, in_use)]
+        for shard in busy:
+            self._made(model, shard, a_pass, in_use, wait=True)
 
-    def _alike(self, entry: EntryFacts) -> Iterator[tuple[StoredEntry, list[bytes]]]:
-        """Entries of the same trunk, cut and view for other images, if they say which."""
-        for path in sorted(self.folder.glob(f"{entry.backbone}-*.json")):
-            stored = read_record(path, StoredEntry)
-            if stored and stored.is_like(entry):
-                with suppress(OSError):
-                    yield stored, unpacked(self._images(stored).read_bytes())
+    def _made(
+        self,
+        model: TransferModel,
+        shard: WantedShard,
+        a_pass: ShardPass,
+        in_use: set[str],
+        *,
+        wait: bool = False,
+    ) -> bool:
+        name = f"pass-{EntryFacts.of(model, shard.images, depth=0, view='').digest}"
+        with alone(self.folder / name, wait=wait) as free:
+            if not free:
+                return False
+            for missing in _with_entries([shard], lambda key: not self._files.is_intact(key)):
+                needed, staying = bytes_of(model, missing), in_use - _keys([missing])
+                make_room(self._files, self.budget, needed, staying)
+                a_pass.write(missing, self._files)
+        a_pass.finished(shard)
+        return True
 
-    def _known(self, entry: EntryFacts, images: ImageSet) -> KnownActivations:
-        """What other entries hold of some images; a file stays open when its entry makes room."""
-        intact = (
-            HeldEntry(np.load(self._npy(stored), mmap_mode="r"), digests)
-            for stored, digests in self._alike(entry)
-            if self._is_intact(stored)
-        )
-        whole = [held for held in intact if len(held.activations) == len(held.digests)]
-        return KnownActivations(images.digests, whole)
+    def _held(
+        self, images: ImageSet, missing: Sequence[WantedShard], usable: Callable[[str], bool]
+    ) -> HeldEntries:
+        """Entries that hold images of some shards; a file stays open when its entry makes room."""
+        whole = images.whole or images
+        held = {}
+        for at in {at for shard in missing for at in shard.entries}:
+            shards = [shard for shard in missing if at in shard.entries]
+            wanted = {digest for shard in shards for digest in shard.images.digests.tolist()}
+            entries = self._files.alike(shards[0].entries[at])
+            of_them = (entry for entry in entries if not wanted.isdisjoint(self._of(entry, whole)))
+            held[at] = list(self._opened(of_them, whole, usable))
+        return held
 
-    def _images(self, entry: EntryFacts) -> Path:
-        return self.folder / f"{entry.key}.images"
+    def _of(self, entry: EntryFacts, whole: ImageSet) -> list[bytes]:
+        return self._digests(entry, whole).tolist()
 
-    def _npy(self, entry: EntryFacts) -> Path:
-        return self.folder / f"{entry.key}.npy"
+    def _digests(self, entry: EntryFacts, whole: ImageSet) -> np.ndarray:
+        """Digests of an entry's images; version 0.1.0 wrote none, and one entry for a whole set."""
+        if entry.images == whole.fingerprint:
+            return whole.digests
+        return self._files.digests(entry.key)
 
-    def _json(self, entry: EntryFacts) -> Path:
-        return self.folder / f"{entry.key}.json"
-
-    def _commit(self, entry: EntryFacts, crc32: int) -> None:
-        size = self._npy(entry).stat().st_size
-        write_record(self._json(entry), StoredEntry(**dict(entry), bytes=size, crc32=crc32))
-
-    def _missing(
-        self, entries: Mapping[DepthAndView, EntryFacts]
-    ) -> dict[DepthAndView, EntryFacts]:
-        return {at: entry for at, entry in entries.items() if not self._is_intact(entry)}
-
-    def _is_intact(self, entry: EntryFacts) -> bool:
-        stored = read_record(self._json(entry), StoredEntry)
-        if stored is None:
-            return False
-        try:
-            array = np.load(self._npy(entry), mmap_mode="r")
-            return self._npy(entry).stat().st_size == stored.bytes and _crc32(array) == stored.crc32
-        except (OSError, EOFError, ValueError):
-            return False
-
-    def _make_room(self, needed: int, in_use: set[str]) -> None:
-        remove_leftovers(self.folder, _IDLE_SECONDS)
-        files = [path for path in self.folder.glob("*.npy") if not is_temporary(path)]
-        sizes = {path: _size(path) for path in sorted(files, key=_last_use)}
-        used = sum(sizes.values())
-        for path, size in sizes.items():
-            if used + needed <= self.budget and self._free() >= needed + _KEEP_FREE:
-                return
-            if path.stem in in_use:
-                continue
-            used -= size
-            for suffix in (".json", ".images", ".npy"):
-                path.with_suffix(suffix).unlink(missing_ok=True)  # Others may make room as well.
-        if used + needed > self.budget:
-            raise CacheError(
-                f"the trunk cache needs {needed / 1e9:.1f} GB, more than CACHE_GB="
-                f"{self.budget / 1e9:g} allows: raise it, or use fewer SAMPLES or a smaller SIZE"
-            )
-        if self._free() < needed + _KEEP_FREE:
-            raise CacheError(
-                f"the trunk cache needs {needed / 1e9:.1f} GB in {self.folder}, where "
-                f"{self._free() / 1e9:.1f} GB are free: free some, or use fewer SAMPLES"
-            )
-
-    def _free(self) -> int:
-        return shutil.disk_usage(self.folder).free
+    def _opened(
+        self, entries: Iterator[EntryFacts], whole: ImageSet, usable: Callable[[str], bool]
+    ) -> Iterator[HeldEntry]:
+        for entry in entries:
+            digests = self._digests(entry, whole)
+            with suppress(OSError, EOFError, ValueError):
+                if usable(entry.key):
+                    activations = np.load(self._files.npy(entry.key), mmap_mode="r")
+                    if len(activations) == len(digests):
+                        yield HeldEntry(activations, digests)
 
 
-def _shapes(model: TransferModel, images: int, wanted: Iterable[DepthAndView]) -> Shapes:
-    depths = sorted({depth for depth, _ in wanted})
-    outputs = model.trunk(depths).outputs
-    return {d: (images, *output.shape[1:]) for d, output in zip(depths, outputs, strict=True)}
+def _keys(shards: Sequence[WantedShard]) -> set[str]:
+    return {entry.key for shard in shards for entry in shard.entries.values()}
 
 
-def _part_of(progress: ProgressCallback, view: int, views: int) -> ProgressCallback:
-    return lambda done, total: progress(view * total + done, views * total)
-
-
-def _crc32(array: np.ndarray) -> int:
-    flat = array.reshape(-1)
-    crc32 = 0
-    for start in range(0, len(flat), _CHECKSUM_BLOCK):
-        crc32 = zlib.crc32(flat[start : start + _CHECKSUM_BLOCK].tobytes(), crc32)
-    return crc32
-
-
-def _last_use(path: Path) -> float:
-    try:
-        return path.with_suffix(".json").stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _size(path: Path) -> int:
-    with suppress(OSError):
-        return path.stat().st_size
-    return 0
+def _with_entries(
+    shards: Sequence[WantedShard], chosen: Callable[[str], bool]
+) -> list[WantedShard]:
+    """The shards that have such entries, each with these alone."""
+    parts = (
+        shard.only({at: entry for at, entry in shard.entries.items() if chosen(entry.key)})
+        for shard in shards
+    )
+    return [part for part in parts if part.entries]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -61,6 +62,9 @@ class ActivationFile:
         self._file.write(half)
         self.crc32 = zlib.crc32(half, self.crc32)
 
+
+Forward = Callable[[np.ndarray], list[tf.Tensor]]
+"""Function of uint8 [n, size, size, 3] that returns the activations of each output."""
 
 Shapes = Mapping[int, tuple[int, ...]]
 """Shape of the activations of all images at each fine-tuning depth."""
@@ -123,6 +127,27 @@ def write_activations(
             file.append(row[None])
 
 
+def pooled_features(model: TransferModel, images: ImageSet, view: View) -> np.ndarray:
+    """Compute pooled features in memory, for few images.
+
+    Args:
+        model: Model with its pretrained weights.
+        images: Images to pass through the trunk.
+        view: How they are shown.
+
+    Returns:
+        float16 [n, features], as the cache holds them.
+    """
+    forward = compiled(model.trunk([0]))
+    parts = map_batches(
+        lambda batch: forward(in_view(batch, view))[0].numpy().astype(np.float16),
+        images.images,
+        images.rows,
+        _BATCH_SIZE,
+    )
+    return np.concatenate(list(parts))
+
+
 def _passed(
     model: TransferModel,
     images: ImageSet,
@@ -134,7 +159,7 @@ def _passed(
     """Yield the activations of one image after the other, float32 at each depth."""
     if not len(rows):
         return
-    forward = compiled(model.trunk(depths))
+    forward = _forward(model, tuple(depths))
 
     def activations(batch: np.ndarray) -> list[tf.Tensor]:
         return forward(in_view(batch, view))
@@ -144,7 +169,36 @@ def _passed(
         yield from ([array[row] for array in arrays] for row in range(len(arrays[0])))
 
 
-def compiled(trunk: keras.Model) -> Callable[[np.ndarray], list[tf.Tensor]]:
+def activation_shapes(model: TransferModel, depths: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the shape of one image's activations at each depth.
+
+    Args:
+        model: Model with its pretrained weights.
+        depths: Fine-tuning depths below the model's `max_depth`.
+    """
+    return [tuple(output.shape[1:]) for output in _trunk(model, depths).outputs]
+
+
+def _forward(model: TransferModel, depths: tuple[int, ...]) -> Forward:
+    """The graph of a trunk, made once for all shards: tracing a deep one takes seconds."""
+    made = _FORWARDS.setdefault(model, {})
+    if depths not in made:
+        made[depths] = compiled(_trunk(model, depths))
+    return made[depths]
+
+
+def _trunk(model: TransferModel, depths: tuple[int, ...]) -> keras.Model:
+    made = _TRUNKS.setdefault(model, {})
+    if depths not in made:
+        made[depths] = model.trunk(depths)
+    return made[depths]
+
+
+_FORWARDS: WeakKeyDictionary[TransferModel, dict[tuple[int, ...], Forward]] = WeakKeyDictionary()
+_TRUNKS: WeakKeyDictionary[TransferModel, dict[tuple[int, ...], keras.Model]] = WeakKeyDictionary()
+
+
+def compiled(trunk: keras.Model) -> Forward:
     """Make one graph of a trunk's forward pass.
 
     Args:

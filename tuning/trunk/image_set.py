@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
+
+from data.image_shards import digests_of
+from data.rows import Rows, shards_of
 
 View = Literal["plain", "mirrored"]
 """How an image is shown to a model."""
@@ -20,14 +24,18 @@ DIGEST_BYTES = 16
 """Length of the digest of an image."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageSet:
     """Some rows of an image store.
 
     Attributes:
         images: Images of the store, uint8 [N, size, size, 3], memory-mapped.
         rows: Rows of the store, in order, int64 [n].
-        fingerprint: SHA-256 of the store's fingerprint and the rows, hex.
+        fingerprint: SHA-256 of the store's fingerprint and the rows, hex; of a shard that of its
+            set and its place there.
+        store_digests: Digests of all images of the store, as `digests` has them; None where the
+            store does not keep them.
+        whole: Set that this is a shard of; None for a set that is none.
 
     Example:
         >>> pixels = np.zeros((5, 64, 64, 3), np.uint8)
@@ -35,35 +43,69 @@ class ImageSet:
         2
     """
 
-    images: np.ndarray
+    images: Rows
     rows: np.ndarray
     fingerprint: str
+    store_digests: np.ndarray | None = None
+    whole: ImageSet | None = None
 
     @classmethod
-    def of(cls, images: np.ndarray, rows: np.ndarray, store_fingerprint: str) -> ImageSet:
+    def of(
+        cls,
+        images: Rows,
+        rows: np.ndarray,
+        store_fingerprint: str,
+        store_digests: np.ndarray | None = None,
+    ) -> ImageSet:
         """Take some rows of a store's images.
 
         Args:
             images: Images of the store, uint8 [N, size, size, 3].
             rows: Rows to take, in order, int [n].
             store_fingerprint: Fingerprint of the store.
+            store_digests: `ImageStore.digests`; left out, they are computed where they are needed.
         """
         rows = np.asarray(rows, dtype=np.int64)
         digest = hashlib.sha256(store_fingerprint.encode() + rows.tobytes()).hexdigest()
-        return cls(images, rows, digest)
+        return cls(images, rows, digest, store_digests)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def shards(self) -> list[ImageSet]:
-        """Return the parts that pass the trunk by themselves."""
-        return [self]
+    @cached_property
+    def digests(self) -> np.ndarray:
+        """Digest of each image's pixels, by which it is known in other image sets, S16 [n]."""
+        if self.store_digests is not None:
+            return self.store_digests[self.rows]
+        if len(self.shards()) > 1:
+            return np.concatenate([shard.digests for shard in self.shards()])
+        return digests_of(self.images[row] for row in self.rows)
+
+    def shards(self) -> Sequence[ImageSet]:
+        """Return the sets that this one is divided into, the same whenever it is asked.
+
+        Returns:
+            Neighboring images, together all of them, see `data.rows.shards_of`; the set itself
+            where it is small, or a shard.
+
+        Example:
+            >>> images = ImageSet.of(np.zeros((1, 8, 8, 3), np.uint8), np.zeros(3500), "store")
+            >>> [len(shard) for shard in images.shards()]
+            [1166, 1167, 1167]
+        """
+        return self._shards
 
     @cached_property
-    def digests(self) -> list[bytes]:
-        """Digest of each image's pixels, by which it is known in other image sets, BLAKE2b."""
-        pixels = (np.ascontiguousarray(self.images[row]).data for row in self.rows)
-        return [hashlib.blake2b(image, digest_size=DIGEST_BYTES).digest() for image in pixels]
+    def _shards(self) -> Sequence[ImageSet]:
+        parts = [] if self.whole else shards_of(len(self))
+        if len(parts) < 2:
+            return [self]
+        return [self._shard(part) for part in parts]
+
+    def _shard(self, part: slice) -> ImageSet:
+        text = f"{self.fingerprint} {part.start} {part.stop}"
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        return ImageSet(self.images, self.rows[part], fingerprint, self.store_digests, self)
 
 
 class PixelView:

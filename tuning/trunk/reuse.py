@@ -6,12 +6,18 @@ set is new, its images are not. So beside each entry lies which images it holds,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from data.atomic import replacing
+from data.rows import JoinedRows
 from tuning.trunk.image_set import DIGEST_BYTES
+
+_DIGEST = np.dtype(f"S{DIGEST_BYTES}")
 
 
 @dataclass(frozen=True)
@@ -20,57 +26,77 @@ class HeldEntry:
 
     Attributes:
         activations: Its activations, float16 [m, ...], memory-mapped.
-        digests: Digest of each of its images, see `ImageSet.digests`.
+        digests: Digest of each of its images, S16 [m], see `ImageSet.digests`.
     """
 
     activations: np.ndarray
-    digests: Sequence[bytes]
+    digests: np.ndarray
 
 
 class KnownActivations:
     """Where activations of some images lie in other entries.
 
     Args:
-        digests: Digests of the n images that are wanted, in order.
+        digests: Digests of the n images that are wanted, in order, S16 [n].
         entries: Entries to look in.
 
     Attributes:
         found: Whether an entry holds the image, bool [n].
 
     Example:
-        >>> entry = HeldEntry(np.float16([[1], [2]]), [b"cat", b"dog"])
-        >>> known = KnownActivations([b"dog", b"cow"], [entry])
+        >>> entry = HeldEntry(np.float16([[1], [2]]), np.array([b"cat", b"dog"]))
+        >>> known = KnownActivations(np.array([b"dog", b"cow"]), [entry])
         >>> known.found.tolist(), known[0].tolist()
         ([True, False], [2.0])
     """
 
-    def __init__(self, digests: Sequence[bytes], entries: Iterable[HeldEntry]) -> None:
-        self._entries = list(entries)
-        places: dict[bytes, tuple[int, int]] = {}
-        for number, entry in enumerate(self._entries):
-            places |= {digest: (number, row) for row, digest in enumerate(entry.digests)}
-        self._places = [places.get(digest) for digest in digests]
-        self.found = np.array([place is not None for place in self._places], dtype=bool)
+    def __init__(self, digests: np.ndarray, entries: Sequence[HeldEntry]) -> None:
+        held = np.concatenate([_NONE, *(entry.digests for entry in entries)])
+        order = np.argsort(held, kind="stable")
+        places = np.searchsorted(held, digests, sorter=order)
+        self._places = order[np.minimum(places, len(held) - 1)] if entries else places
+        self.found = held[self._places] == digests if entries else np.zeros(len(digests), bool)
+        self._activations = JoinedRows([e.activations for e in entries]) if entries else None
 
     def __getitem__(self, position: int) -> np.ndarray:
         """Return the activations of one of the images that were found, float16."""
-        place = self._places[position]
-        assert place is not None, "asked for what is found only"
-        number, row = place
-        return self._entries[number].activations[row]
+        assert self._activations is not None, "asked for what is found only"
+        return self._activations[self._places[position]]
+
+    def part(self, images: slice) -> KnownActivations:
+        """Return what is known of neighboring images.
+
+        Args:
+            images: Their positions.
+        """
+        part = copy(self)
+        part.found, part._places = self.found[images], self._places[images]
+        return part
 
 
-def packed(digests: Sequence[bytes]) -> bytes:
-    """Return digests as the file beside an entry holds them.
+_NONE = np.empty(0, _DIGEST)
+
+
+def write_digests(path: Path, digests: np.ndarray) -> None:
+    """Write the file beside an entry that says which images it holds.
+
+    Args:
+        path: Path of the file.
+        digests: Digest of each of its images, S16 [n].
+    """
+    with replacing(path) as new:
+        new.write_bytes(np.asarray(digests, _DIGEST).tobytes())
+
+
+def read_digests(path: Path) -> np.ndarray:
+    """Read a file that `write_digests` wrote; none where it is missing or cut short.
 
     Example:
-        >>> unpacked(packed([b"0" * 16, b"1" * 16])) == [b"0" * 16, b"1" * 16]
-        True
+        >>> read_digests(Path("none.images")).tolist()
+        []
     """
-    return b"".join(digests)
-
-
-def unpacked(content: bytes) -> list[bytes]:
-    """Return the digests in a file that `packed` made."""
-    starts = range(0, len(content), DIGEST_BYTES)
-    return [content[start : start + DIGEST_BYTES] for start in starts]
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return _NONE
+    return _NONE if len(content) % DIGEST_BYTES else np.frombuffer(content, _DIGEST)

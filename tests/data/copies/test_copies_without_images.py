@@ -9,8 +9,6 @@ from data.copies.hashes import Hashes
 from data.copies.matching import NEAR_BITS
 from data.manifest import make_manifest
 
-NONE = np.zeros((0, 2), np.int64)
-
 
 def manifest(
     labels: list[int], parts: list[str] | None = None, names: str = "abcdefghijklmn"
@@ -23,9 +21,9 @@ def manifest(
 
 
 def kept(
-    table: pd.DataFrame, content: list[int], near: np.ndarray = NONE
+    table: pd.DataFrame, content: list[int], picture: list[int] | None = None
 ) -> tuple[str, list[list[int]], tuple[str, ...]]:
-    found = without_copies(table, Copies(np.array(content), np.asarray(near, dtype=np.int64)))
+    found = without_copies(table, Copies(np.array(content), np.array(picture or content)))
     return "".join(found.manifest["path"]), found.near.tolist(), found.notes
 
 
@@ -65,20 +63,20 @@ def test_pictures_with_both_labels_are_left_out_whole_and_three_are_shown() -> N
 
 
 def test_pairs_follow_the_rows_that_stay() -> None:
-    """a is a copy of d in test, so that the pair a, b becomes that of b and d."""
+    """a is a copy of d in test, so that b is paired with d."""
     parts = ["train", "train", "val", "test"]
-    paths, near, notes = kept(manifest([0, 1, 0, 0], parts), [1, 2, 3, 1], np.array([[0, 1]]))
-    assert (paths, near) == ("bcd", [[2, 0]])
+    paths, near, notes = kept(manifest([0, 1, 0, 0], parts), [1, 2, 3, 1], [1, 1, 3, 1])
+    assert (paths, near) == ("bcd", [[0, 2]])
     assert notes[2:] == (
-        "2 images look like another one, resized or compressed anew: such as d and b",
-        "1 pairs of them lie in different parts of the given split; SPLIT=identity makes a new "
+        "2 images look like another one, resized or compressed anew: such as b and d",
+        "1 of these pictures lie in different parts of the given split; SPLIT=identity makes a new "
         "one that keeps them together",
-        "1 pairs of them have different labels: such as d and b",
+        "1 of these pictures have different labels: b (man) = d (woman)",
     )
 
 
 def test_pairs_with_a_picture_that_was_left_out_are_no_pairs() -> None:
-    paths, near, notes = kept(manifest([0, 1, 0, 0]), [1, 1, 2, 3], np.array([[0, 2], [2, 3]]))
+    paths, near, notes = kept(manifest([0, 1, 0, 0]), [1, 1, 2, 3], [1, 1, 1, 1])
     assert (paths, near) == ("cd", [[0, 1]])
     assert notes[1:] == (
         "2 images look like another one, resized or compressed anew: such as c and d",
@@ -97,16 +95,17 @@ def hashes(*differing: int, readable: str = "", comparable: str = "") -> Hashes:
         np.packbits(looks, axis=1),
         np.array([flag == "1" for flag in readable or "1" * len(differing)]),
         np.array([flag == "1" for flag in comparable or "1" * len(differing)]),
+        np.ones((len(differing), 2), np.uint32),
     )
 
 
 def test_as_many_bits_as_allowed_are_near_and_one_more_is_not() -> None:
-    assert find_copies(hashes(0, NEAR_BITS)).near.tolist() == [[0, 1]]
-    assert find_copies(hashes(0, NEAR_BITS + 1)).near.tolist() == []
+    assert find_copies(hashes(0, NEAR_BITS)).picture.tolist() == [0, 0]
+    assert find_copies(hashes(0, NEAR_BITS + 1)).picture.tolist() == [0, 1]
 
 
 def test_even_surfaces_are_compared_with_nothing() -> None:
-    assert find_copies(hashes(0, 1, 2, comparable="101")).near.tolist() == [[0, 2]]
+    assert find_copies(hashes(0, 1, 2, comparable="101")).picture.tolist() == [0, 1, 0]
 
 
 def test_of_equal_bytes_the_first_is_compared() -> None:
@@ -114,7 +113,7 @@ def test_of_equal_bytes_the_first_is_compared() -> None:
     found.content[1] = found.content[0]
     copies = find_copies(found)
     assert copies.content[0] == copies.content[1] != copies.content[2]
-    assert copies.near.tolist() == [[0, 2]]
+    assert copies.picture.tolist() == [0, 0, 0]
 
 
 def test_unreadable_files_are_not_copies_of_each_other_or_of_others() -> None:
@@ -124,6 +123,22 @@ def test_unreadable_files_are_not_copies_of_each_other_or_of_others() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 30])
-def test_all_pairs_of_many_alike_are_found(count: int) -> None:
-    near = find_copies(hashes(*[row % 3 for row in range(count)])).near
-    assert near.tolist() == [[a, b] for a in range(count) for b in range(a + 1, count)]
+def test_many_alike_are_one_picture(count: int) -> None:
+    copies = find_copies(hashes(*[row % 3 for row in range(count)]))
+    assert copies.picture.tolist() == [0] * count
+
+
+def test_pictures_hang_together_by_those_between_them() -> None:
+    """The first and the third differ in more bits than copies do, the second in few from both."""
+    assert find_copies(hashes(0, 20, 40)).picture.tolist() == [0, 0, 0]
+    assert find_copies(hashes(0, 40)).picture.tolist() == [0, 1]
+
+
+def test_a_picture_whose_first_row_is_left_out_still_pairs_the_others() -> None:
+    paths, near, _ = kept(manifest([0, 1, 0, 0, 0]), [1, 1, 2, 3, 4], [1, 1, 1, 1, 4])
+    assert (paths, near) == ("cde", [[0, 1]])
+
+
+def test_labels_of_a_picture_differ_though_its_first_row_has_none() -> None:
+    notes = kept(manifest([-1, 0, 1]), [1, 2, 3], [1, 1, 1])[2]
+    assert notes[1] == "1 of these pictures have different labels: b (woman) = c (man)"

@@ -81,6 +81,6 @@ def test_look_alikes_in_two_given_parts_or_with_two_labels_are_told(
     parts = ["train", "val", "train", "test", "val"]
     manifest = rows([*map(str, portraits[:3]), small, copy], [0, 1, 0, 1, 0], parts)
     names, near, notes = distinct_of(manifest)
-    assert names == ["000002.jpg", "000003.jpg", "small.jpg", "copy"] and near.tolist() == [[3, 2]]
-    assert "1 pairs of them lie in different parts" in notes and "SPLIT=identity" in notes
-    assert f"1 pairs of them have different labels: such as {copy} and {small}" in notes
+    assert names == ["000002.jpg", "000003.jpg", "small.jpg", "copy"] and near.tolist() == [[2, 3]]
+    assert "1 of these pictures lie in different parts" in notes and "SPLIT=identity" in notes
+    assert f"1 of these pictures have different labels: {small} (man) = {copy} (woman)" in notes

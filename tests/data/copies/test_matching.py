@@ -11,13 +11,14 @@ from PIL import Image, ImageEnhance
 from small_data_sets import saved
 
 from data import find_copies, hash_files
-from data.copies.matching import NEAR_BITS, near_pairs
+from data.copies.matching import NEAR_BITS, first_alike
+from data.groups import with_first
 
 Change = Callable[[Image.Image], Image.Image]
 
 
 def near_of(paths: list[str]) -> list[tuple[int, int]]:
-    return [(int(a), int(b)) for a, b in find_copies(hash_files(paths)).near]
+    return [(int(a), int(b)) for a, b in with_first(find_copies(hash_files(paths)).picture)]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_the_same_bytes_are_one_content_and_unreadable_files_are_none(tmp_path: 
 
 @settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(0, 15))
-def test_near_pairs_are_those_of_all_pairs(seed: int, differing: int) -> None:
+def test_pictures_are_those_of_all_pairs(seed: int, differing: int) -> None:
     rng = np.random.default_rng(seed)
     bits = rng.integers(0, 2, (40, 256), dtype=np.uint8)
     for row in range(20, 30):
@@ -70,8 +71,41 @@ def test_near_pairs_are_those_of_all_pairs(seed: int, differing: int) -> None:
     expected = [
         (i, j) for i, j in combinations(range(40), 2) if (bits[i] != bits[j]).sum() <= NEAR_BITS
     ]
-    assert list(map(tuple, near_pairs(np.packbits(bits, axis=1)).tolist())) == expected
+    found = with_first(first_alike(np.packbits(bits, axis=1)))
+    assert list(map(tuple, found.tolist())) == expected
     assert {(row, row + 20) for row in range(10)} <= set(expected)
+
+
+@pytest.mark.parametrize("versions", [1, 400])
+def test_a_picture_that_is_there_by_the_ten_thousand_takes_no_more_than_others(
+    versions: int,
+) -> None:
+    """All pairs of 40,000 would be 800 million."""
+    rng = np.random.default_rng(0)
+    bits = np.tile(rng.integers(0, 2, 256, dtype=np.uint8), (versions, 1))
+    bits[:, :9] = np.arange(versions)[:, None] >> np.arange(9) & 1
+    looks = np.packbits(bits, axis=1)[rng.integers(0, versions, 40_000)]
+    others = rng.integers(0, 256, (10, 32), dtype=np.uint8)
+    picture = first_alike(np.concatenate([looks, others]))
+    assert picture.tolist() == [0] * 40_000 + list(range(40_000, 40_010))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 1000), st.integers(1, 15), st.integers(2, 30))
+def test_all_that_differ_in_fewer_than_16_bits_are_found_among_many(
+    seed: int, differing: int, copies: int
+) -> None:
+    """Copies differ from each other in more bits than from the picture that they are of."""
+    rng = np.random.default_rng(seed)
+    bits = np.repeat(rng.integers(0, 2, (5, 256), dtype=np.uint8), copies, axis=0)
+    for row in range(len(bits)):
+        if row % copies:
+            bits[row, rng.choice(256, differing, replace=False)] ^= 1
+    order = rng.permutation(len(bits))
+    picture = first_alike(np.packbits(bits[order], axis=1))
+    for original in range(5):
+        assert len(set(picture[order // copies == original])) == 1
+    assert len(set(picture)) == 5
 
 
 @pytest.mark.skipif("DATA" not in os.environ, reason="DATA names no data set")
@@ -79,5 +113,5 @@ def test_few_look_alikes_in_the_data_set_at_hand(real_data: Path) -> None:
     from data import load
 
     manifest = load(real_data).manifest[:2000]
-    near = find_copies(hash_files(manifest["path"].tolist())).near
-    assert len(near) < 0.01 * len(manifest)
+    picture = find_copies(hash_files(manifest["path"].tolist())).picture
+    assert len(with_first(picture)) < 0.01 * len(manifest)

@@ -68,7 +68,6 @@ def trials(devices: int, folder: Path, images: int) -> list[Trained]:
 
     exact = TransferModel(googlenet(), SIZE, start)
     steps = Steps(context, googlenet(), start, context.progress)
-    statistics = steps.data([0]).statistics
     rows = np.flatnonzero(context.store.manifest["split"] == "val")
     checkpoint = folder / "tail.weights.h5"
     left = []
@@ -77,7 +76,7 @@ def trials(devices: int, folder: Path, images: int) -> list[Trained]:
         trained = steps.train(Training(f"depth-{depth}", chosen, TrialConfig(2, 9, seed=0)))
         result = trained.result
         checkpoint.write_bytes(trained.tail or b"")
-        saved = SavedTail(result, checkpoint, statistics)
+        saved = SavedTail(result, checkpoint)
         whole = assemble(exact, saved, context.labels)
         losses = [epoch.loss for epoch in result.history]
         p = predict(whole, context.labels, context.store.images, rows)

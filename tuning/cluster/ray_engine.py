@@ -1,0 +1,193 @@
+"""The engine beyond one process: Ray gives each step to a worker, and gives it out again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+from tuning.backbones.registry import Backbone
+from tuning.backbones.weights import Weights
+from tuning.cluster import worker
+from tuning.cluster.checks import checked
+from tuning.cluster.errors import ClusterError
+from tuning.cluster.exchange import Exchange
+from tuning.cluster.inputs import BackboneInputs, RunInputs
+from tuning.cluster.places import Places, at_home, environment
+from tuning.cluster.token import Token
+from tuning.search.context import SearchContext
+from tuning.search.steps import Steps
+
+if TYPE_CHECKING:
+    import ray
+    from ray.actor import ActorHandle
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+_RETRIES = 4  # of a step whose worker or machine is lost
+_SERVED_AT_ONCE = 4
+
+
+class RayEngine:
+    """Ray's workers as those who do steps; made while this process is connected to Ray.
+
+    Args:
+        artifacts: Folder for everything a run makes.
+        places: What steps take of the workers' machines.
+        token: Token that lies in the folder.
+
+    Attributes:
+        slots: Number of steps that are worked on side by side, of all backbones together.
+    """
+
+    def __init__(self, artifacts: Path, places: Places, token: Token) -> None:
+        import ray
+
+        self.slots = places.slots
+        self._artifacts, self._places, self._token = artifacts, places, token
+        self._task = ray.remote(worker.do)
+        self._threads = {"env_vars": environment(places.cores)}
+        self._shared: tuple[ray.ObjectRef[RunInputs], ActorHandle[Exchange] | None] | None = None
+        self._searches: list[RayHands] = []
+        self._pending: set[Future[Any]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    @contextmanager
+    def hands(
+        self, context: SearchContext, backbone: Backbone, weights: Weights
+    ) -> Iterator[RayHands]:
+        """Give a search its share of the workers, see `tuning.search.engine.Engine`."""
+        import ray
+
+        inputs = ray.put(BackboneInputs(backbone.name, weights))
+        with self._lock:
+            self._shared = self._shared or self._share_run(context)
+            hands = RayHands(self, worker.Assignment(self._shared[0], inputs, self._shared[1]))
+            self._searches.append(hands)
+        try:
+            yield hands
+        finally:
+            with self._lock:
+                self._searches.remove(hands)
+
+    def share(self, hands: RayHands) -> int:
+        """Number of steps that one of the searches may have done side by side, at least 1.
+
+        Args:
+            hands: Those of the search.
+        """
+        with self._lock:
+            each, more = divmod(self.slots, len(self._searches))
+            return max(1, each + (self._searches.index(hands) < more))
+
+    def submit(self, assignment: worker.Assignment, step: str, *sent: Any) -> Future[Any]:
+        """Have a step done.
+
+        Args:
+            assignment: The search that it belongs to.
+            step: Name of a method of `Steps`.
+            *sent: What it takes, and what it takes by name.
+        """
+        future: Future[Any] = Future()
+        with self._lock:
+            if self._stopped:
+                raise KeyboardInterrupt
+            self._pending.add(future)
+        task = self._task.options(
+            max_retries=_RETRIES, runtime_env=self._threads, **self._places.options(step)
+        )
+        done = task.remote(assignment, step, *sent).future()
+        done.add_done_callback(lambda ended: self._settle(future, step, ended))
+        return future
+
+    def stop(self) -> None:
+        """End the searches: whoever waits for a step is interrupted, as by Ctrl-C."""
+        with self._lock:
+            self._stopped = True
+            pending = list(self._pending)
+        for future in pending:
+            with suppress(InvalidStateError):
+                future.set_exception(KeyboardInterrupt())
+
+    def _share_run(
+        self, context: SearchContext
+    ) -> tuple[ray.ObjectRef[RunInputs], ActorHandle[Exchange] | None]:
+        """Send out what all searches have in common; an actor for machines without our folders."""
+        import ray
+
+        run = ray.put(RunInputs.of(context, self._artifacts, self._token))
+        home = self._places.home
+        if home is None:
+            return run, None
+        exchange = ray.remote(Exchange).options(
+            num_cpus=0,
+            max_restarts=-1,
+            max_task_retries=-1,
+            max_concurrency=_SERVED_AT_ONCE,
+            scheduling_strategy=at_home(home),
+        )
+        return run, cast("ActorHandle[Exchange]", exchange.remote([run]))
+
+    def _settle(self, future: Future[Any], step: str, ended: Future[Any]) -> None:
+        with self._lock:
+            self._pending.discard(future)
+        error = ended.exception()
+        with suppress(InvalidStateError):  # stopped in between
+            if error is not None:
+                future.set_exception(_own(error, step))
+                return
+            try:
+                future.set_result(checked(step, ended.result()))
+            except ClusterError as wrong:
+                future.set_exception(wrong)
+
+
+class RayHands:
+    """Workers that do the steps of one backbone's search.
+
+    Args:
+        engine: The engine that they belong to.
+        assignment: The search.
+
+    Attributes:
+        divides_passes: True.
+    """
+
+    divides_passes = True
+
+    def __init__(self, engine: RayEngine, assignment: worker.Assignment) -> None:
+        self._engine = engine
+        self._assignment = assignment
+
+    @property
+    def slots(self) -> int:
+        """Number of steps that are worked on side by side; more when other searches end."""
+        return self._engine.share(self)
+
+    def submit(
+        self,
+        step: Callable[Concatenate[Steps, Arguments], Result],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Future[Result]:
+        """Have a step done, see `tuning.search.engine.Hands`."""
+        return self._engine.submit(self._assignment, step.__name__, args, kwargs)
+
+
+def _own(error: BaseException, step: str) -> BaseException:
+    """The error of the step itself, or one of ours for what Ray could not get done."""
+    from ray.exceptions import RayError, RayTaskError
+
+    if isinstance(error, RayTaskError):
+        return cast("BaseException", error.cause)
+    if isinstance(error, RayError):
+        return ClusterError(
+            f"the step {step} was given up: its worker was lost {_RETRIES + 1} times, as when "
+            f"memory is short ({type(error).__name__}); Ray's dashboard and logs have more"
+        )
+    return error
