@@ -253,7 +253,7 @@ class _Search:
         elif self._time_left() + plan.evaluation_seconds < least:
             say(
                 f"  the time is too short: passes, one trial of the head and the evaluation take "
-                f"about {_duration(least)}"
+                f"about {_duration(least)}, and are done all the same"
             )
 
     def _expected(self, plan: StudyPlan) -> list[float]:
@@ -359,7 +359,7 @@ class _Search:
         """Let all training images pass in so many views at one depth, unless the search has."""
         kept = tuple(views if at == depth else 0 for at in range(depth + 1))
         images = SearchImages(train=self.all.train, val=self.images.val, views=kept)
-        if self.images.train < self.all.train:
+        if self.images.train < self.all.train or self.images.cached(depth) < views:
             self._fill_cache(images, [depth])
         return images
 

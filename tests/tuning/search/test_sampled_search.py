@@ -132,14 +132,17 @@ def test_a_refit_that_diverges_leaves_the_trial_the_winner(
     assert "the refit failed: the loss diverged in epoch 1" in shown(context)
 
 
-def test_a_plan_of_an_earlier_version_uses_all_images(
+def test_a_plan_of_an_earlier_version_uses_all_images_and_too_short_a_time_is_told(
     tmp_path: Path,
 ) -> None:
-    context = small_context(tmp_path, 32)
+    context = small_context(tmp_path, 32, Console(file=io.StringIO(), width=200))
     study = context.run.study("googlenet")
     study.make()
     study.plan.write_text(
         '{"schema_version": 1, "depths": [0], "costs": [[1.0, 0.1]], "evaluation_seconds": 1.0}'
     )
-    facts = find(context)
-    assert (facts.searched, facts.trained) == (32, 32)
+    facts = find(context, seconds=0.5)
+    assert (facts.origin, facts.searched, facts.trained) == ("trial", 32, 32)
+    text = shown(context)
+    assert "the time is too short: passes, one trial of the head and the evaluation take" in text
+    assert "no time left for a refit" in text
