@@ -317,6 +317,9 @@ def scaling(
         bool,
         typer.Option("--measure", help="Measure the constants of this machine and keep them."),
     ] = False,
+    plans: Annotated[
+        bool, typer.Option("--plans", help="Print the plans of docs/scaling.md, as Markdown.")
+    ] = False,
     constants: Annotated[
         Path | None,
         typer.Option(
@@ -368,6 +371,9 @@ def scaling(
         if check:
             shown, content = answers.checks(known, check, scenario)
             return _end(choices, "scaling-check", [whose, *shown], content)
+        if plans:
+            shown, content = answers.all_plans(known)
+            return _end(choices, "scaling-plans", shown, content)
         shown, content = answers.prediction(known, scenario, workers)
     return _end(choices, "scaling", [whose, *shown], content)
 

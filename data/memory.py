@@ -19,10 +19,8 @@ def say_peak_memory() -> None:
     Example:
         >>> say_peak_memory()
     """
-    if own := peak_memory():
-        children = _of_children()
-        other = f", and {in_words(children)} in the largest other process" if children else ""
-        say(f"peak memory {in_words(own)}{other}")
+    if size := peak_memory():
+        say(f"peak memory {in_words(size)}")
 
 
 def peak_memory() -> int:
@@ -38,7 +36,7 @@ def peak_memory() -> int:
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
     except (OSError, StopIteration, ValueError, IndexError):
-        return _of("RUSAGE_SELF")
+        return _by_getrusage()
 
 
 def in_words(size: int) -> str:
@@ -54,14 +52,12 @@ def in_words(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
-def _of_children() -> int:
-    """The most that any process had that this one started and waited for, bytes."""
-    return _of("RUSAGE_CHILDREN")
+def _by_getrusage() -> int:
+    """What the system counts, bytes on macOS and kilobytes elsewhere.
 
-
-def _of(who: str) -> int:
-    """What `getrusage` says, which counts bytes on macOS and kilobytes elsewhere."""
+    Of processes that this one started it says nothing true: their count begins with this one's.
+    """
     if resource is None:
         return 0
-    size = resource.getrusage(getattr(resource, who)).ru_maxrss
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size if sys.platform == "darwin" else size * 1024

@@ -72,7 +72,7 @@ def export(
     runs = artifacts / "runs"
     if run:
         _check_run(runs, run)
-    import_tensorflow()
+    import_tensorflow(gpus=False)  # speeds are those of the processor that serves
     from data import DataError
     from export.champion import Limits, LimitsError
     from export.export_run import export_run

@@ -72,6 +72,7 @@ def render(
         limits=limits(info.classes),
         config=config,
         origin=_origin(info, config.settings.weights),
+        on_how_many=facts.on_how_many(config.images.splits["train"].count),
         served=served,
         groups=groups.to_dict("records"),
         wrong=_wrong(info.classes[0]),

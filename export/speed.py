@@ -86,7 +86,7 @@ def _report(name: FormName, path: Path, labels: Sequence[Label], size: int, star
     if name in ("keras", "saved_model"):
         from tuning.tensorflow_import import import_tensorflow
 
-        import_tensorflow()
+        import_tensorflow(gpus=False)
     form = Form.open(name, path, labels)
     form.predict(np.zeros((1, size, size, 3), np.uint8))
     cold_start = time.time() - started

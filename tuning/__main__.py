@@ -171,8 +171,8 @@ def tune(
         Precision,
         typer.Option(
             envvar="PRECISION",
-            help="Arithmetic of the search: bfloat16, float32, or auto for the faster one that "
-            "this processor has. Winners are evaluated and exported in float32.",
+            help="Arithmetic of the search: bfloat16, float16, float32, or auto for the fastest "
+            "that this GPU or processor has. Winners are evaluated and exported in float32.",
         ),
     ] = "auto",
     cache_gb: Annotated[

@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.scaling import tables
+from benchmarks.scaling import plans, tables
 from benchmarks.scaling.check import check
 from benchmarks.scaling.constants import KEPT, Constants
-from benchmarks.scaling.prediction import predict, with_workers
+from benchmarks.scaling.prediction import KEPT_WITHIN, predict, with_workers
 from benchmarks.scaling.scenario import Scenario
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunFolder
@@ -38,7 +38,8 @@ def constants_for(given: Path | None, artifacts: Path) -> tuple[Constants, str]:
     path = given or (here if here.exists() else KEPT)
     constants = Constants.read(path)
     whose = "the project's constants" if path == KEPT else f"constants of {path}"
-    return constants, f"{whose}: {constants.processor}, {constants.precision}"
+    note = f"; {constants.note}" if constants.note else ""
+    return constants, f"{whose}: {constants.processor}, {constants.precision}{note}"
 
 
 def prediction(constants: Constants, scenario: Scenario, workers: int | None) -> Answer:
@@ -58,7 +59,7 @@ def prediction(constants: Constants, scenario: Scenario, workers: int | None) ->
         chosen = with_workers(constants, chosen)
     predicted = predict(constants, chosen)
     shown: list[Table | str] = [tables.minutes_table(predicted), *tables.lines(predicted)]
-    if chosen.budget is not None and predicted.minutes > chosen.budget:
+    if chosen.budget is not None and predicted.minutes > KEPT_WITHIN * chosen.budget:
         shown.append(f"this does not fit --budget {chosen.budget:g}")
     return shown, tables.content(predicted)
 
@@ -77,6 +78,20 @@ def checks(constants: Constants, runs: Sequence[Path], machines: Scenario) -> An
     checked = [check(constants, RunFolder(path), machines) for path in runs]
     content = {"constants": constants.processor, "runs": [tables.check_content(c) for c in checked]}
     return [tables.check_table(one) for one in checked], content
+
+
+def all_plans(constants: Constants) -> Answer:
+    """Predict the plans of docs/scaling.md.
+
+    Args:
+        constants: What was measured, of all backbones.
+
+    Raises:
+        ValueError: The constants lack a backbone or a GPU.
+    """
+    _refuse(constants, Scenario(images=0, size=0, backbones=tuple(BACKBONES), gpus=1))
+    table = plans.markdown(constants)
+    return [table], {"plans": table.splitlines()}
 
 
 def _refuse(constants: Constants, scenario: Scenario) -> None:

@@ -10,10 +10,11 @@ from itertools import pairwise
 
 from benchmarks.scaling.constants import Constants
 from benchmarks.scaling.costs import Costs
-from benchmarks.scaling.prediction import Plan, Prediction, predict
+from benchmarks.scaling.prediction import PARTS, Plan, Prediction, predict
 from benchmarks.scaling.scenario import Scenario
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunError, RunFolder
+from tuning.runs.schema import SearchImages
 from tuning.runs.study_folder import StudyFolder
 from tuning.search import sizing
 from tuning.search.presets import PRESETS
@@ -67,8 +68,7 @@ def check(constants: Constants, run: RunFolder, machines: Scenario) -> Check:
     )
     predicted = predict(constants, scenario)
     plans = {
-        name: _plan_of(run, name, plan, Costs(constants, scenario, name))
-        for name, plan in predicted.plans.items()
+        name: _plan_of(run, name, Costs(constants, scenario, name)) for name in settings.backbones
     }
     with_trials = predict(constants, scenario, plans)
     seconds = run.read_clock().seconds
@@ -82,24 +82,29 @@ def parts(prediction: Prediction) -> dict[str, float]:
         prediction: What was predicted.
     """
     joined: dict[str, float] = defaultdict(float)
-    for part, seconds in prediction.schedule.path().items():
-        if part not in _NOT_TIMED:
-            joined[_JOINED.get(part, part)] += seconds
+    path = prediction.schedule.path()
+    for part in PARTS:
+        if part in path and part not in _NOT_TIMED:
+            joined[_JOINED.get(part, part)] += path[part]
     return dict(joined)
 
 
-def _plan_of(run: RunFolder, name: str, planned: Plan, costs: Costs) -> Plan:
+def _plan_of(run: RunFolder, name: str, costs: Costs) -> Plan:
     """The trials and the refit that a run made, on the images that it made them on."""
     study = run.study(name)
     winner, trials, refit = run.read_winner(name), study.trials(), study.read_refit()
     if winner is None or not trials:
         raise RunError(f"{run.path}: {BACKBONES[name].title} has no winner: the run is unfinished")
-    depth = winner.hyperparameters.depth
+    chosen = refit.result if refit else winner
+    depth = chosen.hyperparameters.depth
     plan = study.read_plan()
-    images = (plan.images if plan else None) or planned.images
+    counts, planned = costs.scenario.counts, costs.planned()
+    everything = SearchImages(train=counts.train, val=counts.val, views=(2,) * costs.max_depth)
+    images = (plan.images if plan else None) or everything
     depths = tuple(trial.hyperparameters.depth for trial in trials)
-    way = sizing.refit_way(costs.planned(), images, depth, 1, math.inf)
-    return Plan(images, depths, depth, refit.result.epochs if refit else 0, way)
+    way = sizing.refit_way(planned, images, depth, 1, math.inf)
+    epochs = (refit.epochs or refit.result.epochs) if refit else 0
+    return Plan(images, depths, depth, epochs, way)
 
 
 def _measured(run: RunFolder, seconds: float) -> dict[str, float]:

@@ -134,21 +134,18 @@ class BackboneConstants(_Constants):
     evaluation: float
 
 
-class GpuConstants(_Constants):
-    """A GPU, by operations; its share of a backbone's work is told by the processor's times.
+class GpuSpeed(_Constants):
+    """How fast a GPU is with one backbone, in batches of 32.
 
     Attributes:
-        name: Name of the GPU, or what the figures stand for.
         macs_per_second: Multiplications with additions of a forward pass that it really makes in a
             second, in the search's precision.
-        step_seconds: Time of a training step that is not its own work, such as launching it.
-        serial: Share of a step's time that more GPUs of one machine do not shorten, 0..1.
+        step_seconds: Time of a batch's forward pass that does not depend on the pixels, such as
+            launching it.
     """
 
-    name: str
     macs_per_second: float
     step_seconds: float
-    serial: float
 
     def seconds(self, gmacs: float, share: float = 1.0) -> float:
         """Return the time of one image.
@@ -158,11 +155,26 @@ class GpuConstants(_Constants):
             share: How many times as much as a forward pass it is.
 
         Example:
-            >>> gpu = GpuConstants(name="", macs_per_second=1e12, step_seconds=0.032, serial=0.1)
-            >>> round(gpu.seconds(gmacs=1.0, share=3.0), 6)
-            0.004
+            >>> speed = GpuSpeed(macs_per_second=1e12, step_seconds=0.032)
+            >>> round(speed.seconds(gmacs=1.0, share=3.0), 6)
+            0.006
         """
-        return share * gmacs * 1e9 / self.macs_per_second + self.step_seconds / _GPU_BATCH
+        launching = max(1.0, share) * self.step_seconds / _GPU_BATCH
+        return share * gmacs * 1e9 / self.macs_per_second + launching
+
+
+class GpuConstants(_Constants):
+    """How fast a GPU is.
+
+    Attributes:
+        name: Name of the GPU, and what the figures rest on.
+        serial: Share of a step's time that more GPUs of one machine do not shorten, 0..1.
+        speeds: Its speed by name of the backbone.
+    """
+
+    name: str
+    serial: float
+    speeds: dict[str, GpuSpeed]
 
 
 class Constants(_Constants):
@@ -186,6 +198,7 @@ class Constants(_Constants):
         ray_starting: Seconds until a local Ray takes work.
         ray_step: Seconds that Ray adds to a step.
         gpu: A GPU, None where there is none to speak of.
+        note: What a reader of the figures must know, a line; empty where all was measured.
     """
 
     processor: str
@@ -205,6 +218,7 @@ class Constants(_Constants):
     ray_starting: float
     ray_step: float
     gpu: GpuConstants | None = None
+    note: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Self:

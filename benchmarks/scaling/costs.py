@@ -156,7 +156,7 @@ class Costs:
             return cost.seconds(size, scenario.cores_of_slot)
         share = cost.seconds(size, 1) / self.backbone.forward.seconds(size, 1)
         gmacs = BACKBONES[self.name].gmacs * (size / _REGISTRY_SIZE) ** 2
-        return gpu.seconds(gmacs, share)
+        return gpu.speeds[self.name].seconds(gmacs, share)
 
 
 def bytes_of_images(images: int, size: int) -> int:

@@ -36,6 +36,7 @@ _BLOCK = np.random.default_rng(0).bytes(1 << 24)
 _BLOCKS = 16
 _FOLD_IMAGES, _FOLD_FEATURES = 1500, 1024
 _RAY_STEPS = 20
+_NOTE = "export, GPU, and Ray where it is not installed, are the project's"
 
 
 def measure(settings: Settings, artifacts: Path, say: Callable[[str], None]) -> Constants:
@@ -83,6 +84,7 @@ def measure(settings: Settings, artifacts: Path, say: Callable[[str], None]) -> 
         ray_starting=ray_starting,
         ray_step=ray_step,
         gpu=kept().gpu,
+        note=_NOTE,
     )
 
 

@@ -23,6 +23,9 @@ PARTS = (
 )  # fmt: skip
 """Parts of a run, in order."""
 
+KEPT_WITHIN = 1.05
+"""How many times its budget a run may take that keeps it: none keeps it to the minute."""
+
 _SENT = ("images to passes", "activations", "copies for trials", "tails", "images to refits")
 _SHARE_GROWTH = 0.25  # of a backbone's share of the time, as in `tuning.run`
 
@@ -115,13 +118,23 @@ def predict(
 def with_workers(constants: Constants, scenario: Scenario) -> Scenario:
     """Choose the number of processes of a node with which a run is done first.
 
+    Within a budget, which all of them use up, it is that with the longest refits that keeps it.
+
     Args:
         constants: What was measured.
         scenario: Run and machines.
     """
+
+    def rank(predicted: Prediction) -> tuple[bool, float, float]:
+        if scenario.budget is None:
+            return False, 0.0, predicted.minutes
+        is_late = predicted.minutes > KEPT_WITHIN * scenario.budget
+        epochs = min(plan.refit_epochs for plan in predicted.plans.values())
+        return is_late, -epochs, predicted.minutes
+
     numbers = [2**n for n in range(scenario.cores.bit_length()) if scenario.cores % 2**n == 0]
-    choices = [replace(scenario, workers=number) for number in numbers]
-    return min(choices, key=lambda choice: predict(constants, choice).minutes)
+    choices = (predict(constants, replace(scenario, workers=number)) for number in numbers)
+    return min(choices, key=rank).scenario
 
 
 def _tasks_before(constants: Constants, scenario: Scenario) -> list[Task]:

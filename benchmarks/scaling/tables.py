@@ -63,8 +63,8 @@ def check_table(checked: Check) -> Table:
     """
     predicted, with_trials = parts(checked.predicted), parts(checked.with_trials)
     table = Table(title=f"{checked.run}: {_title(checked.predicted.scenario)}")
-    for heading in ("part", "predicted s", "with its trials s", "measured s", "predicted/measured"):
-        table.add_column(heading, justify="left" if heading == "part" else "right")
+    for heading in ("seconds", "predicted", "of its trials", "measured", "ratio"):
+        table.add_column(heading, justify="left" if heading == "seconds" else "right")
     for part in [part for part in predicted if part in checked.measured]:
         _add_check(table, part, predicted[part], with_trials.get(part, 0.0), checked.measured[part])
     table.add_section()

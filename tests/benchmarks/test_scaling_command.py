@@ -7,6 +7,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.scaling.constants import KEPT, Constants
 from benchmarks.scaling.measuring import measure
+from benchmarks.scaling.plans import markdown
 from tuning.runs.settings import Settings
 
 
@@ -63,6 +64,11 @@ def test_wrong_usage_of_scaling_is_one_line(ask, arguments, message, capsys) -> 
 def test_a_folder_that_is_no_run_is_one_line(ask, tmp_path, capsys) -> None:
     assert ask("--check", str(tmp_path)) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_page_has_the_plans_of_the_projects_constants() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
+    assert markdown(Constants.read(KEPT)) in page, "put the table of `scaling --plans` into it"
 
 
 @pytest.mark.slow

@@ -25,9 +25,7 @@ def test_what_was_needed_for_a_moment_is_seen() -> None:
 def test_units_are_those_of_the_system(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, expected: int
 ) -> None:
-    usage = SimpleNamespace(
-        RUSAGE_SELF=0, RUSAGE_CHILDREN=-1, getrusage=lambda _: SimpleNamespace(ru_maxrss=5_000_000)
-    )
+    usage = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda _: SimpleNamespace(ru_maxrss=5_000_000))
     monkeypatch.setattr(memory, "resource", usage)
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
@@ -52,18 +50,12 @@ def test_without_a_count_there_is_no_line(
     assert capsys.readouterr() == ("", "")
 
 
-def test_other_processes_are_named_apart(
+def test_the_line_is_on_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(memory, "peak_memory", lambda: 1_200_000_000)
-    monkeypatch.setattr(memory, "_of_children", lambda: 0)
     say_peak_memory()
-    monkeypatch.setattr(memory, "_of_children", lambda: 300_000_000)
-    say_peak_memory()
-    assert capsys.readouterr().err.splitlines() == [
-        "peak memory 1.2 GB",
-        "peak memory 1.2 GB, and 300 MB in the largest other process",
-    ]
+    assert capsys.readouterr() == ("", "peak memory 1.2 GB\n")
 
 
 def test_a_small_program_is_not_charged_with_the_one_that_starts_it(tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
+from collections import Counter
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_data_sets import crowd, manifest_of
 
 from data import DataError, sample
+from data.sampling import nested_order
 
 
 @given(
@@ -51,3 +55,18 @@ def test_wrong_samples() -> None:
         sample(crowd(9), 1)
     with pytest.raises(DataError, match="balance='fair'"):
         sample(crowd(9), 4, "fair")  # type: ignore[arg-type]
+
+
+@given(st.lists(st.tuples(st.integers(-1, 2), st.integers(0, 1)), min_size=1, max_size=60))
+def test_each_beginning_of_a_nested_order_has_the_classes_in_proportion(
+    codes: list[tuple[int, int]],
+) -> None:
+    array = np.array(codes)
+    order = nested_order(array, seed=0)
+    assert sorted(order.tolist()) == list(range(len(codes)))
+    for count in range(1, len(codes) + 1):
+        first = Counter(codes[row] for row in order[:count])
+        groups = Counter(codes)
+        for group, size in groups.items():
+            assert abs(first[group] - count * size / len(codes)) <= len(groups)
+    assert nested_order(array, seed=0).tolist() == order.tolist()

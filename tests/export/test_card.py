@@ -59,6 +59,21 @@ def test_what_does_not_hold_is_not_said(
     assert "`imagenet`, fingerprint `ffffffffffffffff`" in text
 
 
+def test_a_search_on_some_of_the_images_is_told(
+    small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame
+) -> None:
+    def text(**counts: int | None) -> str:
+        facts = small_run.read_metrics().winners["vgg16"].model_copy(update=counts)
+        return card.render(info, facts, small_run.read_config(), groups, "int8")
+
+    assert "It was searched on 16 of 96 training images, the winner was then trained on all." in (
+        text(searched=16, trained=96)
+    )
+    assert "then trained on 48 of them." in text(searched=16, trained=48)
+    assert "training on more did not make the winner better" in text(searched=16, trained=16)
+    assert "searched on" not in text(searched=96, trained=96) + text(searched=None, trained=None)
+
+
 @pytest.mark.parametrize("served", ["fp32", "int8"])
 def test_one_form_is_marked_as_served(
     small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame, served: str

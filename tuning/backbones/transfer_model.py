@@ -129,7 +129,7 @@ class TransferModel:
         backbone: Entry of the registry.
         size: Side of the square input, MIN_SIZE..MAX_SIZE pixels.
         weights: Pretrained weights from `tuning.backbones.weights.load`.
-        precision: Keras dtype policy: "float32" or "mixed_bfloat16".
+        precision: Keras dtype policy: "float32", "mixed_bfloat16" or "mixed_float16".
 
     Attributes:
         backbone: Entry of the registry.

@@ -562,6 +562,22 @@ class WinnerFacts(_Record):
         """Mean over the labels of the accuracy on test images."""
         return mean(facts.test.accuracy for facts in self.labels)
 
+    def on_how_many(self, images: int) -> str:
+        """Say on how many training images it was searched and trained, "" where on all.
+
+        Args:
+            images: Number of training images of the run.
+        """
+        if self.searched is None or self.trained is None or self.searched >= images:
+            return ""
+        if self.trained >= images:
+            then = "the winner was then trained on all"
+        elif self.trained > self.searched:
+            then = f"the winner was then trained on {self.trained:,} of them"
+        else:
+            then = "training on more did not make the winner better, or there was no time for it"
+        return f"searched on {self.searched:,} of {images:,} training images, {then}"
+
     @model_validator(mode="before")
     @classmethod
     def _gender_was_the_only_label(cls, content: Any) -> Any:

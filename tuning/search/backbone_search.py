@@ -253,7 +253,7 @@ class _Search:
         elif self._time_left() + plan.evaluation_seconds < least:
             say(
                 f"  the time is too short: passes, one trial of the head and the evaluation take "
-                f"about {_duration(least)}"
+                f"about {_duration(least)}, and are done all the same"
             )
 
     def _expected(self, plan: StudyPlan) -> list[float]:
@@ -301,7 +301,10 @@ class _Search:
             before = self.hands.submit(Steps.score, best, start)
             after = self.hands.submit(Steps.score, result, trained.tail)
             best, result = before.result(), after.result()
-        kept = self.study.keep_if_best(result, trained.tail, best)
+        kept_before = self.study.best()  # by a session that was killed a moment later
+        kept = self.study.keep_if_best(result, trained.tail, best) or (
+            kept_before is not None and kept_before.history == result.history
+        )
         record = RefitRecord(
             origin="refit" if kept else "trial",
             result=result,
@@ -322,7 +325,6 @@ class _Search:
         if not epochs:
             return None
         images = self._all_cached(0, way.views)
-        self._fill_cache(images, [0])
         config = TrialConfig(epochs, None, self.settings.seed)
         start = self.study.best_weights.read_bytes()
         training = Training("refit", best.hyperparameters, config, images, start, self.codes)
@@ -344,7 +346,6 @@ class _Search:
             return None
         depth = best.hyperparameters.depth
         images = self._all_cached(depth, plan.views)
-        self._fill_cache(images, [depth])
         start, seed = self.study.best_weights.read_bytes(), self.settings.seed
         refit = Refit(best.hyperparameters, images, plan, seed, start, self.codes)
         while True:
@@ -355,9 +356,12 @@ class _Search:
             self.study.write_checkpoint(checkpoint)
 
     def _all_cached(self, depth: int, views: int) -> SearchImages:
-        """All training images, cached in so many views at one depth."""
+        """Let all training images pass in so many views at one depth, unless the search has."""
         kept = tuple(views if at == depth else 0 for at in range(depth + 1))
-        return SearchImages(train=self.all.train, val=self.images.val, views=kept)
+        images = SearchImages(train=self.all.train, val=self.images.val, views=kept)
+        if self.images.train < self.all.train or self.images.cached(depth) < views:
+            self._fill_cache(images, [depth])
+        return images
 
     def _refit_way(self, plan: StudyPlan, depth: int, seconds: float) -> RefitWay:
         if plan.measured is None:  # an earlier version's: all images, cached

@@ -217,16 +217,16 @@ def refit_way(
         seconds: Time that is left, may be infinite or negative.
     """
     start, image = costs.steps[depth]
-    cached = TrainingTime(start, image * (costs.train + _FORWARD_SHARE * images.val))
-    if images.train == costs.train and (images.cached(depth) or depth >= len(costs.bytes)):
-        return RefitWay(images.cached(depth), cached)
+    time = TrainingTime(start, image * (costs.train + _FORWARD_SHARE * images.val))
+    held = images.cached(depth)
+    if depth >= len(costs.bytes) or (images.train == costs.train and held == 2):
+        return RefitWay(held, time)
     pixels = RefitWay(0, pixels_time(costs, images, depth))
-    if (
-        depth >= len(costs.bytes)
-        or costs.bytes[depth] * (2 * costs.train + images.val) > costs.room
-    ):
+    if images.train == costs.train and held:  # mirrored views are worth it where time allows
+        return pixels if pixels.epochs(epochs, seconds) >= epochs else RefitWay(held, time)
+    if costs.bytes[depth] * (2 * costs.train + images.val) > costs.room:
         return pixels
-    new = RefitWay(2, cached, costs.pass_seconds * 2 * (costs.train - images.train))
+    new = RefitWay(2, time, costs.pass_seconds * (2 * costs.train - held * images.train))
     if new.epochs(epochs, seconds) != pixels.epochs(epochs, seconds):
         return max(new, pixels, key=lambda way: way.epochs(epochs, seconds))
     return min(new, pixels, key=lambda way: way.pass_seconds + epochs * way.time.epoch)

@@ -29,3 +29,9 @@ def test_a_trial_that_would_eat_the_refit_is_left_out(
     assert "plan: 2 trials" in text
     assert "left out, so that time remains for the refit: 1 of 2 trials" in text
     assert "refit     depth 0" in text
+    plan = context.run.study("googlenet").read_plan()
+    assert plan is not None and plan.images == context.all_images(GOOGLENET.max_depth).model_copy(
+        update={"views": (2, 2)}  # of the depths that are tried
+    )
+    assert (facts.searched, facts.trained) == (32, 32)
+    assert "search on" not in text

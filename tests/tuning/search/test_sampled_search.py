@@ -1,7 +1,6 @@
 """A search on some of the images, whose winner is trained on all of them."""
 
 import io
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,13 @@ from small_search import small_context
 
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
-from tuning.runs.schema import SearchImages, WinnerFacts
+from tuning.runs.schema import (
+    BackboneCosts,
+    SearchImages,
+    StudyPlan,
+    TrainingTime,
+    WinnerFacts,
+)
 from tuning.search import backbone_search, sizing
 from tuning.search.backbone_search import search
 from tuning.search.context import SearchContext
@@ -52,79 +57,56 @@ def shown(context: SearchContext) -> str:
     return context.progress.console.file.getvalue()
 
 
-def test_the_winner_of_a_sample_is_trained_on_all_images_from_pixels(
-    context: SearchContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backbone_search, "_PART_SECONDS", 0.0)
-    parts: list[RefitPart] = []
-    train_on = Steps.train_on
-
-    def spied(*args: Any) -> RefitPart:
-        parts.append(train_on(*args))
-        return parts[-1]
-
-    monkeypatch.setattr(Steps, "train_on", spied)
-    facts = find(context)
-    plan = context.run.study("googlenet").read_plan()
-    refit = context.run.study("googlenet").read_refit()
-    assert plan is not None and refit is not None
-    assert plan.images == SearchImages(train=16, val=10, views=(2, 0))
-    assert plan.depths == (0, 1)
-    assert (refit.images, refit.epochs) == (48, 2.0)
-    assert len(parts) == 6  # three legs an epoch
-    assert facts.searched == 16
-    assert facts.trained == (48 if refit.origin == "refit" else 16)
-    text = shown(context)
-    assert "search on 16 of 48 training images; depth 1 from pixels (CACHE_GB=" in text
-    assert "then all images" in text
-    assert not context.run.study("googlenet").checkpoint.exists()
-    assert sum(facts.labels[0].val.confusion[0]) + sum(facts.labels[0].val.confusion[1]) == 25
-
-
-def test_without_any_cache_a_run_still_ends(context: SearchContext) -> None:
-    context = replace(context, cache=TrunkCache(context.cache.folder, 0))
-    facts = find(context)
-    plan = context.run.study("googlenet").read_plan()
-    assert plan is not None and plan.images == SearchImages(train=16, val=10, views=(0, 0))
-    assert facts.labels[0].test.count == 25
-    assert not list(context.cache.folder.glob("*.npy"))
-
-
 class KilledError(Exception):
     """Stands for SIGKILL: nothing catches it."""
 
 
-def test_a_refit_that_is_killed_goes_on_where_it_was(
+def test_the_winner_of_a_sample_is_trained_on_all_images_whoever_kills_it(
     context: SearchContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backbone_search, "_PART_SECONDS", 0.0)
-    train_on, legs = Steps.train_on, []
+    train_on, parts = Steps.train_on, []
 
     def killed_in_the_third(steps: Steps, *args: Any) -> RefitPart:
-        if len(legs) == 2:
-            legs.append("killed")
+        parts.append(len(parts))
+        if len(parts) == 3:
             raise KilledError
-        part = train_on(steps, *args)
-        legs.append("done")
-        return part
+        return train_on(steps, *args)
 
     monkeypatch.setattr(Steps, "train_on", killed_in_the_third)
     with pytest.raises(KilledError):
         find(context)
-    assert context.run.study("googlenet").read_checkpoint()
-    trials = len(context.run.study("googlenet").trials())
-    find(context)
-    assert legs == ["done", "done", "killed", "done", "done", "done", "done"]
-    assert len(context.run.study("googlenet").trials()) == trials == 2
+    study = context.run.study("googlenet")
+    assert study.read_checkpoint()
+    facts = find(context)
+    plan, refit = study.read_plan(), study.read_refit()
+    assert plan is not None and refit is not None
+    assert plan.images == SearchImages(train=16, val=10, views=(2, 0))
+    assert plan.depths == (0, 1) and len(study.trials()) == 2
+    assert (refit.images, refit.epochs) == (48, 2.0)
+    assert len(parts) == 7  # three legs an epoch, one of them begun twice
+    assert facts.searched == 16
+    assert facts.trained == (48 if refit.origin == "refit" else 16)
+    assert facts.labels[0].val.count == facts.labels[0].test.count == 25
+    assert not study.checkpoint.exists()
+    text = shown(context)
+    assert "search on 16 of 48 training images; depth 1 from pixels (CACHE_GB=" in text
+    assert "then all images" in text
 
 
-def test_a_damaged_checkpoint_is_begun_anew(context: SearchContext) -> None:
+def test_without_any_cache_and_with_a_damaged_checkpoint_a_run_still_ends(
+    context: SearchContext,
+) -> None:
+    context = replace(context, cache=TrunkCache(context.cache.folder, 0))
     study = context.run.study("googlenet")
     study.make()
     study.write_checkpoint(b"damaged")
-    find(context)
-    refit = study.read_refit()
+    facts = find(context)
+    plan, refit = study.read_plan(), study.read_refit()
+    assert plan is not None and plan.images == SearchImages(train=16, val=10, views=(0, 0))
     assert refit is not None and len(refit.result.history) == 6
+    assert facts.labels[0].test.count == 25
+    assert not list(context.cache.folder.glob("*.npy"))
 
 
 def test_a_refit_that_diverges_leaves_the_trial_the_winner(
@@ -134,32 +116,33 @@ def test_a_refit_that_diverges_leaves_the_trial_the_winner(
         raise DivergedError("the loss diverged in epoch 1")
 
     monkeypatch.setattr(Steps, "train_on", diverges)
+    study, time = context.run.study("googlenet"), TrainingTime(1.0, 0.1)
+    study.make()
+    study.write_plan(
+        StudyPlan(
+            depths=(0,), training_times=(time,), evaluation_seconds=1.0,
+            images=SearchImages(train=16, val=10, views=(0,)),
+            measured=BackboneCosts(
+                train=48, val=25, pass_seconds=0.01, steps=(time,), bytes=(POOLED, CUT), room=0
+            ),
+        )
+    )  # fmt: skip
     facts = find(context)
     assert (facts.origin, facts.searched, facts.trained) == ("trial", 16, 16)
     assert "the refit failed: the loss diverged in epoch 1" in shown(context)
 
 
-def test_a_run_with_room_for_all_uses_all_and_says_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_plan_of_an_earlier_version_uses_all_images_and_too_short_a_time_is_told(
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(sizing, "_LEG_SECONDS", 600.0)
-    context = small_context(tmp_path, 48, Console(file=io.StringIO(), width=200))
-    facts = find(context)
-    plan = context.run.study("googlenet").read_plan()
-    assert plan is not None and plan.images is not None
-    assert plan.images == SearchImages(train=48, val=25, views=(2, 2))
-    assert (facts.searched, facts.trained) == (48, 48)
-    assert "search on" not in shown(context)
-
-
-def test_a_plan_of_an_earlier_version_uses_all_images(
-    tmp_path: Path, model_of: Callable[[str], Any]
-) -> None:
-    context = small_context(tmp_path, 32)
+    context = small_context(tmp_path, 32, Console(file=io.StringIO(), width=200))
     study = context.run.study("googlenet")
     study.make()
     study.plan.write_text(
         '{"schema_version": 1, "depths": [0], "costs": [[1.0, 0.1]], "evaluation_seconds": 1.0}'
     )
-    facts = find(context)
-    assert (facts.searched, facts.trained) == (32, 32)
+    facts = find(context, seconds=0.5)
+    assert (facts.origin, facts.searched, facts.trained) == ("trial", 32, 32)
+    text = shown(context)
+    assert "the time is too short: passes, one trial of the head and the evaluation take" in text
+    assert "no time left for a refit" in text

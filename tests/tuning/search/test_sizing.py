@@ -83,6 +83,15 @@ def test_a_refit_on_the_images_of_the_search_reads_its_cache() -> None:
     few, images = costs(train=4000, val=500), SearchImages(train=4000, val=500, views=(2, 1))
     way = sizing.refit_way(few, images, 1, epochs=16, seconds=600)
     assert way == RefitWay(1, sizing.training_times(few, images)[1])
+    assert sizing.refit_way(few, images, 1, epochs=16, seconds=math.inf).views == 0  # mirrored too
+    both = SearchImages(train=4000, val=500, views=(2, 2))
+    assert sizing.refit_way(few, both, 1, epochs=16, seconds=math.inf).views == 2
+
+
+def test_a_search_from_pixels_may_be_cached_for_its_refit() -> None:
+    few, images = costs(train=4000, val=500), SearchImages(train=4000, val=500, views=(2, 0))
+    way = sizing.refit_way(few, images, 1, epochs=16, seconds=math.inf)
+    assert way.views == 2 and way.pass_seconds == pytest.approx(0.012 * 8000)
 
 
 @pytest.mark.parametrize(
