@@ -123,6 +123,7 @@ def run_study(
     depths: tuple[int, ...],
     stop_after: int = 99,
     slots: int = 1,
+    seed: int = 3,
 ) -> list[TrialRecord]:
     """Search a landscape, to the end of the plan or until so many trials have been seen."""
     from tuning.runs.study_folder import StudyFolder
@@ -130,7 +131,7 @@ def run_study(
     from tuning.search.steps import Trained
 
     folder.mkdir(exist_ok=True)
-    epochs, seed = 9, 3
+    epochs = 9
     oracle = oracles.create(
         algorithm, depths, epochs, seed, lambda: len(landscape.seen) >= stop_after
     )

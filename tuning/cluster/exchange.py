@@ -26,7 +26,6 @@ from tuning.trunk.entry_files import SentEntry
 from tuning.trunk.image_set import ImageSet, View
 
 if TYPE_CHECKING:
-    import ray
     from ray.actor import ActorHandle
 
 _KEY = re.compile(r"[a-z0-9]+-[0-9a-f]{24}")  # see `EntryFacts.key`
@@ -36,15 +35,13 @@ class Exchange:
     """Serves a run's images and activations to machines that cannot see their folders.
 
     Args:
-        reference: Where Ray holds what the driver sends to workers, in a list: Ray warns of an
-            actor that is started again with an argument that it holds itself.
+        run: What the driver sends to workers, without rows, see `RunInputs.without_rows`.
 
     Raises:
         ClusterError: The images are not there.
     """
 
-    def __init__(self, reference: Sequence[ray.ObjectRef[RunInputs]]) -> None:
-        [run] = _got(list(reference))
+    def __init__(self, run: RunInputs) -> None:
         store = run.open_store()
         if store is None:
             raise ClusterError(f"the run's images are gone from {run.images}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,11 @@ class RunInputs:
             cache_bytes=context.cache.budget,
             token=token,
         )
+
+    def without_rows(self) -> RunInputs:
+        """Return the same with the number of rows alone: small enough to be sent by value."""
+        rows = pd.DataFrame(index=pd.RangeIndex(len(self.manifest)))
+        return replace(self, manifest=rows, digests=self.digests[:0])
 
     def open_store(self) -> ImageStore | None:
         """Open the run's images in the driver's folder; None where they are not there."""

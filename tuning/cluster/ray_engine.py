@@ -120,7 +120,8 @@ class RayEngine:
         """Send out what all searches have in common; an actor for machines without our folders."""
         import ray
 
-        run = ray.put(RunInputs.of(context, self._artifacts, self._token))
+        inputs = RunInputs.of(context, self._artifacts, self._token)
+        run = ray.put(inputs)
         home = self._places.home
         if home is None:
             return run, None
@@ -131,7 +132,7 @@ class RayEngine:
             max_concurrency=_SERVED_AT_ONCE,
             scheduling_strategy=at_home(home),
         )
-        return run, cast("ActorHandle[Exchange]", exchange.remote([run]))
+        return run, cast("ActorHandle[Exchange]", exchange.remote(inputs.without_rows()))
 
     def _settle(self, future: Future[Any], step: str, ended: Future[Any]) -> None:
         with self._lock:

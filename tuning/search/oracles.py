@@ -18,6 +18,7 @@ _INITIAL_POINTS = 4
 _POINTS = 2000  # that the Bayesian algorithm picks each trial from
 _FIT_RESTARTS = 3  # of its Gaussian process's fit
 _MANY = 10**6
+_ZERO = 1 << 20  # Keras Tuner takes 0 for no seed, and draws one
 
 
 def search_space(max_depth: int) -> keras_tuner.HyperParameters:
@@ -62,7 +63,7 @@ def create(
     common: dict[str, Any] = {
         "objective": keras_tuner.Objective(OBJECTIVE, "min"),
         "hyperparameters": search_space(max(depths)),
-        "seed": seed,
+        "seed": seed or _ZERO,
         "allow_new_entries": False,
         "max_consecutive_failed_trials": _MANY,  # a failure is recorded and the study goes on
     }

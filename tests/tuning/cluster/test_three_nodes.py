@@ -84,7 +84,7 @@ def kill_at_random(
     """Kill workers that are at a step, and now and then a node, which another one takes over."""
     kills: list[str] = []
     while process.poll() is None and len(kills) < KILLS:
-        time.sleep(chance.uniform(0, 4))
+        time.sleep(chance.uniform(1, 12))
         working = nodes.workers()
         if not working:
             continue

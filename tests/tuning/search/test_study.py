@@ -102,3 +102,13 @@ def test_an_oracle_that_raises_ends_the_study_at_once(
     monkeypatch.undo()
     records = run_study(Landscape(), tmp_path / "s", "random", (0, 0, 1, 1))
     assert [record.status for record in records] == ["completed"] * 4
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_same_seed_tries_the_same(seed: int, tmp_path: Path) -> None:
+    seen = []
+    for name in ("a", "b"):
+        landscape = Landscape()
+        run_study(landscape, tmp_path / name, "bayesian", (0, 0, 1, 1), seed=seed)
+        seen.append(landscape.seen)
+    assert seen[0] == seen[1]
