@@ -189,7 +189,7 @@ def test_a_run_of_an_older_version_goes_on_with_its_copies(
 ) -> None:
     table(file=[*map(str, portraits[:59]), str(portraits[0])])
     every = np.zeros((0, 2), np.int64)
-    monkeypatch.setattr(inputs, "_distinct", lambda manifest, *_: Distinct(manifest, every, ()))
+    monkeypatch.setattr(inputs, "_distinct", lambda _, manifest, *__: Distinct(manifest, every, ()))
     before = session.go()
     assert len(before.store.manifest) == 60
     monkeypatch.undo()

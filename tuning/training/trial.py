@@ -100,11 +100,12 @@ def run(
         DivergedError: The loss became infinite or not a number.
     """
     started = time.perf_counter()
-    trial, tail = _begin(model, hyperparameters, data, config.seed, config.start)
+    trial = _begin(model, hyperparameters, data, config.seed)
     head_epochs = config.head_epochs_factor * config.epochs
     if hyperparameters.depth and config.start is None:
         warm_up = replace(config, epochs=head_epochs, score_to_beat=None)
         trial.train_head(WARM_UP_LEARNING_RATE, trial.validation(warm_up))
+    trial, tail = trial.with_tail(config.start)
     if hyperparameters.depth:
         validation = trial.validation(config, on_epoch)
         fit_tail(
@@ -138,7 +139,7 @@ def run_legs(
     Raises:
         DivergedError: The loss became infinite or not a number.
     """
-    trial, tail = _begin(model, hyperparameters, data, config.seed, config.start)
+    trial, tail = _begin(model, hyperparameters, data, config.seed).with_tail(config.start)
     legs = config.progress.plan.legs
     validation = trial.validation(TrialConfig(legs, None, config.seed), on_epoch)
     trained = trial.trained(tail)
@@ -177,7 +178,7 @@ def score(
     data = TrainingData(
         val, val, FeatureStatistics.neutral(model.features), LabelLoss.of(labels, val.codes)
     )
-    trial, tail = _begin(model, result.hyperparameters, data, seed=0, start=weights)
+    trial, tail = _begin(model, result.hyperparameters, data, seed=0).with_tail(weights)
     predict = predictor(trial.trained(tail))
     logits = predict_logits(predict, val, result.hyperparameters.depth)
     scores = mean_scores(labels, val.codes, probabilities(labels, logits))
@@ -192,24 +193,14 @@ def score(
 
 
 def _begin(
-    model: TransferModel,
-    hyperparameters: Hyperparameters,
-    data: TrainingData,
-    seed: int,
-    start: Path | None,
-) -> tuple[_Trial, keras.Model]:
-    """Make the tail, from the pretrained weights or with those of a trained one."""
+    model: TransferModel, hyperparameters: Hyperparameters, data: TrainingData, seed: int
+) -> _Trial:
+    """Make a new head on the pretrained weights."""
     keras.utils.set_random_seed(seed)
     model.restore()
-    chosen = hyperparameters
-    head = model.head(
-        HeadConfig(chosen.head_units, chosen.dropout, data.statistics, tuple(data.loss.prior))
-    )
-    tail = model.tail(chosen.depth, head)
-    if start:
-        tail.load_weights(start)
-        data = replace(data, statistics=FeatureStatistics.of_head(head))
-    return _Trial(model, head, hyperparameters, data, np.random.default_rng(seed)), tail
+    units, dropout = hyperparameters.head_units, hyperparameters.dropout
+    head = model.head(HeadConfig(units, dropout, data.statistics, tuple(data.loss.prior)))
+    return _Trial(model, head, hyperparameters, data, np.random.default_rng(seed))
 
 
 @dataclass(frozen=True)
@@ -219,6 +210,15 @@ class _Trial:
     hyperparameters: Hyperparameters
     data: TrainingData
     rng: np.random.Generator
+
+    def with_tail(self, start: Path | None) -> tuple[_Trial, keras.Model]:
+        """Make the tail, below the head as it is or with the weights of a trained one."""
+        tail = self.model.tail(self.hyperparameters.depth, self.head)
+        if start is None:
+            return self, tail
+        tail.load_weights(start)
+        statistics = FeatureStatistics.of_head(self.head)
+        return replace(self, data=replace(self.data, statistics=statistics)), tail
 
     def validation(self, config: TrialConfig, on_epoch: OnEpoch | None = None) -> Validation:
         patience = config.epochs if config.patience is None else config.patience
