@@ -213,6 +213,15 @@ def test_an_older_run_without_costs_is_still_reported(
     assert "Learning curves of VGG16" in page
 
 
+def test_a_search_on_some_of_the_images_is_told(
+    run: RunFolder, manifest: pd.DataFrame, page: str
+) -> None:
+    sampled = page_of(run, [GENDER], manifest, P, costs=({"searched": 16, "trained": 44},))
+    said = "searched on 16 of 44 training images, the winner was then trained on all."
+    assert sampled.count(said) == 1
+    assert "searched on" not in page
+
+
 def test_the_page_can_be_read_by_everyone(tags: Tags) -> None:
     assert tags.all("html") == [{"lang": "en"}]
     assert all(image["alt"] for image in tags.all("img"))
