@@ -115,6 +115,14 @@ class TimedOracle(keras_tuner.Oracle):
         self._record_values(trial)
         self._save_trial(trial)
 
+    def reload(self) -> None:
+        """Read the state; a trial that was begun by a process killed before it was there runs."""
+        super().reload()
+        for name, trial in sorted(self.trials.items()):
+            if trial.status == "RUNNING" and name not in self._retry_queue:
+                self._retry_queue.append(name)
+                self.start_order.append(name)
+
     def save(self) -> None:
         """Write the oracle's state, at once or not at all."""
         write_json(Path(self._get_oracle_fname()), self.get_state())

@@ -1,3 +1,5 @@
+import json
+import shutil
 import traceback
 from pathlib import Path
 from typing import Any
@@ -112,3 +114,18 @@ def test_the_same_seed_tries_the_same(seed: int, tmp_path: Path) -> None:
         run_study(landscape, tmp_path / name, "bayesian", (0, 0, 1, 1), seed=seed)
         seen.append(landscape.seen)
     assert seen[0] == seen[1]
+
+
+def test_a_trial_that_was_begun_just_before_a_kill_is_run(tmp_path: Path) -> None:
+    """Its own file was written, the oracle's was not."""
+    depths, folder = (0, 0, 1, 1), tmp_path / "s"
+    run_study(Landscape(), folder, "random", depths, stop_after=2)
+    before = (folder / "oracle.json").read_text()
+    run_study(Landscape(), folder, "random", depths, stop_after=1)
+    shutil.rmtree(folder / "trial_3", ignore_errors=True)
+    state = json.loads((folder / "trial_2" / "trial.json").read_text())
+    (folder / "trial_2" / "trial.json").write_text(json.dumps({**state, "status": "RUNNING"}))
+    (folder / "trial_2" / "record.json").unlink()
+    (folder / "oracle.json").write_text(before)
+    records = run_study(Landscape(), folder, "random", depths)
+    assert [record.trial for record in records] == ["0", "1", "2", "3"]
