@@ -78,7 +78,7 @@ class Prediction:
         work = sum(
             task.slots * task.seconds for task in self.schedule.tasks if task.pool == "slots"
         )
-        return work / (self.scenario.slots * self.schedule.seconds)
+        return min(1.0, work / (self.scenario.slots * self.schedule.seconds))
 
 
 def predict(
