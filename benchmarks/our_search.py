@@ -77,9 +77,8 @@ class OurSearch:
         """Measure the seconds that the search probes the depths for, once, to plan its trials."""
         started, workload = time.perf_counter(), self._workload
         probe = Probe(self._model, workload.store, (workload.label,), self._depths)
-        train, val = workload.images("train"), workload.images("val")
         for depth in self._depths:
-            probe.training_time(depth, train, val)
+            probe.step_time(depth)
         return time.perf_counter() - started
 
     def study(

@@ -13,14 +13,12 @@ import tensorflow as tf
 from data import ImageStore, Label
 from data.labels import codes_of
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
-from tuning.runs.schema import TrainingTime
 from tuning.training.loss import LabelLoss
 from tuning.training.tail import compile_tail
 from tuning.training.trial import BATCH_SIZE
 from tuning.trunk.forward_pass import compiled
 
 _STEPS = 5
-_FORWARD_SHARE = 1 / 3  # of a training step: what a batch takes that is only scored
 
 
 class Probe:
@@ -62,13 +60,14 @@ class Probe:
         self._codes, self._loss = codes, LabelLoss.of(labels, codes)
         self._model = model
 
-    def training_time(self, depth: int, train: int, val: int) -> TrainingTime:
-        """Measure a training at a fine-tuning depth.
+    def step_time(self, depth: int) -> tuple[float, float]:
+        """Measure a training step at a fine-tuning depth.
 
         Args:
             depth: Fine-tuning depth to measure, one of those given.
-            train: Number of images to train on.
-            val: Number of images to score on after each epoch.
+
+        Returns:
+            Time until the first step is done, and time of one image in the others, seconds.
         """
         model, inputs = self._model, self._inputs[depth]
         head = model.head(HeadConfig(0, 0.0, self._statistics, tuple(self._loss.prior)))
@@ -76,8 +75,7 @@ class Probe:
         compile_tail(tail, self._loss, 1e-9)
         start, step = _first_and_median(lambda: tail.train_on_batch(inputs, self._codes))
         model.restore()
-        epoch = step * (train + _FORWARD_SHARE * val) / len(inputs)
-        return TrainingTime(start, epoch)
+        return start, step / len(inputs)
 
 
 def _first_and_median(call: Callable[[], object]) -> tuple[float, float]:

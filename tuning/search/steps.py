@@ -7,7 +7,8 @@ the driver alone writes the run's folder.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -152,8 +153,8 @@ class Steps:
         Args:
             depth: Fine-tuning depth, 0..`max_depth`.
         """
-        start, image_seconds = self._probe.training_time(depth, train=1, val=0)
-        return Measured(self._probe.pass_seconds, (start, image_seconds), self._probe.bytes)
+        step = self._probe.step_time(depth)
+        return Measured(self._probe.pass_seconds, step, self._probe.bytes)
 
     def make_pass(
         self,
@@ -212,11 +213,8 @@ class Steps:
         depths = sorted({0, training.hyperparameters.depth})
         data = self.data(depths, training.codes, training.images)
         show = self._bars.epochs(f"{training.name} {describe(training.hyperparameters)}")
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch, _WEIGHTS)
+        with _on_disk(training.start) as path:
             config = replace(training.config, start=path if training.start else None)
-            if training.start:
-                path.write_bytes(training.start)
             result, tail = trial.run(self.model, training.hyperparameters, data, config, show)
             to_beat = config.score_to_beat
             if to_beat is not None and result.val_brier >= to_beat:
@@ -238,9 +236,7 @@ class Steps:
         kept = Checkpoint.from_bytes(checkpoint) if checkpoint else None
         progress = kept or Checkpoint(refit.plan, 0.0, (), [], [], [])
         show = self._bars.epochs(f"refit {describe(refit.hyperparameters)}")
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch, _WEIGHTS)
-            path.write_bytes(refit.start)
+        with _on_disk(refit.start) as path:
             config = LegsConfig(path, progress, refit.seed, seconds)
             with devices.strategy():
                 progress, result, tail = trial.run_legs(
@@ -262,9 +258,7 @@ class Steps:
         images = self._context.images("val")
         pixels = SearchImages(train=1, val=len(images), views=())
         val = self._examples("val", [result.hyperparameters.depth], pixels, held=False)
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch, _WEIGHTS)
-            path.write_bytes(tail)
+        with _on_disk(tail) as path:
             return trial.score(self.model, result, path, val, self._context.labels)
 
     def out_of_fold(self, images: SearchImages | None = None) -> np.ndarray:
@@ -294,9 +288,7 @@ class Steps:
         """
         exact = TransferModel(self._backbone, self._context.settings.size, self._weights)
         progress = self._bars.steps("validation and test images")
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch, _WEIGHTS)
-            path.write_bytes(tail)
+        with _on_disk(tail) as path:
             saved = SavedTail(result, path)
             return evaluate(self._context.store, self._context.labels, exact, saved, progress)
 
@@ -390,6 +382,15 @@ class Steps:
         key = (images.fingerprint, 0, view)
         if key not in self._open:
             self.model.restore()
-            features = pooled_features(self.model, images, view)
-            self._open[key] = features
+            self._open[key] = pooled_features(self.model, images, view)
         return self._open[key]
+
+
+@contextmanager
+def _on_disk(weights: bytes | None) -> Iterator[Path]:
+    """A file for weights while the block lasts, with those that have arrived: Keras reads files."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, _WEIGHTS)
+        if weights:
+            path.write_bytes(weights)
+        yield path

@@ -10,7 +10,6 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +22,7 @@ from tuning.training.devices import SharedBatch
 from tuning.training.early_stopping import Validation
 from tuning.training.feed import feed
 from tuning.training.schedule import TrainingConfig
-from tuning.training.tail import compile_tail
+from tuning.training.tail import compile_tail, predictor
 
 _PARTS = ("weights", "adam", "best")
 
@@ -196,16 +195,6 @@ def put_weights(tail: keras.Model, weights: list[np.ndarray]) -> None:
     """
     for variable, value in zip(tail.trainable_variables, weights, strict=True):
         variable.assign(value)
-
-
-def predictor(tail: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a tail as a function of a batch of examples that gives their logits.
-
-    Args:
-        tail: Model to the logits.
-    """
-    # On several devices Keras lets each predict the whole batch, and joins the predictions.
-    return lambda rows: tail.predict_on_batch(rows)[: len(rows)]
 
 
 def _restore(tail: keras.Model, progress: Checkpoint) -> None:

@@ -6,6 +6,7 @@ of the best epoch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import keras
@@ -72,6 +73,16 @@ def fit_tail(
     tail.set_weights(callback.best)
 
 
+def predictor(tail: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a tail as a function of a batch of examples that gives their logits.
+
+    Args:
+        tail: Model to the logits.
+    """
+    # On several devices Keras lets each predict the whole batch, and joins the predictions.
+    return lambda rows: tail.predict_on_batch(rows)[: len(rows)]
+
+
 class _Watch(keras.callbacks.Callback):
     def __init__(self, val: Examples, depth: int, validation: Validation) -> None:
         super().__init__()
@@ -81,12 +92,8 @@ class _Watch(keras.callbacks.Callback):
         self.best: list[np.ndarray] = []
 
     def on_epoch_end(self, _: int, logs: dict[str, float] | None = None) -> None:
-        logits = predict_logits(self._predict, self._val, self._depth)
+        logits = predict_logits(predictor(self.model), self._val, self._depth)
         self._validation.epoch(logits, (logs or {}).get("loss", 0.0))
         if self._validation.improved:
             self.best = self.model.get_weights()
         self.model.stop_training = self._validation.ended
-
-    def _predict(self, rows: np.ndarray) -> np.ndarray:
-        # On several devices Keras lets each predict the whole batch, and joins the predictions.
-        return self.model.predict_on_batch(rows)[: len(rows)]

@@ -20,10 +20,10 @@ from tuning.runs.schema import Hyperparameters, TrialResult
 from tuning.training.batches import Examples, TrainingData, predict_logits
 from tuning.training.early_stopping import OnEpoch, Validation
 from tuning.training.head import fit_head
-from tuning.training.legs import Checkpoint, fit_legs, predictor, put_weights
+from tuning.training.legs import Checkpoint, fit_legs, put_weights
 from tuning.training.loss import LabelLoss
 from tuning.training.schedule import TrainingConfig
-from tuning.training.tail import fit_tail
+from tuning.training.tail import fit_tail, predictor
 
 BATCH_SIZE = 32
 HEAD_BATCH_SIZE = 128
