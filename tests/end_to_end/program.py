@@ -4,8 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,3 +56,20 @@ def records(run: Path) -> dict[str, Any]:
         str(path.relative_to(run)): json.loads(path.read_text())
         for path in run.glob("studies/*/trial_*/record.json")
     }
+
+
+def peak(work: Callable[[Path], object], root: Path) -> tuple[int, float]:
+    """The most anonymous memory, bytes, of a process that does `work`, and its seconds.
+
+    Pages of files that are mapped don't count: the system takes them back when it needs memory.
+    """
+    start = time.perf_counter()
+    process = get_context("spawn").Process(target=work, args=(root,))
+    process.start()
+    watched, most = psutil.Process(process.pid), 0
+    while process.is_alive():
+        memory = watched.memory_info()
+        most = max(most, memory.rss - memory.shared)
+        time.sleep(0.005)
+    assert process.exitcode == 0
+    return most, time.perf_counter() - start

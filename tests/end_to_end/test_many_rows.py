@@ -2,14 +2,11 @@
 
 import os
 import sys
-import time
-from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
+from program import peak
 
 import data
 from data.describe import describe
@@ -71,17 +68,3 @@ def prepare(root: Path) -> None:
     copies = data.find_copies(data.hash_files(manifest["path"].tolist()))
     distinct = data.without_copies(manifest, copies)
     data.split(distinct.manifest, near=distinct.near, strata=dataset.strata)
-
-
-def peak(work: Callable[[Path], None], root: Path) -> tuple[int, float]:
-    """The most anonymous memory, bytes, of a process that does `work`, and its seconds."""
-    start = time.perf_counter()
-    process = get_context("spawn").Process(target=work, args=(root,))
-    process.start()
-    watched, most = psutil.Process(process.pid), 0
-    while process.is_alive():
-        memory = watched.memory_info()
-        most = max(most, memory.rss - memory.shared)
-        time.sleep(0.005)
-    assert process.exitcode == 0
-    return most, time.perf_counter() - start

@@ -1,13 +1,10 @@
 """Memory does not grow with the data set; takes minutes, so it runs only when asked for."""
 
 import sys
-import time
-from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 
-import psutil
 import pytest
+from program import peak
 
 import data
 from data import GENDER, ImageStore
@@ -26,7 +23,7 @@ NOISE = 50e6  # bytes by which two runs of the same differ
 def test_ten_times_the_images_need_the_same_memory(tmp_path: Path) -> None:
     few, many = (listing(tmp_path / f"{count}", count) for count in (FEW, MANY))
     for work in (decode, train):
-        less, more = peak(work, few), peak(work, many)
+        (less, _), (more, _) = peak(work, few), peak(work, many)
         print(f"{work.__name__}: {FEW:,} images {less:,} bytes, {MANY:,} images {more:,} bytes")
         assert more - less < ROW * (MANY - FEW) + NOISE
 
@@ -42,22 +39,6 @@ def listing(folder: Path, count: int) -> Path:
         (folder / name).symlink_to(target)
     rows.drop(columns="path").to_csv(folder / "faces.csv", index=False)
     return folder / "faces.csv"
-
-
-def peak(work: Callable[[Path], object], table: Path) -> int:
-    """The most anonymous memory, bytes, of a process that does `work`.
-
-    Pages of files that are mapped don't count: the system takes them back when it needs memory.
-    """
-    process = get_context("spawn").Process(target=work, args=(table,))
-    process.start()
-    watched, most = psutil.Process(process.pid), 0
-    while process.is_alive():
-        memory = watched.memory_info()
-        most = max(most, memory.rss - memory.shared)
-        time.sleep(0.005)
-    assert process.exitcode == 0
-    return most
 
 
 def decode(table: Path) -> ImageStore:
