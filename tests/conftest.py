@@ -1,3 +1,4 @@
+import atexit
 import os
 import shutil
 import subprocess
@@ -18,7 +19,9 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 # What models proved on this machine is remembered for each run of the tests alone.
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="face-classifier-tests-")
+_cache = tempfile.mkdtemp(prefix="face-classifier-tests-")
+atexit.register(shutil.rmtree, _cache, ignore_errors=True)
+os.environ["XDG_CACHE_HOME"] = _cache
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
