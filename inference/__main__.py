@@ -122,10 +122,10 @@ def predict(
 
     Columns: file,face,left,top,right,bottom,detection_score,p_man,label,error of a model of gender;
     of another label `label,probability,p_<class>,...` in place of `p_man,label`; of several labels
-    those of each, as `label:Smiling`. Faces are numbered from left to right, from 0 (on marked
-    copies from 1). A picture without a face, or that cannot be read, gets one row with `error`
-    filled, and the others are still done. Without --csv, --jsonl and --table, a terminal gets a
-    table and a pipe gets CSV.
+    those of each, as `label:Smiling`. Faces are numbered by rows, top to bottom and left to
+    right in each, from 0 (on marked copies from 1). A picture without a face, or that cannot be
+    read, gets one row with `error` filled, and the others are still done. Without --csv, --jsonl
+    and --table, a terminal gets a table and a pipe gets CSV.
     OUT is overwritten only if `predict` wrote it, as OUT.run.json beside it says. What an
     interrupted run has done is kept for --resume.
     Exit status: 0 all files in OUT were read, 1 some were not, 2 wrong usage or nothing can be

@@ -135,7 +135,7 @@ class Classifier:
                 [height, width, 3].
 
         Returns:
-            The faces from left to right; none if none was found.
+            The faces by rows, top to bottom, left to right in each; none if none was found.
 
         Raises:
             ImageError: The picture cannot be read.

@@ -40,13 +40,14 @@ class Api:
         """Find the faces in a picture and classify them with one model.
 
         The prediction has the backbone (the model's name), its labels with their classes, the
-        precision, the milliseconds that each part took, and the faces from left to right: box in
-        pixels, detection_score, what the model says on its label, and quality. Of a model of
-        gender that is label (woman, man or uncertain) and p_man; of any other one label (a class
-        or uncertain), probability (of that class, or of the likeliest one) and p_CLASS of each
-        class, all calibrated; of several labels label:NAME, probability:NAME and p_CLASS:NAME
-        of each. A label is what annotators would have perceived in the photo, not what the person
-        is. The precision "as checked" is the faster one that passes its check on this machine.
+        precision, the milliseconds that each part took, and the faces by rows (top to bottom, left
+        to right in each): box in pixels, detection_score, what the model says on its label, and
+        quality. Of a model of gender that is label (woman, man or uncertain) and p_man; of any
+        other one label (a class or uncertain), probability (of that class, or of the likeliest
+        one) and p_CLASS of each class, all calibrated; of several labels label:NAME,
+        probability:NAME and p_CLASS:NAME of each. A label is what annotators would have perceived
+        in the photo, not what the person is. The precision "as checked" is the faster one that
+        passes its check on this machine.
 
         Args:
             picture: Picture that was uploaded.

@@ -50,7 +50,7 @@ class PicturePrediction:
         labels: Labels that the model gives for each face.
         precision: Precision in which the model ran, "int8" or "fp32".
         milliseconds: Time that each part took.
-        faces: Faces from left to right; none where no face was found.
+        faces: Faces by rows, top to bottom, left to right in each; none where no face was found.
 
     Example:
         >>> from data import GENDER
