@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
@@ -214,7 +215,7 @@ class _Text:
 
     @property
     def font(self) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-        return ImageFont.load_default(self.size)
+        return _font(self.size)
 
     @property
     def margin(self) -> int:
@@ -236,6 +237,11 @@ class _Text:
     def _boxes(self) -> list[tuple[float, float, float, float]]:
         font = self.font
         return [self.draw.textbbox((0, 0), line, font, "lt") for line in self.lines]
+
+
+@lru_cache(maxsize=32)  # of a video, most frames need the same; to load one takes milliseconds
+def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
 
 
 def _letter_size(draw: ImageDraw.ImageDraw, box: Box) -> float:
