@@ -10,11 +10,11 @@ from inference.demo.api import Api
 from inference.demo.example_pictures import draw_examples
 from inference.demo.guards.checked_blocks import CheckedBlocks
 from inference.demo.guards.uploads import SECONDS_BETWEEN_SWEEPS, SECONDS_KEPT, Uploads
-from inference.demo.served_models import ServedModels
 from inference.demo.tabs.about import add_about_tab
 from inference.demo.tabs.batch import add_batch_tab
 from inference.demo.tabs.compare import add_compare_tab
 from inference.demo.tabs.photo import add_photo_tab
+from inference.served.models import ServedModels
 
 
 def build_page(

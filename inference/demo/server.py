@@ -12,13 +12,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from inference.demo.app import guarded_app
-from inference.demo.guards.connections import BoundedProtocol
-from inference.demo.guards.hosts import Hosts
 from inference.demo.guards.logins import Login
 from inference.demo.guards.uploads import Uploads
 from inference.demo.page import build_page
 from inference.demo.temporary_folder import temporary_folder
 from inference.detection.finder import FaceFinder
+from inference.served.guards.connections import BoundedProtocol
+from inference.served.guards.hosts import Hosts
 
 _SECONDS_TO_END = 2  # for responses under way when the server is stopped
 _MAX_CONNECTIONS = 500

@@ -15,11 +15,11 @@ from data import Label
 from inference.__main__ import app
 from inference.demo import markup
 from inference.demo.api import Api
-from inference.demo.errors import RefusedError
 from inference.demo.guards.uploads import Upload, Uploads
-from inference.demo.origin import is_withheld
 from inference.demo.page import build_page
-from inference.demo.served_models import ServedModels
+from inference.served.errors import RefusedError
+from inference.served.models import ServedModels
+from inference.served.origin import is_withheld
 
 
 @pytest.fixture

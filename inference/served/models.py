@@ -8,10 +8,10 @@ from typing import Self, cast
 from data import Label
 from inference.bundle import Bundle, Precision, read, read_index
 from inference.classifier import Classifier
-from inference.demo.errors import RefusedError
-from inference.demo.log import log_line
-from inference.demo.origin import WHY, is_withheld, without_withheld
 from inference.errors import BundleError
+from inference.served.errors import RefusedError
+from inference.served.log import log_line
+from inference.served.origin import WHY, is_withheld, without_withheld
 
 AUTOMATIC = "as checked"
 """Choice of the precision that is faster here, among those that predict as they did at export."""
@@ -94,8 +94,8 @@ class ServedModels:
     """The exported models that can be used, the champion first, or the next in rank.
 
     The first model is loaded at once, each other one when it is first asked for. Make one with
-    `ServedModels.read`. What is kept back (see `inference.demo.origin`) is not in `bundles`, and no
-    classifier gives it.
+    `ServedModels.read`. What is kept back (see `inference.served.origin`) is not in `bundles`, and
+    no classifier gives it.
 
     Args:
         folder: Folder that the export wrote.
