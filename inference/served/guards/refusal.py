@@ -17,6 +17,6 @@ def in_plain_text(status: int, reason: str) -> Response:
 
     Example:
         >>> in_plain_text(413, "too large").body
-        b'too large\\n'
+        b'too large\n'
     """
     return PlainTextResponse(f"{reason}\n", status)

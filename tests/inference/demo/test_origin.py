@@ -35,7 +35,7 @@ def only_origin(models_of_labels: Path, tmp_path: Path) -> Path:
 def page_of(models: Path, folder: Path, classify_origin: bool = False) -> gr.Blocks:
     (folder / "examples").mkdir()
     uploads = Uploads(folder / "uploads")
-    return build_page(models, folder / "examples", uploads, classify_origin)
+    return build_page(ServedModels.read(models, classify_origin), folder / "examples", uploads)
 
 
 def tabs(page: gr.Blocks) -> list[Any]:
