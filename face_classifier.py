@@ -39,6 +39,7 @@ _SUBCOMMANDS = {
     "export": _Subcommand("export", "", "Export a run's winners to SavedModel and ONNX."),
     "predict": _Subcommand("inference", "predict", "Classify the faces in images."),
     "demo": _Subcommand("inference", "demo", "Open a web page that classifies photos."),
+    "serve": _Subcommand("inference", "serve", "Serve an HTTP API for programs."),
     "bench": _Subcommand("inference", "bench", "Time the exported models on this machine."),
 }
 

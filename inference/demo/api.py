@@ -9,10 +9,10 @@ import gradio as gr
 from gradio.components import Component
 
 from inference.demo import predictions
-from inference.demo.errors import EXPECTED_ERRORS, RefusedError, message_for
 from inference.demo.guards.uploads import Upload
-from inference.demo.served_models import ServedModels
 from inference.predict.rows import Row
+from inference.served.errors import EXPECTED_ERRORS, RefusedError, message_for
+from inference.served.models import ServedModels
 
 ONE_MODEL = "model"
 """Group of the functions that run one at a time, as a run of a model uses all cores already."""
@@ -30,7 +30,7 @@ class Api:
     Example:
         >>> Api(ServedModels(Path("artifacts/models"))).compare(None)
         Traceback (most recent call last):
-        inference.demo.errors.RefusedError: no picture was sent
+        inference.served.errors.RefusedError: no picture was sent
     """
 
     def __init__(self, models: ServedModels) -> None:
@@ -52,7 +52,7 @@ class Api:
         Args:
             picture: Picture that was uploaded.
             backbone: Name of a model, as /models lists them.
-            precision: Precision to use, one of `served_models.PRECISIONS`.
+            precision: Precision to use, one of `served.models.PRECISIONS`.
 
         Returns:
             The prediction, as JSON has it.
@@ -73,7 +73,7 @@ class Api:
         Args:
             files: Pictures that were uploaded, at most `predictions.MAX_FILES`.
             backbone: Name of a model, as /models lists them.
-            precision: Precision to use, one of `served_models.PRECISIONS`.
+            precision: Precision to use, one of `served.models.PRECISIONS`.
 
         Returns:
             The rows, as JSON has them.
@@ -110,7 +110,7 @@ class Api:
         faces, and its figures only show that the pipeline works.
 
         Returns:
-            The fields of `served_models.ModelFigures`, as JSON has them.
+            The fields of `served.models.ModelFigures`, as JSON has them.
         """
         return [figures.to_dict() for figures in self._models.figures]
 
