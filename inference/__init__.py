@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from data import ImageError
     from inference.classifier import Classifier
     from inference.detection.finder import FaceFinder, whole_image
-    from inference.errors import BundleError, DetectorError, ServingError
+    from inference.errors import BundleError, DetectorError, HubError, ServingError
     from inference.faces import Box, Face, Prediction
 
 _HOMES = {
@@ -29,14 +29,15 @@ _HOMES = {
     "DetectorError": "inference.errors",
     "Face": "inference.faces",
     "FaceFinder": "inference.detection.finder",
+    "HubError": "inference.errors",
     "ImageError": "data",
     "Prediction": "inference.faces",
     "ServingError": "inference.errors",
     "whole_image": "inference.detection.finder",
 }
 __all__ = [
-    "Box", "BundleError", "Classifier", "DetectorError", "Face", "FaceFinder", "ImageError",
-    "Prediction", "ServingError", "whole_image",
+    "Box", "BundleError", "Classifier", "DetectorError", "Face", "FaceFinder", "HubError",
+    "ImageError", "Prediction", "ServingError", "whole_image",
 ]  # fmt: skip
 
 

@@ -28,7 +28,13 @@ app = command_group(needs_command=True)
 
 
 Models = Annotated[
-    Path, typer.Option("--models", envvar="MODELS", help="Folder that `make export` wrote.")
+    str,
+    typer.Option(
+        "--models",
+        envvar="MODELS",
+        metavar="DIR",
+        help="Folder that `make export` wrote, or hf://user/model of a hub, which is fetched once.",
+    ),
 ]
 Backbone = Annotated[
     str | None,
@@ -40,7 +46,7 @@ Threads = Annotated[
         min=1, help="Number of threads. Left out: the physical cores.", show_default=False
     ),
 ]
-_MODELS = Path("artifacts/models")
+_MODELS = "artifacts/models"
 _DISK_TROUBLE = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", None))
 
 
@@ -218,10 +224,12 @@ def demo(
     if bool(user) != bool(password):
         raise UsageError("a user needs a password, and a password a user: give both or neither")
     with _user_errors():
+        from inference.bundle import models_folder
         from inference.demo.server import serve
 
         login = (user, password) if user and password else None
-        serve(models, host, port, login, allowed_hosts.split(","), classify_origin=classify_origin)
+        folder = models_folder(models)
+        serve(folder, host, port, login, allowed_hosts.split(","), classify_origin=classify_origin)
 
 
 @app.command()
@@ -262,6 +270,7 @@ def bench(
         from inference.bench.models import ModelReport
         from inference.bench.models import bench as measure
         from inference.bench.photos import PhotoReport, bench_photos
+        from inference.bundle import models_folder
         from inference.classifier import Classifier
 
         report: ModelReport | PhotoReport
@@ -269,7 +278,7 @@ def bench(
             classifier = Classifier.load(models, backbone, threads=threads)
             report = bench_photos(classifier, photos, rounds)
         else:
-            report = measure(models, backbone, threads, rounds, batch)
+            report = measure(models_folder(models), backbone, threads, rounds, batch)
         Console().print(report.table())
         if json_out:
             write_text(json_out, json.dumps(report.to_dict(), indent=2) + "\n")
