@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 WRITER, READER, STRANGER = "hf_writer_token", "hf_reader_token", "hf_stranger_token"
 _USERS = {WRITER: ("ann", "write"), READER: ("ann", "read"), STRANGER: ("eve", "write")}
@@ -132,7 +132,9 @@ class Handler(BaseHTTPRequestHandler):
         if "/resolve/" in path:
             name, _, rest = path.partition("/resolve/")
             revision, _, file = rest.partition("/")
-            return self.resolve(name if name.startswith("spaces/") else f"models/{name}", revision, file)
+            return self.resolve(
+                name if name.startswith("spaces/") else f"models/{name}", revision, file
+            )
         if path.endswith(".git/info/lfs/objects/batch"):
             return self.batch()
         return self.refuse(404)
@@ -176,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
     def api(self, name: str, rest: list[str]) -> None:
         if (found := self.repository(name)) is None:
             return None
-        action, revision = (rest + ["revision", "main"])[:2] if rest else ("revision", "main")
+        action, revision = [*rest, "revision", "main"][:2] if rest else ("revision", "main")
         if (at := found.at(revision)) is None:
             return self.refuse(404, "RevisionNotFound", "Invalid rev id")
         if action == "revision":
@@ -231,7 +233,9 @@ class Handler(BaseHTTPRequestHandler):
             if part["key"] == "deletedFile":
                 del files[value["path"]]
         sha = found.commit(files)
-        return self.send(200, {"commitUrl": f"{self.hub.url}/{name}/commit/{sha}", "commitOid": sha})
+        return self.send(
+            200, {"commitUrl": f"{self.hub.url}/{name}/commit/{sha}", "commitOid": sha}
+        )
 
     def resolve(self, name: str, revision: str, file: str) -> None:
         if (found := self.repository(name)) is None:
