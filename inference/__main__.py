@@ -28,7 +28,13 @@ app = command_group(needs_command=True)
 
 
 Models = Annotated[
-    Path, typer.Option("--models", envvar="MODELS", help="Folder that `make export` wrote.")
+    str,
+    typer.Option(
+        "--models",
+        envvar="MODELS",
+        metavar="DIR",
+        help="Folder that `make export` wrote, or hf://user/model of a hub, which is fetched once.",
+    ),
 ]
 Backbone = Annotated[
     str | None,
@@ -77,7 +83,7 @@ ClassifyOrigin = Annotated[
         "page and over HTTP. Left out, the page keeps these labels back and says why.",
     ),
 ]
-_MODELS = Path("artifacts/models")
+_MODELS = "artifacts/models"
 _DISK_TROUBLE = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", None))
 
 
@@ -221,9 +227,11 @@ def demo(
     """
     login = _login(user, password)
     with _user_errors():
+        from inference.bundle import models_folder
         from inference.demo.server import serve
 
-        serve(models, host, port, login, allowed_hosts.split(","), classify_origin=classify_origin)
+        folder, names = models_folder(models), allowed_hosts.split(",")
+        serve(folder, host, port, login, names, classify_origin=classify_origin)
 
 
 @app.command()
@@ -283,12 +291,13 @@ def serve(
             "--password beside it, and these need it, or --no-page"
         )
     with _user_errors():
+        from inference.bundle import models_folder
         from inference.service.server import serve as serve_api
         from inference.service.settings import Settings
 
         settings = Settings(
-            models, host, port, tuple(allowed_hosts.split(",")), keys, login, has_page, workers,
-            queue, per_client, timeout, grace, classify_origin,
+            models_folder(models), host, port, tuple(allowed_hosts.split(",")), keys, login,
+            has_page, workers, queue, per_client, timeout, grace, classify_origin,
         )  # fmt: skip
         with failing_on(ValueError, error=UsageError):
             status = serve_api(settings)
@@ -333,6 +342,7 @@ def bench(
         from inference.bench.models import ModelReport
         from inference.bench.models import bench as measure
         from inference.bench.photos import PhotoReport, bench_photos
+        from inference.bundle import models_folder
         from inference.classifier import Classifier
 
         report: ModelReport | PhotoReport
@@ -340,7 +350,7 @@ def bench(
             classifier = Classifier.load(models, backbone, threads=threads)
             report = bench_photos(classifier, photos, rounds)
         else:
-            report = measure(models, backbone, threads, rounds, batch)
+            report = measure(models_folder(models), backbone, threads, rounds, batch)
         Console().print(report.table())
         if json_out:
             write_text(json_out, json.dumps(report.to_dict(), indent=2) + "\n")
