@@ -31,7 +31,7 @@ def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> N
         prediction = classify(picture.path, models, backbone, precision)
         return markup.prediction(picture, prediction, models.bundle(backbone).info.labels)
 
-    picture, output = picture_and_answer("photo", "Photo with one face or more", examples)
+    picture, output = picture_and_answer("photo", "Your photo", examples)
     backbone, precision = model_choices(models, "photo")
     inputs = [picture, backbone, precision]
     show_on([picture.change, backbone.change, precision.change], show, inputs, output)
