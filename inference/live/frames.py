@@ -74,7 +74,7 @@ def mark(
     marked = annotate(frame, marked_faces(faces))
     times.append(perf_counter())
     classify, follow, draw = (
-        (end - start) * 1e3 for start, end in zip(times, times[1:], strict=False)
+        (end - start) * 1e3 for start, end in pairwise(times)
     )
     milliseconds = {
         "detect": prepared.detect_ms,

@@ -57,7 +57,7 @@ class MarkedCopies:
         for file in sorted(files, key=_is_renamed):  # those that keep their name come first
             below = Path(os.path.relpath(parents[file.parent], copied_from))
             parts = ("__" if part == ".." else part for part in below.parts)
-            paths[file] = _free(folder.joinpath(*parts, _name(file)), taken)
+            paths[file] = free_path(folder.joinpath(*parts, copy_name(file)), taken)
         return cls(folder, copied_from, paths)
 
     def refuse_foreign(self, files: Iterable[Path], inputs: Container[tuple[int, int]]) -> None:
@@ -108,12 +108,28 @@ def _is_renamed(file: Path) -> bool:
     return file.suffix.lower() not in (".jpg", ".jpeg")
 
 
-def _name(file: Path) -> str:
+def copy_name(file: Path) -> str:
+    """Return the name of a file's copy, which is a JPEG.
+
+    Example:
+        >>> copy_name(Path("a.jpg")), copy_name(Path("a.png"))
+        ('a.jpg', 'a.png.jpg')
+    """
     return f"{file.name}.jpg" if _is_renamed(file) else file.name
 
 
-def _free(path: Path, taken: set[str]) -> Path:
-    """Return `path`, with a number where another file has it, and take it."""
+def free_path(path: Path, taken: set[str]) -> Path:
+    """Return `path`, with a number where another file has it, and take it.
+
+    Args:
+        path: Path that is wanted.
+        taken: Paths that are taken, in a form that only this function reads.
+
+    Example:
+        >>> taken: set[str] = set()
+        >>> free_path(Path("a.jpg"), taken).name, free_path(Path("A.jpg"), taken).name
+        ('a.jpg', 'A (2).jpg')
+    """
     free, number = path, 1
     while (key := _folded(free)) in taken:
         number += 1
