@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +10,10 @@ from pathlib import Path
 import keras
 import onnx
 import tensorflow as tf
-import tf2onnx
 
 from data import Label
 from data.labels import by_output
+from export import onnx_graph
 from export.graph_rewrites import rewrite
 from tuning.backbones.transfer_model import INPUT_NAME
 
@@ -85,12 +84,7 @@ def to_onnx(
         >>> model.graph.output[0].name, model.metadata_props[0].value
         ('p_man', 'vgg16')
     """
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    model, _ = tf2onnx.convert.from_function(
-        tf.function(_named(classifier, labels)),
-        input_signature=[_signature(classifier)],
-        opset=OPSET,
-    )
+    model = onnx_graph.to_model(classifier, labels, OPSET)
     _order(model.graph, labels)
     _name_batch(model.graph)
     rewrite(model.graph)
