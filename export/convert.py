@@ -56,7 +56,11 @@ def to_saved_model(classifier: keras.Model, labels: Sequence[Label], folder: Pat
 
 
 def to_onnx(
-    classifier: keras.Model, labels: Sequence[Label], metadata: Mapping[str, str], path: Path
+    classifier: keras.Model,
+    labels: Sequence[Label],
+    metadata: Mapping[str, str],
+    path: Path,
+    activations: Sequence[str] = (),
 ) -> None:
     """Write an ONNX file, with N dynamic, that predicts all labels as `to_saved_model` says.
 
@@ -68,6 +72,8 @@ def to_onnx(
         labels: The labels of the winner.
         metadata: Texts by name that are put into the file, so that it can be used alone.
         path: Path of the ONNX file, replaced if it is there.
+        activations: Names of the classifier's outputs that are written behind those of the labels,
+            see `export.class_activations`.
 
     Raises:
         onnx.checker.ValidationError: The conversion made an invalid graph.
@@ -87,11 +93,11 @@ def to_onnx(
     """
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     model, _ = tf2onnx.convert.from_function(
-        tf.function(_named(classifier, labels)),
+        tf.function(_named(classifier, labels, activations)),
         input_signature=[_signature(classifier)],
         opset=OPSET,
     )
-    _order(model.graph, labels)
+    _order(model.graph, [*(label.output for label in labels), *activations])
     _name_batch(model.graph)
     rewrite(model.graph)
     _rename(model.graph)
@@ -136,19 +142,20 @@ def _signature(classifier: keras.Model) -> tf.TensorSpec:
 
 
 def _named(
-    classifier: keras.Model, labels: Sequence[Label]
+    classifier: keras.Model, labels: Sequence[Label], activations: Sequence[str] = ()
 ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return by_output(labels, classifier(image, training=False))
+        given = classifier(image, training=False)
+        return by_output(labels, given) | {name: given[name] for name in activations}
 
     return serve
 
 
-def _order(graph: onnx.GraphProto, labels: Sequence[Label]) -> None:
-    """Put the outputs, which TensorFlow sorts by name, into the order of the labels."""
+def _order(graph: onnx.GraphProto, names: Sequence[str]) -> None:
+    """Put the outputs, which TensorFlow sorts by name, into their order."""
     outputs = {value.name: value for value in graph.output}
     del graph.output[:]
-    graph.output.extend(outputs[label.output] for label in labels)
+    graph.output.extend(outputs[name] for name in names)
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 from inference.explanation.heat_map import HeatMap
 
-GRID = 8
+GRID = 6
 """Number of spots along each side; the model runs once for each of GRID x GRID."""
 
 _BLUR = 1 / 8  # standard deviation of what covers a spot, as a part of the side
