@@ -11,6 +11,7 @@ from inference.demo.guards.uploads import Upload
 from inference.demo.predictions import classify
 from inference.demo.served_models import ServedModels
 from inference.demo.tabs.controls import UPLOAD_FIRST, model_choices, picture_input, show_on
+from inference.demo.tabs.why import add_why
 
 
 def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> None:
@@ -37,3 +38,4 @@ def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> N
     inputs = [picture, backbone, precision]
     show_on([picture.change, backbone.change, precision.change], show, inputs, output)
     publish(api.classify, inputs)
+    add_why(models, api, inputs)
