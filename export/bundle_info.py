@@ -10,7 +10,6 @@ import numpy as np
 
 from data.labels import MISSING, UNCERTAIN
 from export.by_label import parts
-from export.class_activations import output_name
 from export.source import RecordedPredictions, Source
 from inference.bundle import (
     BundleInfo,
@@ -22,6 +21,7 @@ from inference.bundle import (
     WeightFacts,
 )
 from tuning import metrics
+from tuning.backbones.class_activations import output_name
 from tuning.runs.schema import LabelFacts, WinnerFacts
 
 _PACKAGES = (

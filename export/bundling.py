@@ -17,7 +17,6 @@ from export import (
     bundle_info,
     card,
     check_images,
-    class_activations,
     convert,
     int8,
     parity,
@@ -38,6 +37,7 @@ from inference.bundle import (
     QuantizationTrial,
     Speed,
 )
+from tuning.backbones.class_activations import with_activations
 from tuning.metrics import mean_scores
 from tuning.runs.schema import WinnerFacts
 
@@ -151,7 +151,7 @@ class _Export:
         activations = [label.class_activations for label in info.labels if label.class_activations]
         if activations:
             temperatures = [label.temperature for label in info.labels]
-            classifier = class_activations.with_activations(classifier, labels, temperatures)
+            classifier = with_activations(classifier, labels, temperatures)
         convert.to_onnx(classifier, labels, bundle.to_metadata(info), path, activations)
 
     def check(

@@ -73,7 +73,7 @@ def to_onnx(
         metadata: Texts by name that are put into the file, so that it can be used alone.
         path: Path of the ONNX file, replaced if it is there.
         activations: Names of the classifier's outputs that are written behind those of the labels,
-            see `export.class_activations`.
+            see `tuning.backbones.class_activations`.
 
     Raises:
         onnx.checker.ValidationError: The conversion made an invalid graph.

@@ -1,4 +1,4 @@
-"""Class activation maps as outputs of an exported graph (Zhou et al., 2016).
+"""Class activation maps as outputs of a classifier (Zhou et al., 2016).
 
 Without a hidden layer the head is linear on globally averaged activations, and a logit is the mean
 of what each location gives: its activations times the head's weights. These products are one small
