@@ -76,5 +76,5 @@ def test_names_of_users_are_escaped(tmp_path, picture):
 def test_labels_of_origin_are_not_explained(tmp_path, picture):
     race = Label(name="race", classes=("one", "two", "three"))
     models = served(tmp_path, SEVERAL[0], race)
-    with pytest.raises(RefusedError, match="does not predict that label: it predicts Smiling$"):
+    with pytest.raises(RefusedError, match=r"does not predict that label: it predicts Smiling$"):
         explain(picture, models, "resnet50", AUTOMATIC, "race")
