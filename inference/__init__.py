@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from data import ImageError
     from inference.classifier import Classifier
     from inference.detection.finder import FaceFinder, whole_image
-    from inference.errors import BundleError, DetectorError, ServingError
+    from inference.errors import BundleError, DetectorError, HubError, ServingError
     from inference.explanation.explainer import Explanation
     from inference.explanation.heat_map import HeatMap
     from inference.faces import Box, Face, Prediction
@@ -33,6 +33,7 @@ _HOMES = {
     "Face": "inference.faces",
     "FaceFinder": "inference.detection.finder",
     "HeatMap": "inference.explanation.heat_map",
+    "HubError": "inference.errors",
     "ImageError": "data",
     "Prediction": "inference.faces",
     "ServingError": "inference.errors",
@@ -40,7 +41,7 @@ _HOMES = {
 }
 __all__ = [
     "Box", "BundleError", "Classifier", "DetectorError", "Explanation", "Face", "FaceFinder",
-    "HeatMap", "ImageError", "Prediction", "ServingError", "whole_image",
+    "HeatMap", "HubError", "ImageError", "Prediction", "ServingError", "whole_image",
 ]  # fmt: skip
 
 

@@ -12,7 +12,16 @@ import onnxruntime as ort
 
 from data import ImageError
 from data.labels import UNCERTAIN, class_slices
-from inference.bundle import Bundle, BundleInfo, Precision, find, from_metadata, read, read_index
+from inference.bundle import (
+    Bundle,
+    BundleInfo,
+    Precision,
+    find,
+    from_metadata,
+    models_folder,
+    read,
+    read_index,
+)
 from inference.detection.alignment import LEAST_QUALITY
 from inference.detection.finder import FaceFinder, Finder, PreparedFace, PreparedPicture
 from inference.errors import BundleError
@@ -62,7 +71,8 @@ class Classifier:
         """Load one of the exported models in a folder.
 
         Args:
-            models: Folder that `make export` wrote.
+            models: Folder that `make export` wrote, or "hf://user/model" or
+                "hf://user/model@revision" of a hub, see `inference.bundle.models_folder`.
             backbone: Name of the model, such as "vgg16"; None for the champion, or the next in
                 rank that can be used.
             precision: "int8" or "fp32"; None to choose on this machine, see `from_bundle`.
@@ -71,8 +81,9 @@ class Classifier:
 
         Raises:
             BundleError: The model is not there, or is not what was exported.
+            HubError: The same of a hub, which is a kind of it, or the hub cannot be asked.
         """
-        folder = Path(models)
+        folder = models_folder(models)
         if backbone:
             return cls.from_bundle(find(folder, backbone), precision, threads, finder)
         *others, last = read_index(folder).ranked
@@ -136,7 +147,7 @@ class Classifier:
                 [height, width, 3].
 
         Returns:
-            The faces from left to right; none if none was found.
+            The faces by rows, top to bottom, left to right in each; none if none was found.
 
         Raises:
             ImageError: The picture cannot be read.

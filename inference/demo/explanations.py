@@ -8,10 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from inference.demo.errors import RefusedError
-from inference.demo.served_models import ServedModels
 from inference.explanation.explainer import Explanation
 from inference.explanation.heat_map import CAVEAT, legend_bar
+from inference.served.errors import RefusedError
+from inference.served.models import ServedModels
 
 MAX_FACES = 12
 """Largest number of faces that are explained at once: the largest ones."""
@@ -50,7 +50,7 @@ def explain(
         picture: Path of the picture.
         models: Models to choose from.
         name: Name of the model, as visitors send it.
-        precision: One of `served_models.PRECISIONS`, as visitors send it.
+        precision: One of `inference.served.models.PRECISIONS`, as visitors send it.
         label: Name of a label, as visitors send it; None or "" for the model's first.
         number: Number of a face, from 1, as visitors send it; None or 0 for all.
 

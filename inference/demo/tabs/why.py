@@ -9,8 +9,8 @@ from inference.demo.api import Api, publish
 from inference.demo.explanations import explain, explanations_markup
 from inference.demo.guards.uploads import Upload
 from inference.demo.markup import empty
-from inference.demo.served_models import ServedModels
 from inference.demo.tabs.controls import UPLOAD_FIRST, show_on
+from inference.served.models import ServedModels
 
 
 def add_why(models: ServedModels, api: Api, inputs: Sequence[Component]) -> None:

@@ -7,9 +7,9 @@ from tiny_bundles import SEVERAL, add_models
 
 from data import Label
 from inference.demo import explanations
-from inference.demo.errors import RefusedError
 from inference.demo.explanations import explain, explanations_markup
-from inference.demo.served_models import AUTOMATIC, ServedModels
+from inference.served.errors import RefusedError
+from inference.served.models import AUTOMATIC, ServedModels
 
 HOSTILE = "</p><script>alert(1)</script>"
 
