@@ -21,6 +21,7 @@ from data.memory import say_peak_memory
 from data.messages import one_line
 
 if TYPE_CHECKING:
+    from inference.classifier import Classifier
     from inference.predict.outputs import Output
     from inference.predict.row_table import TableOutput
 
@@ -122,6 +123,22 @@ def predict(
         Path | None,
         typer.Option(metavar="DIR", help="Also write copies with the faces marked there."),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Show below each copy what the predictions rest on, as a heat map of each face. "
+            "Runs the model 37 times a face (half a second), once where its head is linear.",
+        ),
+    ] = False,
+    explain_label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Label to explain, of a model of several. Left out: the first.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -193,6 +210,10 @@ def predict(
             )
         if resume and force:
             raise UsageError("--resume goes on and --force starts anew: give one of them")
+        if explain_label and not explain:
+            raise UsageError("--explain-label says what --explain shows: give both")
+        if explain and not annotate:
+            raise UsageError("--explain draws into marked copies: give --annotate DIR as well")
         inputs = expand(paths, annotate)
         for note in inputs.notes():
             say(note)
@@ -202,7 +223,8 @@ def predict(
         finder = whole_image if aligned else FaceFinder(1, max_faces, small_faces).loaded()
         classifier = Classifier.load(models, backbone, precision, threads, finder)
         with _kept(any(output.is_file for output in outputs)):
-            mode = Mode(resume, force, annotate)
+            explained = _explained(classifier, explain_label) if explain else None
+            mode = Mode(resume, force, annotate, explained)
             tally = run(classifier, inputs.files, outputs, mode, threads)
     for line in tally.lines():
         say(line)
@@ -379,6 +401,18 @@ def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output 
     if sum(output.is_stdout for output in outputs) > 1:
         raise UsageError("only one of --csv, --jsonl and --table can go to standard output")
     return outputs or [Output(CSV)]
+
+
+def _explained(classifier: "Classifier", label: str | None) -> str:
+    """Return the name of the label to explain, and say what it costs."""
+    from inference.explanation.explainer import runs_a_face
+
+    try:
+        runs = runs_a_face(classifier.info, label)
+    except ValueError as error:
+        raise UsageError(f"--explain-label: {error}") from None
+    say(f"explaining: {runs} more {'run' if runs == 1 else 'runs'} of the model for each face")
+    return label or classifier.info.labels[0].name
 
 
 @contextmanager

@@ -14,8 +14,10 @@ from data.atomic import replacing
 from data.images import decode, room_to_decode
 from inference.annotation import annotate
 from inference.errors import OutputError
+from inference.explanation.explainer import Explanation
 from inference.faces import Face
 from inference.predict.outputs import inode
+from inference.predict.panels import with_panels
 
 _COMMENT = b"faces marked by python -m inference predict"  # by which a copy is known again
 
@@ -89,19 +91,23 @@ class MarkedCopies:
         """Whether the copy of a file is there."""
         return self.paths[file].exists()
 
-    def write(self, file: Path, faces: Sequence[Face]) -> None:
+    def write(
+        self, file: Path, faces: Sequence[Face], explanations: Sequence[Explanation] = ()
+    ) -> None:
         """Write the copy of a file.
 
         Args:
             file: Path of the picture, one of those planned.
             faces: Faces to mark, in pixels of the upright picture.
+            explanations: Explanations to put below it.
 
         Raises:
             OSError: The copy cannot be written.
             ImageError: The file cannot be read any more.
         """
         with room_to_decode(file), replacing(self.paths[file]) as new:
-            annotate(decode(file), faces).save(new, "JPEG", quality=90, comment=_COMMENT)
+            marked = with_panels(annotate(decode(file), faces), explanations)
+            marked.save(new, "JPEG", quality=90, comment=_COMMENT)
 
 
 def _is_renamed(file: Path) -> bool:

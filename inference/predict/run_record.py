@@ -41,14 +41,16 @@ class RowSettings(_Record):
     max_faces: int | None = Field(default=None, description="Largest number of faces of a picture")
     small_faces: bool | None = Field(default=None, description="Whether small faces are found too")
     annotate: str | None = Field(default=None, description="Folder of the marked copies")
+    explain: str | None = Field(default=None, description="Label that they explain")
 
     @classmethod
-    def of(cls, classifier: Classifier, annotate: Path | None) -> Self:
+    def of(cls, classifier: Classifier, annotate: Path | None, explain: str | None = None) -> Self:
         """Return the settings of a run.
 
         Args:
             classifier: Model with what finds the faces.
             annotate: Folder of the marked copies; None for none.
+            explain: Name of the label that they explain; None for none.
         """
         info, precision, finder = classifier.info, classifier.precision, classifier.finder
         search = finder if isinstance(finder, FaceFinder) else None
@@ -62,6 +64,7 @@ class RowSettings(_Record):
             max_faces=search.max_faces if search else None,
             small_faces=search.small_faces if search else None,
             annotate=str(annotate.resolve()) if annotate else None,
+            explain=explain,
         )
 
 
