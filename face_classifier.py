@@ -37,6 +37,7 @@ _SUBCOMMANDS = {
     "data": _Subcommand("data", "", "Look at a data set, fetch CelebA, or draw a synthetic one."),
     "tune": _Subcommand("tuning", "", "Search for the best classifier of each backbone."),
     "export": _Subcommand("export", "", "Export a run's winners to SavedModel and ONNX."),
+    "push": _Subcommand("export", "push", "Upload an exported model to Hugging Face's hub."),
     "predict": _Subcommand("inference", "predict", "Classify the faces in images."),
     "demo": _Subcommand("inference", "demo", "Open a web page that classifies photos."),
     "bench": _Subcommand("inference", "bench", "Time the exported models on this machine."),

@@ -30,6 +30,18 @@ class MissingFileError(HubError):
     """A file that the repository does not have."""
 
 
+class BusyError(Exception):
+    """A response by which a hub asks for fewer requests, for `hub_errors`.
+
+    Attributes:
+        response: The response, of status 429.
+    """
+
+    def __init__(self, response: httpx2.Response) -> None:
+        super().__init__()
+        self.response = response
+
+
 def host() -> str:
     """Name the hub that is asked (HF_ENDPOINT), without what it must not show.
 
@@ -109,7 +121,7 @@ def hub_errors(what: str) -> Iterator[None]:
         yield
     except OfflineModeIsEnabled:
         raise UnreachableError(f"{what}: HF_HUB_OFFLINE is set, so no hub is asked") from None
-    except HfHubHTTPError as error:
+    except (HfHubHTTPError, BusyError) as error:
         raise refusal(error.response, what) from None
     except httpx2.TimeoutException:
         raise UnreachableError(f"{what}: {host()} does not respond: try it again later") from None
