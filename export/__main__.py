@@ -158,13 +158,13 @@ def push(
 
     Example: `face-classifier push --to ann/faces --dry-run`, then without `--dry-run`.
     """
+    repository = _repository(to)
     from export.hub_repository import NoTokenError, TakenError
     from export.push import Push
     from export.space import SpaceError
     from inference import BundleError
     from inference.bundle import find
 
-    repository = _repository(to)
     with failing_on(BundleError, error=CommandError if models.is_dir() else UsageError):
         item = find(models, backbone)
     wanted = Push(item, repository, private, with_space, force, license_id)

@@ -37,6 +37,7 @@ from inference.bundle.hub_requests import (
     BusyError,
     MissingFileError,
     download,
+    home,
     host,
     hub_errors,
 )
@@ -116,7 +117,7 @@ class Content:
     def url(self) -> str:
         """Address of the repository's page."""
         prefix = constants.REPO_TYPES_URL_PREFIXES.get(self.kind, "")
-        return f"{constants.ENDPOINT}/{prefix}{self.name}"
+        return f"{home()}/{prefix}{self.name}"
 
     @property
     def size(self) -> int:
@@ -174,10 +175,10 @@ class Hub:
             NoTokenError: There is none.
             HubError: The hub cannot be asked, or does not know the token, or lets it read only.
         """
-        token = get_token()
+        name, token = host(), get_token()
         if not token:
             raise NoTokenError(
-                f"no token for {host()}: set HF_TOKEN to one that may write, or log in by "
+                f"no token for {name}: set HF_TOKEN to one that may write, or log in by "
                 "`hf auth login`"
             )
         set_client_factory(_client)

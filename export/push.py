@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import constants
-
 from export import hub_card, hub_thumbnail, space
 from export.hub_repository import RECORD, Changes, Content, Hub
 from inference import bundle
 from inference.bundle import Bundle, BundleError
+from inference.bundle.hub_requests import home
 
 _AUDIT = "audit.csv"
 
@@ -112,9 +111,7 @@ class Push:
         files = _tree(folder)
         extras = folder.with_name(f"{folder.name}-extras")
         extras.mkdir()
-        text = hub_card.readme(
-            pushed.info, pushed.card, self.repository, self.license_id, constants.ENDPOINT
-        )
+        text = hub_card.readme(pushed.info, pushed.card, self.repository, self.license_id, home())
         (extras / "README.md").write_text(text, encoding="utf-8")
         hub_thumbnail.draw(pushed.info, extras / hub_card.THUMBNAIL)
         if (self.item.folder / _AUDIT).is_file():

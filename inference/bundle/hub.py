@@ -150,7 +150,7 @@ class _Kept:
 
         cache = platformdirs.user_cache_path("face-classifier", appauthor=False) / "hub"
         name = address.repository.replace("/", "--")  # which no name of a repository has
-        return cls(cache / host().replace(":", "_") / name, address.revision)
+        return cls(cache / re.sub(r"[:\[\]]", "_", host()) / name, address.revision)
 
     @property
     def _last(self) -> Path:

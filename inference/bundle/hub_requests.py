@@ -22,6 +22,7 @@ TIMEOUT = httpx2.Timeout(30, connect=10)
 
 _PIECE = 1 << 16  # bytes
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_HOST = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}|[0-9a-f:]{2,39}")
 _OTHER_FORM = (AttributeError, KeyError, TypeError)  # of JSON, in huggingface_hub
 _SAID = 200  # characters of what a server says
 
@@ -42,16 +43,41 @@ class BusyError(Exception):
         self.response = response
 
 
+def home() -> str:
+    """Return the address of the hub that is asked (HF_ENDPOINT), without a login in it.
+
+    Raises:
+        HubError: HF_ENDPOINT is no address.
+
+    Example:
+        >>> home()
+        'https://huggingface.co'
+    """
+    try:
+        parts = urlsplit(constants.ENDPOINT)
+        name, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise _no_address() from None
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(name):
+        raise _no_address()
+    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}{port}{parts.path}"
+
+
 def host() -> str:
-    """Name the hub that is asked (HF_ENDPOINT), without what it must not show.
+    """Name the hub that is asked.
+
+    Raises:
+        HubError: HF_ENDPOINT is no address.
 
     Example:
         >>> host()
         'huggingface.co'
     """
-    parts = urlsplit(constants.ENDPOINT)
-    name = parts.hostname or constants.ENDPOINT
-    return f"{name}:{parts.port}" if parts.port else name
+    return urlsplit(home()).netloc
+
+
+def _no_address() -> HubError:
+    return HubError("HF_ENDPOINT is no address of a hub: give one such as https://huggingface.co")
 
 
 def download(url: str, what: str, most: int, write: Callable[[bytes], object]) -> str:

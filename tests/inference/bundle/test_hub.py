@@ -296,6 +296,31 @@ def test_a_way_out_of_https_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        "garbage",
+        "../../x",
+        "http://",
+        "http://..",
+        "http://[::1",
+        "http://a:99999",
+        "file:///etc",
+    ],
+)
+def test_an_endpoint_that_is_none_is_said(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_requests.constants, "ENDPOINT", endpoint)
+    with pytest.raises(HubError, match="HF_ENDPOINT is no address of a hub"):
+        models_folder(ADDRESS)
+
+
+def test_a_login_in_the_endpoint_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_requests.constants, "ENDPOINT", "https://me:secret@hub.lan:8443/hf")
+    assert hub_requests.home() == "https://hub.lan:8443/hf"
+    assert hub_requests.host() == "hub.lan:8443"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "hf://", "hf://faces", "hf://ann/", "hf://ann/faces/bundle.json", "hf://datasets/ann/faces",
