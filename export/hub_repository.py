@@ -337,7 +337,7 @@ def _difference(
         for path, hashed in content.hashes.items()
         if path not in there or not hashed.is_of(there[path])
     )
-    deleted = sorted((set(known) - set(content.files)) & set(there))
+    deleted = sorted((set(known) - {*content.files, RECORD}) & set(there))
     return Changes(content, commit, tuple(added), tuple(deleted))
 
 

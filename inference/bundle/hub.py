@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import platformdirs
 
-from data.atomic import replacing_folder, write_text
+from data.atomic import remove_leftovers, replacing_folder, write_text
 from data.locks import alone
 from data.messages import one_line
 from data.progress import progress
@@ -245,6 +245,7 @@ def _fetch(address: HubAddress, commit: str, content: bytes, folder: Path) -> No
     """Write a models folder with the one bundle of a commit, or nothing."""
     info = _checked_info(address, content)
     files = _wanted(address, info)
+    remove_leftovers(folder.parent)
     done, total = 0, sum(file.size or 0 for file in files)
     with replacing_folder(folder) as new, progress(f"fetching {address}, kB") as update:
 

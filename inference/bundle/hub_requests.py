@@ -153,6 +153,10 @@ def hub_errors(what: str) -> Iterator[None]:
         raise UnreachableError(f"{what}: {host()} does not respond: try it again later") from None
     except httpx2.RemoteProtocolError:
         raise UnreachableError(f"{what}: {host()} broke off: try it again") from None
+    except (httpx2.LocalProtocolError, UnicodeEncodeError):  # both may show the token
+        raise HubError(
+            f"{what}: the token has characters that no token has: look at HF_TOKEN"
+        ) from None
     except httpx2.TransportError as error:
         reason = re.sub(r"^\[Errno -?\d+\] ", "", one_line(error, _SAID))
         raise UnreachableError(

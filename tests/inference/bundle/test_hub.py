@@ -285,6 +285,16 @@ def test_a_token_that_a_server_repeats_is_not_shown(
     assert "hf_secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("token", ["hf_\x0bsecret", "hf_sécret"])
+def test_a_token_that_cannot_be_sent_is_not_shown(
+    token: str, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(HubError, match="look at HF_TOKEN") as caught:
+        models_folder(ADDRESS)
+    assert "cret" not in str(caught.value)
+
+
 def test_a_way_out_of_https_is_not_followed() -> None:
     hops = [
         httpx2.Response(200, request=httpx2.Request("GET", url))
