@@ -1,6 +1,6 @@
 # Each target calls one command; `python -m <part> --help` tells more. Settings such as DATA=,
 # WEIGHTS=, SAMPLES= or RUN= may be given here or in the environment.
-.PHONY: setup tune export space web demo serve data test lint tensorboard bench bench-search clean
+.PHONY: setup tune export space web push demo serve data test lint tensorboard bench bench-search clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,6 +35,11 @@ space: setup
 
 web: setup
 	@$(BIN)/python -m export web --to "$(or $(TO),artifacts/web)"
+
+push: setup
+	@$(BIN)/python -m export push --to "$(TO)" $(if $(BACKBONE),--backbone "$(BACKBONE)") \
+		$(if $(PRIVATE),--private) $(if $(SPACE),--space) $(if $(DRY_RUN),--dry-run) \
+		$(if $(FORCE),--force) $(if $(LICENSE),--license "$(LICENSE)")
 
 demo: setup
 	@$(BIN)/python -m inference demo
