@@ -176,9 +176,7 @@ def question(labels: Sequence[LabelInfo]) -> str:
         'What would annotators have said of these faces (Smiling), and how sure is the model?'
     """
     if [label.label for label in labels] == [GENDER]:
-        return (
-            "Would annotators have labeled these faces woman or man, and how sure is the model?"
-        )
+        return "Would annotators have labeled these faces woman or man, and how sure is the model?"
     names = summary(label.name for label in labels)
     return f"What would annotators have said of these faces ({names}), and how sure is the model?"
 

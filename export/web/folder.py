@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import platformdirs
 
@@ -19,7 +20,7 @@ from export.web.facts import (
 )
 from export.web.npm import NpmPackage, fetch, members
 from inference import bundle
-from inference.bundle import Bundle, BundleInfo
+from inference.bundle import Bundle, BundleInfo, Precision
 from inference.demo.origin import without_withheld
 from inference.detection.retinaface import network
 
@@ -117,7 +118,7 @@ def _facts(item: Bundle, shown: BundleInfo, sizes: dict[str, int]) -> WebFacts:
     def file(name: str) -> WebFile:
         return WebFile(file=name, bytes=sizes[name])
 
-    forms = [form for form in ("int8", "fp32") if f"model.{form}.onnx" in sizes]
+    forms = [form for form in get_args(Precision) if f"model.{form}.onnx" in sizes]
     return WebFacts(
         name=item.folder.name,
         question=question(shown.labels),
