@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     ("name", "codec", "kind"),
     [
         ("a.mp4", "mpeg4", "mov"),
-        ("a.mov", "mjpeg", "mov"),
+        ("a.mov", "libx264", "mov"),
         ("a.mkv", "mpeg4", "matroska"),
         ("a.webm", "libvpx", "matroska"),
         ("a.avi", "mpeg4", "avi"),
@@ -105,7 +107,7 @@ def test_a_video_without_its_end_gives_its_frames_and_one_line(
 
 def test_damaged_files_are_one_line(walk: Path, tmp_path: Path) -> None:
     content, cut = walk.read_bytes(), tmp_path / "cut.mp4"
-    for end in (12, 100, len(content) // 2, len(content) - 50):
+    for end in (12, 100, len(content) // 2, len(content) - 400):
         cut.write_bytes(content[:end])
         assert "damaged" in refusal(cut) or "no frame" in refusal(cut)
     assert refusal(tmp_path / "missing.mp4").startswith("not a video")
@@ -132,8 +134,8 @@ def test_any_change_of_bytes_is_frames_or_one_line(
 
 def test_huge_frames_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
     path = tmp_path / "huge.y4m"
-    path.write_bytes(b"YUV4MPEG2 W32000 H32000 F25:1 Ip C420\nFRAME\n")
-    assert refusal(path) == "frames of 1024 megapixels are too large: the limit is 36"
+    path.write_bytes(b"YUV4MPEG2 W8000 H6000 F25:1 Ip C420\nFRAME\n")
+    assert refusal(path) == "frames of 48 megapixels are too large: the limit is 36"
 
 
 def test_long_videos_are_refused(walk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,12 +146,10 @@ def test_long_videos_are_refused(walk: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:
-    import av
-
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("aac", rate=8000)
-        sound = av.AudioFrame("fltp", "mono", 1024)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
         sound.sample_rate = 8000
         output.mux(stream.encode(sound))
         output.mux(stream.encode(None))
