@@ -1,6 +1,6 @@
 # Each target calls one command; `python -m <part> --help` tells more. Settings such as DATA=,
 # WEIGHTS=, SAMPLES= or RUN= may be given here or in the environment.
-.PHONY: setup tune export space demo data test lint tensorboard bench bench-search clean
+.PHONY: setup tune export space web demo serve data test lint tensorboard bench bench-search clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,8 +33,14 @@ export: setup
 space: setup
 	@$(BIN)/python -m export space --to "$(or $(TO),artifacts/space)"
 
+web: setup
+	@$(BIN)/python -m export web --to "$(or $(TO),artifacts/web)"
+
 demo: setup
 	@$(BIN)/python -m inference demo
+
+serve: setup
+	@$(BIN)/python -m inference serve
 
 data: setup
 	@$(BIN)/python -m data fetch

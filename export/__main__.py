@@ -114,6 +114,42 @@ def space(
     print(f"{to} is ready: `cd {to} && pip install -r requirements.txt && python app.py` tries it")
 
 
+@app.command()
+def web(
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder to write.")],
+    models: Annotated[
+        Path, typer.Option(envvar="MODELS", help="Folder that `make export` wrote.")
+    ] = Path("artifacts/models"),
+    registry: Annotated[
+        str,
+        typer.Option(
+            envvar="NPM_CONFIG_REGISTRY",
+            help="npm registry that onnxruntime-web is fetched from, once (33 MB).",
+        ),
+    ] = "https://registry.npmjs.org",
+) -> None:
+    """Write a folder of static files that classifies photos and the webcam in the browser.
+
+    Any web server serves it, and pictures never leave the device. It holds the champion, the face
+    detector and onnxruntime-web, which comes from the npm registry, is checked by its hash, and is
+    kept for the next time. DIR may be a fresh clone, or one written before.
+
+    Example: `python -m export web --to my-page`, then
+    `python -m http.server --bind 127.0.0.1 --directory my-page`.
+    """
+    from export.web.folder import WebError, write
+    from export.web.npm import NpmError
+    from inference import BundleError, DetectorError
+
+    error = CommandError if models.is_dir() else UsageError
+    with failing_on(WebError, BundleError, NpmError, DetectorError, error=error):
+        size = write(models, to, registry)
+    print(
+        f"{to} is ready ({size / 1e6:.0f} MB): `python -m http.server --bind 127.0.0.1 "
+        f"--directory {to}`, then open http://127.0.0.1:8000"
+    )
+
+
 def _check_run(runs: Path, name: str) -> None:
     from tuning.runs.run_folder import RunError, RunFolder
 

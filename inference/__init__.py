@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from data import ImageError
     from inference.classifier import Classifier
     from inference.detection.finder import FaceFinder, whole_image
-    from inference.errors import BundleError, DetectorError, ServingError
+    from inference.errors import BundleError, DetectorError, HubError, ServingError
+    from inference.explanation.explainer import Explanation
+    from inference.explanation.heat_map import HeatMap
     from inference.faces import Box, Face, Prediction
 
 _HOMES = {
@@ -27,16 +29,19 @@ _HOMES = {
     "BundleError": "inference.errors",
     "Classifier": "inference.classifier",
     "DetectorError": "inference.errors",
+    "Explanation": "inference.explanation.explainer",
     "Face": "inference.faces",
     "FaceFinder": "inference.detection.finder",
+    "HeatMap": "inference.explanation.heat_map",
+    "HubError": "inference.errors",
     "ImageError": "data",
     "Prediction": "inference.faces",
     "ServingError": "inference.errors",
     "whole_image": "inference.detection.finder",
 }
 __all__ = [
-    "Box", "BundleError", "Classifier", "DetectorError", "Face", "FaceFinder", "ImageError",
-    "Prediction", "ServingError", "whole_image",
+    "Box", "BundleError", "Classifier", "DetectorError", "Explanation", "Face", "FaceFinder",
+    "HeatMap", "HubError", "ImageError", "Prediction", "ServingError", "whole_image",
 ]  # fmt: skip
 
 

@@ -31,7 +31,13 @@ app = command_group(needs_command=True)
 
 
 Models = Annotated[
-    Path, typer.Option("--models", envvar="MODELS", help="Folder that `make export` wrote.")
+    str,
+    typer.Option(
+        "--models",
+        envvar="MODELS",
+        metavar="DIR",
+        help="Folder that `make export` wrote, or hf://user/model of a hub, which is fetched once.",
+    ),
 ]
 Backbone = Annotated[
     str | None,
@@ -43,7 +49,44 @@ Threads = Annotated[
         min=1, help="Number of threads. Left out: the physical cores.", show_default=False
     ),
 ]
-_MODELS = Path("artifacts/models")
+Host = Annotated[
+    # Not HOST: conda and some shells set that by themselves, to the machine's kind or name.
+    str,
+    typer.Option(envvar="DEMO_HOST", help="Address to listen on; 0.0.0.0 is everyone."),
+]
+Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")]
+User = Annotated[
+    str | None,
+    typer.Option(envvar="DEMO_USER", help="Ask visitors for this name.", show_default=False),
+]
+Password = Annotated[
+    str | None,
+    typer.Option(
+        envvar="DEMO_PASSWORD",
+        help="And for this password; set it in the environment, where others do not see it.",
+        show_default=False,
+    ),
+]
+AllowedHosts = Annotated[
+    str,
+    typer.Option(
+        envvar="ALLOWED_HOSTS",
+        metavar="NAMES",
+        help="Names, besides localhost and addresses, by which visitors reach the page, with "
+        "commas between: faces.example.org,*.lan",
+        show_default=False,
+    ),
+]
+ClassifyOrigin = Annotated[
+    bool,
+    typer.Option(
+        "--classify-origin",
+        envvar="CLASSIFY_ORIGIN",
+        help="Also classify faces by labels of origin (race, ethnicity, skin, ...), on the "
+        "page and over HTTP. Left out, the page keeps these labels back and says why.",
+    ),
+]
+_MODELS = "artifacts/models"
 _DISK_TROUBLE = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", None))
 
 
@@ -154,10 +197,10 @@ def predict(
 
     Columns: file,face,left,top,right,bottom,detection_score,p_man,label,error of a model of gender;
     of another label `label,probability,p_<class>,...` in place of `p_man,label`; of several labels
-    those of each, as `label:Smiling`. Faces are numbered from left to right, from 0 (on marked
-    copies from 1). A picture without a face, or that cannot be read, gets one row with `error`
-    filled, and the others are still done. Without --csv, --jsonl and --table, a terminal gets a
-    table and a pipe gets CSV.
+    those of each, as `label:Smiling`. Faces are numbered by rows, top to bottom and left to
+    right in each, from 0 (on marked copies from 1). A picture without a face, or that cannot be
+    read, gets one row with `error` filled, and the others are still done. Without --csv, --jsonl
+    and --table, a terminal gets a table and a pipe gets CSV.
 
     Of a video there is one row a face and frame, with frame,seconds,track behind the others: number
     and time of the frame, and which face of the frames before it is, by overlap (a place in the
@@ -230,58 +273,95 @@ def predict(
 @app.command()
 def demo(
     models: Models = _MODELS,
-    host: Annotated[
-        # Not HOST: conda and some shells set that by themselves, to the machine's kind or name.
-        str,
-        typer.Option(envvar="DEMO_HOST", help="Address to listen on; 0.0.0.0 is everyone."),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")
-    ] = 7860,
-    user: Annotated[
-        str | None,
-        typer.Option(envvar="DEMO_USER", help="Ask visitors for this name.", show_default=False),
-    ] = None,
-    password: Annotated[
-        str | None,
-        typer.Option(
-            envvar="DEMO_PASSWORD",
-            help="And for this password; set it in the environment, where others do not see it.",
-            show_default=False,
-        ),
-    ] = None,
-    allowed_hosts: Annotated[
-        str,
-        typer.Option(
-            envvar="ALLOWED_HOSTS",
-            metavar="NAMES",
-            help="Names, besides localhost and addresses, by which visitors reach the page, with "
-            "commas between: faces.example.org,*.lan",
-            show_default=False,
-        ),
-    ] = "",
-    classify_origin: Annotated[
-        bool,
-        typer.Option(
-            "--classify-origin",
-            envvar="CLASSIFY_ORIGIN",
-            help="Also classify faces by labels of origin (race, ethnicity, skin, ...), on the "
-            "page and over HTTP. Left out, the page keeps these labels back and says why.",
-        ),
-    ] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    user: User = None,
+    password: Password = None,
+    allowed_hosts: AllowedHosts = "",
+    classify_origin: ClassifyOrigin = False,
 ) -> None:
     """Open a web page for photos, many files at once, and all models side by side.
 
     No picture is kept, nothing is sent anywhere, and only this machine can reach it by default.
     The same functions are an HTTP API: see "Use via API" at the foot of the page.
     """
-    if bool(user) != bool(password):
-        raise UsageError("a user needs a password, and a password a user: give both or neither")
+    login = _login(user, password)
     with _user_errors():
+        from inference.bundle import models_folder
         from inference.demo.server import serve
 
-        login = (user, password) if user and password else None
-        serve(models, host, port, login, allowed_hosts.split(","), classify_origin=classify_origin)
+        folder, names = models_folder(models), allowed_hosts.split(",")
+        serve(folder, host, port, login, names, classify_origin=classify_origin)
+
+
+@app.command()
+def serve(
+    models: Models = _MODELS,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    page: Annotated[
+        bool | None,
+        typer.Option(
+            "--page/--no-page",
+            help="Also serve the page of `demo`, at /. Left out: with one worker.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(envvar="WEB_CONCURRENCY", min=1, max=64, help="Number of processes.")
+    ] = 1,
+    queue: Annotated[
+        int,
+        typer.Option(min=16, help="Pictures that may wait in a process; more get 503."),
+    ] = 64,
+    per_client: Annotated[
+        int,
+        typer.Option(
+            min=16, help="Pictures and requests that one client may have there; more get 429."
+        ),
+    ] = 32,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds for a request; more get 504.")
+    ] = 30.0,
+    grace: Annotated[
+        int, typer.Option(min=1, help="Seconds for requests under way when it is stopped.")
+    ] = 30,
+    user: User = None,
+    password: Password = None,
+    allowed_hosts: AllowedHosts = "",
+    classify_origin: ClassifyOrigin = False,
+) -> None:
+    """Serve an HTTP API for programs, and the page beside it.
+
+    POST /v1/faces takes pictures as a form (curl -F images=@photo.jpg) or as JSON with base64, and
+    gives boxes, landmarks and what the model says of each face; /docs describes it. GET /v1/models,
+    /healthz, /readyz and /metrics (Prometheus) as well. FACE_CLASSIFIER_API_KEY in the environment
+    holds the keys that clients need (Authorization: Bearer KEY), with commas between. When
+    `make export` writes new models they are checked and take the place of the old ones.
+
+    Example: python -m inference serve --models artifacts/models --workers 2
+    """
+    login, keys = _login(user, password), os.environ.get("FACE_CLASSIFIER_API_KEY", "")
+    has_page = workers == 1 if page is None else page
+    if has_page and workers > 1:
+        raise UsageError("the page needs all of a visitor's calls in one process: --workers 1")
+    if has_page and bool(keys) != bool(login):
+        raise UsageError(
+            "the page and the API give the same: FACE_CLASSIFIER_API_KEY needs --user and "
+            "--password beside it, and these need it, or --no-page"
+        )
+    with _user_errors():
+        from inference.bundle import models_folder
+        from inference.service.server import serve as serve_api
+        from inference.service.settings import Settings
+
+        settings = Settings(
+            models_folder(models), host, port, tuple(allowed_hosts.split(",")), keys, login,
+            has_page, workers, queue, per_client, timeout, grace, classify_origin,
+        )  # fmt: skip
+        with failing_on(ValueError, error=UsageError):
+            status = serve_api(settings)
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -322,6 +402,7 @@ def bench(
         from inference.bench.models import ModelReport
         from inference.bench.models import bench as measure
         from inference.bench.photos import PhotoReport, bench_photos
+        from inference.bundle import models_folder
         from inference.classifier import Classifier
 
         report: ModelReport | PhotoReport
@@ -329,7 +410,7 @@ def bench(
             classifier = Classifier.load(models, backbone, threads=threads)
             report = bench_photos(classifier, photos, rounds)
         else:
-            report = measure(models, backbone, threads, rounds, batch)
+            report = measure(models_folder(models), backbone, threads, rounds, batch)
         Console().print(report.table())
         if json_out:
             write_text(json_out, json.dumps(report.to_dict(), indent=2) + "\n")
@@ -338,6 +419,12 @@ def bench(
 def _is_report(path: Path) -> bool:
     content = read_json(path)
     return isinstance(content, dict) and "rows" in content
+
+
+def _login(user: str | None, password: str | None) -> tuple[str, str] | None:
+    if bool(user) != bool(password):
+        raise UsageError("a user needs a password, and a password a user: give both or neither")
+    return (user, password) if user and password else None
 
 
 def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output | TableOutput]":

@@ -125,7 +125,8 @@ class Face:
     """A face in a picture, classified.
 
     Attributes:
-        index: Number of the face in its picture, from 0 at the left.
+        index: Number of the face in its picture by rows, from 0, see
+            `inference.detection.reading_order`.
         box: Box of the face in whole pixels of the upright picture.
         predictions: What the model says of each of its labels, in order.
         detection_score: Score of the face detector, 0..1; None where none was used.

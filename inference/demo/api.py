@@ -9,10 +9,10 @@ import gradio as gr
 from gradio.components import Component
 
 from inference.demo import predictions
-from inference.demo.errors import EXPECTED_ERRORS, RefusedError, message_for
 from inference.demo.guards.uploads import Upload
-from inference.demo.served_models import ServedModels
 from inference.predict.rows import Row
+from inference.served.errors import EXPECTED_ERRORS, RefusedError, message_for
+from inference.served.models import ServedModels
 
 ONE_MODEL = "model"
 """Group of the functions that run one at a time, as a run of a model uses all cores already."""
@@ -30,7 +30,7 @@ class Api:
     Example:
         >>> Api(ServedModels(Path("artifacts/models"))).compare(None)
         Traceback (most recent call last):
-        inference.demo.errors.RefusedError: no picture was sent
+        inference.served.errors.RefusedError: no picture was sent
     """
 
     def __init__(self, models: ServedModels) -> None:
@@ -40,18 +40,19 @@ class Api:
         """Find the faces in a picture and classify them with one model.
 
         The prediction has the backbone (the model's name), its labels with their classes, the
-        precision, the milliseconds that each part took, and the faces from left to right: box in
-        pixels, detection_score, what the model says on its label, and quality. Of a model of
-        gender that is label (woman, man or uncertain) and p_man; of any other one label (a class
-        or uncertain), probability (of that class, or of the likeliest one) and p_CLASS of each
-        class, all calibrated; of several labels label:NAME, probability:NAME and p_CLASS:NAME
-        of each. A label is what annotators would have perceived in the photo, not what the person
-        is. The precision "as checked" is the faster one that passes its check on this machine.
+        precision, the milliseconds that each part took, and the faces by rows (top to bottom, left
+        to right in each): box in pixels, detection_score, what the model says on its label, and
+        quality. Of a model of gender that is label (woman, man or uncertain) and p_man; of any
+        other one label (a class or uncertain), probability (of that class, or of the likeliest
+        one) and p_CLASS of each class, all calibrated; of several labels label:NAME,
+        probability:NAME and p_CLASS:NAME of each. A label is what annotators would have perceived
+        in the photo, not what the person is. The precision "as checked" is the faster one that
+        passes its check on this machine.
 
         Args:
             picture: Picture that was uploaded.
             backbone: Name of a model, as /models lists them.
-            precision: Precision to use, one of `served_models.PRECISIONS`.
+            precision: Precision to use, one of `served.models.PRECISIONS`.
 
         Returns:
             The prediction, as JSON has it.
@@ -72,7 +73,7 @@ class Api:
         Args:
             files: Pictures that were uploaded, at most `predictions.MAX_FILES`.
             backbone: Name of a model, as /models lists them.
-            precision: Precision to use, one of `served_models.PRECISIONS`.
+            precision: Precision to use, one of `served.models.PRECISIONS`.
 
         Returns:
             The rows, as JSON has them.
@@ -109,7 +110,7 @@ class Api:
         faces, and its figures only show that the pipeline works.
 
         Returns:
-            The fields of `served_models.ModelFigures`, as JSON has them.
+            The fields of `served.models.ModelFigures`, as JSON has them.
         """
         return [figures.to_dict() for figures in self._models.figures]
 

@@ -16,12 +16,12 @@ from data import GENDER, Label, decode_reduced
 from inference.annotation import annotate
 from inference.bundle import LabelInfo
 from inference.demo.label_markup import entry, legend, notices, said, summary, word
-from inference.demo.origin import WHY
 from inference.demo.predictions import Batch, PicturePrediction
-from inference.demo.served_models import ModelFigures, ServedModels
 from inference.faces import Face, Prediction
 from inference.predict.outcomes import Outcome
 from inference.predict.rows import csv_text
+from inference.served.models import ModelFigures, ServedModels
+from inference.served.origin import WHY
 
 _ROWS_SHOWN = 100  # of a batch; all are in the CSV
 _LONG_SIDE = 900  # pixels of the marked picture

@@ -10,32 +10,25 @@ from inference.demo.api import Api
 from inference.demo.example_pictures import draw_examples
 from inference.demo.guards.checked_blocks import CheckedBlocks
 from inference.demo.guards.uploads import SECONDS_BETWEEN_SWEEPS, SECONDS_KEPT, Uploads
-from inference.demo.served_models import ServedModels
 from inference.demo.tabs.about import add_about_tab
 from inference.demo.tabs.batch import add_batch_tab
 from inference.demo.tabs.compare import add_compare_tab
 from inference.demo.tabs.photo import add_photo_tab
+from inference.served.models import ServedModels
 
 
-def build_page(
-    folder: Path, examples: Path, uploads: Uploads, classify_origin: bool = False
-) -> gr.Blocks:
+def build_page(models: ServedModels, examples: Path, uploads: Uploads) -> gr.Blocks:
     """Make the page and its API.
 
     Args:
-        folder: Folder that the export wrote.
+        models: Models to choose from. Where all labels are kept back there is nothing to classify
+            with, and About is the only tab.
         examples: Existing, empty folder into which the example pictures are drawn.
         uploads: Folder of what visitors send.
-        classify_origin: Whether faces are classified by labels of origin as well. If not, and the
-            models have no others, there is nothing to classify with, and About is the only tab.
 
     Returns:
         The page, which is not served yet.
-
-    Raises:
-        BundleError: None of the models can be used.
     """
-    models = ServedModels.read(folder, classify_origin)
     api, pictures = Api(models), draw_examples(examples)
     with CheckedBlocks(
         uploads,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from data import Framing, Label
 from inference.classifier import Classifier
-from inference.demo.errors import RefusedError
 from inference.demo.guards.uploads import Upload
-from inference.demo.served_models import ServedModels, as_json
 from inference.detection.finder import PreparedPicture
 from inference.faces import Face
 from inference.predict.outcomes import Outcome, outcomes
 from inference.predict.rows import Row
+from inference.served.errors import RefusedError
+from inference.served.models import ServedModels, as_json
 
 MAX_FILES = 200
 """Largest number of files in one batch."""
@@ -50,7 +50,7 @@ class PicturePrediction:
         labels: Labels that the model gives for each face.
         precision: Precision in which the model ran, "int8" or "fp32".
         milliseconds: Time that each part took.
-        faces: Faces from left to right; none where no face was found.
+        faces: Faces by rows, top to bottom, left to right in each; none where no face was found.
 
     Example:
         >>> from data import GENDER
@@ -84,7 +84,7 @@ def classify(picture: Path, models: ServedModels, name: str, precision: str) -> 
         picture: Path of the picture.
         models: Models to choose from.
         name: Name of the model, as visitors send it.
-        precision: One of `served_models.PRECISIONS`, as visitors send it.
+        precision: One of `served.models.PRECISIONS`, as visitors send it.
 
     Returns:
         The prediction.

@@ -14,6 +14,7 @@ from data import decode, decode_reduced, framed, to_square
 from inference.bundle import Input
 from inference.detection.alignment import FRAME, align, scale_of
 from inference.detection.detector import Detection, Detector
+from inference.detection.reading_order import in_reading_order
 from inference.detection.retinaface import WEIGHTS_SHA256
 from inference.faces import Box
 from inference.pictures import Source
@@ -46,7 +47,7 @@ class PreparedPicture:
     """The faces of a picture, ready for the model.
 
     Attributes:
-        faces: The faces from left to right.
+        faces: The faces by rows, see `reading_order`.
         decode_ms: Milliseconds that decoding took.
         detect_ms: Milliseconds that the search for faces took.
         align_ms: Milliseconds that aligning and resizing the faces took.
@@ -139,7 +140,7 @@ class FaceFinder:
         again = perf_counter()
         prepared = [_prepared(image, factor, face, wanted) for face in faces]
         return PreparedPicture(
-            sorted(filter(None, prepared), key=lambda face: face.box.left),
+            in_reading_order(filter(None, prepared)),
             _ms(start, decoded) + _ms(detected, again),
             _ms(decoded, detected),
             _ms(again, perf_counter()),

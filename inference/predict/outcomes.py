@@ -27,7 +27,7 @@ class Outcome:
 
     Attributes:
         file: Path of the file.
-        faces: Faces in the picture from left to right.
+        faces: Faces in the picture by rows, top to bottom, left to right in each.
         error: Reason why there are no faces; empty if there are.
         was_read: Whether the picture could be read and searched.
 

@@ -6,10 +6,10 @@ import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.blocks import Block
 
-from inference.demo.errors import RefusedError, message_for
 from inference.demo.guards.fair_queue import MAX_WAITING, FairQueue
 from inference.demo.guards.uploads import Uploads
-from inference.demo.log import log_failure
+from inference.served.errors import RefusedError, message_for
+from inference.served.log import log_failure
 
 _PLAIN = (str, int, float, type(None))
 _FAILED = "The server cannot do this: something in it failed, and its log says where."
@@ -33,7 +33,7 @@ class CheckedBlocks(gr.Blocks):
         ...     _ = number.change(abs, number, number)
         >>> asyncio.run(page.preprocess_data(page.fns[0], [{"path": "/etc/passwd"}]))
         Traceback (most recent call last):
-        inference.demo.errors.RefusedError: a text or a number was expected here
+        inference.served.errors.RefusedError: a text or a number was expected here
     """
 
     def __init__(self, uploads: Uploads, **settings: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from inference.demo.label_markup import meanings
-from inference.demo.served_models import ServedModels
+from inference.served.models import ServedModels
 
 _ABOUT = Path(__file__).parents[1] / "about.md"
 

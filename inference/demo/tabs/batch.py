@@ -6,8 +6,8 @@ from inference.demo import markup
 from inference.demo.api import Api, publish
 from inference.demo.guards.uploads import Upload
 from inference.demo.predictions import MAX_FILES, classify_batch
-from inference.demo.served_models import ServedModels
 from inference.demo.tabs.controls import model_choices, show_on
+from inference.served.models import ServedModels
 
 
 def add_batch_tab(models: ServedModels, api: Api) -> None:

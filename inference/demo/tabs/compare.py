@@ -12,8 +12,8 @@ from inference.demo.api import Api, publish
 from inference.demo.guards.uploads import Upload
 from inference.demo.label_markup import summary
 from inference.demo.predictions import compare
-from inference.demo.served_models import ModelFigures, ServedModels
 from inference.demo.tabs.controls import UPLOAD_FIRST, picture_input, show_on
+from inference.served.models import ModelFigures, ServedModels
 
 
 def add_compare_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> None:

@@ -10,9 +10,9 @@ from gradio.components import Component
 
 from inference.demo import markup
 from inference.demo.api import ONE_MODEL
-from inference.demo.errors import EXPECTED_ERRORS, message_for
 from inference.demo.label_markup import summary
-from inference.demo.served_models import AUTOMATIC, PRECISIONS, ModelFigures, ServedModels
+from inference.served.errors import EXPECTED_ERRORS, message_for
+from inference.served.models import AUTOMATIC, PRECISIONS, ModelFigures, ServedModels
 
 UPLOAD_FIRST = "Upload, paste or take a picture to see the prediction."
 """What a tab shows before there is a picture."""

@@ -9,8 +9,8 @@ from inference.demo import markup
 from inference.demo.api import Api, publish
 from inference.demo.guards.uploads import Upload
 from inference.demo.predictions import classify
-from inference.demo.served_models import ServedModels
 from inference.demo.tabs.controls import UPLOAD_FIRST, model_choices, picture_input, show_on
+from inference.served.models import ServedModels
 
 
 def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> None:

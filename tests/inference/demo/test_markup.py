@@ -10,9 +10,9 @@ from data import GENDER, Label
 from inference.bundle import LabelInfo
 from inference.demo import markup
 from inference.demo.predictions import Batch, Milliseconds, PicturePrediction
-from inference.demo.served_models import ModelFigures, ServedModels
 from inference.faces import Box, Face, Prediction
 from inference.predict.outcomes import Outcome
+from inference.served.models import ModelFigures, ServedModels
 
 HOSTILE = "<script>alert('&')</script>"
 ESCAPED = "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;"

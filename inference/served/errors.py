@@ -1,8 +1,8 @@
 """What a visitor can be refused for, and the one sentence that the page and the API say then."""
 
 from data import ImageError
-from inference.demo.log import log_line
 from inference.errors import BundleError
+from inference.served.log import log_line
 
 
 class RefusedError(ValueError):
