@@ -80,9 +80,7 @@ def test_variable_frame_rates_are_read_by_time(
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_rotation_is_respected(
-    rotation: int, portraits: list[Image.Image], tmp_path: Path
-) -> None:
+def test_rotation_is_respected(rotation: int, portraits: list[Image.Image], tmp_path: Path) -> None:
     upright = frame(portraits[0], 0)
     lying = upright.rotate(-rotation, expand=True)  # as the sensor has it
     path = write_video(tmp_path / "phone.mp4", [lying] * 2, rotation=rotation)
