@@ -96,8 +96,8 @@ class FaceFinder:
         max_faces: Largest number of faces in a picture: those with the highest scores.
         small_faces: Whether to find faces of 20 to 90 pixels in pictures of many megapixels too, in
             twenty times the time (3 s at 12 megapixels) and at most 200 MB more memory.
-        glance: Pixels of the longer side at which a picture is searched by one look, for frames
-            of a video; None to search it thoroughly.
+        glance: Pixels of the longer side at which the frames of a video are searched, this way up
+            alone; None for pictures, which may lie on their side.
 
     Example:
         >>> FaceFinder(threads=1)(Image.new("RGB", (64, 64)), Input(size=96, framing="face")).faces

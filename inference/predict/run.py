@@ -123,7 +123,7 @@ def run(
             of two models be mixed.
         BundleError: The model gives anything but probabilities.
     """
-    plan = _plan(classifier, files, [out for out in outputs if isinstance(out, Output)], mode)
+    plan = plan_run(classifier, files, [out for out in outputs if isinstance(out, Output)], mode)
     tally, labels = plan.tally, plan.record.settings.labels
     keep = plan.keeps if mode.resume else None
     with ExitStack() as stack:
@@ -146,7 +146,7 @@ def run(
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What is left to do, and what is there already.
 
     Attributes:
@@ -168,15 +168,31 @@ class _Plan:
         return name not in self.redone
 
 
-def _plan(
-    classifier: Classifier, files: Sequence[Path], outputs: Sequence[Output], mode: Mode
-) -> _Plan:
-    """Check that all may be written, before anything is. Raises as `run`."""
+def plan_run(
+    classifier: Classifier,
+    files: Sequence[Path],
+    outputs: Sequence[Output],
+    mode: Mode,
+    videos: bool = False,
+) -> Plan:
+    """Check that all may be written, before anything is.
+
+    Args:
+        classifier: Model with what finds the faces.
+        files: Files to read, each once.
+        outputs: Where the rows are written.
+        mode: How to treat what is there.
+        videos: Whether the files are videos; else they are pictures.
+
+    Raises:
+        OSError: The folder of the marked copies cannot be written to.
+        OutputError: See `run`.
+    """
     inputs = set(_inodes(files))
     _refuse_same(outputs)
     for output in () if mode.force else outputs:
         output.refuse_foreign(inputs, mode.resume)
-    settings = RowSettings.of(classifier, mode.annotate, mode.explain)
+    settings = RowSettings.of(classifier, mode.annotate, mode.explain, videos)
     records = [output.record for output in outputs] if mode.resume else []
     for output, record in zip(outputs, records, strict=False):
         if record:
@@ -185,7 +201,7 @@ def _plan(
     known = next((record.copied_from for record in records if record), None)
     copies = None
     if mode.annotate:
-        copies = MarkedCopies.plan(files, mode.annotate, Path(known) if known else None)
+        copies = MarkedCopies.plan(files, mode.annotate, Path(known) if known else None, videos)
     left = [file for file in files if not _is_done(file, earlier, copies)]
     if copies:
         if not mode.force:
@@ -196,7 +212,7 @@ def _plan(
     tally = Tally(earlier=len(kept), earlier_unread=kept.count(False))
     copied_from = str(copies.copied_from) if copies else None
     record = RunRecord(settings=settings, copied_from=copied_from)
-    return _Plan(left, redone, record, copies, tally)
+    return Plan(left, redone, record, copies, tally)
 
 
 def _is_done(file: Path, earlier: Sequence[dict[str, bool]], copies: MarkedCopies | None) -> bool:
