@@ -1,6 +1,7 @@
 # Each target calls one command; `python -m <part> --help` tells more. Settings such as DATA=,
 # WEIGHTS=, SAMPLES= or RUN= may be given here or in the environment.
-.PHONY: setup tune export space demo serve data test lint tensorboard bench bench-search requirements clean
+.PHONY: setup tune export space web push demo serve data test lint tensorboard bench bench-search \
+	requirements clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,6 +33,14 @@ export: setup
 
 space: setup
 	@$(BIN)/python -m export space --to "$(or $(TO),artifacts/space)"
+
+web: setup
+	@$(BIN)/python -m export web --to "$(or $(TO),artifacts/web)"
+
+push: setup
+	@$(BIN)/python -m export push --to "$(TO)" $(if $(BACKBONE),--backbone "$(BACKBONE)") \
+		$(if $(PRIVATE),--private) $(if $(SPACE),--space) $(if $(DRY_RUN),--dry-run) \
+		$(if $(FORCE),--force) $(if $(LICENSE),--license "$(LICENSE)")
 
 demo: setup
 	@$(BIN)/python -m inference demo

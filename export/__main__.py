@@ -114,6 +114,117 @@ def space(
     print(f"{to} is ready: `cd {to} && pip install -r requirements.txt && python app.py` tries it")
 
 
+@app.command()
+def web(
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder to write.")],
+    models: Annotated[
+        Path, typer.Option(envvar="MODELS", help="Folder that `make export` wrote.")
+    ] = Path("artifacts/models"),
+    registry: Annotated[
+        str,
+        typer.Option(
+            envvar="NPM_CONFIG_REGISTRY",
+            help="npm registry that onnxruntime-web is fetched from, once (33 MB).",
+        ),
+    ] = "https://registry.npmjs.org",
+) -> None:
+    """Write a folder of static files that classifies photos and the webcam in the browser.
+
+    Any web server serves it, and pictures never leave the device. It holds the champion, the face
+    detector and onnxruntime-web, which comes from the npm registry, is checked by its hash, and is
+    kept for the next time. DIR may be a fresh clone, or one written before.
+
+    Example: `python -m export web --to my-page`, then
+    `python -m http.server --bind 127.0.0.1 --directory my-page`.
+    """
+    from export.web.folder import WebError, write
+    from export.web.npm import NpmError
+    from inference import BundleError, DetectorError
+
+    error = CommandError if models.is_dir() else UsageError
+    with failing_on(WebError, BundleError, NpmError, DetectorError, error=error):
+        size = write(models, to, registry)
+    print(
+        f"{to} is ready ({size / 1e6:.0f} MB): `python -m http.server --bind 127.0.0.1 "
+        f"--directory {to}`, then open http://127.0.0.1:8000"
+    )
+
+
+@app.command()
+def push(
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="USER/MODEL", help="Repository on the hub, made if need be."),
+    ],
+    models: Annotated[
+        Path, typer.Option(envvar="MODELS", help="Folder that `make export` wrote.")
+    ] = Path("artifacts/models"),
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Model to push. Left out: the champion.", show_default=False),
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Let nobody else see what is made.")
+    ] = False,
+    with_space: Annotated[
+        bool, typer.Option("--space", help="Also make or update a Space of the same name.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace files that this program did not put there."),
+    ] = False,
+    license_id: Annotated[
+        str | None,
+        typer.Option(
+            "--license",
+            metavar="ID",
+            help="License of the model, as the hub names it. Left out: what its data set demands.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Upload a model to Hugging Face's hub, or the one that HF_ENDPOINT names.
+
+    It gets the ONNX files that may be served, bundle, model card with figures and their intervals,
+    and a drawn picture. The token is that of HF_TOKEN or of `hf auth login`; it needs the right to
+    write. Whoever may read the model uses it by `--models hf://USER/MODEL`.
+
+    Example: `face-classifier push --to ann/faces --dry-run`, then without `--dry-run`.
+    """
+    repository = _repository(to)
+    from export.hub_repository import NoTokenError, TakenError
+    from export.push import Push
+    from export.space import SpaceError
+    from inference import BundleError
+    from inference.bundle import find
+
+    with failing_on(BundleError, error=CommandError if models.is_dir() else UsageError):
+        item = find(models, backbone)
+    wanted = Push(item, repository, private, with_space, force, license_id)
+    with (
+        failing_on(BundleError, SpaceError, TakenError),
+        failing_on(NoTokenError, error=UsageError),
+    ):
+        for line in wanted.planned() if dry_run else wanted.run():
+            print(line, flush=True)
+
+
+def _repository(to: str) -> str:
+    from inference import HubError
+    from inference.bundle.hub import HubAddress
+
+    try:
+        address = HubAddress.parse(to if to.startswith("hf:") else f"hf://{to}")
+    except HubError:
+        raise UsageError(f"--to {to}: give user/model, such as ann/faces") from None
+    if address != HubAddress(address.repository):
+        raise UsageError(f"--to {to}: a push goes to the main branch: leave out the revision")
+    return address.repository
+
+
 def _check_run(runs: Path, name: str) -> None:
     from tuning.runs.run_folder import RunError, RunFolder
 

@@ -12,7 +12,17 @@ import keras
 import numpy as np
 import pandas as pd
 
-from export import audit, bundle_info, card, check_images, convert, int8, parity, quantize, speed
+from export import (
+    audit,
+    bundle_info,
+    card,
+    check_images,
+    convert,
+    int8,
+    parity,
+    quantize,
+    speed,
+)
 from export.by_label import decisions_by_label
 from export.champion import Candidate
 from export.forms import FILES, Form, FormName
@@ -27,6 +37,7 @@ from inference.bundle import (
     QuantizationTrial,
     Speed,
 )
+from tuning.backbones.class_activations import with_activations
 from tuning.metrics import mean_scores
 from tuning.runs.schema import WinnerFacts
 
@@ -126,13 +137,22 @@ class _Export:
         onnx, saved_model = self.scratch / FILES["fp32"], self.scratch / FILES["saved_model"]
         with self.steps.step("converting to ONNX and SavedModel"):
             classifier = keras.models.load_model(winner)
-            convert.to_onnx(classifier, labels, bundle.to_metadata(info), onnx)
+            self._to_onnx(classifier, info, onnx)
             convert.to_saved_model(classifier, labels, saved_model)
         return {
             "keras": Form.of_keras(winner, classifier, labels),
             "saved_model": Form.open("saved_model", saved_model, labels),
             "fp32": Form.open("fp32", onnx, labels),
         }
+
+    def _to_onnx(self, classifier: keras.Model, info: BundleInfo, path: Path) -> None:
+        """Write the ONNX file, with class activations where the head has no hidden layer."""
+        labels = self.source.labels
+        activations = [label.class_activations for label in info.labels if label.class_activations]
+        if activations:
+            temperatures = [label.temperature for label in info.labels]
+            classifier = with_activations(classifier, labels, temperatures)
+        convert.to_onnx(classifier, labels, bundle.to_metadata(info), path, activations)
 
     def check(
         self,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import inference
 from data.meanings import kind_of, not_for
+from export import target_folder
 from export.card import notice_in_markdown
 from export.markdown import escape
 from inference import bundle
@@ -46,7 +47,8 @@ def write(models: Path, folder: Path) -> None:
             ...
         export.space.SpaceError: ...space is a file: give --to a folder
     """
-    _refuse_foreign(folder)
+    if trouble := target_folder.trouble(folder, _FILES / "app.py", "Space"):
+        raise SpaceError(trouble)
     index = bundle.read_index(models)
     bundles = [bundle.find(models, name) for name in index.bundles]
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +56,7 @@ def write(models: Path, folder: Path) -> None:
         _replace_tree(_ROOT / package, folder / package)
     shutil.rmtree(folder / _MODELS, ignore_errors=True)
     for item in bundles:
-        _copy_served(item, folder / _MODELS / item.folder.name)
+        copy_served(item, folder / _MODELS / item.folder.name)
     bundle.write_index(folder / _MODELS, index.champion, index.bundles)
     (folder / "requirements.txt").write_text("\n".join(_requirements()) + "\n", encoding="utf-8")
     for name in ("app.py", ".gitattributes"):
@@ -62,29 +64,21 @@ def write(models: Path, folder: Path) -> None:
     (folder / "README.md").write_text(_readme(bundles, index.champion), encoding="utf-8")
 
 
-def _refuse_foreign(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise SpaceError(f"{folder} is a file: give --to a folder")
-    there = {path.name for path in folder.glob("*")} if folder.exists() else set()
-    of_a_clone = {"README.md"} if (folder / ".git").exists() else set()
-    foreign = {name for name in there if not name.startswith(".")} - of_a_clone
-    if foreign and not _written_before(folder):
-        raise SpaceError(f"{folder} holds {min(foreign)} and is no Space: give --to a new folder")
-
-
-def _written_before(folder: Path) -> bool:
-    app = folder / "app.py"
-    title = (_FILES / "app.py").read_text("utf-8").splitlines()[0]
-    return app.is_file() and app.read_text("utf-8", "replace").startswith(title)
-
-
 def _replace_tree(source: Path, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
 
 
-def _copy_served(item: Bundle, folder: Path) -> None:
-    """The precisions that may be served, of which the Space takes the one that is best there."""
+def copy_served(item: Bundle, folder: Path) -> None:
+    """Write a bundle of the precisions that may be served, of which each machine takes its best.
+
+    Args:
+        item: Bundle to copy.
+        folder: Folder of the copy.
+
+    Raises:
+        BundleError: A file is missing or changed.
+    """
     formats = {form: item.info.formats[form] for form in item.precisions()}
     info = item.info.model_copy(update={"formats": dict(formats)})
     files = [item.verified(form) for form in formats]

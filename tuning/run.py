@@ -201,5 +201,5 @@ def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
         winners={facts.backbone: facts for facts in ranked},
     )
     run.write_metrics(metrics)
-    report.write(run, config, metrics, pd.read_csv(run.leaderboard))
+    report.write(run, config, metrics, pd.read_csv(run.leaderboard), context.store.images)
     context.progress.summary(metrics, run.report)

