@@ -13,6 +13,11 @@ from web_page import chromium, serving
 from export.web import folder as web_folder
 from export.web.npm import REGISTRY, NpmError, NpmPackage, fetch, members
 
+_AXE = NpmPackage(
+    "axe-core",
+    "4.14.1",
+    "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+)
 _NEEDS = "needs the npm registry, or NPM_CONFIG_REGISTRY=<a mirror>"
 
 
@@ -56,10 +61,8 @@ def write_page() -> Callable[[Path, Path], Path]:
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The checker of accessibility, from the npm registry."""
-    integrity = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
-    package = NpmPackage("axe-core", "4.14.1", integrity)
     try:
-        path = fetch(package, _registry(), tmp_path_factory.mktemp("npm"))
+        path = fetch(_AXE, _registry(), tmp_path_factory.mktemp("npm"))
     except NpmError as error:
         pytest.skip(f"{_NEEDS}: {error}")
     return members(path, ["axe.min.js"])["axe.min.js"].decode()
