@@ -109,6 +109,6 @@ def requested(net_log: Path, origin: str) -> set[str]:
         origin: Scheme, host and port.
     """
     log = json.loads(net_log.read_text())
-    kinds = log["constants"]["logEventTypes"]
-    starts = [e["params"] for e in log["events"] if e["type"] == kinds["URL_REQUEST_START_JOB"]]
-    return {one["url"] for one in starts if one.get("initiator") == origin}
+    kind = log["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
+    starts = [event.get("params", {}) for event in log["events"] if event["type"] == kind]
+    return {one["url"] for one in starts if one.get("initiator") == origin and "url" in one}
