@@ -2,10 +2,10 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -25,16 +25,15 @@ from export.side_by_side import Sent, _Arrived, prepare_all, prepare_there, stor
 from export.source import Source
 from inference import bundle
 from tuning.cluster.errors import ClusterError
-from tuning.helpers import NOBODY
+from tuning.helpers import NOBODY, Helpers
 from tuning.runs.run_folder import RunFolder
 
-ROOT = Path(__file__).parents[2]
 SECONDS_INTO_TASK = 6.0  # of a worker's processor time, half of which goes into TensorFlow
 
 
 @pytest.fixture(scope="module")
 def source(small_run: RunFolder, image_cache: Path) -> Source:
-    return Source.open(small_run, image_cache)
+    return Source.open(small_run, image_cache, 0.9)  # as of `exported`
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,8 @@ def test_a_worker_makes_what_this_process_makes(
     written = bundle.find(exported).info
     assert prepared.trials == written.quantization
     for name in ("fp32", "int8"):
-        assert prepared.models[name].form.path.stat().st_size == written.formats[name].bytes
+        content = prepared.models[name].form.path.read_bytes()
+        assert sha256(content).hexdigest() == written.formats[name].sha256
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,27 @@ def test_without_workers_ray_is_not_asked_for(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_a_worker_that_is_killed_loses_nothing(small_run: RunFolder, tmp_path: Path) -> None:
-    copy_with_two_winners(small_run, RunFolder(tmp_path / RUN))
-    alone = exported_files(tmp_path, "alone")
-    kills: list[float] = []
-    killed = exported_files(tmp_path, "killed", kills, WORKERS="2")
-    assert len(kills) == 1
-    assert len(alone) == 4 and killed == alone
+def test_a_worker_that_is_killed_loses_nothing(
+    small_run: RunFolder, image_cache: Path, sent: Sent, tmp_path: Path
+) -> None:
+    copy = RunFolder(tmp_path / RUN)
+    copy_with_two_winners(small_run, copy)
+    source, scratch = Source.open(copy, image_cache, 0.9), tmp_path / "scratch"
+    winners = list(copy.read_metrics().winners.values())
+    with ThreadPoolExecutor() as threads:
+        driver = threads.submit(
+            prepare_all, Helpers(workers=2), source, winners, tmp_path, scratch, Console()
+        )
+        killed = False
+        while not driver.done():
+            time.sleep(0.2)
+            killed = killed or kill_a_worker_below(os.getpid())
+        ready = driver.result()
+    assert killed
+    assert ready.keys() == {"vgg16", "googlenet"}
+    for name in ("model.onnx", "model.int8.onnx"):
+        assert (scratch / "vgg16" / name).read_bytes() == sent.files[name]
+    assert (scratch / "googlenet" / "model.int8.onnx").is_file()
 
 
 def copy_with_two_winners(run: RunFolder, copy: RunFolder) -> None:
@@ -149,34 +163,12 @@ def copy_with_two_winners(run: RunFolder, copy: RunFolder) -> None:
     copy.write_metrics(metrics.model_copy(update={"winners": winners}))
 
 
-def exported_files(
-    artifacts: Path, models: str, kills: list[float] | None = None, **workers: str
-) -> dict[str, str]:
-    """SHA-256 of each ONNX file of an export in a process of its own; a worker is killed once."""
-    folder, log = artifacts / models, artifacts / f"{models}.txt"
-    settings = {"ARTIFACTS": str(artifacts), "MODELS": str(folder), **workers}
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "export"], cwd=ROOT, env={**os.environ, **settings},
-            stdout=output, stderr=output,
-        )  # fmt: skip
-    while process.poll() is None:
-        time.sleep(0.2)
-        if kills == []:
-            kills += kill_a_worker_below(process.pid)
-    assert process.returncode == 0, log.read_text()
-    return {
-        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
-        for path in folder.glob("*/*.onnx")
-    }
-
-
-def kill_a_worker_below(pid: int) -> list[float]:
-    """Kill a worker in the middle of its task; the time, if there was one."""
+def kill_a_worker_below(pid: int) -> bool:
+    """Kill a worker in the middle of its task; whether there was one."""
     with suppress(psutil.NoSuchProcess):
         for process in psutil.Process(pid).children(recursive=True):
             busy = process.cpu_times().user
             if process.cmdline()[:1] == ["ray::_do"] and busy > SECONDS_INTO_TASK:
                 process.kill()
-                return [time.time()]
-    return []
+                return True
+    return False

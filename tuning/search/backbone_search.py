@@ -38,7 +38,6 @@ from tuning.trunk.image_set import VIEWS, View
 
 _EVALUATION_START = 10.0  # seconds, to make and save the whole model
 _FLOAT32_FACTOR = 3  # times a pass in bfloat16, generously
-_MOST_COUNTED = 20_000  # images; to know which of more are cached, all their pixels are read
 _PART_SECONDS = 600.0  # of a refit, until its checkpoint is kept
 _WORTH_SAYING = 1800.0  # seconds
 
@@ -216,13 +215,11 @@ class _Search:
         """Share of the passes for trials up to a depth that the cache does not hold."""
         if math.isinf(self.deadline):
             return 1.0  # the plan is the same whatever they take
-        train, val = (min(count, _MOST_COUNTED) for count in (self.all.train, self.all.val))
-        images = self.all.model_copy(update={"train": train, "val": val})
         missing = sum(
             self.hands.submit(Steps.count_missing, split, depths, views, count).result()
-            for split, count, depths, views in passes_of(images, range(depth + 1))
+            for split, count, depths, views in passes_of(self.all, range(depth + 1))
         )
-        return missing / (len(VIEWS) * train + val)
+        return missing / (len(VIEWS) * self.all.train + self.all.val)
 
     def _say_images(self, plan: StudyPlan) -> None:
         """Say on which images the study works, where not on all with all that is frozen cached."""
