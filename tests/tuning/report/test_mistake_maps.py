@@ -52,12 +52,13 @@ def winner(network: TransferModel, tmp_path: Path) -> Callable[[int], tuple[Path
 
 
 def facts(units: int) -> WinnerFacts:
-    hyperparameters = chosen().model_copy(update={"head_units": units})
     of_labels = [
         type("Facts", (), {"temperature": temperature, "label": label})()
         for label, temperature in zip(LABELS, TEMPERATURES, strict=True)
     ]
-    return WinnerFacts.model_construct(hyperparameters=hyperparameters, labels=of_labels)
+    return WinnerFacts.model_construct(
+        hyperparameters=chosen(1, head_units=units), labels=of_labels
+    )
 
 
 def faces(count: int) -> np.ndarray:
