@@ -73,9 +73,7 @@ def mark(
     times.append(perf_counter())
     marked = annotate(frame, marked_faces(faces))
     times.append(perf_counter())
-    classify, follow, draw = (
-        (end - start) * 1e3 for start, end in pairwise(times)
-    )
+    classify, follow, draw = ((end - start) * 1e3 for start, end in pairwise(times))
     milliseconds = {
         "detect": prepared.detect_ms,
         "align": prepared.align_ms,
