@@ -32,13 +32,16 @@ _OPTIMIZERS = {
 }
 
 
-def to_model(classifier: keras.Model, labels: Sequence[Label], opset: int) -> onnx.ModelProto:
+def to_model(
+    classifier: keras.Model, labels: Sequence[Label], opset: int, activations: Sequence[str] = ()
+) -> onnx.ModelProto:
     """Convert a classifier; names, metadata and the order of the outputs are tf2onnx's.
 
     Args:
         classifier: Winner of a run.
         labels: The labels of the winner.
         opset: Version of ONNX's operators.
+        activations: Names of the classifier's outputs that the graph gives beside the labels'.
 
     Example:
         >>> from data import GENDER
@@ -50,7 +53,7 @@ def to_model(classifier: keras.Model, labels: Sequence[Label], opset: int) -> on
     """
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     names: dict[str, str] = {}
-    graph = _imported(_folded(_traced(classifier, labels, names), names))
+    graph = _imported(_folded(_traced(classifier, labels, activations, names), names))
     with graph.as_default():
         converted = tfonnx.process_tf_graph(
             graph,
@@ -65,7 +68,12 @@ def to_model(classifier: keras.Model, labels: Sequence[Label], opset: int) -> on
         return optimizer.optimize_graph(converted, optimizers=made).make_model("")
 
 
-def _traced(classifier: keras.Model, labels: Sequence[Label], names: dict[str, str]) -> Any:
+def _traced(
+    classifier: keras.Model,
+    labels: Sequence[Label],
+    activations: Sequence[str],
+    names: dict[str, str],
+) -> Any:
     """TensorFlow's graph with the weights as constants; `names` gets the outputs' by tensor."""
     parts = (classifier.trainable_variables, classifier.non_trainable_variables)
     arrays = [{variable.path: variable.numpy() for variable in part} for part in parts]
@@ -73,8 +81,9 @@ def _traced(classifier: keras.Model, labels: Sequence[Label], names: dict[str, s
         shape = (None, *classifier.input_shape[1:])
         image = tf.compat.v1.placeholder(tf.uint8, shape, INPUT_NAME)
         weights = [[tf.constant(a, name=path) for path, a in part.items()] for part in arrays]
-        predicted, _ = classifier.stateless_call(*weights, image, training=False)
-        names |= {tensor.name: name for name, tensor in by_output(labels, predicted).items()}
+        given, _ = classifier.stateless_call(*weights, image, training=False)
+        outputs = by_output(labels, given) | {name: given[name] for name in activations}
+        names |= {tensor.name: name for name, tensor in outputs.items()}
         return graph.as_graph_def(add_shapes=True)
 
 

@@ -27,3 +27,7 @@ class PhotosError(ServingError):
 
 class OutputError(ServingError):
     """An output that must not be written, or not be continued."""
+
+
+class VideoError(ServingError):
+    """A video or camera that cannot be read, without its name."""

@@ -13,6 +13,7 @@ from inference.demo.guards.uploads import SECONDS_BETWEEN_SWEEPS, SECONDS_KEPT, 
 from inference.demo.tabs.about import add_about_tab
 from inference.demo.tabs.batch import add_batch_tab
 from inference.demo.tabs.compare import add_compare_tab
+from inference.demo.tabs.live import add_live_tab
 from inference.demo.tabs.photo import add_photo_tab
 from inference.served.models import ServedModels
 
@@ -53,6 +54,8 @@ def _add_classifying_tabs(
 ) -> None:
     with gr.Tab("Photo"):
         add_photo_tab(models, api, pictures)
+    with gr.Tab("Live"):
+        add_live_tab(models)
     with gr.Tab("Batch"):
         add_batch_tab(models, api, uploads)
     with gr.Tab("Compare"):

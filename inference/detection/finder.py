@@ -19,7 +19,7 @@ from inference.detection.retinaface import WEIGHTS_SHA256
 from inference.faces import Box
 from inference.pictures import Source
 
-VERSION = f"1 {WEIGHTS_SHA256[:16]}"
+VERSION = f"2 {WEIGHTS_SHA256[:16]}"
 """Raise the number when a picture gives other faces: those in image stores are then found anew."""
 
 _LONG_SIDE = 1000  # pixels of the longer side for detection: 12 megapixels are decoded at 1/4
@@ -96,8 +96,8 @@ class FaceFinder:
         max_faces: Largest number of faces in a picture: those with the highest scores.
         small_faces: Whether to find faces of 20 to 90 pixels in pictures of many megapixels too, in
             twenty times the time (3 s at 12 megapixels) and at most 200 MB more memory.
-        glance: Pixels of the longer side at which a picture is searched by one look, for frames
-            of a video; None to search it thoroughly.
+        glance: Pixels of the longer side at which the frames of a video are searched, this way up
+            alone; None for pictures, which may lie on their side.
 
     Example:
         >>> FaceFinder(threads=1)(Image.new("RGB", (64, 64)), Input(size=96, framing="face")).faces

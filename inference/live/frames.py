@@ -6,12 +6,14 @@ at up to three sizes and four ways up: decision 30 has what that costs and finds
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from time import perf_counter
 
 from PIL import Image
 
 from inference.annotation import annotate
 from inference.classifier import Classifier
+from inference.detection.detector import LONG_SIDE
 from inference.detection.finder import FaceFinder
 from inference.faces import Face
 from inference.live.face_stream import FaceStream, TrackedFace
@@ -38,17 +40,25 @@ class MarkedFrame:
     milliseconds: dict[str, float] = field(default_factory=dict)
 
 
-def for_frames(
-    classifier: Classifier, threads: int | None = None, max_faces: int = MAX_FACES
-) -> Classifier:
-    """Return a classifier that finds faces as `SIDE` says; model and session stay the same.
+def finder_of_frames(
+    threads: int | None = None, max_faces: int = MAX_FACES, is_live: bool = True
+) -> FaceFinder:
+    """Return what finds the faces in frames.
 
     Args:
-        classifier: Loaded model.
-        threads: Number of threads of the detector; None for the number of physical cores.
+        threads: Number of threads of a live frame; None for the number of physical cores. Of a
+            video file several frames are searched at the same time, in one thread each.
         max_faces: Largest number of faces in a frame, the surest ones.
+        is_live: Whether frames come as they are taken, and have to be done in time: they are
+            searched at `SIDE`, those of files as closely as photos. Both are searched upright.
+
+    Example:
+        >>> finder_of_frames().glance, finder_of_frames(is_live=False).glance
+        (400, 1280)
     """
-    return replace(classifier, finder=FaceFinder(threads, max_faces, glance=SIDE))
+    if is_live:
+        return FaceFinder(threads, max_faces, glance=SIDE)
+    return FaceFinder(1, max_faces, glance=LONG_SIDE)
 
 
 def mark(
@@ -57,7 +67,7 @@ def mark(
     """Find, classify, follow and mark the faces in the next frame.
 
     Args:
-        classifier: Model, see `for_frames`.
+        classifier: Model with what finds the faces, see `finder_of_frames`.
         stream: Faces of the frames before, which is updated.
         frame: RGB image.
         seconds: Time of the frame.

@@ -13,6 +13,9 @@ from inference.faces import label_columns
 BOX = ("left", "top", "right", "bottom")
 """Columns of a face's box, pixels."""
 
+OF_VIDEO = ("frame", "seconds", "track")
+"""Columns that rows of a video have behind the others."""
+
 NO_FACE = "no face found"
 Row = dict[str, str | int | float | None]
 """A row by `json_fields`; as read back from a CSV, all values are text."""
@@ -134,6 +137,8 @@ def _read_jsonl(columns: Sequence[str], stream: TextIO) -> Iterator[Row]:
 class RowFormat:
     """How rows are written, and read back.
 
+    Its methods take the labels of the model and `more`, the columns behind those of the labels.
+
     Attributes:
         make_head: Function that makes the text before the first row of the columns.
         make_line: Function that makes a line of the columns and a row.
@@ -154,13 +159,15 @@ class RowFormat:
     make_line: Callable[[Sequence[str], Row], str]
     read_rows: Callable[[Sequence[str], TextIO], Iterator[Row]]
 
-    def head(self, labels: Sequence[Label]) -> str:
+    def head(self, labels: Sequence[Label], more: Sequence[str] = ()) -> str:
         """Return the text before the first row."""
-        return self.make_head(csv_columns(labels))
+        return self.make_head([*csv_columns(labels), *more])
 
-    def writer(self, stream: TextIO, labels: Sequence[Label]) -> WriteRows:
+    def writer(
+        self, stream: TextIO, labels: Sequence[Label], more: Sequence[str] = ()
+    ) -> WriteRows:
         """Return a function that writes rows to a stream without delay."""
-        columns = csv_columns(labels)
+        columns = [*csv_columns(labels), *more]
 
         def write(rows: Iterable[Row]) -> None:
             stream.writelines(self.make_line(columns, row) for row in rows)

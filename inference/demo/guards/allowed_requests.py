@@ -21,7 +21,8 @@ _READ = re.compile(
     rf"|{_API}/(heartbeat/[\w.-]+|queue/(data|status)|upload_progress|call/[\w.-]+/[\w.-]+|file=.+)"
 )
 _WRITTEN = re.compile(
-    rf"/login/?|{_API}/(upload|queue/join|cancel|reset|(call|call/v2|run|api)/[\w.-]+)/?"
+    rf"/login/?|{_API}/(upload|queue/join|cancel|reset|(call|call/v2|run|api)/[\w.-]+|"
+    r"stream/[0-9a-f]{32}(/close)?)/?"
 )
 _NAMES = {"GET": _READ, "HEAD": _READ, "POST": _WRITTEN}
 

@@ -13,6 +13,7 @@ from inference.demo.tabs.controls import (
     picture_and_answer,
     show_on,
 )
+from inference.demo.tabs.why import add_why
 from inference.served.models import ServedModels
 
 
@@ -36,3 +37,4 @@ def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> N
     inputs = [picture, backbone, precision]
     show_on([picture.change, backbone.change, precision.change], show, inputs, output)
     publish(api.classify, inputs)
+    add_why(models, api, inputs)

@@ -395,3 +395,18 @@ def test_marked_copies_are_downloaded(page: Page, server: Server, crowd: Path) -
     with urlopen(f"{server.url}{path}") as response, ZipFile(BytesIO(response.read())) as archive:
         assert archive.namelist() == ["crowd.jpg", "faces.csv"]
     page.no_errors()
+
+
+@pytest.mark.browser
+def test_why_in_a_browser(page: Page, portray: Callable[..., Path]) -> None:
+    page.upload("photo-picture", portray("red.png", "red"))
+    page.shows("photo", "Perceived as a man")
+    page.browser.find_element(By.ID, "photo-why").click()
+    page.shows("photo-why", "why man?")
+    drawn = page.browser.find_element(By.CSS_SELECTOR, "#photo-why-result figure img")
+    assert int(drawn.get_attribute("naturalWidth")) == 240
+    page.choose("vgg16")  # what was explained was another model's prediction
+    WebDriverWait(page.browser, 30).until(
+        lambda browser: not browser.find_elements(By.CSS_SELECTOR, "#photo-why-result figure")
+    )
+    page.no_errors()

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -74,7 +76,7 @@ def test_a_decision_near_its_threshold_does_not_flicker(least: float | None) -> 
     noise = np.random.default_rng(0).normal(edge, 0.03, 100).clip(0, 1).tolist()
     alone = [label(least=least).decide((1 - p, p)) for p in noise]
     smoothed = decisions(label(least=least), [edge + 0.02, *noise])
-    changes = [sum(a != b for a, b in zip(one, one[1:], strict=False)) for one in (alone, smoothed)]
+    changes = [sum(a != b for a, b in pairwise(one)) for one in (alone, smoothed)]
     assert changes[0] > 20
     assert changes[1] == 0
 
