@@ -24,8 +24,8 @@ _SCROLL = """() => {
   if (!result) return;
   const { top } = (result.querySelector("h2") ?? result).getBoundingClientRect();
   if (top >= 0 && top < innerHeight / 2) return;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  (result.closest(".output") ?? result).scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  (result.closest(".output") ?? result).scrollIntoView({ behavior, block: "start" });
 }"""
 
 
