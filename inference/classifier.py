@@ -194,7 +194,7 @@ class Classifier:
             label: Name of the label to explain; None for the first.
 
         Returns:
-            An explanation of each face from left to right; none if no face was found.
+            An explanation of each face by rows, as `predict` gives them; none if no face was found.
 
         Raises:
             ValueError: The model has no label of that name, or an array has another shape or dtype.

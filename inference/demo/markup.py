@@ -260,7 +260,9 @@ def _answers(outcome: Outcome) -> str:
         return f'<p class="error">{escape(outcome.error)}</p>'
     if len(outcome.faces) > CROWD:
         return f"<p>{_faces_found(outcome.faces)}</p>{totals(outcome.faces)}"
-    answers = "".join(f"<li>{badge(face)} {_said_shortly(face)}</li>" for face in outcome.faces)
+    answers = "".join(
+        f"<li>{badge(face)}<span>{_said_shortly(face)}</span></li>" for face in outcome.faces
+    )
     return f'<ul class="answers">{answers}</ul>'
 
 

@@ -5,6 +5,7 @@
   const name = () => {
     [...all(".gallery-item:not([aria-label])")].forEach((one, index) =>
       one.setAttribute("aria-label", `Example ${index + 1}`));
+    for (const one of all("div[aria-label]:not([role])")) one.setAttribute("role", "group");
     for (const one of all("button button")) mendNested(one.parentElement.closest("button"), one);
     for (const one of all("button[aria-dropeffect][aria-label]")) one.removeAttribute("aria-label");
     for (const one of all("button[aria-label]:not([title])"))

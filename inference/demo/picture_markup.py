@@ -22,9 +22,8 @@ _DETAILED = 1800  # pixels of the longer side from which thumbnails are cut
 _LONG_SIDE = 900  # pixels of the marked picture
 _THUMBNAIL = 112  # pixels, twice as many as on the screen
 _AROUND = 1.35  # sides of a face's box that its thumbnail shows
-_CAPTION = (0.2, 0.08)  # a caption's width and height, as shares of the picture's
-_NUMBER = (0.05, 0.06)
-_NEAR_RIGHT = 0.6  # of the picture: where a caption would leave it
+# Width and height of a caption, and of a number alone in a crowd, as shares of the picture's
+_CAPTION, _NUMBER = (0.2, 0.08), (0.075, 0.085)
 
 
 def data_link(kind: str, content: bytes) -> str:
@@ -92,7 +91,8 @@ class ShownPicture:
         """
         image = self.image.copy()
         image.thumbnail((long_side, long_side))
-        boxes = "".join(self._box(face, faces) for face in faces)
+        places = _captions([self._share(face.box) for face in faces])
+        boxes = "".join(map(self._box, faces, places))
         kind = "marked crowded" if len(faces) > CROWD else "marked"
         return (
             f'<figure class="{kind}"><img src="{_jpeg_link(image)}" alt="{escape(alt)}">'
@@ -116,32 +116,53 @@ class ShownPicture:
         width, height = (side * self.factor for side in self.image.size)
         return Box(box.left / width, box.top / height, box.right / width, box.bottom / height)
 
-    def _box(self, face: Face, faces: Sequence[Face]) -> str:
+    def _box(self, face: Face, caption_place: str) -> str:
         box = self._share(face.box)
-        others = [self._share(other.box) for other in faces if other is not face]
         place = (
             f"left:{box.left:.2%};top:{box.top:.2%};width:{box.width:.2%};height:{box.height:.2%}"
         )
-        kinds = ["box", *_caption_kinds(box, others)]
         first = replace(face, predictions=face.predictions[:1])
         number, _, words = caption(first).partition(": ")
         return (
-            f'<span class="{" ".join(kinds)}" style="{place};{colors(face_color(face))}" '
+            f'<span class="box {caption_place}" style="{place};{colors(face_color(face))}" '
             f'aria-hidden="true"><b>{number}<span class="words"> <bdi>{escape(words)}</bdi></span>'
             "</b></span>"
         )
 
 
-def _caption_kinds(box: Box, others: Sequence[Box]) -> list[str]:
-    """Say where a caption goes: above its box unless it would leave the picture or hide a face."""
-    width, height = _NUMBER if len(others) >= CROWD else _CAPTION
-    right = box.left > _NEAR_RIGHT
-    x = box.right - width if right else box.left
-    above = Box(x, box.top - height, x + width, box.top)
-    below = Box(x, box.bottom, x + width, box.bottom + height)
-    hides = [any(one.overlaps(other) for other in others) for one in (above, below)]
-    low = above.top < 0 or (hides[0] and not hides[1] and below.bottom <= 1)
-    return ["low"] * low + ["right"] * right
+def _captions(boxes: Sequence[Box]) -> list[str]:
+    """Choose for each box where its caption hides the fewest faces and other captions.
+
+    Args:
+        boxes: Boxes of the faces, in shares of the picture's sides.
+
+    Returns:
+        Classes for the page's style: "above" or "low", each perhaps "right".
+    """
+    size = _NUMBER if len(boxes) > CROWD else _CAPTION
+    chosen, taken = [], list(boxes)
+    for box in boxes:
+        places = _places(box, *size)
+        best = min(places, key=lambda name: _hidden(places[name], taken))
+        chosen.append(best)
+        taken.append(places[best])
+    return chosen
+
+
+def _places(box: Box, width: float, height: float) -> dict[str, Box]:
+    """Return where a caption can be, the best first."""
+    top, low = box.top - height, box.bottom
+    return {
+        f"{name}{side}": Box(x, y, x + width, y + height)
+        for name, y in (("above", top), ("low", low))
+        for side, x in (("", box.left), (" right", box.right - width))
+    }
+
+
+def _hidden(place: Box, taken: Sequence[Box]) -> int:
+    """Count what a caption hides; to leave the picture is worse than anything."""
+    is_inside = place.clipped((1, 1)) == place
+    return sum(map(place.overlaps, taken)) + (0 if is_inside else len(taken) + 1)
 
 
 def _jpeg_link(image: Image.Image) -> str:

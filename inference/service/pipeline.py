@@ -42,7 +42,7 @@ class FoundFaces:
     """What became of one picture.
 
     Attributes:
-        faces: Faces from left to right.
+        faces: Faces by rows, top to bottom, left to right in each.
         milliseconds: Time that each part took; None where it could not be read.
         error: Reason why it could not be read; empty if it was.
     """

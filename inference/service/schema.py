@@ -140,7 +140,7 @@ class PictureResult(_Sent):
     """The faces in one picture, or the reason why it could not be read."""
 
     name: str | None = Field(description="Name as it was sent, at most 255 characters of it")
-    faces: list[DetectedFace] = Field(description="From left to right; may be empty")
+    faces: list[DetectedFace] = Field(description="By rows, then left to right; may be empty")
     milliseconds: Milliseconds | None
     error: ErrorDetail | None = Field(description="Null where the picture was read")
 

@@ -22,10 +22,10 @@ UPLOAD_FIRST = "Upload, paste or take a picture to see the prediction."
 _SCROLL = """() => {
   const result = document.querySelector("#%s .result:not(.empty)");
   if (!result) return;
-  const place = result.closest(".output") ?? result, { top } = place.getBoundingClientRect();
-  if (top >= 0 && top < innerHeight / 5) return;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  place.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+  const { top } = (result.querySelector("h2") ?? result).getBoundingClientRect();
+  if (top >= 0 && top < innerHeight / 2) return;
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  (result.closest(".output") ?? result).scrollIntoView({ behavior, block: "start" });
 }"""
 
 

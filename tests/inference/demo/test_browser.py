@@ -337,6 +337,8 @@ def test_axe_finds_nothing_on_any_tab_in_any_state(
     page.upload("compare-picture", crowd)
     page.shows("compare", "8 faces")
     found["compare, answered"] = page.violations()
+    page.open("Live")
+    found["live, empty"] = page.violations()
     page.open("About")
     found["about"] = page.violations()
     assert not {state: sorted(some) for state, some in found.items() if some}
@@ -358,6 +360,8 @@ def test_on_a_phone_the_answer_is_in_sight_and_nothing_is_clipped(page: Page, cr
         lambda browser: browser.find_element(By.ID, "photo-picture").is_displayed()
     )
 
+    tabs = page.browser.find_elements(By.CSS_SELECTOR, "button[role=tab]")
+    assert all(tab.is_displayed() for tab in tabs if tab.text), "none behind a menu"
     page.open("Compare")
     page.upload("compare-picture", crowd)
     page.shows("compare", "8 faces")
