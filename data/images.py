@@ -102,6 +102,16 @@ def reads_heif() -> bool:
     return find_spec("pillow_heif") is not None
 
 
+def readable_kinds() -> str:
+    """Name the kinds of pictures that are decoded here, for people.
+
+    >>> readable_kinds().split(", ")[:3]
+    ['JPEG', 'PNG', 'WebP']
+    """
+    names = ["JPEG", "PNG", "WebP", "AVIF", "GIF", "BMP", "TIFF", "PPM"]
+    return ", ".join([*names, *["HEIC"] * reads_heif()])
+
+
 def how_to_read(kind: str) -> str:
     """What to do about pictures with a suffix that `is_image_name` does not know.
 

@@ -38,5 +38,7 @@ def trouble(folder: Path, mark: Path, kind: str) -> str | None:
 
 def _written_before(folder: Path, mark: Path) -> bool:
     written = folder / mark.name
+    if not written.is_file():
+        return False
     title = mark.read_text("utf-8").splitlines()[0]
-    return written.is_file() and written.read_text("utf-8", "replace").startswith(title)
+    return written.read_text("utf-8", "replace").startswith(title)

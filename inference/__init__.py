@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 # Faces are nobody else's business. From 1.29 on, onnxruntime reports its use to Microsoft unless
 # this is set before it is imported (microsoft/onnxruntime#27379).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# huggingface_hub tells hubs what is installed here unless this is set before it is imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from data import ImageError

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -22,6 +23,7 @@ from data.memory import say_peak_memory
 from data.messages import one_line
 
 if TYPE_CHECKING:
+    from inference.classifier import Classifier
     from inference.live.video import Every
     from inference.predict.outputs import Output
     from inference.predict.row_table import TableOutput
@@ -137,6 +139,22 @@ def predict(
         Path | None,
         typer.Option(metavar="DIR", help="Also write copies with the faces marked there."),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Show below each copy what the predictions rest on, as a heat map of each face. "
+            "Runs the model 37 times a face (half a second), once where its head is linear.",
+        ),
+    ] = False,
+    explain_label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Label to explain, of a model of several. Left out: the first.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -237,6 +255,10 @@ def predict(
             )
         if resume and force:
             raise UsageError("--resume goes on and --force starts anew: give one of them")
+        if explain_label and not explain:
+            raise UsageError("--explain-label says what --explain shows: give both")
+        if explain and not annotate:
+            raise UsageError("--explain draws into marked copies: give --annotate DIR as well")
         if not paths and camera is None:
             raise UsageError("give images, folders or videos, or --camera")
         inputs = expand(paths or [], annotate)
@@ -246,8 +268,10 @@ def predict(
             raise UsageError(f"no image files in {', '.join(map(str, paths))}")
         thinned = _every(every)
         sources = _sources(inputs.files, camera)
-        if sources and (resume or aligned or small_faces):
-            raise UsageError("--resume, --aligned and --small-faces are for pictures alone")
+        if sources and (resume or aligned or small_faces or explain):
+            raise UsageError(
+                "--resume, --aligned, --small-faces and --explain are for pictures alone"
+            )
         if every != "1" and not sources:
             raise UsageError("--every thins the frames of videos: give videos alone")
         # One thread a picture for detection: several pictures are searched at the same time.
@@ -262,7 +286,8 @@ def predict(
             )
             _end_videos(tally_of_videos, camera)
         with _kept(any(output.is_file for output in outputs)):
-            mode = Mode(resume, force, annotate)
+            explained = _explained(classifier, explain_label) if explain else None
+            mode = Mode(resume, force, annotate, explained)
             tally = run(classifier, inputs.files, outputs, mode, threads)
     for line in tally.lines():
         say(line)
@@ -350,6 +375,9 @@ def serve(
             "the page and the API give the same: FACE_CLASSIFIER_API_KEY needs --user and "
             "--password beside it, and these need it, or --no-page"
         )
+    for package in ("prometheus_client", "fastapi_offline"):
+        if not find_spec(package):
+            raise UsageError(f"the package {package} is not installed: pip install '.[service]'")
     with _user_errors():
         from inference.bundle import models_folder
         from inference.service.server import serve as serve_api
@@ -453,6 +481,18 @@ def _outputs(csv: Path | None, jsonl: Path | None, table: bool) -> "list[Output 
     if sum(output.is_stdout for output in outputs) > 1:
         raise UsageError("only one of --csv, --jsonl and --table can go to standard output")
     return outputs or [Output(CSV)]
+
+
+def _explained(classifier: "Classifier", label: str | None) -> str:
+    """Return the name of the label to explain, and say what it costs."""
+    from inference.explanation.explainer import runs_a_face
+
+    try:
+        runs = runs_a_face(classifier.info, label)
+    except ValueError as error:
+        raise UsageError(f"--explain-label: {error}") from None
+    say(f"explaining: {runs} more {'run' if runs == 1 else 'runs'} of the model for each face")
+    return label or classifier.info.labels[0].name
 
 
 def _every(text: str) -> "Every":

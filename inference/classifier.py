@@ -187,7 +187,7 @@ class Classifier:
 
         The class that is named is explained, or the likeliest one where the prediction is
         "uncertain". The map is exact where the model's graph gives class activations, else it is
-        made by occlusion, which runs the model 65 times a face (see `inference.explanation`).
+        made by occlusion, which runs the model 37 times a face (see `inference.explanation`).
 
         Args:
             picture: Picture as `predict` takes it, or a face that `prepare` made.

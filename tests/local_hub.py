@@ -6,6 +6,7 @@ It holds repositories in memory and can be told to misbehave.
 import base64
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.create()
         if path.startswith("stored/"):
             return self.store(path.removeprefix("stored/"))
-        if path.startswith("api/"):
+        if path.startswith(("api/models/", "api/spaces/")):
             kind, owner, name, *rest = path.removeprefix("api/").split("/")
             return self.api(f"{kind}/{owner}/{name}", rest)
         if "/resolve/" in path:
@@ -264,12 +265,20 @@ def _listed(path: str, content: bytes) -> dict[str, Any]:
     return facts | {"oid": oid}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that leave: some of them are to."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*_)
+
+
 @contextmanager
 def running() -> Iterator[LocalHub]:
     """Serve an empty hub on a free port of this machine."""
     hub = LocalHub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": hub}))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

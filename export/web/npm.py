@@ -117,7 +117,7 @@ def members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
         found = {
             wanted[entry.name]: stream.read()
             for entry in archive
-            if entry.name in wanted and (stream := archive.extractfile(entry))
+            if entry.name in wanted and entry.isfile() and (stream := archive.extractfile(entry))
         }
     if missing := set(names) - set(found):
         raise NpmError(f"{path} lacks {min(missing)}")

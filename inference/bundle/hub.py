@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import platformdirs
 
-from data.atomic import replacing_folder, write_text
+from data.atomic import remove_leftovers, replacing_folder, write_text
 from data.locks import alone
 from data.messages import one_line
 from data.progress import progress
@@ -150,7 +150,7 @@ class _Kept:
 
         cache = platformdirs.user_cache_path("face-classifier", appauthor=False) / "hub"
         name = address.repository.replace("/", "--")  # which no name of a repository has
-        return cls(cache / host().replace(":", "_") / name, address.revision)
+        return cls(cache / re.sub(r"[:\[\]]", "_", host()) / name, address.revision)
 
     @property
     def _last(self) -> Path:
@@ -245,6 +245,7 @@ def _fetch(address: HubAddress, commit: str, content: bytes, folder: Path) -> No
     """Write a models folder with the one bundle of a commit, or nothing."""
     info = _checked_info(address, content)
     files = _wanted(address, info)
+    remove_leftovers(folder.parent)
     done, total = 0, sum(file.size or 0 for file in files)
     with replacing_folder(folder) as new, progress(f"fetching {address}, kB") as update:
 

@@ -22,6 +22,7 @@ TIMEOUT = httpx2.Timeout(30, connect=10)
 
 _PIECE = 1 << 16  # bytes
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_HOST = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}|[0-9a-f:]{2,39}")
 _OTHER_FORM = (AttributeError, KeyError, TypeError)  # of JSON, in huggingface_hub
 _SAID = 200  # characters of what a server says
 
@@ -30,16 +31,53 @@ class MissingFileError(HubError):
     """A file that the repository does not have."""
 
 
+class BusyError(Exception):
+    """A response by which a hub asks for fewer requests, for `hub_errors`.
+
+    Attributes:
+        response: The response, of status 429.
+    """
+
+    def __init__(self, response: httpx2.Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+def home() -> str:
+    """Return the address of the hub that is asked (HF_ENDPOINT), without a login in it.
+
+    Raises:
+        HubError: HF_ENDPOINT is no address.
+
+    Example:
+        >>> home()
+        'https://huggingface.co'
+    """
+    try:
+        parts = urlsplit(constants.ENDPOINT)
+        name, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise _no_address() from None
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(name):
+        raise _no_address()
+    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}{port}{parts.path}"
+
+
 def host() -> str:
-    """Name the hub that is asked (HF_ENDPOINT), without what it must not show.
+    """Name the hub that is asked.
+
+    Raises:
+        HubError: HF_ENDPOINT is no address.
 
     Example:
         >>> host()
         'huggingface.co'
     """
-    parts = urlsplit(constants.ENDPOINT)
-    name = parts.hostname or constants.ENDPOINT
-    return f"{name}:{parts.port}" if parts.port else name
+    return urlsplit(home()).netloc
+
+
+def _no_address() -> HubError:
+    return HubError("HF_ENDPOINT is no address of a hub: give one such as https://huggingface.co")
 
 
 def download(url: str, what: str, most: int, write: Callable[[bytes], object]) -> str:
@@ -109,12 +147,16 @@ def hub_errors(what: str) -> Iterator[None]:
         yield
     except OfflineModeIsEnabled:
         raise UnreachableError(f"{what}: HF_HUB_OFFLINE is set, so no hub is asked") from None
-    except HfHubHTTPError as error:
+    except (HfHubHTTPError, BusyError) as error:
         raise refusal(error.response, what) from None
     except httpx2.TimeoutException:
         raise UnreachableError(f"{what}: {host()} does not respond: try it again later") from None
     except httpx2.RemoteProtocolError:
         raise UnreachableError(f"{what}: {host()} broke off: try it again") from None
+    except (httpx2.LocalProtocolError, UnicodeEncodeError):  # both may show the token
+        raise HubError(
+            f"{what}: the token has characters that no token has: look at HF_TOKEN"
+        ) from None
     except httpx2.TransportError as error:
         reason = re.sub(r"^\[Errno -?\d+\] ", "", one_line(error, _SAID))
         raise UnreachableError(

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from inference.demo import predictions
+from inference.demo import explanations, predictions
 from inference.demo.guards.uploads import Upload
 from inference.predict.rows import Row
 from inference.served.errors import EXPECTED_ERRORS, RefusedError, message_for
@@ -63,6 +63,41 @@ class Api:
             BundleError: The model is damaged.
         """
         return predictions.classify(_path(picture), self._models, backbone, precision).to_dict()
+
+    def explain(
+        self,
+        picture: Upload | None,
+        backbone: str,
+        precision: str,
+        label: str | None = None,
+        face: float | None = None,
+    ) -> list[dict[str, object]]:
+        """Find what one model's predictions for the faces in a picture rest on.
+
+        The list has for each face its index, the label and the class that are explained (the one
+        that was named, or the likeliest), the probability, the method, and the map: rows of
+        numbers over the square that the model saw, in log-odds of the class. The method is "class
+        activation map", which is exact, or "occlusion": how much is lost where a spot is blurred;
+        covered_probability is what is left without the strongest spot. The image is the map over
+        the face as a data URI. It is what the prediction rests on; not a proof.
+
+        Args:
+            picture: Picture that was uploaded.
+            backbone: Name of a model, as /models lists them.
+            precision: Precision to use, one of `served_models.PRECISIONS`.
+            label: Name of the label to explain; empty for the model's first.
+            face: Number of the face, from 1; 0 for the `explanations.MAX_FACES` largest.
+
+        Returns:
+            The explanations, as JSON has them.
+
+        Raises:
+            RefusedError: There is no picture, or no such model, precision, label or face.
+            ImageError: The picture cannot be read.
+            BundleError: The model is damaged.
+        """
+        path = _path(picture)
+        return explanations.explain(path, self._models, backbone, precision, label, face).to_list()
 
     def classify_batch(self, files: list[Upload], backbone: str, precision: str) -> list[Row]:
         """Find and classify the faces in many pictures: one row for each face.

@@ -17,6 +17,8 @@ from inference.demo.tabs.live import add_live_tab
 from inference.demo.tabs.photo import add_photo_tab
 from inference.served.models import ServedModels
 
+_NAMES = Path(__file__).with_name("page.js")
+
 
 def build_page(models: ServedModels, examples: Path, uploads: Uploads) -> gr.Blocks:
     """Make the page and its API.
@@ -39,19 +41,22 @@ def build_page(models: ServedModels, examples: Path, uploads: Uploads) -> gr.Blo
     ) as page:
         gr.HTML(markup.header(models))
         if models.bundles:
-            _add_classifying_tabs(models, api, pictures)
+            _add_classifying_tabs(models, api, pictures, uploads)
         with gr.Tab("About"):
             add_about_tab(models)
         gr.api(api.models, api_name="models")
+        page.load(None, js=_NAMES.read_text(encoding="utf-8"), api_visibility="private")
     return page.with_queue()
 
 
-def _add_classifying_tabs(models: ServedModels, api: Api, pictures: Sequence[Path]) -> None:
+def _add_classifying_tabs(
+    models: ServedModels, api: Api, pictures: Sequence[Path], uploads: Uploads
+) -> None:
     with gr.Tab("Photo"):
         add_photo_tab(models, api, pictures)
     with gr.Tab("Live"):
         add_live_tab(models)
     with gr.Tab("Batch"):
-        add_batch_tab(models, api)
+        add_batch_tab(models, api, uploads)
     with gr.Tab("Compare"):
         add_compare_tab(models, api, pictures)

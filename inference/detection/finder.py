@@ -19,7 +19,7 @@ from inference.detection.retinaface import WEIGHTS_SHA256
 from inference.faces import Box
 from inference.pictures import Source
 
-VERSION = f"1 {WEIGHTS_SHA256[:16]}"
+VERSION = f"2 {WEIGHTS_SHA256[:16]}"
 """Raise the number when a picture gives other faces: those in image stores are then found anew."""
 
 _LONG_SIDE = 1000  # pixels of the longer side for detection: 12 megapixels are decoded at 1/4

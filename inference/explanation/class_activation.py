@@ -38,28 +38,4 @@ def class_activation_map(
     is_map = isinstance(given, np.ndarray) and given.dtype == np.float32 and given.ndim == 4
     if not is_map or given.shape[::3] != (1, width) or not np.isfinite(given).all():
         raise BundleError(f"the model's class activations for {label.name} are no map of numbers")
-    return HeatMap(of_class(given[0], code), "class activation map")
-
-
-def of_class(activations: np.ndarray, code: int) -> np.ndarray:
-    """Return what each location adds to the logit of a class.
-
-    Args:
-        activations: Class activations of a label, float32 [h, w, width]; their means over the
-            locations are its logits, but for constants.
-        code: Code of the class.
-
-    Returns:
-        float32 [h, w]. Of two classes the first has the logit of the second with its sign changed.
-        Of more, what all classes have in common is left out, as it changes no probability.
-
-    Example:
-        >>> of_class(np.float32([[[2.0], [4.0]]]), 0).tolist()
-        [[-1.0, -2.0]]
-        >>> of_class(np.float32([[[1.0, 2.0, 3.0]]]), 2).tolist()
-        [[1.0]]
-    """
-    locations = activations.shape[0] * activations.shape[1]
-    if activations.shape[2] == 1:
-        return activations[..., 0] * (1 if code else -1) / locations
-    return (activations[..., code] - activations.mean(axis=2)) / locations
+    return HeatMap.of_activations(given[0], code)

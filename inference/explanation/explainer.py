@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnxruntime as ort
 
-from data.labels import class_slices
+from data.labels import UNCERTAIN, class_slices
+from data.messages import one_line
 from inference.bundle import BundleInfo, LabelInfo
 from inference.explanation.class_activation import class_activation_map
 from inference.explanation.heat_map import HeatMap
 from inference.explanation.occlusion import GRID, occlusion_map
 from inference.faces import Face, Prediction
 
+_NAME = 24  # characters of a class's name in a line
 _METHODS = {
     "class activation map": "class activation map: exact, on a grid of {rows} x {columns}",
     "occlusion": "occlusion: {count} copies, each with another spot blurred",
@@ -52,6 +54,13 @@ class Explanation:
         return self.prediction.likeliest
 
     @property
+    def question(self) -> str:
+        """What is explained: why the class was named, or why it is likelier than the others."""
+        name = one_line(self.class_name, _NAME)
+        is_named = self.prediction.decision == self.class_name
+        return f"why {name}?" if is_named else f"{UNCERTAIN}; why rather {name}?"
+
+    @property
     def method(self) -> str:
         """The method that made the map, in words."""
         rows, columns = self.heat_map.values.shape
@@ -61,7 +70,8 @@ class Explanation:
     @property
     def finding(self) -> str:
         """What the map says in a line: how much rests on the strongest spot."""
-        heat, name, p = self.heat_map, self.class_name, self.prediction.probability
+        heat, p = self.heat_map, self.prediction.probability
+        name = one_line(self.class_name, _NAME)
         if heat.is_weak:
             return f"{name} ({p:.1%}) rests on no single spot"
         if heat.covered is None:

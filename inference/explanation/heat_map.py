@@ -4,7 +4,7 @@ It imports nothing but NumPy and Pillow, so that training draws its maps in the 
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from PIL import Image
@@ -48,6 +48,31 @@ class HeatMap:
     values: np.ndarray = field(compare=False)
     method: Method
     covered: float | None = None
+
+    @classmethod
+    def of_activations(cls, activations: np.ndarray, code: int) -> Self:
+        """Make the exact map of a class from class activations (Zhou et al., 2016).
+
+        Of two classes the first has the logit of the second with its sign changed. Of more, what
+        all classes have in common is left out, as it changes no probability.
+
+        Args:
+            activations: Class activations of a label, float32 [h, w, 1 or classes]; their means
+                over the locations are its logits, but for constants.
+            code: Code of the class.
+
+        Example:
+            >>> HeatMap.of_activations(np.float32([[[2.0], [4.0]]]), 0).values.tolist()
+            [[-1.0, -2.0]]
+            >>> HeatMap.of_activations(np.float32([[[1.0, 2.0, 3.0]]]), 2).values.tolist()
+            [[1.0]]
+        """
+        locations = activations.shape[0] * activations.shape[1]
+        if activations.shape[2] == 1:
+            of_class = activations[..., 0] * (1 if code else -1)
+        else:
+            of_class = activations[..., code] - activations.mean(axis=2)
+        return cls(of_class / locations, "class activation map")
 
     @property
     def peak(self) -> float:

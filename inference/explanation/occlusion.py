@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 from inference.explanation.heat_map import HeatMap
 
-GRID = 8
+GRID = 6
 """Number of spots along each side; the model runs once for each of GRID x GRID."""
 
 _BLUR = 1 / 8  # standard deviation of what covers a spot, as a part of the side
@@ -50,8 +50,7 @@ def covered_copies(pixels: np.ndarray, grid: int = GRID) -> np.ndarray:
 
     Args:
         pixels: uint8 RGB [s, s, 3].
-        grid: Number of spots along each side. A spot reaches into its neighbors, so that nothing
-            lies between them: half of its opacity is one spacing from its middle.
+        grid: Number of spots along each side.
 
     Returns:
         uint8 RGB [grid x grid, s, s, 3], row by row.
@@ -63,12 +62,30 @@ def covered_copies(pixels: np.ndarray, grid: int = GRID) -> np.ndarray:
     side = len(pixels)
     blurred = Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(side * _BLUR))
     difference = np.asarray(blurred, np.float32) - pixels
+    return (pixels + spots(side, grid)[..., None] * difference).round().astype(np.uint8)
+
+
+def spots(side: int, grid: int = GRID) -> np.ndarray:
+    """Return how opaque each spot's cover is.
+
+    A spot reaches into its neighbors, so that nothing lies between them: it is opaque for half a
+    spacing around its middle, and half opaque at one.
+
+    Args:
+        side: Side of the square, pixels.
+        grid: Number of spots along each side.
+
+    Returns:
+        float32 [grid x grid, side, side], 0..1, row by row.
+
+    Example:
+        >>> spots(8, grid=2)[0, 0].tolist()
+        [1.0, 1.0, 1.0, 0.875, 0.625, 0.375, 0.125, 0.0]
+    """
     middles = (np.arange(grid) + 0.5) * side / grid
     away = np.abs(np.arange(side) + 0.5 - middles[:, None]) * grid / side  # [grid, side], spacings
     opacity = np.clip(1.5 - away, 0, 1).astype(np.float32)
-    masks = opacity[:, None, :, None] * opacity[None, :, None, :]  # [grid, grid, side, side]
-    covered = pixels + masks.reshape(-1, side, side, 1) * difference
-    return covered.round().astype(np.uint8)
+    return (opacity[:, None, :, None] * opacity[None, :, None, :]).reshape(-1, side, side)
 
 
 def _log_odds(p: np.ndarray) -> np.ndarray:

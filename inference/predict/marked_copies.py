@@ -14,11 +14,14 @@ from data.atomic import replacing
 from data.images import decode, room_to_decode
 from inference.annotation import annotate
 from inference.errors import OutputError
+from inference.explanation.explainer import Explanation
 from inference.faces import Face
 from inference.live.marked_video import is_marked_video
 from inference.predict.outputs import inode
+from inference.predict.panels import with_panels
 
 _COMMENT = b"faces marked by python -m inference predict"  # by which a copy is known again
+_JPEG = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class MarkedCopies:
         copied_from = copied_from or Path(os.path.commonpath(parents.values() or [Path.cwd()]))
         taken: set[str] = set()
         paths: dict[Path, Path] = {}
-        suffixes = (".mp4",) if videos else (".jpg", ".jpeg")
+        suffixes = (".mp4",) if videos else _JPEG
 
         def is_renamed(file: Path) -> bool:
             return file.suffix.lower() not in suffixes
@@ -72,8 +75,8 @@ class MarkedCopies:
         for file in sorted(files, key=is_renamed):  # those that keep their name come first
             below = Path(os.path.relpath(parents[file.parent], copied_from))
             parts = ("__" if part == ".." else part for part in below.parts)
-            name = file.name + suffixes[0] * is_renamed(file)
-            paths[file] = _free(folder.joinpath(*parts, name), taken)
+            name = copy_name(file, suffixes)
+            paths[file] = free_path(folder.joinpath(*parts, name), taken)
         return cls(folder, copied_from, paths, is_marked_video if videos else _is_copy)
 
     def refuse_foreign(self, files: Iterable[Path], inputs: Container[tuple[int, int]]) -> None:
@@ -105,23 +108,51 @@ class MarkedCopies:
         """Whether the copy of a file is there."""
         return self.paths[file].exists()
 
-    def write(self, file: Path, faces: Sequence[Face]) -> None:
+    def write(
+        self, file: Path, faces: Sequence[Face], explanations: Sequence[Explanation] = ()
+    ) -> None:
         """Write the copy of a file.
 
         Args:
             file: Path of the picture, one of those planned.
             faces: Faces to mark, in pixels of the upright picture.
+            explanations: Explanations to put below it.
 
         Raises:
             OSError: The copy cannot be written.
             ImageError: The file cannot be read any more.
         """
         with room_to_decode(file), replacing(self.paths[file]) as new:
-            annotate(decode(file), faces).save(new, "JPEG", quality=90, comment=_COMMENT)
+            marked = with_panels(annotate(decode(file), faces), explanations)
+            marked.save(new, "JPEG", quality=90, comment=_COMMENT)
 
 
-def _free(path: Path, taken: set[str]) -> Path:
-    """Return `path`, with a number where another file has it, and take it."""
+def copy_name(file: Path, suffixes: Sequence[str] = _JPEG) -> str:
+    """Return the name of a file's copy.
+
+    Args:
+        file: File that is copied.
+        suffixes: Suffixes of a copy's kind, of which the first is put behind other ones.
+
+    Example:
+        >>> copy_name(Path("a.jpg")), copy_name(Path("a.png"))
+        ('a.jpg', 'a.png.jpg')
+    """
+    return file.name if file.suffix.lower() in suffixes else file.name + suffixes[0]
+
+
+def free_path(path: Path, taken: set[str]) -> Path:
+    """Return `path`, with a number where another file has it, and take it.
+
+    Args:
+        path: Path that is wanted.
+        taken: Paths that are taken, in a form that only this function reads.
+
+    Example:
+        >>> taken: set[str] = set()
+        >>> free_path(Path("a.jpg"), taken).name, free_path(Path("A.jpg"), taken).name
+        ('a.jpg', 'A (2).jpg')
+    """
     free, number = path, 1
     while (key := _folded(free)) in taken:
         number += 1

@@ -69,12 +69,13 @@ def written_name(name: str) -> str:
     return f"./{name}" if is_formula(name) or name[:1].isspace() else name
 
 
-def csv_text(rows: Iterable[Row], labels: Sequence[Label]) -> str:
+def csv_text(rows: Iterable[Row], labels: Sequence[Label], more: Sequence[str] = ()) -> str:
     """Return a whole CSV as `predict` writes it.
 
     Args:
-        rows: Rows that have at least the values of `csv_columns`.
+        rows: Rows that have at least the values of `csv_columns`, and `more`.
         labels: Labels of the model.
+        more: Names of further columns, behind the others.
 
     Example:
         >>> from data import GENDER
@@ -84,7 +85,7 @@ def csv_text(rows: Iterable[Row], labels: Sequence[Label]) -> str:
         a.jpg,,,,,,,0.250000,,
         <BLANKLINE>
     """
-    columns = csv_columns(labels)
+    columns = [*csv_columns(labels), *more]
     return _csv_head(columns) + "".join(_csv_line(columns, row) for row in rows)
 
 

@@ -63,11 +63,12 @@ def _errors(**reasons: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-_REFUSED = _errors(
-    _401="No API key of this server",
+_GUARDED = _errors(
     _403="Another site's page, or a name of the server that it does not know",
     _429="Too many requests or pictures of this client",
-    _500="A fault of the server, which its log names",
+)
+_KEYED = _errors(
+    _401="No API key of this server", _500="A fault of the server, which its log names"
 )
 _REFUSED_FACES = _errors(
     _404="No such model",
@@ -76,6 +77,9 @@ _REFUSED_FACES = _errors(
     _503="The queue is full, or the model cannot be used",
     _504="Not done in time",
 )
+_FIGURES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 
 
 class Routes:
@@ -111,22 +115,44 @@ class Routes:
         }
         app.post(
             "/v1/faces",
+            summary="Find and classify faces",
+            operation_id="find_faces",
             response_model=FacesResponse,
-            responses=_REFUSED | _REFUSED_FACES | unreadable,
+            responses=_GUARDED | _KEYED | _REFUSED_FACES | unreadable,
             openapi_extra={"requestBody": _BODY},
             tags=["faces"],
         )(self.faces)
-        app.get("/v1/models", responses=_REFUSED, tags=["faces"])(self.models)
-        app.get("/healthz", tags=["operation"])(self.healthz)
         app.get(
-            "/readyz", responses={503: {"model": Health, "description": "Stopping"}},
+            "/v1/models",
+            summary="List the models",
+            operation_id="list_models",
+            responses=_GUARDED | _KEYED,
+            tags=["faces"],
+        )(self.models)
+        self._add_operation(app)
+
+    def _add_operation(self, app: FastAPI) -> None:
+        """Add what probes and Prometheus ask for."""
+        app.get(
+            "/healthz",
+            summary="Does it run?",
+            operation_id="healthz",
+            responses=_GUARDED,
             tags=["operation"],
-        )(self.readyz)  # fmt: skip
+        )(self.healthz)
+        app.get(
+            "/readyz",
+            summary="Does it take requests?",
+            operation_id="readyz",
+            responses=_GUARDED | {503: {"model": Health, "description": "It is being stopped"}},
+            tags=["operation"],
+        )(self.readyz)
         app.get(
             "/metrics",
+            summary="Figures for Prometheus",
+            operation_id="metrics",
             response_class=Response,
-            responses=_errors(_401="No API key of this server")
-            | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+            responses=_GUARDED | _KEYED | _FIGURES,
             tags=["operation"],
         )(self.metrics)
 

@@ -21,7 +21,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Sent(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class EncodedPicture(_Sent):

@@ -5,7 +5,9 @@ import { blank } from "./image.js";
 import { FILTERS, affine, resize, round } from "./resample.js";
 
 export const FRAME = [178, 218];
-export const TEMPLATE = [[69, 112], [108.5, 112], [88.5, 136.2], [72, 152], [105.3, 152]];
+export const TEMPLATE = [[69, 112], [108.5, 112], [88.5, 136.2], [72, 152], [105.3, 152]].map(
+  (point) => point.map(Math.fround), // as float32 has them
+);
 export const LEAST_QUALITY = 0.5;
 
 const WEIGHTS = [3, 3, 0.3, 1, 1];

@@ -15,6 +15,7 @@ const SURE = 0.99;
 const TRACE = 0.05;
 const TURNED = 0.85;
 const TILTED = 45;
+const GRID = 16;
 const TURNS = [90, 180, 270]; // degrees against the clock
 
 /**
@@ -105,7 +106,7 @@ function meanLandmarks(candidates) {
   return [0, 1, 2, 3, 4].map((point) =>
     [0, 1].map((axis) => {
       const sum = candidates.reduce((s, c) => s + c.score * c.landmarks[point][axis], 0);
-      return sum / weight;
+      return Math.round((sum / weight) * GRID) / GRID;
     }),
   );
 }

@@ -1,6 +1,7 @@
 """How much a request may bring, how long it may take, and how many one client may have."""
 
 import asyncio
+import re
 import time
 from collections import Counter
 from contextvars import ContextVar
@@ -12,6 +13,8 @@ from inference.served.guards.refusal import Refuse, in_plain_text
 
 MAX_PICTURE = 20_000_000
 """Largest picture in bytes."""
+
+_LENGTH = re.compile(rb"\d{1,18}")
 
 client_address: ContextVar[str] = ContextVar("client_address", default="")
 """The address of the client whose request is being served."""
@@ -73,7 +76,7 @@ class Bounds:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limits.body:
+        if not _LENGTH.fullmatch(declared) or int(declared) > self._limits.body:
             return await self._refuse(413, "too large")(scope, receive, send)
         client = scope["client"][0] if scope.get("client") else ""
         if self._running[client] >= self._limits.requests_of_one_client:

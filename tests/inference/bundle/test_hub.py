@@ -285,6 +285,16 @@ def test_a_token_that_a_server_repeats_is_not_shown(
     assert "hf_secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("token", ["hf_\x0bsecret", "hf_sécret"])
+def test_a_token_that_cannot_be_sent_is_not_shown(
+    token: str, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(HubError, match="look at HF_TOKEN") as caught:
+        models_folder(ADDRESS)
+    assert "cret" not in str(caught.value)
+
+
 def test_a_way_out_of_https_is_not_followed() -> None:
     hops = [
         httpx2.Response(200, request=httpx2.Request("GET", url))
@@ -293,6 +303,31 @@ def test_a_way_out_of_https_is_not_followed() -> None:
     with pytest.raises(HubError, match="without HTTPS"):
         hub_requests._refuse_plain(tuple(hops), ADDRESS)
     hub_requests._refuse_plain(tuple(hops[:1]), ADDRESS)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        "garbage",
+        "../../x",
+        "http://",
+        "http://..",
+        "http://[::1",
+        "http://a:99999",
+        "file:///etc",
+    ],
+)
+def test_an_endpoint_that_is_none_is_said(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_requests.constants, "ENDPOINT", endpoint)
+    with pytest.raises(HubError, match="HF_ENDPOINT is no address of a hub"):
+        models_folder(ADDRESS)
+
+
+def test_a_login_in_the_endpoint_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_requests.constants, "ENDPOINT", "https://me:secret@hub.lan:8443/hf")
+    assert hub_requests.home() == "https://hub.lan:8443/hf"
+    assert hub_requests.host() == "hub.lan:8443"
 
 
 @pytest.mark.parametrize(
