@@ -411,6 +411,14 @@ def bench(
             show_default=False,
         ),
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Time frames of 640 x 480 as of a camera instead, from JPEG to marked JPEG: drawn "
+            "ones, or those of --photos.",
+        ),
+    ] = False,
     json_out: Annotated[
         Path | None,
         typer.Option("--json", metavar="OUT", help="Also write the figures.", show_default=False),
@@ -418,7 +426,7 @@ def bench(
 ) -> None:
     """Time every exported model in every precision, in turn, on this machine.
 
-    With --photos: time the champion (or --backbone) on photos.
+    With --photos or --live: time the champion (or --backbone) on photos or frames.
     """
     if json_out and json_out.exists() and not _is_report(json_out):
         raise UsageError(
@@ -427,14 +435,20 @@ def bench(
     with _user_errors():
         from rich.console import Console
 
+        from inference.bench.live import LiveReport, bench_live
         from inference.bench.models import ModelReport
         from inference.bench.models import bench as measure
         from inference.bench.photos import PhotoReport, bench_photos
         from inference.bundle import models_folder
         from inference.classifier import Classifier
+        from inference.live.frames import finder_of_frames
 
-        report: ModelReport | PhotoReport
-        if photos:
+        report: ModelReport | PhotoReport | LiveReport
+        if live:
+            finder = finder_of_frames(threads)
+            classifier = Classifier.load(models, backbone, threads=threads, finder=finder)
+            report = bench_live(classifier, photos, rounds)
+        elif photos:
             classifier = Classifier.load(models, backbone, threads=threads)
             report = bench_photos(classifier, photos, rounds)
         else:

@@ -14,7 +14,7 @@ _DEVICES = Path("/dev")
 
 @contextmanager
 def open_camera(number: int) -> Iterator[Video]:
-    """Open a camera at 640 x 480 pixels, or at its own size where it has no such.
+    """Open a camera at 640 x 480 pixels, or at what it has that is close to it.
 
     Args:
         number: Number of the camera, from 0.
@@ -32,7 +32,8 @@ def open_camera(number: int) -> Iterator[Video]:
             yield video
             return
     except VideoError as error:
-        raise VideoError(f"camera {number} cannot be used: {error}") from None
+        reason = str(error).removeprefix("damaged video: ")
+        raise VideoError(f"camera {number} cannot be used: {reason}") from None
 
 
 def device(number: int) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """From a frame to the frame with its faces marked, fast enough for a camera.
 
-A frame is searched by one look at 400 pixels of its longer side, upright, where photos are searched
-at up to three sizes and four ways up: decision 30 has what that costs and finds.
+A frame is searched upright at 480 pixels of its longer side, which is mostly one look, where photos
+are searched at up to three sizes and four ways up: decision 30 has what that costs and finds.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from inference.detection.finder import FaceFinder
 from inference.faces import Face
 from inference.live.face_stream import FaceStream, TrackedFace
 
-SIDE = 400
+SIDE = 480
 """Pixels of a frame's longer side at which it is searched for faces."""
 
 MAX_FACES = 16
@@ -54,7 +54,7 @@ def finder_of_frames(
 
     Example:
         >>> finder_of_frames().glance, finder_of_frames(is_live=False).glance
-        (400, 1280)
+        (480, 1280)
     """
     if is_live:
         return FaceFinder(threads, max_faces, glance=SIDE)

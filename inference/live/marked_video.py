@@ -113,7 +113,7 @@ def is_marked_video(path: Path) -> bool:
     import av
 
     try:
-        with av.open(str(path), format="mov") as container:
+        with av.open(str(path), format="mov", metadata_errors="replace") as container:
             return container.metadata.get("comment") == _COMMENT
     except (av.error.FFmpegError, ValueError):
         return False

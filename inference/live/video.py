@@ -248,26 +248,51 @@ def open_video(path: Path, threads: int | None = None) -> Iterator[Video]:
 def opened(
     source: BinaryIO | str, kind: str, options: dict[str, str], threads: int | None
 ) -> Iterator[Video]:
-    """Open a file or device. Raises VideoError."""
+    """Open a file, as the container that it is, or a device.
+
+    Args:
+        source: Open file, or what FFmpeg calls the device.
+        kind: Container or kind of device, as FFmpeg names it.
+        options: What to ask of a device.
+        threads: Number of threads that decode; None for as many as there are cores.
+
+    Yields:
+        The video.
+
+    Raises:
+        VideoError: It cannot be read, or holds no video.
+    """
     import av
 
     with _readable():
-        if isinstance(source, str):
-            found = av.open(source, "r", format=kind, options=options)
-        else:
-            found = av.open(source, "r", format=kind, io_open=_nothing_else)
-    with found as container:
-        if not container.streams.video:
-            raise VideoError("there is no video in it")
-        stream = container.streams.video[0]
-        context = stream.codec_context
-        if context is None:
-            raise VideoError("its video is of a kind that is not supported")
-        _check(0, 0.0, context.width * context.height)
-        context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
-        context.thread_type, context.thread_count = "AUTO", threads or 0
-        seconds = container.duration / av.time_base if container.duration else None
-        yield Video(container, stream, seconds, float(stream.average_rate or 0))
+        container = av.open(
+            source,
+            "r",
+            format=kind,
+            options=options,
+            metadata_errors="replace",
+            io_open=None if isinstance(source, str) else _nothing_else,
+        )
+    with container:
+        with _readable():
+            video = _video(container, threads)
+        yield video
+
+
+def _video(container: "InputContainer", threads: int | None) -> Video:
+    import av
+
+    if not container.streams.video:
+        raise VideoError("there is no video in it")
+    stream = container.streams.video[0]
+    context = stream.codec_context
+    if context is None:
+        raise VideoError("its video is of a kind that is not supported")
+    _check(0, 0.0, context.width * context.height)
+    context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
+    context.thread_type, context.thread_count = "AUTO", threads or 0
+    seconds = container.duration / av.time_base if container.duration else None
+    return Video(container, stream, seconds, float(stream.average_rate or 0))
 
 
 def _nothing_else(*_: Any) -> Any:
@@ -298,15 +323,12 @@ def _upright(frame: "VideoFrame") -> Image.Image:
 @contextmanager
 def _readable() -> Iterator[None]:
     """Turn whatever FFmpeg says of a damaged video into one line."""
-    import av
-
     try:
         yield
-    except (VideoError, GeneratorExit):
+    except VideoError:
         raise
     except MemoryError:
         raise VideoError("not enough memory to decode it") from None
-    except av.error.FFmpegError as error:
-        raise VideoError(f"damaged video: {one_line(error.strerror or error, 120)}") from None
-    except (ValueError, OSError, RuntimeError) as error:
-        raise VideoError(f"damaged video: {one_line(error, 120)}") from None
+    except Exception as error:  # FFmpeg has an error of its own for each cause
+        reason = getattr(error, "strerror", None) or error
+        raise VideoError(f"damaged video: {one_line(reason, 120)}") from None

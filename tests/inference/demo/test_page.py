@@ -21,4 +21,4 @@ def test_the_page_deletes_uploads_asks_nobody_and_fetches_nothing(
     assert page.delete_cache == (30, 300)
     assert not page.analytics_enabled and page.space_id is None
     tabs = [block.label for block in page.blocks.values() if isinstance(block, gr.Tab)]
-    assert tabs == ["Photo", "Batch", "Compare", "About"]
+    assert tabs == ["Photo", "Live", "Batch", "Compare", "About"]

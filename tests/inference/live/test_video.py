@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from moving_faces import SIZE, frame, write_video
 from PIL import Image, ImageChops, ImageStat
@@ -111,7 +111,7 @@ def test_damaged_files_are_one_line(walk: Path, tmp_path: Path) -> None:
     assert refusal(tmp_path / "missing.mp4").startswith("not a video")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, phases=[Phase.reuse, Phase.generate])
 @given(data=st.data())
 def test_any_change_of_bytes_is_frames_or_one_line(
     data: st.DataObject, walk: Path, tmp_path_factory: pytest.TempPathFactory
