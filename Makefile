@@ -40,7 +40,7 @@ web: setup
 push: setup
 	@$(BIN)/python -m export push --to "$(TO)" $(if $(BACKBONE),--backbone "$(BACKBONE)") \
 		$(if $(PRIVATE),--private) $(if $(SPACE),--space) $(if $(DRY_RUN),--dry-run) \
-		$(if $(FORCE),--force) $(if $(LICENSE),--license "$(LICENSE)")
+		$(if $(LICENSE),--license "$(LICENSE)")
 
 demo: setup
 	@$(BIN)/python -m inference demo

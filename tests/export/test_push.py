@@ -251,14 +251,14 @@ def hang_up(handler: Handler) -> None:
     [
         (
             "whoami",
-            fails(429, Retry_After="600"),
-            "login: .* fewer requests: try it again in 600 s",
+            fails(429, Retry_After="60"),
+            "login: .* fewer requests: try it again in 60 s",
         ),
         ("whoami", fails(503), "login: .* fails"),
         ("whoami", hang_up, "broke off"),
         ("whoami", lambda handler: handler.send(200, b"<html>"), "responds as no hub does"),
-        ("preupload", fails(429, Retry_After="600"), "fewer requests: try it again in 600 s"),
-        ("/stored/", fails(429, Retry_After="600"), "fewer requests"),
+        ("preupload", fails(429, Retry_After="60"), "fewer requests: try it again in 60 s"),
+        ("/stored/", fails(429, Retry_After="60"), "fewer requests"),
         ("/stored/", fails(403), "does not allow it"),
         ("/commit/", fails(412), "was changed by somebody at this moment"),
         ("create", fails(409), "was changed by somebody at this moment"),
