@@ -123,6 +123,7 @@ def make_server(
         app,
         http=Protocol,
         ws="none",
+        lifespan="on",
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -58,7 +58,7 @@ def make_service(
     threads = max(1, default_threads() // settings.workers)
     limits = Limits(settings.queue, settings.of_one_client, settings.seconds, threads)
     pipeline = Pipeline(limits, metrics)
-    routes = Routes(current.models, pipeline, metrics, ApiKeys.parse(settings.keys))
+    routes = Routes(current, pipeline, metrics, ApiKeys.parse(settings.keys))
     return Service(_api(settings, routes, metrics), routes, pipeline, page, current, metrics)
 
 
@@ -202,7 +202,7 @@ class Service:
     async def _reloaded(self, succeeded: bool) -> None:
         self._metrics.reload(succeeded)
         if succeeded and self._page:
-            await self._page.change()
+            await self._page.change(self._current.models)
 
 
 def _version() -> str:

@@ -1,8 +1,10 @@
 """The page beside the service: of the same models, and made anew when they change."""
 
+import asyncio
 import os
 import tempfile
 from contextlib import AsyncExitStack
+from copy import copy
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -23,12 +25,12 @@ class Page:
     Args:
         settings: Settings of the service.
         folder: Existing, empty folder for pictures, which is deleted with the server.
-        models: Models that are served, which may change.
+        models: Models that are served first.
     """
 
     def __init__(self, settings: Settings, folder: Path, models: ServedModels) -> None:
         self._settings = settings
-        self._models = models
+        self._models = copy(models)  # which changes, for pages that are open
         self._folder = folder
         self._uploads = Uploads(folder / "uploads")
         self._running = AsyncExitStack()
@@ -44,12 +46,17 @@ class Page:
         """Start what the page does by itself, such as deleting uploads."""
         await self._running.enter_async_context(self._app.router.lifespan_context(self._app))
 
-    async def change(self) -> None:
-        """Make the page anew, as its models have changed.
+    async def change(self, models: ServedModels) -> None:
+        """Make the page anew for other models.
 
         Who has the page before open needs to load it again to see other names and figures.
+
+        Args:
+            models: Models that are served from now on.
         """
-        self._app = self._make()  # its example pictures are those that are kept already
+        self._models.become(models)
+        # Its example pictures are those that are kept already.
+        self._app = await asyncio.to_thread(self._make)
         await self.start()
 
     async def stop(self) -> None:

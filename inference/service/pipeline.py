@@ -105,12 +105,10 @@ class Pipeline:
     def _places(self, client: str, wanted: int) -> Iterator[None]:
         """Hold places in the queue. Raises ServiceError where there are too few."""
         if self._of_clients[client] + wanted > self._limits.of_one_client:
-            self._of_clients += Counter()
             raise ServiceError(
                 Kind.TOO_MANY_REQUESTS, "too many pictures of yours are waiting: let some finish"
             )
         if self._of_clients.total() + wanted > self._limits.queue:
-            self._of_clients += Counter()
             raise ServiceError(Kind.OVERLOADED, "the queue is full: try again in a moment")
         self._of_clients[client] += wanted
         self._metrics.queued(wanted)

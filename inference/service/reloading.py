@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inference.bundle import INDEX_FILE
 from inference.errors import BundleError
-from inference.served.log import log_line
+from inference.served.log import log_failure, log_line
 from inference.served.models import ServedModels
 
 SECONDS_BETWEEN_LOOKS = 2.0
@@ -18,7 +18,7 @@ _Version = tuple[int, int, int] | None
 class CurrentModels:
     """The models of a folder, as its index named them when they were last read.
 
-    A request keeps the model that it began with. What is read anew is checked before it is used:
+    A request keeps the models that it began with. What is read anew is checked before it is used:
     the SHA-256 of the first model, and what it gives on this machine.
 
     Args:
@@ -29,7 +29,7 @@ class CurrentModels:
         BundleError: No model can be used.
 
     Attributes:
-        models: Models that are served now, always the same object.
+        models: Models that are served now.
     """
 
     def __init__(self, folder: Path, read: Callable[[Path], ServedModels]) -> None:
@@ -50,9 +50,12 @@ class CurrentModels:
             return None
         self._seen = version
         try:
-            self.models.become(self._read(self._folder))
+            self.models = self._read(self._folder)
         except BundleError as error:
             log_line(f"the new models are not used, the ones before still are: {error}")
+            return False
+        except Exception as error:  # a fault of the server must not end the watch
+            log_failure(error, "reading new models")
             return False
         log_line(f"new models are served: {', '.join(self.models.names)}")
         return True
@@ -67,7 +70,10 @@ class CurrentModels:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
             succeeded = await asyncio.to_thread(self.reload_if_new)
             if succeeded is not None:
-                await done(succeeded)
+                try:
+                    await done(succeeded)
+                except Exception as error:
+                    log_failure(error, "showing new models")
 
     def _version(self) -> _Version:
         """Return what changes when the index is written anew; None where there is none."""

@@ -20,6 +20,7 @@ from inference.service import metrics
 from inference.service.access import ApiKeys, Credentials
 from inference.service.errors import Kind, ServiceError
 from inference.service.pipeline import FoundFaces, Pipeline
+from inference.service.reloading import CurrentModels
 from inference.service.schema import (
     MAX_PICTURES,
     DetectedFace,
@@ -86,7 +87,7 @@ class Routes:
     """The routes of the service.
 
     Args:
-        served: Models that are served.
+        current: Models that are served.
         pipeline: Workers on pictures.
         figures: Metrics to count in and to show.
         keys: API keys that let requests in.
@@ -96,9 +97,9 @@ class Routes:
     """
 
     def __init__(
-        self, served: ServedModels, pipeline: Pipeline, figures: metrics.Metrics, keys: ApiKeys
+        self, current: CurrentModels, pipeline: Pipeline, figures: metrics.Metrics, keys: ApiKeys
     ) -> None:
-        self._models = served
+        self._current = current
         self._pipeline = pipeline
         self._metrics = figures
         self._keys = keys
@@ -194,7 +195,7 @@ class Routes:
         """List the exported models in rank order, with the figures measured at export."""
         with _one_line_errors("GET /v1/models"):
             self._keys.admit(credentials)
-            served = self._models
+            served = self._current.models
             bundles = [*served.bundles, *served.closed]
             return ModelsResponse(models=[_facts(one, served) for one in bundles])
 
@@ -217,7 +218,7 @@ class Routes:
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
     def _model(self, name: str | None, precision: Precision | None) -> tuple[str, Classifier]:
-        models = self._models
+        models = self._current.models
         if not models.names:
             raise ServiceError(Kind.NO_MODEL, f"no label is offered: {WHY}")
         name = name or models.names[0]
