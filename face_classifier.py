@@ -38,8 +38,10 @@ _SUBCOMMANDS = {
     "tune": _Subcommand("tuning", "", "Search for the best classifier of each backbone."),
     "export": _Subcommand("export", "", "Export a run's winners to SavedModel and ONNX."),
     "web": _Subcommand("export", "web", "Write a folder that classifies in the browser."),
+    "push": _Subcommand("export", "push", "Upload an exported model to Hugging Face's hub."),
     "predict": _Subcommand("inference", "predict", "Classify the faces in images."),
     "demo": _Subcommand("inference", "demo", "Open a web page that classifies photos."),
+    "serve": _Subcommand("inference", "serve", "Serve an HTTP API for programs."),
     "bench": _Subcommand("inference", "bench", "Time the exported models on this machine."),
 }
 

@@ -102,6 +102,16 @@ def reads_heif() -> bool:
     return find_spec("pillow_heif") is not None
 
 
+def readable_kinds() -> str:
+    """Name the kinds of pictures that are decoded here, for people.
+
+    >>> readable_kinds().split(", ")[:3]
+    ['JPEG', 'PNG', 'WebP']
+    """
+    names = ["JPEG", "PNG", "WebP", "AVIF", "GIF", "BMP", "TIFF", "PPM"]
+    return ", ".join([*names, *["HEIC"] * reads_heif()])
+
+
 def how_to_read(kind: str) -> str:
     """What to do about pictures with a suffix that `is_image_name` does not know.
 
@@ -114,13 +124,13 @@ def how_to_read(kind: str) -> str:
 
 
 @contextmanager
-def room_to_decode(path: Path) -> Iterator[None]:
-    """Wait until the picture in a file can be decoded within the memory for all threads.
+def room_to_decode(source: Path | bytes) -> Iterator[None]:
+    """Wait until a picture can be decoded within the memory for all threads.
 
     Hold it for as long as the decoded picture is held, and take it once in a thread at a time.
 
     Args:
-        path: The file; what is missing or no image needs no room.
+        source: The file or its bytes; what is missing or no image needs no room.
 
     Example:
         >>> import tempfile
@@ -131,7 +141,7 @@ def room_to_decode(path: Path) -> Iterator[None]:
         >>> square.shape
         (8, 8, 3)
     """
-    with _ROOM.taken(_bytes_to_decode(path)):
+    with _ROOM.taken(_bytes_to_decode(source)):
         yield
 
 
@@ -148,15 +158,14 @@ def share_room(processes: int) -> None:
     _ROOM = DecodingRoom(_ROOM_BYTES // processes)
 
 
-def _bytes_to_decode(path: Path) -> int:
+def _bytes_to_decode(source: Path | bytes) -> int:
     """An upper bound; what cannot be opened or is too large is refused later, at no cost."""
     size = 0
     try:
-        status = path.stat()
-        size = status.st_size
-        if not stat.S_ISREG(status.st_mode) or size > MAX_BYTES:
+        size = len(source) if isinstance(source, bytes) else _regular_size(source)
+        if size > MAX_BYTES:
             return 0
-        with path.open("rb") as stream:
+        with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
             formats = _formats(stream.read(32))
             stream.seek(0)
             image = Image.open(stream, formats=formats)
@@ -166,6 +175,14 @@ def _bytes_to_decode(path: Path) -> int:
     if pixels > MAX_PIXELS:
         return size
     return size + pixels * (_BYTES_A_JPEG_PIXEL if _is_jpeg(image) else _BYTES_A_PIXEL)
+
+
+def _regular_size(path: Path) -> int:
+    """Return the bytes of a file. Raises OSError where it is none, such as a pipe."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError
+    return status.st_size
 
 
 def decode(source: Path | bytes | Image.Image, *, max_pixels: int = MAX_PIXELS) -> Image.Image:

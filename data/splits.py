@@ -12,7 +12,8 @@ from data.labels import Label, class_counts, codes_of, is_code_column
 from data.manifest import SPLITS, DataError, Dataset, has_official_split, split_fault
 
 _SHOWN = 5
-_VALIDATION = 0.15  # of a published train part
+_HELD_OUT_SHARE = 0.15
+_MOST_HELD_OUT = 5000  # images: an accuracy of 95 % is then known to 0.6 points
 _FEW = 20  # people: of more, chance leaves no part without one
 
 SplitBy = Literal["given", "identity", "official"]
@@ -20,10 +21,25 @@ SplitBy = Literal["given", "identity", "official"]
 two of them, or those that were published kept as they are, see `official`."""
 
 
+def held_out_share(images: int) -> float:
+    """Return the share of a data set that is held out for validation, and as much for the test.
+
+    Of many images it falls: to evaluate more than some thousand tells little more, and takes time.
+
+    Args:
+        images: Number of images, at least 0.
+
+    Example:
+        >>> held_out_share(5000), held_out_share(200_000)
+        (0.15, 0.025)
+    """
+    return min(_HELD_OUT_SHARE, _MOST_HELD_OUT / max(images, 1))
+
+
 def split(
     manifest: pd.DataFrame,
-    val: float = 0.15,
-    test: float = 0.15,
+    val: float | None = None,
+    test: float | None = None,
     seed: int = 0,
     near: np.ndarray | None = None,
     strata: pd.DataFrame | None = None,
@@ -37,8 +53,8 @@ def split(
 
     Args:
         manifest: Manifest of N images, with codes of labels, `identity` and `split`.
-        val: Share of the images for validation, above 0.
-        test: Share of the images for the test, above 0; below 1 together with `val`.
+        val: Share of the images for validation, above 0; None for `held_out_share`.
+        test: Share of the images for the test, above 0; below 1 together with `val`; None as above.
         seed: Seed by which people with equally many images are shuffled.
         near: Pairs of rows that show one picture, int64 [M, 2]; they count as one person's.
         strata: Classes by which people are dealt, `Dataset.strata`, so that the split is the same
@@ -63,6 +79,8 @@ def split(
         >>> int((parts.groupby("identity")["split"].nunique() > 1).sum())
         0
     """
+    usual = held_out_share(len(manifest))
+    val, test = usual if val is None else val, usual if test is None else test
     if val <= 0 or test <= 0 or val + test >= 1:
         raise DataError(f"val={val:g}, test={test:g}: shares must be above 0 and below 1 together")
     if has_official_split(manifest):
@@ -142,7 +160,8 @@ def _with_validation(manifest: pd.DataFrame, strata: pd.DataFrame | None) -> pd.
     rows = np.flatnonzero(manifest["split"] == "train")
     train = manifest.iloc[rows]
     people = number_people(train["identity"])
-    shares = np.array([1 - _VALIDATION, _VALIDATION])
+    val = held_out_share(len(train))
+    shares = np.array([1 - val, val])
     parts = _deal(_counts(people, train, strata), shares, seed=0, few=_FEW)[people]
     names = manifest["split"].to_numpy(object)
     names[rows[parts == 1]] = "val"

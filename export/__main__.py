@@ -13,6 +13,7 @@ import typer
 
 from data.cli import CommandError, UsageError, Version, command_group, failing_on
 from data.memory import say_peak_memory
+from tuning.helpers import CORES, AddressOption, CoresOption, Helpers, WorkersOption
 from tuning.tensorflow_import import import_tensorflow
 
 app = command_group()
@@ -52,6 +53,9 @@ def export(
         Path | None,
         typer.Option(envvar="MODELS", help="Folder for the bundles. Left out: artifacts/models."),
     ] = None,
+    workers: WorkersOption = None,
+    ray_address: AddressOption = None,
+    cores: CoresOption = CORES,
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
     ] = Path("artifacts"),
@@ -61,7 +65,8 @@ def export(
 
     Each exported model must predict as the Keras model does on the run's test images, or the
     export fails. INT8 is served if it decides as fp32 does on the validation images. The champion
-    is the best on validation images within the limits given.
+    is the best on validation images within the limits given. With WORKERS or RAY_ADDRESS others
+    convert, compare and quantize side by side; this machine alone then measures speed.
 
     Examples: `make export`, `make export RUN=faces MAX_LATENCY_MS=20`.
     """
@@ -69,6 +74,7 @@ def export(
         return
     target = _share(target_accuracy, "TARGET_ACCURACY", 0.5)
     least_accuracy = _share(min_accuracy, "MIN_ACCURACY", 0.0)
+    helpers = Helpers(workers, ray_address, cores)
     runs = artifacts / "runs"
     if run:
         _check_run(runs, run)
@@ -77,15 +83,17 @@ def export(
     from export.champion import Limits, LimitsError
     from export.export_run import export_run
     from export.parity import ParityError
+    from tuning.cluster.errors import ClusterError
     from tuning.runs.run_folder import RunError, RunFolder, latest_run
 
-    with failing_on(DataError, RunError, ParityError, LimitsError):
+    with failing_on(DataError, RunError, ParityError, LimitsError, ClusterError):
         export_run(
             RunFolder.named(runs, run) if run else latest_run(runs),
             models or artifacts / "models",
             artifacts / "cache" / "images",
             Limits(max_latency_ms, max_size_mb, least_accuracy),
             target,
+            helpers,
         )
     say_peak_memory()
 
@@ -148,6 +156,81 @@ def web(
         f"{to} is ready ({size / 1e6:.0f} MB): `python -m http.server --bind 127.0.0.1 "
         f"--directory {to}`, then open http://127.0.0.1:8000"
     )
+
+
+@app.command()
+def push(
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="USER/MODEL", help="Repository on the hub, made if need be."),
+    ],
+    models: Annotated[
+        Path, typer.Option(envvar="MODELS", help="Folder that `make export` wrote.")
+    ] = Path("artifacts/models"),
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Model to push. Left out: the champion.", show_default=False),
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Let nobody else see what is made.")
+    ] = False,
+    with_space: Annotated[
+        bool, typer.Option("--space", help="Also make or update a Space of the same name.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace files that this program did not put there."),
+    ] = False,
+    license_id: Annotated[
+        str | None,
+        typer.Option(
+            "--license",
+            metavar="ID",
+            help="License of the model, as the hub names it. Left out: what its data set demands.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Upload a model to Hugging Face's hub, or the one that HF_ENDPOINT names.
+
+    It gets the ONNX files that may be served, bundle, model card with figures and their intervals,
+    and a drawn picture. The token is that of HF_TOKEN or of `hf auth login`; it needs the right to
+    write. Whoever may read the model uses it by `--models hf://USER/MODEL`.
+
+    Example: `face-classifier push --to ann/faces --dry-run`, then without `--dry-run`.
+    """
+    repository = _repository(to)
+    from export.hub_repository import NoTokenError, TakenError
+    from export.push import Push
+    from export.space import SpaceError
+    from inference import BundleError
+    from inference.bundle import find
+
+    with failing_on(BundleError, error=CommandError if models.is_dir() else UsageError):
+        item = find(models, backbone)
+    wanted = Push(item, repository, private, with_space, force, license_id)
+    with (
+        failing_on(BundleError, SpaceError, TakenError),
+        failing_on(NoTokenError, error=UsageError),
+    ):
+        for line in wanted.planned() if dry_run else wanted.run():
+            print(line, flush=True)
+
+
+def _repository(to: str) -> str:
+    from inference import HubError
+    from inference.bundle.hub import HubAddress
+
+    try:
+        address = HubAddress.parse(to if to.startswith("hf:") else f"hf://{to}")
+    except HubError:
+        raise UsageError(f"--to {to}: give user/model, such as ann/faces") from None
+    if address != HubAddress(address.repository):
+        raise UsageError(f"--to {to}: a push goes to the main branch: leave out the revision")
+    return address.repository
 
 
 def _check_run(runs: Path, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +10,10 @@ from pathlib import Path
 import keras
 import onnx
 import tensorflow as tf
-import tf2onnx
 
 from data import Label
 from data.labels import by_output
+from export import onnx_graph
 from export.graph_rewrites import rewrite
 from tuning.backbones.transfer_model import INPUT_NAME
 
@@ -56,7 +55,11 @@ def to_saved_model(classifier: keras.Model, labels: Sequence[Label], folder: Pat
 
 
 def to_onnx(
-    classifier: keras.Model, labels: Sequence[Label], metadata: Mapping[str, str], path: Path
+    classifier: keras.Model,
+    labels: Sequence[Label],
+    metadata: Mapping[str, str],
+    path: Path,
+    activations: Sequence[str] = (),
 ) -> None:
     """Write an ONNX file, with N dynamic, that predicts all labels as `to_saved_model` says.
 
@@ -68,6 +71,8 @@ def to_onnx(
         labels: The labels of the winner.
         metadata: Texts by name that are put into the file, so that it can be used alone.
         path: Path of the ONNX file, replaced if it is there.
+        activations: Names of the classifier's outputs that are written behind those of the labels,
+            see `tuning.backbones.class_activations`.
 
     Raises:
         onnx.checker.ValidationError: The conversion made an invalid graph.
@@ -85,13 +90,8 @@ def to_onnx(
         >>> model.graph.output[0].name, model.metadata_props[0].value
         ('p_man', 'vgg16')
     """
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    model, _ = tf2onnx.convert.from_function(
-        tf.function(_named(classifier, labels)),
-        input_signature=[_signature(classifier)],
-        opset=OPSET,
-    )
-    _order(model.graph, labels)
+    model = onnx_graph.to_model(classifier, labels, OPSET, activations)
+    _order(model.graph, [*(label.output for label in labels), *activations])
     _name_batch(model.graph)
     rewrite(model.graph)
     _rename(model.graph)
@@ -138,17 +138,14 @@ def _signature(classifier: keras.Model) -> tf.TensorSpec:
 def _named(
     classifier: keras.Model, labels: Sequence[Label]
 ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return by_output(labels, classifier(image, training=False))
-
-    return serve
+    return lambda image: by_output(labels, classifier(image, training=False))
 
 
-def _order(graph: onnx.GraphProto, labels: Sequence[Label]) -> None:
-    """Put the outputs, which TensorFlow sorts by name, into the order of the labels."""
+def _order(graph: onnx.GraphProto, names: Sequence[str]) -> None:
+    """Put the outputs, which TensorFlow sorts by name, into their order."""
     outputs = {value.name: value for value in graph.output}
     del graph.output[:]
-    graph.output.extend(outputs[label.output] for label in labels)
+    graph.output.extend(outputs[name] for name in names)
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:

@@ -56,7 +56,7 @@ def write(models: Path, folder: Path) -> None:
         _replace_tree(_ROOT / package, folder / package)
     shutil.rmtree(folder / _MODELS, ignore_errors=True)
     for item in bundles:
-        _copy_served(item, folder / _MODELS / item.folder.name)
+        copy_served(item, folder / _MODELS / item.folder.name)
     bundle.write_index(folder / _MODELS, index.champion, index.bundles)
     (folder / "requirements.txt").write_text("\n".join(_requirements()) + "\n", encoding="utf-8")
     for name in ("app.py", ".gitattributes"):
@@ -69,8 +69,16 @@ def _replace_tree(source: Path, target: Path) -> None:
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
 
 
-def _copy_served(item: Bundle, folder: Path) -> None:
-    """The precisions that may be served, of which the Space takes the one that is best there."""
+def copy_served(item: Bundle, folder: Path) -> None:
+    """Write a bundle of the precisions that may be served, of which each machine takes its best.
+
+    Args:
+        item: Bundle to copy.
+        folder: Folder of the copy.
+
+    Raises:
+        BundleError: A file is missing or changed.
+    """
     formats = {form: item.info.formats[form] for form in item.precisions()}
     info = item.info.model_copy(update={"formats": dict(formats)})
     files = [item.verified(form) for form in formats]

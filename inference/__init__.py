@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 # Faces are nobody else's business. From 1.29 on, onnxruntime reports its use to Microsoft unless
 # this is set before it is imported (microsoft/onnxruntime#27379).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# huggingface_hub tells hubs what is installed here unless this is set before it is imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from data import ImageError
     from inference.classifier import Classifier
     from inference.detection.finder import FaceFinder, whole_image
-    from inference.errors import BundleError, DetectorError, ServingError
+    from inference.errors import BundleError, DetectorError, HubError, ServingError
+    from inference.explanation.explainer import Explanation
+    from inference.explanation.heat_map import HeatMap
     from inference.faces import Box, Face, Prediction
 
 _HOMES = {
@@ -27,16 +31,19 @@ _HOMES = {
     "BundleError": "inference.errors",
     "Classifier": "inference.classifier",
     "DetectorError": "inference.errors",
+    "Explanation": "inference.explanation.explainer",
     "Face": "inference.faces",
     "FaceFinder": "inference.detection.finder",
+    "HeatMap": "inference.explanation.heat_map",
+    "HubError": "inference.errors",
     "ImageError": "data",
     "Prediction": "inference.faces",
     "ServingError": "inference.errors",
     "whole_image": "inference.detection.finder",
 }
 __all__ = [
-    "Box", "BundleError", "Classifier", "DetectorError", "Face", "FaceFinder", "ImageError",
-    "Prediction", "ServingError", "whole_image",
+    "Box", "BundleError", "Classifier", "DetectorError", "Explanation", "Face", "FaceFinder",
+    "HeatMap", "HubError", "ImageError", "Prediction", "ServingError", "whole_image",
 ]  # fmt: skip
 
 

@@ -9,6 +9,14 @@ class BundleError(ServingError):
     """An exported model that is missing, damaged, foreign or of another version."""
 
 
+class HubError(BundleError):
+    """A hub that refuses, or a repository there without a bundle that can be trusted."""
+
+
+class UnreachableError(HubError):
+    """A hub that cannot be asked now: no network, no response, too many requests."""
+
+
 class DetectorError(ServingError):
     """A face detector that is not installed, or holds other weights than the known ones."""
 
@@ -19,3 +27,7 @@ class PhotosError(ServingError):
 
 class OutputError(ServingError):
     """An output that must not be written, or not be continued."""
+
+
+class VideoError(ServingError):
+    """A video or camera that cannot be read, without its name."""

@@ -62,6 +62,16 @@ class Box:
         x, y = point
         return self.left <= x <= self.right and self.top <= y <= self.bottom
 
+    def overlaps(self, other: "Box") -> bool:
+        """Whether two boxes share more than an edge.
+
+        Example:
+            >>> Box(0, 0, 10, 10).overlaps(Box(9, 9, 20, 20))
+            True
+        """
+        across = self.left < other.right and other.left < self.right
+        return across and self.top < other.bottom and other.top < self.bottom
+
     def scaled(self, factor: float) -> "Box":
         """Return the same box in a picture that is `factor` times as large."""
         return Box(*(edge * factor for edge in self.xyxy))
@@ -125,7 +135,8 @@ class Face:
     """A face in a picture, classified.
 
     Attributes:
-        index: Number of the face in its picture, from 0 at the left.
+        index: Number of the face in its picture by rows, from 0, see
+            `inference.detection.reading_order`.
         box: Box of the face in whole pixels of the upright picture.
         predictions: What the model says of each of its labels, in order.
         detection_score: Score of the face detector, 0..1; None where none was used.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from data.splits import held_out_share
 from tuning.search.presets import PRESETS, Preset
-
-_VAL_SHARE = _TEST_SHARE = 0.15  # as `data.splits` deals by itself
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Counts:
             >>> Counts.of(1000)
             Counts(train=700, val=150, test=150)
         """
-        val, test = round(_VAL_SHARE * images), round(_TEST_SHARE * images)
-        return cls(images - val - test, val, test)
+        held_out = round(held_out_share(images) * images)
+        return cls(images - 2 * held_out, held_out, held_out)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,8 @@ from export.web.facts import (
 from export.web.npm import NpmPackage, fetch, members
 from inference import bundle
 from inference.bundle import Bundle, BundleInfo, Precision
-from inference.demo.origin import without_withheld
 from inference.detection.retinaface import network
+from inference.served.origin import without_withheld
 
 ONNXRUNTIME = NpmPackage(
     "onnxruntime-web",

@@ -204,7 +204,10 @@ def _timed(
             if turn:
                 took[part].append(milliseconds)
     on = GENDER.name if _predicts_gender(classifier) else classifier.info.labels[0].name
-    predictions = [PredictedFace(face.box, face[on].decision) for face in faces]
+    predictions = [
+        PredictedFace(face.box, face[on].decision)
+        for face in sorted(faces, key=lambda face: face.box.left)  # as labels.csv lists them
+    ]
     return predictions, {part: median(times) for part, times in took.items()}
 
 

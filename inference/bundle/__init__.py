@@ -6,6 +6,7 @@ their SHA-256. The export writes bundles; serving reads them and refuses what wa
 """
 
 from inference.bundle.files import digest
+from inference.bundle.hub import models_folder
 from inference.bundle.onnx_metadata import from_metadata, to_metadata
 from inference.bundle.schema import (
     SCHEMA_VERSION,
@@ -47,5 +48,5 @@ __all__ = [
     "BundleInfo", "CheckImages", "DataFacts", "FormatName", "Gap", "Index", "Input", "LabelInfo",
     "Metrics", "ModelFile", "OperatingPoint", "Precision", "QuantizationTrial", "Speed",
     "Timing", "WeightFacts", "digest", "faster", "find", "from_metadata", "may_be_replaced",
-    "read", "read_index", "to_metadata", "write", "write_index",
+    "models_folder", "read", "read_index", "to_metadata", "write", "write_index",
 ]  # fmt: skip

@@ -157,6 +157,13 @@ class LabelInfo(_Facts):
         description="Name of its probabilities in the graph: float32 [N, 1], the second class's, "
         "of two classes; of more [N, classes]",
     )
+    class_activations: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_.:/-]{1,110}$",
+        description="Name of its class activations in the graph, float32 [N, height, width, 1 or "
+        "classes]: their means are its logits but for constants; None where the head has a hidden "
+        "layer, and in bundles made before them",
+    )
     temperature: float = Field(
         default=1.0, gt=0, description="Temperature of the calibration, already inside the graph"
     )

@@ -32,8 +32,10 @@ INDEX_FILE = "index.json"
 MARGIN = 0.9
 """INT8 is served if it takes at most this part of fp32's time: fp32 is the exact one."""
 
-_LARGEST_CHECKS = 50_000_000  # bytes
-_LARGEST_JSON = 10_000_000  # bytes
+LARGEST_CHECKS = 50_000_000
+LARGEST_JSON = 10_000_000
+"""Bytes of check images and of `bundle.json` above which they are taken for damage."""
+
 _INDEX_VERSIONS = (1,)
 
 
@@ -171,7 +173,7 @@ def _refuse_other_size(path: Path, expected: int | None) -> None:
     size = size_of(path)
     if expected is not None and size < expected:
         raise BundleError(f"{path} is cut off ({size} of {expected} bytes): {EXPORT_AGAIN}")
-    if size > (_LARGEST_CHECKS if expected is None else expected):
+    if size > (LARGEST_CHECKS if expected is None else expected):
         raise _changed(path)
 
 
@@ -352,15 +354,41 @@ def find(models: Path, backbone: str | None = None) -> Bundle:
 _Record = TypeVar("_Record", BundleInfo, Index)
 
 
+def info_from(content: bytes, path: Path) -> BundleInfo:
+    """Read the content of a `bundle.json`.
+
+    Args:
+        content: Content of the file.
+        path: File that the content is from, which the error names.
+
+    Raises:
+        BundleError: It is damaged or of another schema version.
+
+    Example:
+        >>> info_from(b"[]", Path("bundle.json"))
+        Traceback (most recent call last):
+        inference.errors.BundleError: bundle.json has schema version None, this program reads 1...
+    """
+    return _parsed(content, path, BundleInfo)
+
+
 def _read_json(path: Path, model: type[_Record]) -> _Record:
     try:
-        if path.stat().st_size > _LARGEST_JSON:
+        if path.stat().st_size > LARGEST_JSON:
             raise ValueError
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise BundleError(f"{path} is missing: {EXPORT_AGAIN}") from None
-    except (OSError, ValueError, RecursionError):
-        raise BundleError(f"{path} cannot be read as JSON: {EXPORT_AGAIN}") from None
+    except (OSError, ValueError):
+        raise _no_json(path) from None
+    return _parsed(content, path, model)
+
+
+def _parsed(text: bytes, path: Path, model: type[_Record]) -> _Record:
+    try:
+        content = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise _no_json(path) from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     known = READ_VERSIONS if model is BundleInfo else _INDEX_VERSIONS
     if version not in known:
@@ -369,3 +397,7 @@ def _read_json(path: Path, model: type[_Record]) -> _Record:
             f"{' and '.join(map(str, known))}: {EXPORT_AGAIN}"
         )
     return validated(model, content, path)
+
+
+def _no_json(path: Path) -> BundleError:
+    return BundleError(f"{path} cannot be read as JSON: {EXPORT_AGAIN}")

@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from inference.demo import predictions
-from inference.demo.errors import EXPECTED_ERRORS, RefusedError, message_for
+from inference.demo import explanations, predictions
 from inference.demo.guards.uploads import Upload
-from inference.demo.served_models import ServedModels
 from inference.predict.rows import Row
+from inference.served.errors import EXPECTED_ERRORS, RefusedError, message_for
+from inference.served.models import ServedModels
 
 ONE_MODEL = "model"
 """Group of the functions that run one at a time, as a run of a model uses all cores already."""
@@ -30,7 +30,7 @@ class Api:
     Example:
         >>> Api(ServedModels(Path("artifacts/models"))).compare(None)
         Traceback (most recent call last):
-        inference.demo.errors.RefusedError: no picture was sent
+        inference.served.errors.RefusedError: no picture was sent
     """
 
     def __init__(self, models: ServedModels) -> None:
@@ -40,18 +40,19 @@ class Api:
         """Find the faces in a picture and classify them with one model.
 
         The prediction has the backbone (the model's name), its labels with their classes, the
-        precision, the milliseconds that each part took, and the faces from left to right: box in
-        pixels, detection_score, what the model says on its label, and quality. Of a model of
-        gender that is label (woman, man or uncertain) and p_man; of any other one label (a class
-        or uncertain), probability (of that class, or of the likeliest one) and p_CLASS of each
-        class, all calibrated; of several labels label:NAME, probability:NAME and p_CLASS:NAME
-        of each. A label is what annotators would have perceived in the photo, not what the person
-        is. The precision "as checked" is the faster one that passes its check on this machine.
+        precision, the milliseconds that each part took, and the faces by rows (top to bottom, left
+        to right in each): box in pixels, detection_score, what the model says on its label, and
+        quality. Of a model of gender that is label (woman, man or uncertain) and p_man; of any
+        other one label (a class or uncertain), probability (of that class, or of the likeliest
+        one) and p_CLASS of each class, all calibrated; of several labels label:NAME,
+        probability:NAME and p_CLASS:NAME of each. A label is what annotators would have perceived
+        in the photo, not what the person is. The precision "as checked" is the faster one that
+        passes its check on this machine.
 
         Args:
             picture: Picture that was uploaded.
             backbone: Name of a model, as /models lists them.
-            precision: Precision to use, one of `served_models.PRECISIONS`.
+            precision: Precision to use, one of `served.models.PRECISIONS`.
 
         Returns:
             The prediction, as JSON has it.
@@ -63,6 +64,41 @@ class Api:
         """
         return predictions.classify(_path(picture), self._models, backbone, precision).to_dict()
 
+    def explain(
+        self,
+        picture: Upload | None,
+        backbone: str,
+        precision: str,
+        label: str | None = None,
+        face: float | None = None,
+    ) -> list[dict[str, object]]:
+        """Find what one model's predictions for the faces in a picture rest on.
+
+        The list has for each face its index, the label and the class that are explained (the one
+        that was named, or the likeliest), the probability, the method, and the map: rows of
+        numbers over the square that the model saw, in log-odds of the class. The method is "class
+        activation map", which is exact, or "occlusion": how much is lost where a spot is blurred;
+        covered_probability is what is left without the strongest spot. The image is the map over
+        the face as a data URI. It is what the prediction rests on; not a proof.
+
+        Args:
+            picture: Picture that was uploaded.
+            backbone: Name of a model, as /models lists them.
+            precision: Precision to use, one of `served_models.PRECISIONS`.
+            label: Name of the label to explain; empty for the model's first.
+            face: Number of the face, from 1; 0 for the `explanations.MAX_FACES` largest.
+
+        Returns:
+            The explanations, as JSON has them.
+
+        Raises:
+            RefusedError: There is no picture, or no such model, precision, label or face.
+            ImageError: The picture cannot be read.
+            BundleError: The model is damaged.
+        """
+        path = _path(picture)
+        return explanations.explain(path, self._models, backbone, precision, label, face).to_list()
+
     def classify_batch(self, files: list[Upload], backbone: str, precision: str) -> list[Row]:
         """Find and classify the faces in many pictures: one row for each face.
 
@@ -72,7 +108,7 @@ class Api:
         Args:
             files: Pictures that were uploaded, at most `predictions.MAX_FILES`.
             backbone: Name of a model, as /models lists them.
-            precision: Precision to use, one of `served_models.PRECISIONS`.
+            precision: Precision to use, one of `served.models.PRECISIONS`.
 
         Returns:
             The rows, as JSON has them.
@@ -109,7 +145,7 @@ class Api:
         faces, and its figures only show that the pipeline works.
 
         Returns:
-            The fields of `served_models.ModelFigures`, as JSON has them.
+            The fields of `served.models.ModelFigures`, as JSON has them.
         """
         return [figures.to_dict() for figures in self._models.figures]
 

@@ -11,13 +11,14 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from inference.demo.guards.allowed_requests import AllowedRequests
-from inference.demo.guards.bounds import MAX_UPLOAD, Bounds
-from inference.demo.guards.headers import SafeHeaders
-from inference.demo.guards.hosts import Hosts
 from inference.demo.guards.logins import Login
 from inference.demo.guards.one_line_errors import OneLineErrors
 from inference.demo.guards.uploads import SECONDS_BETWEEN_SWEEPS, Uploads
 from inference.demo.theme import theme
+from inference.served.guards.bounds import MAX_PICTURE, PAGE_LIMITS, Bounds
+from inference.served.guards.headers import SafeHeaders
+from inference.served.guards.hosts import Hosts
+from inference.served.guards.own_site import OwnSite
 
 _CSS = Path(__file__).with_name("page.css")
 
@@ -44,8 +45,9 @@ def guarded_app(
     guards = [
         Middleware(SafeHeaders, framed_by=" ".join(["'self'", *framed_by])),
         Middleware(OneLineErrors),
-        Middleware(Bounds),
-        Middleware(AllowedRequests, hosts, uploads),
+        Middleware(Bounds, PAGE_LIMITS),
+        Middleware(OwnSite, hosts),
+        Middleware(AllowedRequests, uploads),
     ]
     app = FastAPI(middleware=guards, lifespan=partial(_sweeping, uploads), openapi_url=None)
     gr.mount_gradio_app(
@@ -53,7 +55,7 @@ def guarded_app(
         page,
         "/",
         auth=login.check if login else None,
-        max_file_size=MAX_UPLOAD,
+        max_file_size=MAX_PICTURE,
         footer_links=["api"],
         theme=theme(),
         css_paths=_CSS,

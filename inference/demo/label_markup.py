@@ -4,13 +4,17 @@ The names of labels and classes are the user's words, of any length and script: 
 and kept apart from the page's own direction of writing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from data import GENDER, Label
+from data.labels import UNCERTAIN
 from data.meanings import kind_of, not_for, notice
 from data.messages import one_line
+from inference.annotation import color_of, face_color
 from inference.bundle import LabelInfo
+from inference.demo.picture_markup import ShownPicture, colors
 from inference.detection.alignment import LEAST_QUALITY
 from inference.faces import Face, Prediction
 
@@ -49,15 +53,78 @@ def said(prediction: Prediction) -> str:
     """Write the decision on a label and the probability of the likeliest class in one line.
 
     Example:
-        >>> said(Prediction(GENDER, (0.97, 0.03), "woman"))
+        >>> said(Prediction(GENDER, (0.97, 0.03), "woman")).partition("</i>")[2]
         '<bdi>woman</bdi> <small>97.0%</small>'
-        >>> said(Prediction(GENDER, (0.6, 0.4), "uncertain"))
+        >>> said(Prediction(GENDER, (0.6, 0.4), "uncertain")).partition("</i>")[2]
         'uncertain <small><bdi>woman</bdi> 60.0%</small>'
     """
     likeliest, percent = word(prediction.likeliest), f"{prediction.probability:.1%}"
+    chip = _chip(prediction.label, prediction.decision)
     if prediction.decision == prediction.likeliest:
-        return f"{likeliest} <small>{percent}</small>"
-    return f"uncertain <small>{likeliest} {percent}</small>"
+        return f"{chip}{likeliest} <small>{percent}</small>"
+    return f"{chip}uncertain <small>{likeliest} {percent}</small>"
+
+
+def _chip(label: Label, decision: str) -> str:
+    return f'<i class="chip" style="{colors(color_of(label, decision))}"></i>'
+
+
+def badge(face: Face) -> str:
+    """Write a face's number in the color of its box."""
+    return f'<b class="badge" style="{colors(face_color(face))}">{face.number}</b>'
+
+
+def totals(faces: Sequence[Face]) -> str:
+    """Write for each label how many faces got which answer.
+
+    Args:
+        faces: Faces with predictions of the same labels.
+
+    Example:
+        >>> from inference.faces import Box
+        >>> faces = [Face(n, Box(0, 0, 9, 9), (Prediction(GENDER, (0.9, 0.1), "woman"),))
+        ...          for n in range(12)]
+        >>> "12</b> <bdi>woman</bdi>" in totals(faces)
+        True
+    """
+    each = zip(*(face.predictions for face in faces), strict=True)
+    return f'<ul class="totals">{"".join(map(_counts, each))}</ul>'
+
+
+def _counts(predictions: Sequence[Prediction]) -> str:
+    label = predictions[0].label
+    counted = Counter(_decision(one) for one in predictions)
+    counts = "".join(
+        f'<span class="count">{_chip(label, one)}<b>{counted[one]}</b> {_decision_word(label, one)}'
+        "</span>"
+        for one in (*label.classes, UNCERTAIN)
+        if counted[one]
+    )
+    return f'<li><span class="name">{word(label.name)}</span> {counts}</li>'
+
+
+def crowd(faces: Sequence[Face], infos: Sequence[LabelInfo], picture: ShownPicture) -> str:
+    """Write a thumbnail, a number and an answer for each face, which opens to all that is said.
+
+    Args:
+        faces: Faces with a prediction for each label.
+        infos: The labels, in the same order.
+        picture: Picture of the faces.
+
+    Returns:
+        HTML of a list.
+    """
+    return f'<ol class="crowd">{"".join(_tile(face, infos, picture) for face in faces)}</ol>'
+
+
+def _tile(face: Face, infos: Sequence[LabelInfo], picture: ShownPicture) -> str:
+    decision = _decision_word(face.predictions[0].label, face.label)
+    if face.label in infos[0].classes:
+        decision += f" <small>{face.predictions[0].probability:.0%}</small>"
+    title, body = _title_and_body(face, infos)
+    return f"""<li><details><summary>{picture.thumbnail(face)}
+<span>{badge(face)}<span class="short">{decision}</span></span></summary>
+<div class="label">{title}</div>{body}</details></li>"""
 
 
 def entry(face: Face, infos: Sequence[LabelInfo]) -> str:
@@ -78,25 +145,30 @@ def entry(face: Face, infos: Sequence[LabelInfo]) -> str:
         >>> "<bdi>hair</bdi>: <bdi>brown</bdi>" in html, html.count('class="track"')
         (True, 3)
     """
-    number = f"<b>{face.number}</b>"
+    title, body = _title_and_body(face, infos)
+    return f'<li><div class="label">{badge(face)} {title}</div>{body}</li>'
+
+
+def _title_and_body(face: Face, infos: Sequence[LabelInfo]) -> tuple[str, str]:
     if face.quality is not None and face.quality < LEAST_QUALITY:  # a percentage would mislead
-        title, body = "Uncertain: turned away, hidden or no face", ""
-    elif len(infos) > 1:
+        return "Uncertain: turned away, hidden or no face", ""
+    if len(infos) > 1:
         rows = "".join(map(_row, face.predictions, infos))
-        title, body = f"Face {face.number}", f'<ul class="rows">{rows}</ul>'
-        number = ""
-    elif infos[0].label == GENDER:
-        title, body = _gender_title(face.label), _scale(face.p_man, infos[0])
-    else:
-        [prediction] = face.predictions
-        title = f"{word(prediction.label.name)}: {_decided(prediction)}"
-        body = _bars(prediction, infos[0])
-    return f'<li><div class="label">{number} {title}</div>{body}</li>'
+        return f"Face {face.number}", f'<ul class="rows">{rows}</ul>'
+    if infos[0].label == GENDER:
+        return _gender_title(face.label), _scale(face.p_man, infos[0])
+    [prediction] = face.predictions
+    decision = _decision_word(prediction.label, prediction.decision)
+    return f"{word(prediction.label.name)}: {decision}", _bars(prediction, infos[0])
 
 
-def _decided(prediction: Prediction) -> str:
+def _decision(prediction: Prediction) -> str:
     is_class = prediction.decision in prediction.label.classes
-    return word(prediction.decision) if is_class else "uncertain"
+    return prediction.decision if is_class else UNCERTAIN
+
+
+def _decision_word(label: Label, decision: str) -> str:
+    return word(decision) if decision in label.classes else UNCERTAIN
 
 
 def _gender_title(decision: str) -> str:
@@ -114,10 +186,13 @@ def _zone(info: LabelInfo) -> tuple[float, float]:
 def _scale(p: float, info: LabelInfo) -> str:
     """Write one scale from the first of two classes to the second."""
     (first, second), (low, high) = map(word, info.classes), _zone(info)
+    ends = [color_of(info.label, name) for name in info.classes]
+    turn = low if any(_least(info)) else 0.5
     text = f"probability of {info.classes[1]}: {p:.1%}"
     return f"""<div class="ends"><span>{first} <b>{1 - p:.1%}</b></span>
 <span>{second} <b>{p:.1%}</b></span></div>
-<div class="scale" role="img" aria-label="{escape(text)}">
+<div class="scale" style="--first:{ends[0]};--second:{ends[1]};--turn:{turn:.1%}" role="img"
+aria-label="{escape(text)}">
 <div class="band" style="left:{low:.1%};width:{high - low:.1%}"></div>
 <div class="probability" style="left:{p:.1%}"></div></div>"""
 
@@ -147,7 +222,8 @@ def _bar(name: str, prediction: Prediction, info: LabelInfo) -> str:
 def _track(name: str, prediction: Prediction, info: LabelInfo) -> str:
     """Write a bar; up to the probability from which on its class is named, it is shaded."""
     p, least = prediction[name], _least(info)[info.classes.index(name)]
-    fill = f'<span class="fill" style="width:{p:.1%}"></span>'
+    color = color_of(prediction.label, name)
+    fill = f'<span class="fill" style="background:{color};width:{p:.1%}"></span>'
     if not least:
         return f'<span class="track" aria-hidden="true">{fill}</span>'
     zone = f'<span class="zone" style="width:{least:.1%}"></span>'

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from data import Framing, Label
 from inference.classifier import Classifier
-from inference.demo.errors import RefusedError
 from inference.demo.guards.uploads import Upload
-from inference.demo.served_models import ServedModels, as_json
 from inference.detection.finder import PreparedPicture
 from inference.faces import Face
 from inference.predict.outcomes import Outcome, outcomes
 from inference.predict.rows import Row
+from inference.served.errors import RefusedError
+from inference.served.models import ServedModels, as_json
 
 MAX_FILES = 200
 """Largest number of files in one batch."""
@@ -50,7 +50,7 @@ class PicturePrediction:
         labels: Labels that the model gives for each face.
         precision: Precision in which the model ran, "int8" or "fp32".
         milliseconds: Time that each part took.
-        faces: Faces from left to right; none where no face was found.
+        faces: Faces by rows, top to bottom, left to right in each; none where no face was found.
 
     Example:
         >>> from data import GENDER
@@ -84,7 +84,7 @@ def classify(picture: Path, models: ServedModels, name: str, precision: str) -> 
         picture: Path of the picture.
         models: Models to choose from.
         name: Name of the model, as visitors send it.
-        precision: One of `served_models.PRECISIONS`, as visitors send it.
+        precision: One of `served.models.PRECISIONS`, as visitors send it.
 
     Returns:
         The prediction.
@@ -143,10 +143,12 @@ class Batch:
     Attributes:
         labels: Labels that the model gives for each face.
         outcomes: Name of each file as it was sent, and what became of it, in order.
+        precision: Precision in which the model ran, "int8" or "fp32".
     """
 
     labels: tuple[Label, ...]
     outcomes: list[tuple[str, Outcome]]
+    precision: str | None = None
 
     def rows(self) -> list[Row]:
         """Return one row a face, as `python -m inference predict` writes them.
@@ -161,6 +163,20 @@ class Batch:
         return [
             row | {"file": name} for name, one in self.outcomes for row in one.rows(self.labels)
         ]
+
+    def numbered_rows(self) -> list[Row]:
+        """Return the rows with `number` too: the number by which people are shown the face.
+
+        `face` counts from 0, as scripts know it; pictures count from 1.
+
+        Example:
+            >>> Batch((), [("a.jpg", Outcome(Path("a"), error="no face"))]).numbered_rows()[0]
+            {'file': 'a.jpg', ... 'number': None}
+        """
+        numbers: list[int | None] = []
+        for _, one in self.outcomes:
+            numbers += [face.number for face in one.faces] or [None]
+        return [row | {"number": number} for row, number in zip(self.rows(), numbers, strict=True)]
 
 
 def classify_batch(
@@ -187,7 +203,7 @@ def classify_batch(
     if len(pictures) > MAX_FILES:
         raise RefusedError(f"{len(pictures)} files are too many: {MAX_FILES} at a time")
     deadline = time.monotonic() + SECONDS_FOR_BATCH
-    batch = Batch(classifier.info.classes, [])
+    batch = Batch(classifier.info.classes, [], classifier.precision)
     results = outcomes(classifier, [picture.path for picture in pictures])
     for done, picture in enumerate(pictures, 1):
         in_time = time.monotonic() < deadline

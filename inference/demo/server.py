@@ -1,28 +1,21 @@
 """Serving the page: on which address, until when, and what is left behind."""
 
 import os
-import signal
-import socket
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-import uvicorn
-from fastapi import FastAPI
-
 from inference.demo.app import guarded_app
-from inference.demo.guards.connections import BoundedProtocol
-from inference.demo.guards.hosts import Hosts
 from inference.demo.guards.logins import Login
 from inference.demo.guards.uploads import Uploads
 from inference.demo.page import build_page
 from inference.demo.temporary_folder import temporary_folder
 from inference.detection.finder import FaceFinder
+from inference.served.guards.hosts import Hosts
+from inference.served.http_server import end_on_signals, listening, make_server
+from inference.served.models import ServedModels
 
 _SECONDS_TO_END = 2  # for responses under way when the server is stopped
-_MAX_CONNECTIONS = 500
-_SIGHUP = getattr(signal, "SIGHUP", None)  # not on Windows
 
 
 def serve(
@@ -53,73 +46,19 @@ def serve(
         DetectorError: The face detector is not installed, or is another one.
         OSError: The server cannot listen there.
     """
-    _stop_on(signal.SIGTERM, lambda *_: sys.exit(0))
-    _stop_on(_SIGHUP, lambda *_: sys.exit(0))
+    end_on_signals()
     FaceFinder().loaded()
     hosts = Hosts.of(host, allowed_hosts)
-    with _listening(host, port) as listener, temporary_folder() as temporary:
+    with listening(host, port) as listener, temporary_folder() as temporary:
         uploads, examples = Uploads(temporary / "uploads"), temporary / "examples"
         os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
         examples.mkdir()
-        page = build_page(models, examples, uploads, classify_origin)
+        page = build_page(ServedModels.read(models, classify_origin), examples, uploads)
         uploads.keep_what_is_there()
         app = guarded_app(page, uploads, hosts, Login(*login) if login else None, framed_by)
         print(_welcome(host, port, hosts), flush=True)
         with suppress(KeyboardInterrupt):
-            _server(app, proxies).run([listener])
-
-
-def _stop_on(number: int | None, stop: Callable[..., object]) -> None:
-    """Stop on a signal, unless whoever started the server had it ignored, as nohup does."""
-    if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-        signal.signal(number, stop)
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        family, *_, address = socket.getaddrinfo(
-            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
-        listener = socket.create_server(
-            address[:2], family=family, backlog=_MAX_CONNECTIONS, dualstack_ipv6=both
-        )
-    except OSError as error:
-        raise OSError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
-    with listener:
-        yield listener
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn, which also ends in good order when its terminal is closed."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        _stop_on(_SIGHUP, self._end)
-        with super().capture_signals():
-            yield
-
-    def _end(self, *_: object) -> None:
-        self.should_exit = True
-
-
-def _server(app: FastAPI, proxies: str | None) -> uvicorn.Server:
-    class Protocol(BoundedProtocol):
-        max_waiting = None if proxies else BoundedProtocol.max_waiting
-
-    config = uvicorn.Config(
-        app,
-        http=Protocol,
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        forwarded_allow_ips=proxies,
-        limit_concurrency=_MAX_CONNECTIONS,
-        timeout_graceful_shutdown=_SECONDS_TO_END,
-    )
-    return _Server(config)
+            make_server(app, proxies, _SECONDS_TO_END).run([listener])
 
 
 def _welcome(host: str, port: int, hosts: Hosts) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,10 +14,14 @@ from data.atomic import replacing
 from data.images import decode, room_to_decode
 from inference.annotation import annotate
 from inference.errors import OutputError
+from inference.explanation.explainer import Explanation
 from inference.faces import Face
+from inference.live.marked_video import is_marked_video
 from inference.predict.outputs import inode
+from inference.predict.panels import with_panels
 
 _COMMENT = b"faces marked by python -m inference predict"  # by which a copy is known again
+_JPEG = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,22 @@ class MarkedCopies:
         folder: Folder of the copies.
         copied_from: Folder whose tree they follow.
         paths: Path of the copy of each file.
+        is_copy: Function that says whether a file is a copy of an earlier run.
     """
 
     folder: Path
     copied_from: Path
     paths: dict[Path, Path]
+    is_copy: Callable[[Path], bool]
 
     @classmethod
-    def plan(cls, files: Sequence[Path], folder: Path, copied_from: Path | None) -> "MarkedCopies":
+    def plan(
+        cls,
+        files: Sequence[Path],
+        folder: Path,
+        copied_from: Path | None,
+        videos: bool = False,
+    ) -> "MarkedCopies":
         """Give the copy of each file a path below the folder, in a tree like that of the files.
 
         Args:
@@ -43,6 +55,7 @@ class MarkedCopies:
             folder: Folder of the copies.
             copied_from: Folder whose tree they follow, as an earlier run chose it; None for the
                 folder that holds all files.
+            videos: Whether the files are videos, whose copies are MP4; else copies are JPEG.
 
         Example:
             >>> files = [Path("/photos/a/1.jpg"), Path("/photos/b/2.png")]
@@ -54,11 +67,17 @@ class MarkedCopies:
         copied_from = copied_from or Path(os.path.commonpath(parents.values() or [Path.cwd()]))
         taken: set[str] = set()
         paths: dict[Path, Path] = {}
-        for file in sorted(files, key=_is_renamed):  # those that keep their name come first
+        suffixes = (".mp4",) if videos else _JPEG
+
+        def is_renamed(file: Path) -> bool:
+            return file.suffix.lower() not in suffixes
+
+        for file in sorted(files, key=is_renamed):  # those that keep their name come first
             below = Path(os.path.relpath(parents[file.parent], copied_from))
             parts = ("__" if part == ".." else part for part in below.parts)
-            paths[file] = _free(folder.joinpath(*parts, _name(file)), taken)
-        return cls(folder, copied_from, paths)
+            name = copy_name(file, suffixes)
+            paths[file] = free_path(folder.joinpath(*parts, name), taken)
+        return cls(folder, copied_from, paths, is_marked_video if videos else _is_copy)
 
     def refuse_foreign(self, files: Iterable[Path], inputs: Container[tuple[int, int]]) -> None:
         """Refuse to overwrite pictures to read, and what is no copy.
@@ -76,7 +95,7 @@ class MarkedCopies:
                 continue
             if inode(copy) in inputs:
                 raise _refused(f"{copy} is one of the pictures to read")
-            if not _is_copy(copy):
+            if not self.is_copy(copy):
                 raise _refused(f"{copy} is not a copy that `predict` marked")
 
     def check_writable(self) -> None:
@@ -89,31 +108,51 @@ class MarkedCopies:
         """Whether the copy of a file is there."""
         return self.paths[file].exists()
 
-    def write(self, file: Path, faces: Sequence[Face]) -> None:
+    def write(
+        self, file: Path, faces: Sequence[Face], explanations: Sequence[Explanation] = ()
+    ) -> None:
         """Write the copy of a file.
 
         Args:
             file: Path of the picture, one of those planned.
             faces: Faces to mark, in pixels of the upright picture.
+            explanations: Explanations to put below it.
 
         Raises:
             OSError: The copy cannot be written.
             ImageError: The file cannot be read any more.
         """
         with room_to_decode(file), replacing(self.paths[file]) as new:
-            annotate(decode(file), faces).save(new, "JPEG", quality=90, comment=_COMMENT)
+            marked = with_panels(annotate(decode(file), faces), explanations)
+            marked.save(new, "JPEG", quality=90, comment=_COMMENT)
 
 
-def _is_renamed(file: Path) -> bool:
-    return file.suffix.lower() not in (".jpg", ".jpeg")
+def copy_name(file: Path, suffixes: Sequence[str] = _JPEG) -> str:
+    """Return the name of a file's copy.
+
+    Args:
+        file: File that is copied.
+        suffixes: Suffixes of a copy's kind, of which the first is put behind other ones.
+
+    Example:
+        >>> copy_name(Path("a.jpg")), copy_name(Path("a.png"))
+        ('a.jpg', 'a.png.jpg')
+    """
+    return file.name if file.suffix.lower() in suffixes else file.name + suffixes[0]
 
 
-def _name(file: Path) -> str:
-    return f"{file.name}.jpg" if _is_renamed(file) else file.name
+def free_path(path: Path, taken: set[str]) -> Path:
+    """Return `path`, with a number where another file has it, and take it.
 
+    Args:
+        path: Path that is wanted.
+        taken: Paths that are taken, in a form that only this function reads.
 
-def _free(path: Path, taken: set[str]) -> Path:
-    """Return `path`, with a number where another file has it, and take it."""
+    Example:
+        >>> taken: set[str] = set()
+        >>> free_path(Path("a.jpg"), taken).name, free_path(Path("A.jpg"), taken).name
+        ('a.jpg', 'A (2).jpg')
+    """
     free, number = path, 1
     while (key := _folded(free)) in taken:
         number += 1

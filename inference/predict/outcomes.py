@@ -1,7 +1,7 @@
 """What becomes of many files: read ahead in threads, classified in batches, in constant memory."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,9 +13,13 @@ from data.images import room_to_decode
 from data.messages import one_line
 from inference.classifier import Classifier
 from inference.detection.finder import PreparedFace
+from inference.explanation.explainer import Explanation
 from inference.faces import Face
 from inference.predict.rows import NO_FACE, Row, json_fields, written_name
 from inference.runtime.machine import default_threads
+
+Explain = Callable[[Face, PreparedFace], Explanation]
+"""Explains a face that is classified, given as the model saw it."""
 
 _BATCH = 32
 _AHEAD = 2 * _BATCH  # pictures read or being read before their batch is classified
@@ -27,9 +31,10 @@ class Outcome:
 
     Attributes:
         file: Path of the file.
-        faces: Faces in the picture from left to right.
+        faces: Faces in the picture by rows, top to bottom, left to right in each.
         error: Reason why there are no faces; empty if there are.
         was_read: Whether the picture could be read and searched.
+        explanations: Explanation of each face, where that was asked for.
 
     Example:
         >>> from data import GENDER
@@ -42,6 +47,7 @@ class Outcome:
     faces: list[Face] = field(default_factory=list)
     error: str = ""
     was_read: bool = True
+    explanations: list[Explanation] = field(default_factory=list)
 
     def rows(self, labels: Sequence[Label]) -> Iterator[Row]:
         """Yield one row a face with all `json_fields`, or one row with the error.
@@ -64,7 +70,10 @@ def _rounded(value: str | int | float | None) -> str | int | float | None:
 
 
 def outcomes(
-    classifier: Classifier, files: Iterable[Path], threads: int | None = None
+    classifier: Classifier,
+    files: Iterable[Path],
+    threads: int | None = None,
+    explain: Explain | None = None,
 ) -> Iterator[Outcome]:
     """Classify the faces in many files, reading ahead of inference.
 
@@ -74,6 +83,7 @@ def outcomes(
         classifier: Model with what finds the faces.
         files: Paths of the pictures, which need not all be readable.
         threads: Number of threads that read; None for the number of physical cores.
+        explain: Function that explains a classified face; None for no explanations.
 
     Yields:
         What became of each file, in order.
@@ -90,7 +100,9 @@ def outcomes(
                 if isinstance(found, str):
                     yield Outcome(file, error=found, was_read=False)
                 else:
-                    yield Outcome(file, next(faces), "" if found else NO_FACE)
+                    here = next(faces)
+                    explained = list(pool.map(explain, here, found)) if explain else []
+                    yield Outcome(file, here, "" if found else NO_FACE, explanations=explained)
 
 
 def _prepared(

@@ -178,9 +178,9 @@ class Output:
                     yield write
                 return
             with self._stream() as stream:
-                labels = record.settings.labels
-                stream.write(self.format.head(labels))
-                yield self.format.writer(stream, labels)
+                columns = (record.settings.labels, record.settings.more_columns)
+                stream.write(self.format.head(*columns))
+                yield self.format.writer(stream, *columns)
 
     @contextmanager
     def _stream(self) -> Iterator[TextIO]:
@@ -202,16 +202,17 @@ class Output:
         if not self.file.parent.is_dir():  # probably a typing error: not made
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self.target))
         before = digest(self.file) if self.file.exists() else None
+        columns = (record.settings.labels, record.settings.more_columns)
         with replacing(self._part) as new, _opened(new, "w") as stream:
-            write = self.format.writer(stream, record.settings.labels)
-            stream.write(self.format.head(record.settings.labels))
+            write = self.format.writer(stream, *columns)
+            stream.write(self.format.head(*columns))
             for rows in self._finished() if keep else ():
                 if keep and keep(str(rows[0]["file"])):
                     write(rows)
         record = record.model_copy(update={"before": before, "finished": None})
         record.write(self._record)
         with _opened(self._part, "a") as stream:
-            yield self.format.writer(stream, record.settings.labels)
+            yield self.format.writer(stream, *columns)
             os.fsync(stream.fileno())
             if not self._part.exists() or not _is_descriptor(self._part, stream.fileno()):
                 raise OutputError(f"another run writes {self.file} at the same time")

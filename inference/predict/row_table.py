@@ -24,20 +24,22 @@ class TableOutput:
     """The first rows in a table on standard output, printed at the end.
 
     Of one label with two classes there is the second one's probability and the decision, of
-    others the decision with its probability, a column a label.
+    others the decision with its probability, a column a label. Rows of a video begin with the
+    time and the track in place of the file and the face.
     """
 
     is_stdout: ClassVar[bool] = True
     is_file: ClassVar[bool] = False
 
     @contextmanager
-    def open(self, labels: Sequence[Label]) -> Iterator[WriteRows]:
+    def open(self, labels: Sequence[Label], video: bool = False) -> Iterator[WriteRows]:
         """Yield the function that takes rows; the table is printed when the block ends.
 
         Args:
             labels: Labels of the model.
+            video: Whether the rows are of frames.
         """
-        table, left_out = _table(labels), 0
+        table, left_out = _table(labels, ("seconds", "track") if video else ("file", "face")), 0
 
         def write(rows: Iterable[Row]) -> None:
             nonlocal left_out
@@ -55,10 +57,10 @@ class TableOutput:
             Console().print(f"{len(labels) - _LABELS} more labels: --csv or --jsonl has them")
 
 
-def _table(labels: Sequence[Label]) -> Table:
+def _table(labels: Sequence[Label], heads: tuple[str, str]) -> Table:
     table = Table()
-    table.add_column("file", overflow="fold", min_width=16)
-    table.add_column("face", no_wrap=True)
+    table.add_column(heads[0], overflow="fold", min_width=16)
+    table.add_column(heads[1], no_wrap=True)
     table.add_column("box", no_wrap=True)
     if _has_one_number(labels):
         table.add_column(_text(f"P({_name(labels[0].classes[1])})"), no_wrap=True)
@@ -77,7 +79,10 @@ def _cells(row: Row, labels: Sequence[Label]) -> list[str]:
     if row["error"]:
         return [str(row["file"]), "", "", *_error_cells(str(row["error"]), labels)]
     box = "{left},{top} {right},{bottom}".format_map(row)
-    return [str(row["file"]), str(row["face"]), box, *_label_cells(row, labels)]
+    where, which = str(row["file"]), str(row["face"])
+    if "track" in row:
+        where, which = f"{row['seconds']:.2f}", str(row["track"])
+    return [where, which, box, *_label_cells(row, labels)]
 
 
 def _error_cells(error: str, labels: Sequence[Label]) -> list[str]:

@@ -13,6 +13,9 @@ from inference.faces import label_columns
 BOX = ("left", "top", "right", "bottom")
 """Columns of a face's box, pixels."""
 
+OF_VIDEO = ("frame", "seconds", "track")
+"""Columns that rows of a video have behind the others."""
+
 NO_FACE = "no face found"
 Row = dict[str, str | int | float | None]
 """A row by `json_fields`; as read back from a CSV, all values are text."""
@@ -66,12 +69,13 @@ def written_name(name: str) -> str:
     return f"./{name}" if is_formula(name) or name[:1].isspace() else name
 
 
-def csv_text(rows: Iterable[Row], labels: Sequence[Label]) -> str:
+def csv_text(rows: Iterable[Row], labels: Sequence[Label], more: Sequence[str] = ()) -> str:
     """Return a whole CSV as `predict` writes it.
 
     Args:
-        rows: Rows that have at least the values of `csv_columns`.
+        rows: Rows that have at least the values of `csv_columns`, and `more`.
         labels: Labels of the model.
+        more: Names of further columns, behind the others.
 
     Example:
         >>> from data import GENDER
@@ -81,7 +85,7 @@ def csv_text(rows: Iterable[Row], labels: Sequence[Label]) -> str:
         a.jpg,,,,,,,0.250000,,
         <BLANKLINE>
     """
-    columns = csv_columns(labels)
+    columns = [*csv_columns(labels), *more]
     return _csv_head(columns) + "".join(_csv_line(columns, row) for row in rows)
 
 
@@ -133,6 +137,8 @@ def _read_jsonl(columns: Sequence[str], stream: TextIO) -> Iterator[Row]:
 class RowFormat:
     """How rows are written, and read back.
 
+    Its methods take the labels of the model and `more`, the columns behind those of the labels.
+
     Attributes:
         make_head: Function that makes the text before the first row of the columns.
         make_line: Function that makes a line of the columns and a row.
@@ -153,13 +159,15 @@ class RowFormat:
     make_line: Callable[[Sequence[str], Row], str]
     read_rows: Callable[[Sequence[str], TextIO], Iterator[Row]]
 
-    def head(self, labels: Sequence[Label]) -> str:
+    def head(self, labels: Sequence[Label], more: Sequence[str] = ()) -> str:
         """Return the text before the first row."""
-        return self.make_head(csv_columns(labels))
+        return self.make_head([*csv_columns(labels), *more])
 
-    def writer(self, stream: TextIO, labels: Sequence[Label]) -> WriteRows:
+    def writer(
+        self, stream: TextIO, labels: Sequence[Label], more: Sequence[str] = ()
+    ) -> WriteRows:
         """Return a function that writes rows to a stream without delay."""
-        columns = csv_columns(labels)
+        columns = [*csv_columns(labels), *more]
 
         def write(rows: Iterable[Row]) -> None:
             stream.writelines(self.make_line(columns, row) for row in rows)

@@ -4,13 +4,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
 from data import ImageError
 from data.progress import progress
 from inference.classifier import Classifier
+from inference.detection.finder import PreparedFace
 from inference.errors import OutputError
+from inference.explanation.explainer import Explanation
+from inference.faces import Face
 from inference.predict.marked_copies import MarkedCopies
-from inference.predict.outcomes import Outcome, interruptible_pool, outcomes
+from inference.predict.outcomes import Explain, Outcome, interruptible_pool, outcomes
 from inference.predict.outputs import Output, inode
 from inference.predict.row_table import TableOutput
 from inference.predict.rows import Row, written_name
@@ -26,11 +30,13 @@ class Mode:
             not done again.
         force: Whether to overwrite whatever is there.
         annotate: Folder for copies with the faces marked; None for no copies.
+        explain: Name of the label that the copies explain; None for none.
     """
 
     resume: bool = False
     force: bool = False
     annotate: Path | None = None
+    explain: str | None = None
 
 
 @dataclass
@@ -45,6 +51,8 @@ class Tally:
         earlier_unread: Number of those that could not be read.
         not_copied: Number of marked copies that could not be written.
         first_not_copied: File and reason of the first of them.
+        explained: Number of faces that were explained.
+        explained_seconds: Seconds that this took.
 
     Example:
         >>> tally = Tally(earlier=3)
@@ -64,6 +72,8 @@ class Tally:
     earlier_unread: int = 0
     not_copied: int = 0
     first_not_copied: str = ""
+    explained: int = 0
+    explained_seconds: float = 0.0
 
     @property
     def is_whole(self) -> bool:
@@ -82,6 +92,9 @@ class Tally:
         if self.earlier:
             unread = self.unread + self.earlier_unread
             yield f"with earlier runs {self.files + self.earlier} files: {unread} could not be read"
+        if self.explained:
+            each = self.explained_seconds / self.explained
+            yield f"{self.explained} faces explained, {each:.2g} s each"
         if self.not_copied:
             yield f"{self.not_copied} marked copies not written, first {self.first_not_copied}"
 
@@ -110,7 +123,7 @@ def run(
             of two models be mixed.
         BundleError: The model gives anything but probabilities.
     """
-    plan = _plan(classifier, files, [out for out in outputs if isinstance(out, Output)], mode)
+    plan = plan_run(classifier, files, [out for out in outputs if isinstance(out, Output)], mode)
     tally, labels = plan.tally, plan.record.settings.labels
     keep = plan.keeps if mode.resume else None
     with ExitStack() as stack:
@@ -122,7 +135,8 @@ def run(
                 writers.append(stack.enter_context(output.open(labels)))
         copy = stack.enter_context(_copying(plan.copies, tally))
         update = stack.enter_context(progress("classifying"))
-        for outcome in outcomes(classifier, plan.files, threads):
+        explain = _explaining(classifier, mode.explain, tally) if mode.explain else None
+        for outcome in outcomes(classifier, plan.files, threads, explain):
             for write in writers:
                 write(outcome.rows(labels))
             copy(outcome)
@@ -132,7 +146,7 @@ def run(
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What is left to do, and what is there already.
 
     Attributes:
@@ -154,15 +168,31 @@ class _Plan:
         return name not in self.redone
 
 
-def _plan(
-    classifier: Classifier, files: Sequence[Path], outputs: Sequence[Output], mode: Mode
-) -> _Plan:
-    """Check that all may be written, before anything is. Raises as `run`."""
+def plan_run(
+    classifier: Classifier,
+    files: Sequence[Path],
+    outputs: Sequence[Output],
+    mode: Mode,
+    videos: bool = False,
+) -> Plan:
+    """Check that all may be written, before anything is.
+
+    Args:
+        classifier: Model with what finds the faces.
+        files: Files to read, each once.
+        outputs: Where the rows are written.
+        mode: How to treat what is there.
+        videos: Whether the files are videos; else they are pictures.
+
+    Raises:
+        OSError: The folder of the marked copies cannot be written to.
+        OutputError: See `run`.
+    """
     inputs = set(_inodes(files))
     _refuse_same(outputs)
     for output in () if mode.force else outputs:
         output.refuse_foreign(inputs, mode.resume)
-    settings = RowSettings.of(classifier, mode.annotate)
+    settings = RowSettings.of(classifier, mode.annotate, mode.explain, videos)
     records = [output.record for output in outputs] if mode.resume else []
     for output, record in zip(outputs, records, strict=False):
         if record:
@@ -171,7 +201,7 @@ def _plan(
     known = next((record.copied_from for record in records if record), None)
     copies = None
     if mode.annotate:
-        copies = MarkedCopies.plan(files, mode.annotate, Path(known) if known else None)
+        copies = MarkedCopies.plan(files, mode.annotate, Path(known) if known else None, videos)
     left = [file for file in files if not _is_done(file, earlier, copies)]
     if copies:
         if not mode.force:
@@ -182,7 +212,7 @@ def _plan(
     tally = Tally(earlier=len(kept), earlier_unread=kept.count(False))
     copied_from = str(copies.copied_from) if copies else None
     record = RunRecord(settings=settings, copied_from=copied_from)
-    return _Plan(left, redone, record, copies, tally)
+    return Plan(left, redone, record, copies, tally)
 
 
 def _is_done(file: Path, earlier: Sequence[dict[str, bool]], copies: MarkedCopies | None) -> bool:
@@ -206,6 +236,19 @@ def _refuse_same(outputs: Sequence[Output]) -> None:
         raise OutputError("two outputs would be written to the same file: give two names")
 
 
+def _explaining(classifier: Classifier, label: str, tally: Tally) -> Explain:
+    """Return the function that explains a face, and counts what it took."""
+
+    def explain(face: Face, prepared: PreparedFace) -> Explanation:
+        start = perf_counter()
+        explanation = classifier.explain_face(face, prepared.pixels, label)
+        tally.explained += 1
+        tally.explained_seconds += perf_counter() - start
+        return explanation
+
+    return explain
+
+
 @contextmanager
 def _copying(copies: MarkedCopies | None, tally: Tally) -> Iterator[Callable[[Outcome], None]]:
     """Yield the function that writes the copy of a file, and counts those it cannot write."""
@@ -214,7 +257,7 @@ def _copying(copies: MarkedCopies | None, tally: Tally) -> Iterator[Callable[[Ou
         if not copies or not outcome.was_read:
             return
         try:
-            pool.submit(copies.write, outcome.file, outcome.faces).result()
+            pool.submit(copies.write, outcome.file, outcome.faces, outcome.explanations).result()
         except (OSError, ImageError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             tally.first_not_copied = tally.first_not_copied or f"{outcome.file}: {reason}"

@@ -16,6 +16,7 @@ from inference.bundle import Precision, digest
 from inference.classifier import Classifier
 from inference.detection.finder import FaceFinder
 from inference.errors import OutputError
+from inference.predict.rows import OF_VIDEO
 
 
 class _Record(BaseModel):
@@ -41,14 +42,29 @@ class RowSettings(_Record):
     max_faces: int | None = Field(default=None, description="Largest number of faces of a picture")
     small_faces: bool | None = Field(default=None, description="Whether small faces are found too")
     annotate: str | None = Field(default=None, description="Folder of the marked copies")
+    explain: str | None = Field(default=None, description="Label that they explain")
+    video: bool = Field(default=False, description="Whether the rows are of frames")
+
+    @property
+    def more_columns(self) -> tuple[str, ...]:
+        """The columns behind those of pictures."""
+        return OF_VIDEO if self.video else ()
 
     @classmethod
-    def of(cls, classifier: Classifier, annotate: Path | None) -> Self:
+    def of(
+        cls,
+        classifier: Classifier,
+        annotate: Path | None,
+        explain: str | None = None,
+        video: bool = False,
+    ) -> Self:
         """Return the settings of a run.
 
         Args:
             classifier: Model with what finds the faces.
             annotate: Folder of the marked copies; None for none.
+            explain: Name of the label that they explain; None for none.
+            video: Whether the rows are of frames.
         """
         info, precision, finder = classifier.info, classifier.precision, classifier.finder
         search = finder if isinstance(finder, FaceFinder) else None
@@ -62,6 +78,8 @@ class RowSettings(_Record):
             max_faces=search.max_faces if search else None,
             small_faces=search.small_faces if search else None,
             annotate=str(annotate.resolve()) if annotate else None,
+            explain=explain,
+            video=video,
         )
 
 

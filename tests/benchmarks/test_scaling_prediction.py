@@ -12,13 +12,14 @@ TWO = Scenario(images=20_000, size=96, backbones=("googlenet", "vgg16"), cache_g
 
 
 def test_parts_grow_as_what_they_work_on() -> None:
-    small = predict(kept(), TWO).schedule.work()
-    images = predict(kept(), replace(TWO, images=40_000)).schedule.work()
+    few = replace(TWO, images=10_000)
+    small = predict(kept(), few).schedule.work()
+    images = predict(kept(), replace(few, images=20_000)).schedule.work()
     for part in ("images", "trunk pass", "doubted labels"):
         assert images[part] == pytest.approx(2 * small[part], rel=0.01)
     assert small["trials"] < images["trials"] < 2.01 * small["trials"]
     assert small["probe"] == images["probe"]
-    larger = predict(kept(), replace(TWO, size=192)).schedule.work()
+    larger = predict(kept(), replace(few, size=192)).schedule.work()
     assert 2 * small["trunk pass"] < larger["trunk pass"] < 4.01 * small["trunk pass"]
 
 

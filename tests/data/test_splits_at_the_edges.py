@@ -50,6 +50,11 @@ def test_shares_are_of_each_class_whatever_the_other_s_size() -> None:
     assert counts[1].to_dict() == {"train": 48, "val": 6, "test": 6}
 
 
+def test_of_many_images_no_more_than_thousands_are_held_out() -> None:
+    sizes = split(manifest([0, 1] * 25_000))["split"].value_counts()
+    assert sizes.to_dict() == {"train": 40_000, "val": 5000, "test": 5000}
+
+
 def test_people_with_many_photos_are_dealt_first_so_that_shares_hold() -> None:
     """Ten people of 40 photos and 200 of one: in any other order the large ones overfill a part."""
     people = [f"many {i // 40}" for i in range(400)] + [f"one {i}" for i in range(200)]

@@ -1,4 +1,4 @@
-"""The lines in the README that use an ONNX file without this project."""
+"""The documentation's lines that use an ONNX file without this project."""
 
 import subprocess
 import sys
@@ -11,12 +11,12 @@ import pytest
 from inference import Classifier, whole_image
 from tuning.runs.run_folder import RunFolder
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guide" / "prediction.md"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("name", ["gender", "color", "three"])
-def test_the_lines_in_the_readme_predict_what_the_program_does(
+def test_the_lines_on_the_page_predict_what_the_program_does(
     exported_of: Callable[[str], Path],
     run_of: Callable[[str], RunFolder],
     name: str,
@@ -24,7 +24,7 @@ def test_the_lines_in_the_readme_predict_what_the_program_does(
 ) -> None:
     models, picture = exported_of(name), pd.read_csv(run_of(name).manifest)["path"].iloc[-1]
     [face] = Classifier.load(models, precision=precision, finder=whole_image).predict(picture)
-    blocks = [part.split("```")[0] for part in README.read_text("utf-8").split("```python")[1:]]
+    blocks = [part.split("```")[0] for part in PAGE.read_text("utf-8").split("```python")[1:]]
     [lines] = [block for block in blocks if "import onnxruntime" in block]
     file = models / "vgg16" / {"fp32": "model.onnx", "int8": "model.int8.onnx"}[precision]
     command = [sys.executable, "-c", lines, str(file), picture]

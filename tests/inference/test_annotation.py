@@ -1,4 +1,4 @@
-from itertools import combinations
+from itertools import combinations, groupby
 
 import numpy as np
 import pytest
@@ -6,8 +6,19 @@ from PIL import Image, ImageColor
 from tiny_bundles import HAIR, SEVERAL, SMILING
 
 from data import GENDER, Label
-from inference import Box, Face
-from inference.annotation import COLORS, PALETTE, annotate, caption, color_of
+from inference import Box, Face, annotation
+from inference.annotation import (
+    COLORS,
+    DARKEST,
+    HALO,
+    PALETTE,
+    annotate,
+    caption,
+    color_of,
+    contrast,
+    tag,
+    text_on,
+)
 from inference.faces import Prediction
 
 PLAIN = (120, 150, 120)
@@ -39,7 +50,9 @@ def test_a_box_and_a_caption_in_the_label_s_color(label: str) -> None:
 def test_boxes_are_scaled_to_a_smaller_image() -> None:
     picture = Image.new("RGB", (150, 120), PLAIN)
     marked = annotate(picture, [face("man")], factor=2)
-    assert marked.getpixel((30, 70)) == marked.getpixel((80, 70)) == ImageColor.getrgb("#1d4ed8")
+    assert (
+        marked.getpixel((30, 70)) == marked.getpixel((80, 70)) == ImageColor.getrgb(COLORS["man"])
+    )
 
 
 def test_without_faces_nothing_is_drawn() -> None:
@@ -47,6 +60,13 @@ def test_without_faces_nothing_is_drawn() -> None:
     assert (np.asarray(annotate(picture, [])) == np.asarray(picture)).all()
 
 
+@pytest.fixture
+def no_halo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters alone are white."""
+    monkeypatch.setattr(annotation, "HALO", PLAIN)
+
+
+@pytest.mark.usefixtures("no_halo")
 def test_a_caption_stays_in_the_picture() -> None:
     """At the upper edge it stands below the box, at the right edge it moves to the left."""
     picture = Image.new("RGB", (300, 240), PLAIN)
@@ -61,6 +81,16 @@ def test_a_caption_stays_in_the_picture() -> None:
 )
 def test_a_caption_says_the_label_and_its_probability(label: str, text: str) -> None:
     assert caption(face(label, index=2)) == text
+
+
+@pytest.mark.usefixtures("no_halo")
+def test_a_tag_is_the_number_alone() -> None:
+    picture = Image.new("RGB", (300, 240), PLAIN)
+    white = [
+        int((np.asarray(annotate(picture, [face("man")], text=text)) > 230).all(axis=2).sum())
+        for text in (tag, caption)
+    ]
+    assert 0 < white[0] < white[1] / 3 and tag(face("man", index=24)) == "25"
 
 
 AGES = Label(name="age", classes=("0-12", "13-19", "60+"))
@@ -89,6 +119,7 @@ def test_captions_of_any_labels(predictions: list[Prediction], text: str) -> Non
     assert caption(Face(0, BOX, tuple(predictions))) == text
 
 
+@pytest.mark.usefixtures("no_halo")
 @pytest.mark.parametrize("size", [(300, 240), (60, 40), (12, 9)])
 @pytest.mark.parametrize("labels", [(HAIR,), SEVERAL, (LONG, LONG, LONG, LONG)])
 @pytest.mark.parametrize("at", [(0, 0), (0.5, 0.5), (0.9, 0.9)])
@@ -108,16 +139,37 @@ def test_captions_stay_in_pictures_of_any_size(
         assert (np.diff(rows.astype(int)) == 1).sum() >= len(labels)
 
 
-def luminance(color: str) -> float:
-    """Relative luminance, 0..1, as WCAG 2 defines it."""
-    c = np.array(ImageColor.getrgb(color)) / 255
-    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
+ALL = (*COLORS.values(), *PALETTE)
+RESULTS = {"in the light": "#ffffff", "in the dark": DARKEST}
 
 
-@pytest.mark.parametrize("color", [*COLORS.values(), *PALETTE])
-def test_white_text_is_readable_on_every_color(color: str) -> None:
-    assert 1.05 / (luminance(color) + 0.05) >= 4.5
+@pytest.mark.parametrize("color", ALL)
+def test_letters_are_readable_on_every_color(color: str) -> None:
+    assert contrast(color, {"white": "#ffffff", "black": "#000000"}[text_on(color)]) >= 4.5
+
+
+@pytest.mark.parametrize("background", RESULTS)
+@pytest.mark.parametrize("color", ALL)
+def test_boxes_bars_and_tables_are_seen_in_the_light_and_in_the_dark(
+    color: str, background: str
+) -> None:
+    assert contrast(color, RESULTS[background]) >= 3
+    assert contrast(color, HALO) >= 3, "so a box is seen on any picture"
+
+
+@pytest.mark.parametrize("picture", ["white", "black", COLORS["man"]])
+def test_a_box_has_a_halo_on_both_sides(picture: str) -> None:
+    marked = annotate(Image.new("RGB", (300, 240), picture), [face("man")])
+    across = [marked.getpixel((x, 140)) for x in range(50, 75)]
+    plain, line, halo = map(ImageColor.getrgb, (picture, COLORS["man"], HALO))
+    seen = [pixel for pixel, _ in groupby(across)]
+    expected = [pixel for pixel, _ in groupby([plain, halo, line, halo, plain])]
+    assert seen == expected
+
+
+def test_the_contrast_is_that_of_wcag() -> None:
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+    assert contrast("#ffffff", "#777777") == contrast("#777777", "#ffffff")
 
 
 # Machado et al. 2009, severity 1, of linear RGB

@@ -51,6 +51,7 @@ class Mistake:
     """A test image whose prediction is not its label.
 
     Attributes:
+        row: Row of the manifest.
         photo: The image.
         label: Name of the class as annotated.
         prediction: Name of the class that the model decides for.
@@ -58,6 +59,7 @@ class Mistake:
         disputed: Whether the label contradicts most others of the same person in the run's images.
     """
 
+    row: int
     photo: Photo
     label: str
     prediction: str
@@ -152,6 +154,7 @@ def suspect_photos(table: pd.DataFrame, manifest: pd.DataFrame) -> list[Suspect]
 
 def _mistake(label: Label, row: dict[Hashable, Any]) -> Mistake:
     return Mistake(
+        row=row["row"],
         photo=Photo.of(row["row"], row["path"], row["identity"]),
         label=label.classes[row["code"]],
         prediction=label.classes[row["prediction"]],

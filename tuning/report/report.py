@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from data import read_manifest
 from data.atomic import write_text
+from data.progress import ProgressCallback
+from data.rows import Rows
+from inference.explanation.heat_map import CAVEAT
 from tuning.backbones.registry import BACKBONES
 from tuning.report import plots
 from tuning.report.confusions import majority
+from tuning.report.mistake_maps import Explained, MistakeMap, explainer
 from tuning.report.rendering import render
-from tuning.report.sections import label_sections
+from tuning.report.sections import LabelSection, label_sections
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import RunConfig, RunMetrics, WinnerFacts
 from tuning.suspects.table import as_csv, asked_in_vain, run_predictions, suspects
@@ -20,11 +25,17 @@ from tuning.training.trial import HEAD_EPOCHS_FACTOR
 
 _PHOTOS = 24
 _PHOTOS_OF_SEVERAL = 12
+_MAPS = 24  # of all labels together: by occlusion each runs the model 37 times
 _PACKAGE = "tuning.report"
 
 
 def write(
-    run: RunFolder, config: RunConfig, metrics: RunMetrics, leaderboard: pd.DataFrame
+    run: RunFolder,
+    config: RunConfig,
+    metrics: RunMetrics,
+    leaderboard: pd.DataFrame,
+    images: Rows | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> None:
     """Write a run's report, its table of results and its list of labels to look at.
 
@@ -33,6 +44,9 @@ def write(
         config: Content of `config.json`: settings, data and versions of the run.
         metrics: Content of `metrics.json`; winners' costs are left out where it lacks them.
         leaderboard: Table of all trials, see `tuning.runs.leaderboard`.
+        images: Images of the run, uint8 RGB [N, s, s, 3], by which mistakes are explained; None for
+            no explanations.
+        on_progress: Called after each explanation with the number of those done and of all.
 
     Raises:
         OSError: A file of the run cannot be read, or the report cannot be written.
@@ -47,20 +61,58 @@ def write(
     results = render(_PACKAGE, "templates/results.md.jinja", **facts, majority=majority)
     write_text(run.results, results)
     tests = {name: _test_predictions(run, name) for name in winners}
+    sections = label_sections(labels, winners, manifest, tests, doubted)
+    photos = _PHOTOS if len(labels) == 1 else _PHOTOS_OF_SEVERAL
+    maps = {}
+    if images is not None:
+        maps = _maps(run, config, winners[best], sections, images, on_progress)
     page = render(
         _PACKAGE,
         "templates/report.html.jinja",
         **facts,
         **_plots(run, winners, leaderboard),
         best=best,
-        sections=label_sections(labels, winners, manifest, tests, doubted),
+        sections=sections,
+        maps=maps,
+        caveat=CAVEAT,
         silent=asked_in_vain(labels, predictions),
         asked_training="train" in set(predictions["split"]),
-        photos=_PHOTOS if len(labels) == 1 else _PHOTOS_OF_SEVERAL,
+        photos=photos,
         head_epochs_factor=HEAD_EPOCHS_FACTOR,
         leaderboard=leaderboard.to_dict("records"),
     )
     write_text(run.report, page)
+
+
+def _maps(
+    run: RunFolder,
+    config: RunConfig,
+    facts: WinnerFacts,
+    sections: Sequence[LabelSection],
+    images: Rows,
+    on_progress: ProgressCallback | None,
+) -> dict[tuple[int, int], MistakeMap]:
+    """Explain the first mistakes of each label, by the label's number and the manifest's row."""
+    shown = [
+        (section, mistake)
+        for section in sections
+        for mistake in section.mistakes[: _MAPS // len(sections)]
+    ]
+    if not shown:
+        return {}
+    explained = Explained(
+        images,
+        config.images.framing,
+        bool(config.images.detected),
+        explainer(run.winner(facts.backbone), facts, config.labels),
+    )
+    paths, maps = read_manifest(run.manifest)["path"], {}
+    for section, mistake in shown:
+        found = explained.map_of(mistake, section.number - 1, section.label, paths[mistake.row])
+        maps[section.number, mistake.row] = found
+        if on_progress:
+            on_progress(len(maps), len(shown))
+    return maps
 
 
 def _plots(

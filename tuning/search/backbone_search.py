@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, as_completed
 
 from tuning.backbones.registry import Backbone
 from tuning.backbones.weights import Weights
@@ -120,8 +120,13 @@ class _Search:
             shards = len(self.context.images(split, count).shards())
             for shard in range(shards) if self.hands.divides_passes else [None]:
                 passes.append(self.hands.submit(Steps.make_pass, split, kept, views, shard, count))
-        for done in passes:
-            done.result()
+        if self.hands.divides_passes:  # this process shows its own, image by image
+            show = self.context.progress.steps("trunk, shards of images")
+            for done, a_pass in enumerate(as_completed(passes), 1):
+                a_pass.result()
+                show(done, len(passes))
+        for a_pass in passes:
+            a_pass.result()
 
     def _run_trials(self, plan: StudyPlan, on_trial: Callable[[], None]) -> None:
         def finished(record: TrialRecord) -> None:

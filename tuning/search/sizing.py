@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from tuning.runs.schema import BackboneCosts, RefitPlan, SearchImages, TrainingTime
-from tuning.search.planning import plan_depths, training_seconds
+from tuning.search.planning import plan_depths, training_seconds, trial_seconds
 from tuning.search.presets import Preset
 
 ENOUGH = 4000
@@ -111,15 +111,19 @@ class Search:
         images: Images of its trials.
         depths: Fine-tuning depth of each trial.
         refit_seconds: Time reserved for the shortest refit.
+        fits: Whether passes and the first trial fit into the time.
     """
 
     images: SearchImages
     depths: tuple[int, ...]
     refit_seconds: float
+    fits: bool
 
 
 def choose(preset: Preset, costs: BackboneCosts, seconds: float) -> Search:
     """Choose images and depths of a search: as deep as it comes, then as many images as it may.
+
+    Where not even one trial fits, it is made on as few images as a search takes.
 
     Args:
         preset: Number of trials that are wanted at each depth.
@@ -143,7 +147,7 @@ def choose(preset: Preset, costs: BackboneCosts, seconds: float) -> Search:
             if train > ENOUGH and min(images.views) < 2:
                 continue
             found = _search(preset, costs, images, deepest, seconds)
-            if best is None or max(found.depths) > max(best.depths):
+            if best is None or not best.fits or max(found.depths) > max(best.depths):
                 best = found
     assert best is not None, "the smallest size is at most ENOUGH"
     return best
@@ -163,7 +167,8 @@ def _search(
         return min(whole, _REFIT_SHARE * max(left, 0.0))
 
     depths = plan_depths(preset, times, left, refit_seconds)
-    return Search(images, depths, refit_seconds(max(depths), _LEAST_REFIT))
+    fits = trial_seconds(preset, times, depths[0]) <= left
+    return Search(images, depths, refit_seconds(max(depths), _LEAST_REFIT), fits)
 
 
 def pixels_time(costs: BackboneCosts, images: SearchImages, depth: int) -> TrainingTime:

@@ -5,11 +5,13 @@ from typing import Any, Self
 import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.blocks import Block
+from gradio.state_holder import SessionState
 
-from inference.demo.errors import RefusedError, message_for
+from inference.demo.guards.camera_frames import to_frame
 from inference.demo.guards.fair_queue import MAX_WAITING, FairQueue
 from inference.demo.guards.uploads import Uploads
-from inference.demo.log import log_failure
+from inference.served.errors import RefusedError, message_for
+from inference.served.log import log_failure
 
 _PLAIN = (str, int, float, type(None))
 _FAILED = "The server cannot do this: something in it failed, and its log says where."
@@ -19,7 +21,8 @@ class CheckedBlocks(gr.Blocks):
     """A page whose functions get only uploads of this server, texts and numbers.
 
     Every call passes here, by whichever route, of public and of private functions. Pictures come
-    to functions as `Upload`s. Whatever a call raises, visitor and log get one line of it.
+    to functions as `Upload`s, frames of a camera as the JPEGs they are. Whatever a
+    call raises, visitor and log get one line of it.
 
     Args:
         uploads: Folder of what visitors send.
@@ -33,7 +36,7 @@ class CheckedBlocks(gr.Blocks):
         ...     _ = number.change(abs, number, number)
         >>> asyncio.run(page.preprocess_data(page.fns[0], [{"path": "/etc/passwd"}]))
         Traceback (most recent call last):
-        inference.demo.errors.RefusedError: a text or a number was expected here
+        inference.served.errors.RefusedError: a text or a number was expected here
     """
 
     def __init__(self, uploads: Uploads, **settings: Any) -> None:
@@ -102,12 +105,43 @@ class CheckedBlocks(gr.Blocks):
         blocks = block_fn.inputs
         if not isinstance(inputs, list) or len(inputs) != len(blocks):
             raise RefusedError(f"this takes {len(blocks)} values, of which none may be left out")
-        checked = [self._checked(*pair) for pair in zip(blocks, inputs, strict=True)]
+        state = given[0] if given else more.get("state")
+        checked = [
+            self._kept(block, state) if block.stateful else self._checked(block, sent)
+            for block, sent in zip(blocks, inputs, strict=True)
+        ]
         if block_fn.preprocess:  # Gradio's own events, which take no files
             return await super().preprocess_data(block_fn, inputs, *given, **more)
         return checked
 
+    async def postprocess_data(
+        self, block_fn: BlockFunction, predictions: Any, state: SessionState | None
+    ) -> list[Any]:
+        """Make the response, and keep no picture of it in the visitor's session.
+
+        Args:
+            block_fn: Function that was called.
+            predictions: What it returned.
+            state: What is kept for the visitor; None where nothing is.
+
+        Returns:
+            One value for each output of the function.
+        """
+        response: list[Any] = await super().postprocess_data(block_fn, predictions, state)
+        for block in block_fn.outputs:
+            if state is not None and isinstance(block, gr.Image | gr.HTML):
+                state._update_value_in_config(block._id, None)
+        return response
+
+    def _kept(self, block: Block, state: SessionState | None) -> object:
+        """Return what is kept for the visitor, whatever was sent in its place."""
+        if state is None:
+            raise RefusedError("this is for visitors of the page alone")
+        return state[block._id]
+
     def _checked(self, block: Block, sent: object) -> object:
+        if isinstance(block, gr.Image) and block.streaming:
+            return to_frame(sent)
         if isinstance(block, gr.Image):
             return self._uploads.to_upload(sent)
         if isinstance(block, gr.File):

@@ -18,6 +18,9 @@ MAX_WAITING = 32
 MAX_OF_ONE_CLIENT = 16
 """Largest number of calls of one client that wait or run; of batches there may be one."""
 
+MAX_LIVE = 2
+"""Largest number of cameras of one client; each has a place for as long as it runs."""
+
 _SESSION = re.compile(r"[\w-]{1,100}", re.ASCII)
 
 # As Gradio's `Queue.push` returns it: whether the call waits, its number or a message, the state.
@@ -56,6 +59,8 @@ class FairQueue(Queue):
             own = [one for one in self._unfinished() if _address(one.request) == _address(request)]
             if len(own) >= MAX_OF_ONE_CLIENT:
                 return _refused("Too many of your requests are waiting: let some finish first.")
+            if _is_live(function) and sum(_is_live(event.fn) for event in own) >= MAX_LIVE:
+                return _refused("Your cameras are running already: stop one of them first.")
             if _is_batch(function) and any(_is_batch(event.fn) for event in own):
                 return _refused("One batch at a time: let the one before finish first.")
             return await super().push(body, request, username)
@@ -95,6 +100,10 @@ def _refused(message: str) -> Pushed:
 
 def _address(request: fastapi.Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _is_live(function: BlockFunction) -> bool:
+    return function.connection == "stream"
 
 
 def _is_batch(function: BlockFunction) -> bool:

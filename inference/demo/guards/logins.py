@@ -4,18 +4,15 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
-from contextvars import ContextVar
 
-from inference.demo.log import log_line
+from inference.served.guards.bounds import client_address
+from inference.served.log import log_line
 
 SECONDS_OF_DELAY = (1.0, 30.0)
 """Delay after the first failed login of a client, and the longest; each doubles the last one."""
 
 _SECONDS_REMEMBERED = 3600
 _CLIENTS_REMEMBERED = 1000
-
-client_address: ContextVar[str] = ContextVar("client_address", default="")
-"""The address of the client whose request is being served."""
 
 
 class Login:

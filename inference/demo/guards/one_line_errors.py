@@ -5,7 +5,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference.demo.log import log_failure
+from inference.served.log import log_failure
 
 _BAD_REQUESTS = (
     FnIndexInferError,

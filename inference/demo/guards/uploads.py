@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.demo.errors import RefusedError
+from inference.served.errors import RefusedError
 
 SECONDS_KEPT = 300
 """Age at which uploads are deleted."""
@@ -53,7 +53,7 @@ class Uploads:
     Example:
         >>> Uploads(Path("uploads")).find("/etc/passwd")
         Traceback (most recent call last):
-        inference.demo.errors.RefusedError: this is no picture that was uploaded here in the last...
+        inference.served.errors.RefusedError: this is no picture that was uploaded here in the...
     """
 
     def __init__(self, folder: Path) -> None:

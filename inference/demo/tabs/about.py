@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from inference.demo.label_markup import meanings
-from inference.demo.served_models import ServedModels
+from inference.served.models import ServedModels
 
 _ABOUT = Path(__file__).parents[1] / "about.md"
 
@@ -19,7 +19,7 @@ def add_about_tab(models: ServedModels) -> None:
     """
     shown = [*models.bundles, *models.closed]
     withheld = [label for labels in models.withheld.values() for label in labels]
-    gr.HTML(f"<h3>The labels</h3>{meanings(dict.fromkeys([*models.labels, *withheld]))}")
+    gr.HTML(f"<h2>The labels</h2>{meanings(dict.fromkeys([*models.labels, *withheld]))}")
     gr.Markdown(_ABOUT.read_text(encoding="utf-8"))
     for bundle in shown:
         with gr.Accordion(bundle.folder.name, open=not models.bundles):

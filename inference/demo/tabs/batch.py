@@ -1,21 +1,26 @@
 """The tab for many pictures and one model."""
 
+from collections.abc import Callable
+
 import gradio as gr
 
+from data.images import readable_kinds
 from inference.demo import markup
 from inference.demo.api import Api, publish
-from inference.demo.guards.uploads import Upload
+from inference.demo.guards.uploads import Upload, Uploads
+from inference.demo.marked_zip import mark
 from inference.demo.predictions import MAX_FILES, classify_batch
-from inference.demo.served_models import ServedModels
 from inference.demo.tabs.controls import model_choices, show_on
+from inference.served.models import ServedModels
 
 
-def add_batch_tab(models: ServedModels, api: Api) -> None:
+def add_batch_tab(models: ServedModels, api: Api, uploads: Uploads) -> None:
     """Fill the tab, and publish /classify_batch.
 
     Args:
         models: Models to choose from.
         api: Functions offered over HTTP.
+        uploads: Folder of what visitors send, into which marked copies go.
     """
 
     def show(
@@ -24,22 +29,25 @@ def add_batch_tab(models: ServedModels, api: Api) -> None:
         precision: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio asks for it
     ) -> str:
-        def advance(done: int, total: int) -> None:
-            progress((done, total), desc="Classifying", unit="pictures")
+        def advance(what: str) -> Callable[[int, int], None]:
+            return lambda done, total: progress((done, total), desc=what, unit="pictures")
 
-        return markup.batch(classify_batch(files, models.load(backbone, precision), advance))
+        batch = classify_batch(files, models.load(backbone, precision), advance("Classifying"))
+        pictures = mark(batch, uploads.folder, advance("Marking"))
+        return markup.batch(batch, pictures, f"{backbone}, {batch.precision}")
 
-    with gr.Row(equal_height=False):
-        with gr.Column():
+    with gr.Row(equal_height=False, elem_classes="workbench"):
+        with gr.Column(elem_classes="input"):
             files = gr.File(
                 label=f"Up to {MAX_FILES} photos",
                 file_count="multiple",
                 height=240,
                 elem_id="batch-files",
             )
-            backbone, precision = model_choices(models, "batch")
+            gr.HTML(f'<p class="small">{readable_kinds()}</p>')
             start = gr.Button("Classify", variant="primary", elem_id="batch-start")
-        with gr.Column():
+            backbone, precision = model_choices(models, "batch")
+        with gr.Column(elem_classes="output"):
             output = gr.HTML(
                 markup.empty("Choose photos and press Classify."), elem_id="batch-result"
             )

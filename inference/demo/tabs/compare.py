@@ -12,8 +12,8 @@ from inference.demo.api import Api, publish
 from inference.demo.guards.uploads import Upload
 from inference.demo.label_markup import summary
 from inference.demo.predictions import compare
-from inference.demo.served_models import ModelFigures, ServedModels
-from inference.demo.tabs.controls import UPLOAD_FIRST, picture_input, show_on
+from inference.demo.tabs.controls import UPLOAD_FIRST, picture_and_answer, show_on
+from inference.served.models import ModelFigures, ServedModels
 
 
 def add_compare_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> None:
@@ -28,16 +28,12 @@ def add_compare_tab(models: ServedModels, api: Api, examples: Sequence[Path]) ->
     def show(picture: Upload | None) -> str:
         if picture is None:
             return markup.empty(UPLOAD_FIRST)
-        return markup.comparison(picture.path, compare(picture.path, models), models)
+        return markup.comparison(picture, compare(picture.path, models), models)
 
-    with gr.Row(equal_height=False):
-        with gr.Column():
-            picture = picture_input("compare", "Photo for all models", examples)
-        with gr.Column():
-            output = gr.HTML(markup.empty(UPLOAD_FIRST), elem_id="compare-result")
+    picture, output = picture_and_answer("compare", "Photo for all models", examples)
     show_on([picture.change], show, [picture], output)
     publish(api.compare, [picture])
-    gr.Markdown("### The models")
+    gr.Markdown("## The models")
     gr.HTML(markup.models(models.figures))
     for figures in _comparable(models.figures):
         _plot(figures)

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import gradio as gr
-
 from inference.demo import markup
 from inference.demo.api import Api, publish
 from inference.demo.guards.uploads import Upload
 from inference.demo.predictions import classify
-from inference.demo.served_models import ServedModels
-from inference.demo.tabs.controls import UPLOAD_FIRST, model_choices, picture_input, show_on
+from inference.demo.tabs.controls import (
+    UPLOAD_FIRST,
+    model_choices,
+    picture_and_answer,
+    show_on,
+)
+from inference.demo.tabs.why import add_why
+from inference.served.models import ServedModels
 
 
 def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> None:
@@ -26,14 +30,11 @@ def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> N
         if picture is None:
             return markup.empty(UPLOAD_FIRST)
         prediction = classify(picture.path, models, backbone, precision)
-        return markup.prediction(picture.path, prediction, models.bundle(backbone).info.labels)
+        return markup.prediction(picture, prediction, models.bundle(backbone).info.labels)
 
-    with gr.Row(equal_height=False):
-        with gr.Column():
-            picture = picture_input("photo", "Photo with one face or more", examples)
-        with gr.Column():
-            backbone, precision = model_choices(models, "photo")
-            output = gr.HTML(markup.empty(UPLOAD_FIRST), elem_id="photo-result")
+    picture, output = picture_and_answer("photo", "Your photo", examples)
+    backbone, precision = model_choices(models, "photo")
     inputs = [picture, backbone, precision]
     show_on([picture.change, backbone.change, precision.change], show, inputs, output)
     publish(api.classify, inputs)
+    add_why(models, api, inputs)

@@ -65,7 +65,7 @@ def test_metadata_carries_every_fact_but_the_files(
 
 
 def test_labels_are_read_by_json_alone() -> None:
-    """As the lines in the README do."""
+    """As the lines in the guide do."""
     metadata = bundle.to_metadata(make_info(of=SEVERAL))
     labels = json.loads(metadata["labels"])
     assert [label["output"] for label in labels] == ["p_Smiling", "p_Eyeglasses", "p_hair_color"]

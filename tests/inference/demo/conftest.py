@@ -23,7 +23,7 @@ HURRY = (
     "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "  # as nohup does
     "import inference.demo.app as app, inference.demo.guards.uploads as uploads; "
     "import inference.demo.guards.logins as logins; "
-    "import inference.demo.guards.connections as connections; "
+    "import inference.served.guards.connections as connections; "
     "app.SECONDS_BETWEEN_SWEEPS = 0.2; uploads._SLACK = 0.1; "
     "logins.SECONDS_OF_DELAY = (0.3, 1.0); connections.SECONDS_FOR_HEAD = 1"
 )

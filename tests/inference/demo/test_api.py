@@ -123,3 +123,13 @@ def test_the_api_gives_the_classes_of_any_label(
     [row] = client.predict([red], "several", "fp32", api_name="/classify_batch")
     assert (row["label:Smiling"], row["label:hair color"]) == ("yes", "red")
     assert row["p_yes:Smiling"] > 0.7
+
+
+def test_the_api_explains(client: Client, portray: Callable[..., Path]) -> None:
+    red = handle_file(portray("red.png", "red"))
+    [why] = client.predict(red, api_name="/explain")
+    assert (why["class"], why["method"]) == ("man", "occlusion")
+    assert (len(why["map"]), len(why["map"][0])) == (6, 6)
+    assert why["image"].startswith("data:image/png;base64,")
+    with pytest.raises(AppError, match="no face of that number: 1 were found"):
+        client.predict(red, face=2, api_name="/explain")

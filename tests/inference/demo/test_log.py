@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.demo.log import log_failure, log_line
+from inference.served.log import log_failure, log_line
 
 
 def test_a_visitor_cannot_begin_a_line(capsys: pytest.CaptureFixture) -> None:

@@ -15,11 +15,11 @@ from data import Label
 from inference.__main__ import app
 from inference.demo import markup
 from inference.demo.api import Api
-from inference.demo.errors import RefusedError
 from inference.demo.guards.uploads import Upload, Uploads
-from inference.demo.origin import is_withheld
 from inference.demo.page import build_page
-from inference.demo.served_models import ServedModels
+from inference.served.errors import RefusedError
+from inference.served.models import ServedModels
+from inference.served.origin import is_withheld
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def only_origin(models_of_labels: Path, tmp_path: Path) -> Path:
 def page_of(models: Path, folder: Path, classify_origin: bool = False) -> gr.Blocks:
     (folder / "examples").mkdir()
     uploads = Uploads(folder / "uploads")
-    return build_page(models, folder / "examples", uploads, classify_origin)
+    return build_page(ServedModels.read(models, classify_origin), folder / "examples", uploads)
 
 
 def tabs(page: gr.Blocks) -> list[Any]:

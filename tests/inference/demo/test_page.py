@@ -7,6 +7,7 @@ import pytest
 
 from inference.demo.guards.uploads import Uploads
 from inference.demo.page import build_page
+from inference.served.models import ServedModels
 
 
 def test_the_page_deletes_uploads_asks_nobody_and_fetches_nothing(
@@ -15,7 +16,8 @@ def test_the_page_deletes_uploads_asks_nobody_and_fetches_nothing(
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     monkeypatch.setenv("SPACE_ID", "me/faces")
     (tmp_path / "examples").mkdir()
-    page = build_page(models, tmp_path / "examples", Uploads(tmp_path / "uploads"))
+    served = ServedModels.read(models)
+    page = build_page(served, tmp_path / "examples", Uploads(tmp_path / "uploads"))
     assert page.delete_cache == (30, 300)
     assert not page.analytics_enabled and page.space_id is None
     tabs = [block.label for block in page.blocks.values() if isinstance(block, gr.Tab)]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from inference import Classifier
-from inference.demo.errors import RefusedError
 from inference.demo.guards.uploads import Upload
 from inference.demo.predictions import classify_batch
+from inference.served.errors import RefusedError
 
 
 def test_too_many_files_are_refused(models: Path, draw: Callable[..., Path]) -> None:

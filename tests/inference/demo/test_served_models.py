@@ -7,9 +7,9 @@ import pytest
 
 from inference import bundle
 from inference.demo import markup
-from inference.demo.errors import message_for
 from inference.demo.predictions import compare
-from inference.demo.served_models import ServedModels
+from inference.served.errors import message_for
+from inference.served.models import ServedModels
 
 
 def test_a_damaged_models_path_is_logged_and_not_shown(

@@ -97,6 +97,7 @@ def page_of(
     manifest: pd.DataFrame,
     p: np.ndarray,
     costs: Sequence[Mapping[str, float]] = (COST,),
+    images: np.ndarray | None = None,
     **settings: object,
 ) -> str:
     """The report of the run, with these costs in the facts of the first winners."""
@@ -120,7 +121,7 @@ def page_of(
         labels=tuple(labels),
     )
     metrics = RunMetrics(run="tiny", notices=("A notice.",), seconds=60.0, winners=winners)
-    report.write(run, config, metrics, pd.read_csv(run.leaderboard))
+    report.write(run, config, metrics, pd.read_csv(run.leaderboard), images)
     return run.report.read_text(encoding="utf-8")
 
 

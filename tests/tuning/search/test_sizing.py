@@ -63,6 +63,20 @@ def test_fewer_images_are_searched_where_that_lets_a_deeper_trial_fit() -> None:
     assert max(planning.plan_depths(STANDARD, whole, 3600)) == 0
 
 
+@pytest.mark.parametrize("seconds", [-100.0, 0.0, 10.0])
+def test_where_nothing_fits_few_images_pass(seconds: float) -> None:
+    search = sizing.choose(STANDARD, MEASURED, seconds)
+    assert not search.fits
+    assert search.images == SearchImages(train=1000, val=1000, views=(2,))
+    assert search.depths == (0,)
+
+
+def test_a_time_for_heads_alone_is_not_overrun_by_passes() -> None:
+    search = sizing.choose(STANDARD, MEASURED, 200.0)
+    assert search.fits
+    assert sizing.pass_seconds(MEASURED, search.images) < 200.0
+
+
 def test_validation_images_tell_trials_apart_however_few_train() -> None:
     assert sizing.kept_images(MEASURED, 1000, deepest=0).val == 1000
     assert sizing.kept_images(MEASURED, 80_000, deepest=0).val == 10_000

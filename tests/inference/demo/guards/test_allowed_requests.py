@@ -12,9 +12,8 @@ import pytest
 from demo_server import Server, Visitor
 from starlette.types import Message, Receive, Scope, Send
 
-from inference.demo.guards.allowed_requests import AllowedRequests
-from inference.demo.guards.hosts import Hosts
-from inference.demo.guards.uploads import Uploads
+from inference.served.guards.hosts import Hosts
+from inference.served.guards.own_site import OwnSite
 
 
 def test_the_file_route_serves_uploads_and_nothing_else(
@@ -72,7 +71,7 @@ def test_the_page_is_known_by_its_own_names_only(visitor: Visitor) -> None:
         assert visitor.post("/gradio_api/upload", b"", Host=name)[0] == 403
 
 
-def test_a_websocket_finds_nobody(visitor: Visitor, tmp_path: Path) -> None:
+def test_a_websocket_finds_nobody(visitor: Visitor) -> None:
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
     assert visitor.get("/gradio_api/queue/join", **upgrade)[0] == 404
     sent: list[Message] = []
@@ -83,7 +82,7 @@ def test_a_websocket_finds_nobody(visitor: Visitor, tmp_path: Path) -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    guard = AllowedRequests(app, Hosts("127.0.0.1"), Uploads(tmp_path))
+    guard = OwnSite(app, Hosts("127.0.0.1"))
     asyncio.run(guard({"type": "websocket"}, asyncio.sleep, send))
     assert sent == [{"type": "websocket.close"}]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,7 @@ from demo_server import Server, Visitor
 from gradio_client import Client, handle_file
 from starlette.types import Message, Receive, Scope, Send
 
-from inference.demo.guards import bounds
-from inference.demo.guards.bounds import Bounds
+from inference.served.guards.bounds import PAGE_LIMITS, Bounds, Limits
 
 
 @pytest.mark.parametrize("length", ["99999999999", "500000001"])
@@ -33,7 +33,7 @@ def test_a_length_that_is_none_is_refused(length: bytes) -> None:
         sent.append(message)
 
     scope: Scope = {"type": "http", "headers": [(b"content-length", length)]}
-    asyncio.run(Bounds(app)(scope, asyncio.sleep, send))
+    asyncio.run(Bounds(app, PAGE_LIMITS)(scope, asyncio.sleep, send))
     assert sent[0]["status"] == 413
 
 
@@ -60,7 +60,9 @@ def test_one_client_cannot_hold_many_requests(visitor: Visitor) -> None:
             connection.close()
 
 
-def received(parts: list[bytes], seconds_between: float = 0.0) -> list[Message]:
+def received(
+    parts: list[bytes], seconds_between: float = 0.0, limits: Limits = PAGE_LIMITS
+) -> list[Message]:
     """What an app behind `Bounds` receives of a body that comes in parts."""
     messages: list[Message] = []
 
@@ -74,37 +76,34 @@ def received(parts: list[bytes], seconds_between: float = 0.0) -> list[Message]:
 
     waiting = list(parts)
     scope: Scope = {"type": "http", "headers": []}
-    asyncio.run(Bounds(app)(scope, receive, lambda message: asyncio.sleep(0)))
+    asyncio.run(Bounds(app, limits)(scope, receive, lambda message: asyncio.sleep(0)))
     return messages
 
 
 BROKEN_OFF = {"type": "http.disconnect"}
 
 
-def test_a_body_without_a_length_is_cut_off_where_it_is_too_large(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bounds, "MAX_BODY", 10)
-    assert received([b"12345", b"12345"])[-1]["body"] == b"12345"
-    assert received([b"12345", b"12345", b"1"])[-1] == BROKEN_OFF
+def test_a_body_without_a_length_is_cut_off_where_it_is_too_large() -> None:
+    limits = replace(PAGE_LIMITS, body=10)
+    assert received([b"12345", b"12345"], limits=limits)[-1]["body"] == b"12345"
+    assert received([b"12345", b"12345", b"1"], limits=limits)[-1] == BROKEN_OFF
 
 
-def test_a_part_must_come_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "SECONDS_TO_SEND", 0.1)
-    assert received([b"1", b"2"])[-1]["body"] == b"2"
-    assert received([b"1", b"2"], 0.3) == [BROKEN_OFF]
+def test_a_part_must_come_in_time() -> None:
+    limits = replace(PAGE_LIMITS, seconds_to_send=0.1)
+    assert received([b"1", b"2"], limits=limits)[-1]["body"] == b"2"
+    assert received([b"1", b"2"], 0.3, limits) == [BROKEN_OFF]
 
 
-def test_all_parts_together_must_come_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "SECONDS_FOR_BODY", 0.5)
-    messages = received([b"1"] * 20, 0.1)
+def test_all_parts_together_must_come_in_time() -> None:
+    messages = received([b"1"] * 20, 0.1, replace(PAGE_LIMITS, seconds_for_body=0.5))
     assert messages[0]["body"] == b"1" and messages[-1] == BROKEN_OFF
     assert len(messages) < 10
 
 
-def test_after_the_body_a_client_may_stay_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_the_body_a_client_may_stay_silent() -> None:
     """The end of the connection is what an app receives next, whenever it comes."""
-    monkeypatch.setattr(bounds, "SECONDS_TO_SEND", 0.1)
+    limits = replace(PAGE_LIMITS, seconds_to_send=0.1)
     messages = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,7 +118,7 @@ def test_after_the_body_a_client_may_stay_silent(monkeypatch: pytest.MonkeyPatch
 
     sent: list[int] = []
     scope: Scope = {"type": "http", "headers": []}
-    asyncio.run(Bounds(app)(scope, receive, lambda message: asyncio.sleep(0)))
+    asyncio.run(Bounds(app, limits)(scope, receive, lambda message: asyncio.sleep(0)))
     assert messages[1].get("at the end")
 
 
@@ -127,7 +126,7 @@ def test_clients_without_requests_are_forgotten() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert guard._running == {"192.168.1.5": 1}
 
-    guard = Bounds(app)
+    guard = Bounds(app, PAGE_LIMITS)
     scope: Scope = {"type": "http", "headers": [], "client": ("192.168.1.5", 1)}
     asyncio.run(guard(scope, asyncio.sleep, asyncio.sleep))
     assert not guard._running

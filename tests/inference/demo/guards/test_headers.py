@@ -8,7 +8,7 @@ import pytest
 from demo_server import Visitor
 from starlette.types import Message, Receive, Scope, Send
 
-from inference.demo.guards.headers import SafeHeaders, inline_scripts, policy
+from inference.served.guards.headers import SafeHeaders, inline_scripts, policy
 
 
 def respond(visitor: Visitor, path: str) -> tuple[http.client.HTTPResponse, bytes]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.demo.guards.hosts import Hosts
+from inference.served.guards.hosts import Hosts
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from demo_server import Server, Visitor
 from gradio_client import Client, handle_file
 
-from inference.demo.guards.logins import Login, client_address
+from inference.demo.guards.logins import Login
+from inference.served.guards.bounds import client_address
 
 
 def test_failed_logins_are_slow_and_in_the_log(hurried_server: Server) -> None:

@@ -11,8 +11,8 @@ from demo_server import Server, Visitor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.demo.errors import RefusedError
 from inference.demo.guards.uploads import SECONDS_KEPT, Upload, Uploads
+from inference.served.errors import RefusedError
 
 REFUSAL = "no picture that was uploaded here"
 

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Self, cast
 
 from data import Label
 from inference.bundle import Bundle, Precision, read, read_index
 from inference.classifier import Classifier
-from inference.demo.errors import RefusedError
-from inference.demo.log import log_line
-from inference.demo.origin import WHY, is_withheld, without_withheld
+from inference.detection.finder import Finder
 from inference.errors import BundleError
+from inference.served.errors import RefusedError
+from inference.served.log import log_line
+from inference.served.origin import WHY, is_withheld, without_withheld
 
 AUTOMATIC = "as checked"
 """Choice of the precision that is faster here, among those that predict as they did at export."""
@@ -94,12 +96,14 @@ class ServedModels:
     """The exported models that can be used, the champion first, or the next in rank.
 
     The first model is loaded at once, each other one when it is first asked for. Make one with
-    `ServedModels.read`. What is kept back (see `inference.demo.origin`) is not in `bundles`, and no
-    classifier gives it.
+    `ServedModels.read`. What is kept back (see `inference.served.origin`) is not in `bundles`, and
+    no classifier gives it.
 
     Args:
         folder: Folder that the export wrote.
         classify_origin: Whether labels of origin are offered as well.
+        threads: Number of threads of a run; None for the number of physical cores.
+        finder: Function that prepares the faces of a picture; None for `FaceFinder`.
 
     Attributes:
         folder: Folder that the export wrote.
@@ -109,23 +113,40 @@ class ServedModels:
         left_out: Names of the models that cannot be used, in rank order.
     """
 
-    def __init__(self, folder: Path, classify_origin: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        classify_origin: bool = False,
+        threads: int | None = None,
+        finder: Finder | None = None,
+    ) -> None:
         self.folder = folder
         self.bundles: list[Bundle] = []
         self.closed: list[Bundle] = []
         self.withheld: dict[str, tuple[Label, ...]] = {}
         self.left_out: list[str] = []
         self._classify_origin = classify_origin
+        self._threads = threads
+        self._finder = finder
+        self._loading = Lock()
         self._exported: dict[str, Bundle] = {}
         self._classifiers: dict[tuple[str, Precision | None], Classifier] = {}
 
     @classmethod
-    def read(cls, folder: Path, classify_origin: bool = False) -> Self:
+    def read(
+        cls,
+        folder: Path,
+        classify_origin: bool = False,
+        threads: int | None = None,
+        finder: Finder | None = None,
+    ) -> Self:
         """Read the bundles; those that are damaged are logged and left out.
 
         Args:
             folder: Folder that the export wrote.
             classify_origin: Whether labels of origin are offered as well.
+            threads: Number of threads of a run; None for the number of physical cores.
+            finder: Function that prepares the faces of a picture; None for `FaceFinder`.
 
         Returns:
             The models, of which the first one is loaded and known to work.
@@ -134,7 +155,7 @@ class ServedModels:
             BundleError: None of the models can be used.
         """
         index = read_index(folder)
-        models = cls(folder, classify_origin)
+        models = cls(folder, classify_origin, threads, finder)
         for name in index.ranked:
             try:
                 models._add(name)
@@ -150,6 +171,17 @@ class ServedModels:
                 f"the champion {index.champion} is replaced by {models.names[0]}, next in rank"
             )
         return models
+
+    def become(self, other: "ServedModels") -> None:
+        """Take the place of these models: who holds this object has the others from now on.
+
+        Args:
+            other: Models that were read and checked.
+        """
+        with self._loading:
+            self.bundles, self.closed = other.bundles, other.closed
+            self.withheld, self.left_out = other.withheld, other.left_out
+            self._exported, self._classifiers = other._exported, other._classifiers
 
     def _add(self, name: str) -> None:
         """Add a model; the default one must be seen to work."""
@@ -242,8 +274,11 @@ class ServedModels:
 
     def _load(self, bundle: Bundle, precision: Precision | None) -> Classifier:
         key = (bundle.folder.name, precision)
-        if key not in self._classifiers:
-            exported = self._exported[bundle.folder.name]  # its check images are of all labels
-            classifier = Classifier.from_bundle(exported, precision)
-            self._classifiers[key] = replace(classifier, info=bundle.info)
-        return self._classifiers[key]
+        with self._loading:
+            if key not in self._classifiers:
+                exported = self._exported[bundle.folder.name]  # its check images are of all labels
+                classifier = Classifier.from_bundle(
+                    exported, precision, self._threads, self._finder
+                )
+                self._classifiers[key] = replace(classifier, info=bundle.info)
+            return self._classifiers[key]

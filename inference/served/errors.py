@@ -1,8 +1,9 @@
 """What a visitor can be refused for, and the one sentence that the page and the API say then."""
 
 from data import ImageError
-from inference.demo.log import log_line
+from data.images import readable_kinds
 from inference.errors import BundleError
+from inference.served.log import log_line
 
 
 class RefusedError(ValueError):
@@ -33,4 +34,4 @@ def message_for(error: ImageError | BundleError | RefusedError) -> str:
         return "This model cannot be used; the server's log says why."
     if isinstance(error, RefusedError):
         return f"{str(error)[0].upper()}{str(error)[1:]}."
-    return f"The picture cannot be used: {error}."
+    return f"The picture cannot be used: {error}. These kinds can be read: {readable_kinds()}."

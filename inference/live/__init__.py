@@ -1,0 +1,1 @@
+"""Faces in consecutive frames: tracks, smoothed predictions, videos and cameras."""
