@@ -80,13 +80,17 @@ class Progress(Bars):
         count = f"({self._begun} of {len(self._backbones)})"
         of_it = Progress(prefix=f"{title:<{_TITLE}}" if side_by_side else "", within=self)
         of_it._later, of_it._time_left = later, self._time_left
-        if side_by_side:
-            of_it.say(f"  begins {count}")
-            yield of_it
-            return
-        self.say(f"\n{title} {count}", style="bold")
-        with self.live():
-            yield of_it
+        of_it._backbone = title
+        try:
+            if side_by_side:
+                of_it.say(f"  begins {count}")
+                yield of_it
+                return
+            self.say(f"\n{title} {count}", style="bold")
+            with self.live():
+                yield of_it
+        finally:
+            self.activities.end_all(title)
 
     def planned(self, depths: Sequence[int], seconds: list[float]) -> None:
         """Print the plan of a study.

@@ -33,6 +33,7 @@ from tuning.runs.time_budget import TimeBudget
 from tuning.search.context import SearchContext
 from tuning.search.presets import PRESETS
 from tuning.searches import search_all
+from tuning.status_writer import status_of
 from tuning.suspects.left_out import left_out_notices
 from tuning.trunk.cache import TrunkCache
 
@@ -73,8 +74,11 @@ def tune(
     """
     progress = Progress()
     run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
-    with run.lock(), engine_of(helpers, artifacts, progress) as engine:
-        budget = TimeBudget(run, settings.budget)
+    with (
+        run.lock(),
+        status_of(run, budget := TimeBudget(run, settings.budget), progress.activities),
+        engine_of(helpers, artifacts, progress) as engine,
+    ):
         dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
         weights, weights_used = pretrained(settings, dataset.synthetic, progress)
