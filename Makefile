@@ -1,6 +1,7 @@
 # Each target calls one command; `python -m <part> --help` tells more. Settings such as DATA=,
 # WEIGHTS=, SAMPLES= or RUN= may be given here or in the environment.
-.PHONY: setup tune export space web push demo serve data test lint tensorboard bench bench-search clean
+.PHONY: setup tune export space web push demo serve data test lint tensorboard bench bench-search \
+	requirements clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -67,6 +68,13 @@ bench-search: setup
 
 bench: setup
 	@$(BIN)/python -m inference bench
+
+# The image's packages with their hashes, in the versions of constraints.txt: pip install pip-tools
+requirements:
+	@CUSTOM_COMPILE_COMMAND="make requirements" $(or $(PIP_COMPILE),pip-compile) --quiet \
+		--extra service --extra heif --constraint constraints.txt --generate-hashes --strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements-service.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

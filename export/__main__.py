@@ -13,6 +13,7 @@ import typer
 
 from data.cli import CommandError, UsageError, Version, command_group, failing_on
 from data.memory import say_peak_memory
+from tuning.helpers import CORES, AddressOption, CoresOption, Helpers, WorkersOption
 from tuning.tensorflow_import import import_tensorflow
 
 app = command_group()
@@ -52,6 +53,9 @@ def export(
         Path | None,
         typer.Option(envvar="MODELS", help="Folder for the bundles. Left out: artifacts/models."),
     ] = None,
+    workers: WorkersOption = None,
+    ray_address: AddressOption = None,
+    cores: CoresOption = CORES,
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
     ] = Path("artifacts"),
@@ -61,7 +65,8 @@ def export(
 
     Each exported model must predict as the Keras model does on the run's test images, or the
     export fails. INT8 is served if it decides as fp32 does on the validation images. The champion
-    is the best on validation images within the limits given.
+    is the best on validation images within the limits given. With WORKERS or RAY_ADDRESS others
+    convert, compare and quantize side by side; this machine alone then measures speed.
 
     Examples: `make export`, `make export RUN=faces MAX_LATENCY_MS=20`.
     """
@@ -69,6 +74,7 @@ def export(
         return
     target = _share(target_accuracy, "TARGET_ACCURACY", 0.5)
     least_accuracy = _share(min_accuracy, "MIN_ACCURACY", 0.0)
+    helpers = Helpers(workers, ray_address, cores)
     runs = artifacts / "runs"
     if run:
         _check_run(runs, run)
@@ -77,15 +83,17 @@ def export(
     from export.champion import Limits, LimitsError
     from export.export_run import export_run
     from export.parity import ParityError
+    from tuning.cluster.errors import ClusterError
     from tuning.runs.run_folder import RunError, RunFolder, latest_run
 
-    with failing_on(DataError, RunError, ParityError, LimitsError):
+    with failing_on(DataError, RunError, ParityError, LimitsError, ClusterError):
         export_run(
             RunFolder.named(runs, run) if run else latest_run(runs),
             models or artifacts / "models",
             artifacts / "cache" / "images",
             Limits(max_latency_ms, max_size_mb, least_accuracy),
             target,
+            helpers,
         )
     say_peak_memory()
 

@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-import keras
 import numpy as np
 import pandas as pd
 
-from export import (
-    audit,
-    bundle_info,
-    card,
-    check_images,
-    convert,
-    int8,
-    parity,
-    quantize,
-    speed,
-)
+from export import audit, bundle_info, card, check_images, speed
 from export.by_label import decisions_by_label
 from export.champion import Candidate
-from export.forms import FILES, Form, FormName
-from export.predictions import predict, recorded_or_predicted
+from export.forms import FILES, FormName
+from export.preparation import Checked, Prepare, prepare
 from export.progress import Steps
-from export.source import RecordedPredictions, Source, SplitName
+from export.source import Source
 from inference import bundle
 from inference.bundle import (
     BundleInfo,
     ModelFile,
     Precision,
-    QuantizationTrial,
     Speed,
 )
-from tuning.backbones.class_activations import with_activations
 from tuning.metrics import mean_scores
 from tuning.runs.schema import WinnerFacts
 
@@ -55,7 +42,9 @@ class Exported:
     info: BundleInfo
 
 
-def export_winner(source: Source, facts: WinnerFacts, folder: Path, steps: Steps) -> Exported:
+def export_winner(
+    source: Source, facts: WinnerFacts, folder: Path, steps: Steps, prepare: Prepare = prepare
+) -> Exported:
     """Write the bundle of a winner.
 
     Args:
@@ -63,6 +52,7 @@ def export_winner(source: Source, facts: WinnerFacts, folder: Path, steps: Steps
         facts: Facts of the winner.
         folder: Folder of the bundle, replaced when all is done.
         steps: Shows what is being done.
+        prepare: Who makes its forms: this process, or a worker that has done it before.
 
     Raises:
         ParityError: An exported model does not predict what the Keras model does.
@@ -72,11 +62,9 @@ def export_winner(source: Source, facts: WinnerFacts, folder: Path, steps: Steps
     info = bundle_info.describe(source, facts, recorded["val"], recorded["test"])
     _say_what_stays_uncertain(info, steps)
     with tempfile.TemporaryDirectory() as scratch:
-        export = _Export(source, facts, Path(scratch), steps)
-        models = export.check(export.convert(info), recorded)
-        trials, passed = export.quantize(models["fp32"])
-        models = {**models, "int8": passed} if passed else models
-        info = export.measure(info.model_copy(update={"quantization": trials}), models)
+        prepared = prepare(source, info, recorded, Path(scratch), steps)
+        export, models = _Export(source, facts, Path(scratch), steps), prepared.models
+        info = export.measure(info.model_copy(update={"quantization": prepared.trials}), models)
         served = bundle.Bundle(folder, info).choose()
         info, documents = export.document(info, models, served)
         files = [*documents, *(models[name].form.path for name in info.formats)]
@@ -96,28 +84,12 @@ def _say_what_stays_uncertain(info: BundleInfo, steps: Steps) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Checked:
-    """A form that passed its check, with its predictions.
-
-    Attributes:
-        form: Form of the model.
-        test_p: Class probabilities of the test images, float [n, K].
-        val_p: Class probabilities of the validation images, float [n, K]; empty where nobody asks
-            for them.
-    """
-
-    form: Form
-    test_p: np.ndarray
-    val_p: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
-
-
-_Models = Mapping[FormName, _Checked]
+_Models = Mapping[FormName, Checked]
 
 
 @dataclass(frozen=True)
 class _Export:
-    """The steps of one winner's export; each returns what it made.
+    """What is done with the forms of one winner; each step returns what it made.
 
     Attributes:
         source: Run of the winner.
@@ -131,74 +103,6 @@ class _Export:
     scratch: Path
     steps: Steps
 
-    def convert(self, info: BundleInfo) -> dict[FormName, Form]:
-        """Convert the Keras model; return it and what was made of it."""
-        winner, labels = self.source.winner(self.facts.backbone), self.source.labels
-        onnx, saved_model = self.scratch / FILES["fp32"], self.scratch / FILES["saved_model"]
-        with self.steps.step("converting to ONNX and SavedModel"):
-            classifier = keras.models.load_model(winner)
-            self._to_onnx(classifier, info, onnx)
-            convert.to_saved_model(classifier, labels, saved_model)
-        return {
-            "keras": Form.of_keras(winner, classifier, labels),
-            "saved_model": Form.open("saved_model", saved_model, labels),
-            "fp32": Form.open("fp32", onnx, labels),
-        }
-
-    def _to_onnx(self, classifier: keras.Model, info: BundleInfo, path: Path) -> None:
-        """Write the ONNX file, with class activations where the head has no hidden layer."""
-        labels = self.source.labels
-        activations = [label.class_activations for label in info.labels if label.class_activations]
-        if activations:
-            temperatures = [label.temperature for label in info.labels]
-            classifier = with_activations(classifier, labels, temperatures)
-        convert.to_onnx(classifier, labels, bundle.to_metadata(info), path, activations)
-
-    def check(
-        self,
-        forms: Mapping[FormName, Form],
-        recorded: Mapping[SplitName, RecordedPredictions],
-    ) -> _Models:
-        """Compare what was converted with Keras on all test images. Raises ParityError."""
-        test, val = self.source.split("test"), self.source.split("val")
-        keras_p = recorded_or_predicted(forms["keras"], test, recorded["test"], self.steps)
-        predicted = {}
-        for name in ("saved_model", "fp32"):
-            predicted[name] = predict(forms[name], test, self.steps)
-            title = f"{self.facts.backbone} as {name}"
-            parity.compare(self.source.labels, keras_p, predicted[name], title)
-        val_p = recorded_or_predicted(forms["fp32"], val, recorded["val"], self.steps)
-        return {
-            "keras": _Checked(forms["keras"], keras_p),
-            "saved_model": _Checked(forms["saved_model"], predicted["saved_model"]),
-            "fp32": _Checked(forms["fp32"], predicted["fp32"], val_p),
-        }
-
-    def quantize(self, fp32: _Checked) -> tuple[tuple[QuantizationTrial, ...], _Checked | None]:
-        """Try to make an INT8 model; return the verdicts, and the model if one passed."""
-        with self.steps.step("preparing for INT8"):
-            quantizer = quantize.Quantizer(
-                fp32.form.path, self.source.store.images, self._calibration_rows(), self.scratch
-            )
-        search = int8.quantize_model(
-            quantizer,
-            self.source.labels,
-            self.source.split("val"),
-            fp32.val_p,
-            self.scratch,
-            self.steps,
-        )
-        if not search.form:
-            return search.trials, None
-        test_p = predict(search.form, self.source.split("test"), self.steps)
-        return search.trials, _Checked(search.form, test_p, search.val_p)
-
-    def _calibration_rows(self) -> np.ndarray:
-        """Training images to quantize by, int [n]; the same ones each time."""
-        random = np.random.default_rng(self.source.config.settings.seed)
-        rows = random.permutation(self.source.split("train").rows)
-        return np.sort(rows[: quantize.CALIBRATION_IMAGES])
-
     def measure(self, info: BundleInfo, models: _Models) -> BundleInfo:
         """Time all forms; return the facts with speed, accuracy and size of each."""
         test = self.source.split("test")
@@ -210,7 +114,7 @@ class _Export:
         formats = {name: self._model_file(models[name], timed) for name in FILES if name in models}
         return info.model_copy(update={"speed": timed, "formats": formats})
 
-    def _model_file(self, model: _Checked, timed: Speed) -> ModelFile:
+    def _model_file(self, model: Checked, timed: Speed) -> ModelFile:
         timing, codes = timed.timings[model.form.name], self.source.split("test").codes
         return ModelFile.of(
             model.form.path,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -11,9 +12,12 @@ from export import comparison, pareto
 from export.bundling import Exported, export_winner
 from export.champion import Candidate, Limits, choose
 from export.parity import ParityError
+from export.preparation import Prepare, prepare
 from export.progress import Steps
+from export.side_by_side import prepare_all
 from export.source import Source
 from inference import bundle
+from tuning.helpers import NOBODY, Helpers
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import WinnerFacts
 
@@ -24,6 +28,7 @@ def export_run(
     cache: Path,
     limits: Limits,
     target_accuracy: float | None = None,
+    helpers: Helpers = NOBODY,
 ) -> list[Exported]:
     """Export a run's winners and name the champion.
 
@@ -34,6 +39,7 @@ def export_run(
         limits: Limits for the champion.
         target_accuracy: Accuracy wanted of the decisions given, 0.5..1; None for the highest that
             half of them reach.
+        helpers: Who converts, compares and quantizes beside this process; it alone measures speed.
 
     Returns:
         What was exported, best first.
@@ -41,6 +47,7 @@ def export_run(
     Raises:
         RunError: The run is not finished or cannot be read, or `models` holds somebody's files.
         ParityError: An exported model does not predict what Keras does; the others are there.
+        ClusterError: Ray is not there, or gave up on a winner.
         LimitsError: No model is within the limits (the bundles are there, without a champion).
     """
     metrics = run.read_metrics()
@@ -48,7 +55,11 @@ def export_run(
     console = Console(highlight=False)
     console.print(f"Run {run.name} to {models}", style="bold", soft_wrap=True)
     source = Source.open(run, cache, target_accuracy)
-    exported, failures = _export_winners(source, metrics.winners.values(), models, console)
+    winners = list(metrics.winners.values())
+    with tempfile.TemporaryDirectory() as scratch:
+        artifacts = cache.parents[1]
+        ready = prepare_all(helpers, source, winners, artifacts, Path(scratch), console)
+        exported, failures = _export_winners(source, winners, models, console, ready)
     if exported:
         _compare(exported, limits, models, console)
     if failures:
@@ -57,14 +68,19 @@ def export_run(
 
 
 def _export_winners(
-    source: Source, winners: Iterable[WinnerFacts], models: Path, console: Console
+    source: Source,
+    winners: Iterable[WinnerFacts],
+    models: Path,
+    console: Console,
+    ready: Mapping[str, Prepare],
 ) -> tuple[list[Exported], list[ParityError]]:
     """Export what passes its check, best first, and keep the errors of what does not."""
     exported, failures = [], []
     for facts in winners:
         steps = Steps(console, facts.backbone)
         try:
-            exported.append(export_winner(source, facts, models / facts.backbone, steps))
+            by = ready.get(facts.backbone, prepare)
+            exported.append(export_winner(source, facts, models / facts.backbone, steps, by))
             steps.done()
         except ParityError as error:
             console.print(f"  {error}", style="red", markup=False, soft_wrap=True)

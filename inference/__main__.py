@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -374,6 +375,9 @@ def serve(
             "the page and the API give the same: FACE_CLASSIFIER_API_KEY needs --user and "
             "--password beside it, and these need it, or --no-page"
         )
+    for package in ("prometheus_client", "fastapi_offline"):
+        if not find_spec(package):
+            raise UsageError(f"the package {package} is not installed: pip install '.[service]'")
     with _user_errors():
         from inference.bundle import models_folder
         from inference.service.server import serve as serve_api

@@ -22,7 +22,7 @@ from data.cli import (
     failing_on,
 )
 from data.memory import say_peak_memory
-from tuning.helpers import CORES, Helpers
+from tuning.helpers import CORES, AddressOption, CoresOption, Helpers, WorkersOption
 from tuning.precision import Precision, resolve
 from tuning.tensorflow_import import import_tensorflow
 
@@ -178,30 +178,9 @@ def tune(
     cache_gb: Annotated[
         float, typer.Option(envvar="CACHE_GB", help="Disk budget of the frozen-trunk cache in GB.")
     ] = 20.0,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            envvar="WORKERS",
-            min=1,
-            help="Workers that do the steps of the search side by side on this machine, through a "
-            "Ray that is started for it; each has its share of the cores. Left out: this process "
-            "does everything.",
-        ),
-    ] = None,
-    ray_address: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RAY_ADDRESS",
-            help="Ray cluster whose machines do the steps, as host:port of its head, or auto for "
-            "the one that this machine belongs to.",
-        ),
-    ] = None,
-    cores: Annotated[
-        int,
-        typer.Option(
-            envvar="CORES", min=1, help="Cores that a step of the search takes on a cluster."
-        ),
-    ] = CORES,
+    workers: WorkersOption = None,
+    ray_address: AddressOption = None,
+    cores: CoresOption = CORES,
     artifacts: Annotated[
         Path, typer.Option(envvar="ARTIFACTS", help="Folder for everything a run makes.")
     ] = Path("artifacts"),
@@ -220,8 +199,7 @@ def tune(
     preset = preset or ("quick" if source == _SYNTHETIC else "standard")
     weights = _weights(weights)
     _check_words(label, labels, ages, run)
-    if workers and ray_address:
-        raise UsageError(f"WORKERS={workers} and RAY_ADDRESS={ray_address}: give one of them")
+    helpers = Helpers(workers, ray_address, cores)
     import_tensorflow()
     from tuning.backbones.registry import names_in
     from tuning.runs.settings import Settings
@@ -249,7 +227,7 @@ def tune(
         ages=ages.strip() or AGES,
         drop_suspects=drop_suspects,
     )
-    _run(settings, artifacts, run, cache_gb, Helpers(workers, ray_address, cores))
+    _run(settings, artifacts, run, cache_gb, helpers)
 
 
 def _run(

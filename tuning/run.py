@@ -205,5 +205,7 @@ def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
         winners={facts.backbone: facts for facts in ranked},
     )
     run.write_metrics(metrics)
-    report.write(run, config, metrics, pd.read_csv(run.leaderboard), context.store.images)
+    leaderboard = pd.read_csv(run.leaderboard)
+    with context.progress.bar("explaining mistakes") as update:
+        report.write(run, config, metrics, leaderboard, context.store.images, update)
     context.progress.summary(metrics, run.report)

@@ -14,7 +14,7 @@ from small_run import WRONG_LABELS
 
 from data import GENDER
 from data.labels import from_table
-from export import bundling, convert
+from export import convert, preparation
 from export.bundling import export_winner
 from export.champion import Candidate
 from export.parity import ParityError
@@ -104,7 +104,7 @@ def test_int8_is_calibrated_on_training_images(
     def calibrate(model: Path, images: np.ndarray, rows: np.ndarray, scratch: Path) -> None:
         raise SeenError(rows.tolist())
 
-    monkeypatch.setattr(bundling.quantize, "Quantizer", calibrate)
+    monkeypatch.setattr(preparation.quantize, "Quantizer", calibrate)
     facts = small_run.read_metrics().winners["vgg16"]
     source = Source.open(small_run, image_cache)
     with pytest.raises(SeenError) as seen:
@@ -143,7 +143,7 @@ def test_each_form_is_compared_with_keras(
         converted(classifier, *arguments)
         logit.set_weights([weights, bias])
 
-    monkeypatch.setattr(bundling.convert, conversion, lossy)
+    monkeypatch.setattr(preparation.convert, conversion, lossy)
     facts = small_run.read_metrics().winners["vgg16"]
     source = Source.open(small_run, image_cache)
     with pytest.raises(ParityError, match=f"vgg16 as {form} differs"):
@@ -178,10 +178,10 @@ def test_an_int8_model_that_decides_otherwise_is_not_served(
         head.CopyFrom(onnx.numpy_helper.from_array(-onnx.numpy_helper.to_array(head), head.name))
         onnx.save(model, path)
 
-    monkeypatch.setattr(bundling.quantize.Quantizer, "quantize", quantize_badly)
+    monkeypatch.setattr(preparation.quantize.Quantizer, "quantize", quantize_badly)
     facts = small_run.read_metrics().winners["vgg16"]
     item = export_winner(Source.open(small_run, image_cache), facts, tmp_path / "vgg16", steps)
-    assert len(item.info.quantization) == len(bundling.quantize.RECIPES)
+    assert len(item.info.quantization) == len(preparation.quantize.RECIPES)
     assert not any(trial.passed for trial in item.info.quantization)
     facts_of_val = small_run.read_metrics().winners["vgg16"].labels[0].val
     fp32 = item.info.formats["fp32"]

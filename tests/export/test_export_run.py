@@ -32,7 +32,9 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> li
     """Winners become bundles without files; those in the list fail their check."""
     failing: list[str] = []
 
-    def export_winner(source: Source, facts: WinnerFacts, folder: Path, steps: Steps) -> Exported:
+    def export_winner(
+        source: Source, facts: WinnerFacts, folder: Path, steps: Steps, _
+    ) -> Exported:
         if facts.backbone in failing:
             raise ParityError(f"{facts.backbone} as fp32 differs")
         exported = request.getfixturevalue("exported")

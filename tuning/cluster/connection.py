@@ -20,7 +20,9 @@ _OOM_RETRIES = "2"
 _OBJECT_STORE = 1 << 30  # bytes: weights and what is on its way; more goes to the disk
 _TIMEOUT = 20.0  # seconds to find the cluster's head
 _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-_OUR_CODE = [str(Path(__file__).parents[2] / name) for name in ("data", "tuning", "inference")]
+_OUR_CODE = [
+    str(Path(__file__).parents[2] / name) for name in ("data", "tuning", "inference", "export")
+]
 """Packages that workers of a cluster take from the driver, so that all run the same code."""
 # It keeps Ray to 127.0.0.1, whatever the machine is called: no other machine reaches its ports.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}

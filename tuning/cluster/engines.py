@@ -12,8 +12,10 @@ from tuning.cluster import connection
 from tuning.cluster.errors import ClusterError
 from tuning.cluster.places import Places
 from tuning.cluster.ray_engine import RayEngine
-from tuning.cluster.token import token_in
+from tuning.cluster.tasks import Tasks
+from tuning.cluster.token import Token, token_in
 from tuning.helpers import Helpers
+from tuning.search.context import StepContext
 from tuning.search.engine import Engine, OneProcess
 
 
@@ -34,26 +36,58 @@ def engine_of(helpers: Helpers, artifacts: Path, bars: Bars) -> Iterator[Engine]
         ...     type(engine).__name__
         'OneProcess'
     """
-    if helpers.address:
-        with _on_cluster(helpers.address, helpers.cores, artifacts, bars) as engine:
-            yield engine
-    elif helpers.workers:
-        with _on_this_machine(helpers.workers, artifacts, bars) as engine:
-            yield engine
-    else:
-        yield OneProcess()
+    with _workers_of(helpers, artifacts, bars, "step") as workers:
+        yield RayEngine(artifacts, *workers) if workers else OneProcess()
 
 
 @contextmanager
-def _on_this_machine(workers: int, artifacts: Path, bars: Bars) -> Iterator[Engine]:
+def tasks_of(
+    helpers: Helpers, context: StepContext, artifacts: Path, bars: Bars
+) -> Iterator[Tasks | None]:
+    """Have others do tasks that look at a run's images while the block lasts.
+
+    Args:
+        helpers: Who works beside this process.
+        context: Images and settings of the run.
+        artifacts: Folder for everything a run makes.
+        bars: Where it is said who works.
+
+    Yields:
+        Who does them; None where this process does everything.
+
+    Raises:
+        ClusterError: Ray is not there.
+    """
+    with _workers_of(helpers, artifacts, bars, "task") as workers:
+        yield Tasks(context, artifacts, *workers) if workers else None
+
+
+@contextmanager
+def _workers_of(
+    helpers: Helpers, artifacts: Path, bars: Bars, work: str
+) -> Iterator[tuple[Places, Token] | None]:
+    if helpers.address:
+        with _on_cluster(helpers.address, helpers.cores, artifacts, bars, work) as workers:
+            yield workers
+    elif helpers.workers:
+        with _on_this_machine(helpers.workers, artifacts, bars) as workers:
+            yield workers
+    else:
+        yield None
+
+
+@contextmanager
+def _on_this_machine(workers: int, artifacts: Path, bars: Bars) -> Iterator[tuple[Places, Token]]:
     cores = max(1, usable() // workers)
     with connection.local(workers) as dashboard, token_in(artifacts / "cache") as token:
         _say(bars, f"{_count(workers, 'worker')} of {_count(cores, 'core')} each", dashboard)
-        yield RayEngine(artifacts, Places(workers, cores, cores_of_ray=1), token)
+        yield Places(workers, cores, cores_of_ray=1), token
 
 
 @contextmanager
-def _on_cluster(address: str, cores: int, artifacts: Path, bars: Bars) -> Iterator[Engine]:
+def _on_cluster(
+    address: str, cores: int, artifacts: Path, bars: Bars, work: str
+) -> Iterator[tuple[Places, Token]]:
     with connection.remote(address) as dashboard, token_in(artifacts / "cache") as token:
         import ray
 
@@ -61,9 +95,9 @@ def _on_cluster(address: str, cores: int, artifacts: Path, bars: Bars) -> Iterat
         places = Places.of(machines, cores, ray.get_runtime_context().get_node_id())
         if not places.slots:
             raise ClusterError(f"RAY_ADDRESS={address}: no machine of the cluster offers cores")
-        steps = f"{_count(places.slots, 'step')} of {_count(places.cores, 'core')} side by side"
-        _say(bars, f"{_count(len(machines), 'machine')}, {steps}", dashboard)
-        yield RayEngine(artifacts, places, token)
+        several = f"{_count(places.slots, work)} of {_count(places.cores, 'core')} side by side"
+        _say(bars, f"{_count(len(machines), 'machine')}, {several}", dashboard)
+        yield places, token
 
 
 def _say(bars: Bars, who: str, dashboard: str) -> None:

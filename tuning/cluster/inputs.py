@@ -13,7 +13,7 @@ from data import Framing, ImageStore, Label
 from tuning.backbones.weights import Weights
 from tuning.cluster.token import Token
 from tuning.runs.settings import Settings
-from tuning.search.context import SearchContext
+from tuning.search.context import StepContext
 from tuning.search.presets import Preset
 
 
@@ -49,11 +49,11 @@ class RunInputs:
     token: Token
 
     @classmethod
-    def of(cls, context: SearchContext, artifacts: Path, token: Token) -> RunInputs:
+    def of(cls, context: StepContext, artifacts: Path, token: Token) -> RunInputs:
         """Take from a run's context what workers need.
 
         Args:
-            context: Run, data and settings.
+            context: Data and settings.
             artifacts: Folder for everything a run makes.
             token: Token that lies in it.
         """

@@ -69,6 +69,10 @@ class Places:
             return {"num_cpus": self.cores, "num_gpus": self.most_gpus}
         return {"num_cpus": self.cores_of_ray or self.cores, "num_gpus": self.gpus}
 
+    def on_processors(self) -> dict[str, Any]:
+        """Return Ray's options of what needs a step's cores and no GPU."""
+        return {"num_cpus": self.cores_of_ray or self.cores, "num_gpus": 0}
+
 
 def environment(cores: int) -> dict[str, str]:
     """Return the environment variables by which a worker keeps to its share of the cores.

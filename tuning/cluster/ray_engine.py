@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from tuning.backbones.registry import Backbone
 from tuning.backbones.weights import Weights
@@ -16,7 +16,8 @@ from tuning.cluster.checks import checked
 from tuning.cluster.errors import ClusterError
 from tuning.cluster.exchange import Exchange
 from tuning.cluster.inputs import BackboneInputs, RunInputs
-from tuning.cluster.places import Places, at_home, environment
+from tuning.cluster.places import Places, environment
+from tuning.cluster.sharing import RETRIES, own_error, share_run
 from tuning.cluster.token import Token
 from tuning.search.context import SearchContext
 from tuning.search.steps import Steps
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-
-_RETRIES = 4  # of a step whose worker or machine is lost
-_SERVED_AT_ONCE = 4
 
 
 class RayEngine:
@@ -66,7 +64,9 @@ class RayEngine:
 
         inputs = ray.put(BackboneInputs(backbone.name, weights))
         with self._lock:
-            self._shared = self._shared or self._share_run(context)
+            self._shared = self._shared or share_run(
+                RunInputs.of(context, self._artifacts, self._token), self._places.home
+            )
             hands = RayHands(self, worker.Assignment(self._shared[0], inputs, self._shared[1]))
             self._searches.append(hands)
         try:
@@ -99,7 +99,7 @@ class RayEngine:
                 raise KeyboardInterrupt
             self._pending.add(future)
         task = self._task.options(
-            max_retries=_RETRIES, runtime_env=self._threads, **self._places.options(step)
+            max_retries=RETRIES, runtime_env=self._threads, **self._places.options(step)
         )
         done = task.remote(assignment, step, *sent).future()
         done.add_done_callback(lambda ended: self._settle(future, step, ended))
@@ -114,33 +114,13 @@ class RayEngine:
             with suppress(InvalidStateError):
                 future.set_exception(KeyboardInterrupt())
 
-    def _share_run(
-        self, context: SearchContext
-    ) -> tuple[ray.ObjectRef[RunInputs], ActorHandle[Exchange] | None]:
-        """Send out what all searches have in common; an actor for machines without our folders."""
-        import ray
-
-        inputs = RunInputs.of(context, self._artifacts, self._token)
-        run = ray.put(inputs)
-        home = self._places.home
-        if home is None:
-            return run, None
-        exchange = ray.remote(Exchange).options(
-            num_cpus=0,
-            max_restarts=-1,
-            max_task_retries=-1,
-            max_concurrency=_SERVED_AT_ONCE,
-            scheduling_strategy=at_home(home),
-        )
-        return run, cast("ActorHandle[Exchange]", exchange.remote(inputs.without_rows()))
-
     def _settle(self, future: Future[Any], step: str, ended: Future[Any]) -> None:
         with self._lock:
             self._pending.discard(future)
         error = ended.exception()
         with suppress(InvalidStateError):  # stopped in between
             if error is not None:
-                future.set_exception(_own(error, step))
+                future.set_exception(own_error(error, step))
                 return
             try:
                 future.set_result(checked(step, ended.result()))
@@ -178,17 +158,3 @@ class RayHands:
     ) -> Future[Result]:
         """Have a step done, see `tuning.search.engine.Hands`."""
         return self._engine.submit(self._assignment, step.__name__, args, kwargs)
-
-
-def _own(error: BaseException, step: str) -> BaseException:
-    """The error of the step itself, or one of ours for what Ray could not get done."""
-    from ray.exceptions import RayError, RayTaskError
-
-    if isinstance(error, RayTaskError):
-        return cast("BaseException", error.cause)
-    if isinstance(error, RayError):
-        return ClusterError(
-            f"the step {step} was given up: its worker was lost {_RETRIES + 1} times, as when "
-            f"memory is short ({type(error).__name__}); Ray's dashboard and logs have more"
-        )
-    return error

@@ -9,6 +9,7 @@ import pandas as pd
 
 from data import read_manifest
 from data.atomic import write_text
+from data.progress import ProgressCallback
 from data.rows import Rows
 from inference.explanation.heat_map import CAVEAT
 from tuning.backbones.registry import BACKBONES
@@ -34,6 +35,7 @@ def write(
     metrics: RunMetrics,
     leaderboard: pd.DataFrame,
     images: Rows | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> None:
     """Write a run's report, its table of results and its list of labels to look at.
 
@@ -44,6 +46,7 @@ def write(
         leaderboard: Table of all trials, see `tuning.runs.leaderboard`.
         images: Images of the run, uint8 RGB [N, s, s, 3], by which mistakes are explained; None for
             no explanations.
+        on_progress: Called after each explanation with the number of those done and of all.
 
     Raises:
         OSError: A file of the run cannot be read, or the report cannot be written.
@@ -60,7 +63,9 @@ def write(
     tests = {name: _test_predictions(run, name) for name in winners}
     sections = label_sections(labels, winners, manifest, tests, doubted)
     photos = _PHOTOS if len(labels) == 1 else _PHOTOS_OF_SEVERAL
-    maps = _maps(run, config, winners[best], sections, images) if images is not None else {}
+    maps = {}
+    if images is not None:
+        maps = _maps(run, config, winners[best], sections, images, on_progress)
     page = render(
         _PACKAGE,
         "templates/report.html.jinja",
@@ -85,10 +90,15 @@ def _maps(
     facts: WinnerFacts,
     sections: Sequence[LabelSection],
     images: Rows,
+    on_progress: ProgressCallback | None,
 ) -> dict[tuple[int, int], MistakeMap]:
     """Explain the first mistakes of each label, by the label's number and the manifest's row."""
-    shown = [section.mistakes[: _MAPS // len(sections)] for section in sections]
-    if not any(shown):
+    shown = [
+        (section, mistake)
+        for section in sections
+        for mistake in section.mistakes[: _MAPS // len(sections)]
+    ]
+    if not shown:
         return {}
     explained = Explained(
         images,
@@ -96,14 +106,13 @@ def _maps(
         bool(config.images.detected),
         explainer(run.winner(facts.backbone), facts, config.labels),
     )
-    paths = read_manifest(run.manifest)["path"]
-    return {
-        (section.number, m.row): explained.map_of(
-            m, section.number - 1, section.label, paths[m.row]
-        )
-        for section, mistakes in zip(sections, shown, strict=True)
-        for m in mistakes
-    }
+    paths, maps = read_manifest(run.manifest)["path"], {}
+    for section, mistake in shown:
+        found = explained.map_of(mistake, section.number - 1, section.label, paths[mistake.row])
+        maps[section.number, mistake.row] = found
+        if on_progress:
+            on_progress(len(maps), len(shown))
+    return maps
 
 
 def _plots(

@@ -3,7 +3,7 @@
 import { Camera } from "./camera.js";
 import { Client } from "./client.js";
 import { mark } from "./marks.js";
-import { showFaces, showFailure, showModel } from "./view.js";
+import { showFaces, showFailure, showModel, showWaiting } from "./view.js";
 
 const LONG_SIDE = 1200; // pixels of the picture that is shown
 
@@ -37,18 +37,16 @@ async function show(source) {
   if (!model) return;
   stopCamera();
   const id = ++newest;
-  result.setAttribute("aria-busy", "true");
+  showWaiting(result);
   try {
     const given = await client.classify(source, LONG_SIDE);
     if (id !== newest) return given.preview.close();
     present(given);
-    result.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    if (result.getBoundingClientRect().top > innerHeight / 2) picture.scrollIntoView();
   } catch (error) {
     if (id !== newest) return;
     picture.hidden = true;
     showFailure(result, error.message);
-  } finally {
-    if (id === newest) result.removeAttribute("aria-busy");
   }
 }
 

@@ -4,6 +4,7 @@
 import { blank } from "./image.js";
 
 const PRECISION = 22; // bits behind the point of Pillow's filter weights
+const HALF = 1 << (PRECISION - 1);
 
 const triangle = { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) };
 
@@ -116,12 +117,12 @@ function resizedAcross(image, width, columns) {
   let to = 0;
   for (let y = 0; y < image.height; y++) {
     for (const { first, values } of columns) {
-      let [r, g, b] = [1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1)];
+      let r = HALF, g = HALF, b = HALF;
       let i = 3 * (y * image.width + first);
-      for (const weight of values) {
-        r += from[i++] * weight;
-        g += from[i++] * weight;
-        b += from[i++] * weight;
+      for (let k = 0; k < values.length; k++, i += 3) {
+        r += from[i] * values[k];
+        g += from[i + 1] * values[k];
+        b += from[i + 2] * values[k];
       }
       result.data[to++] = r >> PRECISION;
       result.data[to++] = g >> PRECISION;
@@ -133,16 +134,14 @@ function resizedAcross(image, width, columns) {
 
 function resizedDown(image, height, rows) {
   const result = blank(image.width, height);
+  const from = image.data;
   const stride = 3 * image.width;
   let to = 0;
   for (const { first, values } of rows) {
     for (let x = 0; x < stride; x++) {
-      let sum = 1 << (PRECISION - 1);
+      let sum = HALF;
       let i = first * stride + x;
-      for (const weight of values) {
-        sum += image.data[i] * weight;
-        i += stride;
-      }
+      for (let k = 0; k < values.length; k++, i += stride) sum += from[i] * values[k];
       result.data[to++] = sum >> PRECISION;
     }
   }
@@ -184,7 +183,8 @@ function sample({ width, height, data }, x, y, result, to) {
   for (let channel = 0; channel < 3; channel++) {
     for (let i = 0; i < 4; i++) {
       const at = rows[i] + channel;
-      const [a, b] = [data[at + columns[0]], data[at + columns[1]]];
+      const a = data[at + columns[0]];
+      const b = data[at + columns[1]];
       lines[i] = between(a, b, data[at + columns[2]], data[at + columns[3]], x - left);
     }
     const value = between(lines[0], lines[1], lines[2], lines[3], y - top);

@@ -32,6 +32,11 @@ export function showFaces(place, { faces, ms }, model) {
   );
 }
 
+/** Show that a picture is being classified. */
+export function showWaiting(place) {
+  place.replaceChildren(element("p", "small", "Looking for faces …"));
+}
+
 /** Show why there is no prediction. */
 export function showFailure(place, message) {
   const text = element("p", "", message);

@@ -11,7 +11,18 @@ from selenium import webdriver
 from web_page import chromium, serving
 
 from export.web import folder as web_folder
-from export.web.npm import REGISTRY, NpmError, NpmPackage
+from export.web.npm import REGISTRY, NpmError, NpmPackage, fetch, members
+
+_AXE = NpmPackage(
+    "axe-core",
+    "4.14.1",
+    "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+)
+_NEEDS = "needs the npm registry, or NPM_CONFIG_REGISTRY=<a mirror>"
+
+
+def _registry() -> str:
+    return os.environ.get("NPM_CONFIG_REGISTRY", REGISTRY)
 
 
 @pytest.fixture
@@ -39,15 +50,44 @@ def write_page() -> Callable[[Path, Path], Path]:
 
     def write(models: Path, folder: Path) -> Path:
         try:
-            web_folder.write(models, folder, os.environ.get("NPM_CONFIG_REGISTRY", REGISTRY))
+            web_folder.write(models, folder, _registry())
         except NpmError as error:
-            pytest.skip(f"needs the npm registry, or NPM_CONFIG_REGISTRY=<a mirror>: {error}")
+            pytest.skip(f"{_NEEDS}: {error}")
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The checker of accessibility, from the npm registry."""
+    try:
+        path = fetch(_AXE, _registry(), tmp_path_factory.mktemp("npm"))
+    except NpmError as error:
+        pytest.skip(f"{_NEEDS}: {error}")
+    return members(path, ["axe.min.js"])["axe.min.js"].decode()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def real_photos() -> Path:
+    """The folder of photos that the environment hands in."""
+    return _folder("PHOTOS")
+
+
+@pytest.fixture
+def real_models() -> Path:
+    """The folder of exported models that the environment hands in."""
+    return _folder("MODELS")
+
+
+def _folder(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value or not Path(value).is_dir():
+        pytest.skip(f"{variable} names no folder here")
+    return Path(value)

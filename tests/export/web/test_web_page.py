@@ -12,13 +12,14 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from web_page import decoded, encoded, requested, run, serving, wait
+from web_page import chromium, decoded, encoded, requested, run, serving, wait
 
 from data import to_square
 from inference.classifier import Classifier
 from inference.demo.example_pictures import draw_examples
 from inference.detection.alignment import TEMPLATE, align
 from inference.detection.retinaface import shrunk
+from inference.faces import Face
 
 PAGE = Path(__file__).parents[3] / "export" / "web" / "page"
 
@@ -30,15 +31,16 @@ const info = await new Promise((resolve, reject) => {
   if (self.info) resolve(self.info);
 });
 self.info = info;
-const answers = [];
+const answers = [], times = [];
 for (const text of args[0]) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   try {
-    const {faces} = await self.client.classify(new Blob([bytes]), 100);
+    const {faces, ms} = await self.client.classify(new Blob([bytes]), 100);
     answers.push(faces);
+    times.push(ms);
   } catch (error) { answers.push(error.message); }
 }
-return {precision: info.precision, threads: info.threads, answers};
+return {precision: info.precision, threads: info.threads, answers, ms: times};
 """
 
 
@@ -66,7 +68,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     portrait.crop((20, 40, 160, 200)).save(folder / "cut.png")
     portrait.convert("RGBA").save(folder / "clear.webp", lossless=True)
     Image.new("RGB", (300, 200), "green").save(folder / "nobody.gif")
-    return {path.name: path for path in sorted(folder.glob("*.*"))}
+    return {path.name: path for path in sorted(folder.glob("[a-z]*.*"))}
 
 
 def classify(browser: webdriver.Chrome, pictures: list[Path]) -> dict[str, Any]:
@@ -75,26 +77,77 @@ def classify(browser: webdriver.Chrome, pictures: list[Path]) -> dict[str, Any]:
 
 @pytest.mark.browser
 def test_it_says_what_predict_says_and_asks_for_nothing_elsewhere(
-    browser: webdriver.Chrome, pages: str, exported: Path, pictures: dict[str, Path]
+    pages: str, exported: Path, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
-    requested(browser)
-    browser.get(pages)
-    given = classify(browser, list(pictures.values()))
-    classifier = Classifier.load(exported, precision=given["precision"])
+    net_log = tmp_path / "net.json"
+    with chromium(f"log-net-log={net_log}") as browser:
+        browser.get(pages)
+        given = classify(browser, list(pictures.values()))
     assert given["precision"] == "int8"
+    classifier = Classifier.load(exported, precision="int8")
     for path, faces in zip(pictures.values(), given["answers"], strict=True):
-        wanted = classifier.predict(path)
-        assert len(faces) == len(wanted), path.name
-        for face, as_predict in zip(faces, wanted, strict=True):
-            off = np.abs(np.subtract(face["box"], as_predict.box.xyxy)).max()
-            assert off <= (2 if path.name == "reduced.jpg" else 0), path.name
-            [here], [there] = face["predictions"], as_predict.predictions
-            assert here["probabilities"] == pytest.approx(there.probabilities, abs=0.01), path.name
-            assert here["decision"] == there.decision, path.name
+        agrees(path, faces, classifier.predict(path))
     assert {len(faces) for faces in given["answers"]} == {0, 1, 5}
-    urls = requested(browser)
-    assert f"{pages}model.int8.onnx" in urls and f"{pages}model.fp32.onnx" not in urls
-    assert not [url for url in urls if not url.startswith((pages, f"blob:{pages}", "data:"))]
+    urls = requested(net_log, pages.rstrip("/"))
+    assert {f"{pages}{name}" for name in ("model.int8.onnx", "retinaface.onnx")} < urls
+    assert not [url for url in urls if not url.startswith(pages)]
+    assert f"{pages}model.fp32.onnx" not in urls
+
+
+def agrees(path: Path, faces: list[dict[str, Any]], as_predict: list[Face]) -> None:
+    assert len(faces) == len(as_predict), path.name
+    for here, there in zip(faces, as_predict, strict=True):
+        off = np.abs(np.subtract(here["box"], there.box.xyxy)).max()
+        assert off <= (2 if path.name == "reduced.jpg" else 0), path.name
+        [said], [wanted] = here["predictions"], there.predictions
+        assert said["probabilities"] == pytest.approx(wanted.probabilities, abs=0.01), path.name
+        assert said["decision"] == wanted.decision, path.name
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+@pytest.mark.parametrize("isolated", [False, True])
+def test_photos_beside_predict(
+    write_page: Callable, real_photos: Path, real_models: Path, tmp_path: Path, precision: str,
+    isolated: bool,
+) -> None:  # fmt: skip
+    """Prints what is off and what it takes, with -s; enlarged JPEGs are decoded reduced."""
+    folder = write_page(real_models, tmp_path / "web")
+    facts = json.loads((folder / "facts.json").read_text())
+    facts["forms"] = [form for form in facts["forms"] if form["precision"] == precision]
+    (folder / "facts.json").write_text(json.dumps(facts))
+    photos = sorted(real_photos.glob("*.jpg"))
+    for path in photos:
+        with Image.open(path) as photo:
+            photo.resize((3 * photo.width, 3 * photo.height)).save(tmp_path / path.name, quality=92)
+    classifier = Classifier.load(real_models, precision=precision, threads=None if isolated else 1)
+    classifier.predict(photos[0])
+    with serving(folder, isolated) as url, chromium() as browser:
+        start = time.perf_counter()
+        open_page(browser, url)
+        print(f"\n{precision}, loaded in {time.perf_counter() - start:.1f} s")
+        classify(browser, photos[:1])
+        for kind, paths in (("", photos), ("reduced ", sorted(tmp_path.glob("*.jpg")))):
+            given = classify(browser, paths)
+            off, ratios = [], []
+            for path, faces in zip(paths, given["answers"], strict=True):
+                start = time.perf_counter()
+                wanted = classifier.predict(path)
+                seconds = time.perf_counter() - start
+                assert len(faces) == len(wanted)
+                for here, there in zip(faces, wanted, strict=True):
+                    p, q = here["predictions"][0]["probabilities"], there.predictions[0]
+                    off.append(np.abs(np.subtract(p, q.probabilities)).max())
+                ratios.append(seconds)
+            took = "; ".join(
+                f"{name} {sum(one[name] for one in given['ms']):.0f} ms" for name in given["ms"][0]
+            )
+            print(
+                f"{kind}{len(off)} faces, {given['threads']} threads: off by {np.mean(off):.4f} in "
+                f"the mean, {max(off):.4f} at most; {took}; predict {sum(ratios):.2f} s"
+            )
+            assert max(off) < (0.2 if kind else 0.01)
 
 
 @pytest.mark.browser
@@ -164,6 +217,30 @@ def test_a_photo_on_the_page(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(
+    browser: webdriver.Chrome, pages: str, pictures: dict[str, Path], scheme: str, axe: str
+) -> None:
+    def violations() -> list[str]:
+        run(browser, f"{axe}; self.axe = axe;")
+        found = run(browser, "return (await self.axe.run()).violations;")
+        return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
+
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get(pages)
+    assert violations() == []
+    open_page(browser, pages)
+    browser.find_element(By.TAG_NAME, "summary").click()
+    choose(browser, pictures["group.jpg"])
+    wait(browser, "#result", "5 faces")
+    assert violations() == []
+    choose(browser, Path(__file__))
+    wait(browser, "#result", "No prediction")
+    assert violations() == []
+
+
+@pytest.mark.browser
 def test_the_webcam_starts_and_stops_by_the_button(browser: webdriver.Chrome, pages: str) -> None:
     open_page(browser, pages)
     button = browser.find_element(By.ID, "camera")
@@ -190,9 +267,11 @@ def test_names_of_labels_do_nothing(
     tmp_path: Path,
 ) -> None:
     folder = write_page(exported_of("color"), tmp_path / "web")
-    facts = (folder / "facts.json").read_text()
+    facts = json.loads((folder / "facts.json").read_text())
     hostile = "<img src=x onerror=document.title=1>"
-    (folder / "facts.json").write_text(facts.replace("main_color", hostile))
+    facts["labels"][0]["name"] = hostile
+    facts["question"] = f"What of {hostile}?"
+    (folder / "facts.json").write_text(json.dumps(facts))
     with serving(folder) as url:
         open_page(browser, url)
         choose(browser, pictures["portrait.jpg"])
@@ -220,8 +299,6 @@ def test_the_policy_forbids_other_hosts_on_the_page_and_in_its_worker(
           new Worker(blob, {type: "module"}).onmessage = ({data}) => resolve(data);
         });"""
         assert run(browser, worker, f"{other}stolen") == "refused"
-        with pytest.raises(AssertionError, match=r"unsafe-eval|Content Security Policy"):
-            run(browser, "return new Function('return 1')();")
 
 
 @pytest.mark.browser
@@ -230,7 +307,7 @@ def test_resampling_gives_pillows_pixels(browser: webdriver.Chrome) -> None:
     random = np.random.default_rng(0)
     with serving(PAGE) as url:
         browser.get(url)
-        for _ in range(25):
+        for _ in range(12):
             height, width = random.integers(20, 300, 2)
             pixels = random.integers(0, 256, (height, width, 3), np.uint8)
             image = Image.fromarray(pixels)

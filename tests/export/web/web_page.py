@@ -54,14 +54,14 @@ def serving(folder: Path, isolated: bool = False) -> Iterator[str]:
 
 
 @contextmanager
-def chromium() -> Iterator[webdriver.Chrome]:
+def chromium(*more: str) -> Iterator[webdriver.Chrome]:
     if not (CHROMIUM and DRIVER):
         pytest.skip("needs chromium and chromedriver on the PATH")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        for argument in (*_ARGUMENTS, f"user-data-dir={profile}"):
+        for argument in (*_ARGUMENTS, *more, f"user-data-dir={profile}"):
             options.add_argument(f"--{argument}")
         browser = webdriver.Chrome(options, Service(DRIVER))
         browser.set_script_timeout(120)
@@ -101,11 +101,14 @@ def wait(browser: webdriver.Chrome, selector: str, text: str) -> str:
     return browser.find_element(By.CSS_SELECTOR, selector).text
 
 
-def requested(browser: webdriver.Chrome) -> set[str]:
-    """What the browser asked for since the last call, pages and workers."""
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return {
-        event["params"]["request"]["url"]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-    }
+def requested(net_log: Path, origin: str) -> set[str]:
+    """What pages and workers of an origin asked for, by a log of all that the browser did.
+
+    Args:
+        net_log: File of `--log-net-log` of a browser that has ended.
+        origin: Scheme, host and port.
+    """
+    log = json.loads(net_log.read_text())
+    kind = log["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
+    starts = [event.get("params", {}) for event in log["events"] if event["type"] == kind]
+    return {one["url"] for one in starts if one.get("initiator") == origin and "url" in one}
