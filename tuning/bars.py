@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress as LiveBars
@@ -13,7 +14,9 @@ from rich.progress import Progress as LiveBars
 from data.progress import ProgressCallback, live_bars, milestones
 from tuning.activities import Activities
 from tuning.runs.schema import Epoch
-from tuning.training.early_stopping import OnEpoch
+
+if TYPE_CHECKING:
+    from tuning.training.early_stopping import OnEpoch
 
 
 class Bars:

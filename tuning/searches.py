@@ -132,7 +132,7 @@ class _Searches:
 
     def _search(self, name: str, seconds: float | None, later: int, side_by_side: bool) -> None:
         backbone = BACKBONES[name]
-        with self._context.progress.backbone(backbone.title, later, side_by_side) as progress:
+        with self._context.progress.backbone(backbone.title, later, side_by_side, name) as progress:
             context = replace(self._context, progress=progress)
             facts = search(
                 context,

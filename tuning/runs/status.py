@@ -1,6 +1,6 @@
 """`status.json`: what a run is doing now, for whoever follows it from elsewhere.
 
-The driver writes it about once a second (`tuning.status_writer`), and at least every few seconds, so
+The driver writes it about once a second (`tuning.status_writer`), at least every few seconds, so
 that a run that was killed can be told from one that works.
 """
 
