@@ -56,6 +56,19 @@ class Bars:
         """What is being done, of all that share the console."""
         return self._screen.activities
 
+    @contextmanager
+    def doing(self, title: str) -> Iterator[None]:
+        """Take note that something is being done while the block lasts; nothing is printed.
+
+        Args:
+            title: What is being done.
+        """
+        self.begin(title)
+        try:
+            yield
+        finally:
+            self.end(title)
+
     def begin(self, title: str) -> None:
         """Take note that something begins, for whoever follows the run; nothing is printed.
 

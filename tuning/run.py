@@ -35,6 +35,7 @@ from tuning.search.presets import PRESETS
 from tuning.searches import search_all
 from tuning.status_writer import status_of
 from tuning.suspects.left_out import left_out_notices
+from tuning.tracking.trackers import tracked
 from tuning.trunk.cache import TrunkCache
 
 _BROKEN_SHOWN = 3
@@ -79,9 +80,11 @@ def tune(
         status_of(run, budget := TimeBudget(run, settings.budget), progress.activities),
         engine_of(helpers, artifacts, progress) as engine,
     ):
-        dataset = open_dataset(settings, artifacts, progress)
+        with progress.doing("reading the data set"):
+            dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
-        weights, weights_used = pretrained(settings, dataset.synthetic, progress)
+        with progress.doing("loading pretrained weights"):
+            weights, weights_used = pretrained(settings, dataset.synthetic, progress)
         images = prepare_images(settings, dataset, artifacts, progress, run)
         _report_images(images, progress)
         run.begin(_config(settings, dataset, images, weights_used), images.store.manifest)
@@ -94,8 +97,10 @@ def tune(
             run=run,
             progress=progress,
         )
-        winners = search_all(context, engine, weights, budget)
-        _finish(context, winners)
+        with tracked(run, progress.say) as track:
+            winners = search_all(context, engine, weights, budget, track)
+            with progress.doing("writing the report"):
+                _finish(context, winners)
     return run
 
 

@@ -26,6 +26,7 @@ class WatchedSearch:
 
     Attributes:
         backbone: Name of the backbone.
+        is_begun: Whether its search has begun.
         plan: Planned trials, None before there is a plan.
         trials: Trials that ended, in order.
         has_refit: Whether the refit is done.
@@ -33,6 +34,7 @@ class WatchedSearch:
     """
 
     backbone: str
+    is_begun: bool
     plan: StudyPlan | None
     trials: tuple[TrialRecord, ...]
     has_refit: bool
@@ -44,8 +46,10 @@ class WatchedSearch:
         Args:
             running: Number of its trainings that are being done.
         """
-        if self.winner or self.plan is None:
+        if self.winner or not self.is_begun:
             return ""
+        if self.plan is None:
+            return "trials"
         number = len(self.trials) + running
         if number < len(self.plan.depths) and not self.has_refit:
             return f"trial {number + 1} of {len(self.plan.depths)}"
@@ -142,6 +146,7 @@ class RunReader:
         trials = (self._record(path, TrialRecord) for path in study.record_paths())
         return WatchedSearch(
             backbone=backbone,
+            is_begun=study.path.is_dir(),
             plan=self._record(study.plan, StudyPlan),
             trials=tuple(trial for trial in trials if trial),
             has_refit=study.refit.exists(),

@@ -99,7 +99,7 @@ def _upcoming(snapshot: Snapshot) -> Iterator[str]:
         step = search.next_step(running)
         if step:
             yield f"{search.backbone}: {step}"
-        elif not search.winner and not _is_begun(search, snapshot):
+        elif not search.winner:
             waiting.append(search.backbone)
     if waiting:
         yield ", ".join(waiting)
@@ -166,7 +166,7 @@ def _searches(snapshot: Snapshot) -> Table:
         winner = search.winner
         table.add_row(
             _text(search.backbone),
-            _text(_state_of(search, snapshot)),
+            _text(_state_of(search)),
             f"{best.val_brier:.4f}" if best else "",
             f"{100 * best.val_accuracy:.2f} %" if best else "",
             f"{100 * winner.test_accuracy:.2f} %" if winner else "",
@@ -174,21 +174,18 @@ def _searches(snapshot: Snapshot) -> Table:
     return table
 
 
-def _state_of(search: WatchedSearch, snapshot: Snapshot) -> str:
+def _state_of(search: WatchedSearch) -> str:
     if search.winner:
         return "done"
-    if not _is_begun(search, snapshot):
+    if not search.is_begun:
         return "waits"
     if search.has_refit:
         return "evaluation"
+    if not search.plan and not search.trials:
+        return "timing and passes"
     planned = f" of {len(search.plan.depths)}" if search.plan else ""
     failed = sum(trial.result is None for trial in search.trials)
     return f"{len(search.trials)}{planned} trials" + (f", {failed} failed" if failed else "")
-
-
-def _is_begun(search: WatchedSearch, snapshot: Snapshot) -> bool:
-    working = any(activity.backbone == search.backbone for activity in snapshot.now)
-    return bool(search.plan or search.trials or working)
 
 
 def _is_training(activity: Activity, search: WatchedSearch) -> bool:
