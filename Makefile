@@ -1,6 +1,6 @@
 # Each target calls one command; `python -m <part> --help` tells more. Settings such as DATA=,
 # WEIGHTS=, SAMPLES= or RUN= may be given here or in the environment.
-.PHONY: setup tune export space web push demo serve data test lint tensorboard bench bench-search \
+.PHONY: setup tune watch export space web push demo serve data test lint tensorboard bench bench-search \
 	requirements clean
 
 VENV := .venv
@@ -27,6 +27,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 tune: setup
 	@$(BIN)/python -m tuning
+
+watch: setup
+	@$(BIN)/python -m tuning watch
 
 export: setup
 	@$(BIN)/python -m export

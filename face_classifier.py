@@ -36,6 +36,7 @@ class _Subcommand:
 _SUBCOMMANDS = {
     "data": _Subcommand("data", "", "Look at a data set, fetch CelebA, or draw a synthetic one."),
     "tune": _Subcommand("tuning", "", "Search for the best classifier of each backbone."),
+    "watch": _Subcommand("tuning", "watch", "Follow a search from another terminal."),
     "export": _Subcommand("export", "", "Export a run's winners to SavedModel and ONNX."),
     "web": _Subcommand("export", "web", "Write a folder that classifies in the browser."),
     "push": _Subcommand("export", "push", "Upload an exported model to Hugging Face's hub."),

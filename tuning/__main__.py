@@ -13,7 +13,6 @@ import typer
 
 from data import AGES, Balance, FramingChoice, SplitBy, paths_in
 from data.cli import (
-    Command,
     StoppedError,
     UsageError,
     Version,
@@ -35,8 +34,9 @@ _CELEBA = Path("datasets") / "celeba"
 _SYNTHETIC = "synthetic"
 
 
-@app.command(cls=Command)
+@app.callback(invoke_without_command=True)
 def tune(
+    context: typer.Context,
     data: Annotated[
         str | None,
         typer.Option(
@@ -195,6 +195,8 @@ def tune(
     `make tune LABEL=Smiling,Eyeglasses,Young`, `make tune DATA=celeba,utkface`,
     `make tune DATA=faces FRAMING=detect BACKBONES=resnet50,googlenet BUDGET=20`.
     """
+    if context.invoked_subcommand:
+        return
     source = _source(data, artifacts)
     preset = preset or ("quick" if source == _SYNTHETIC else "standard")
     weights = _weights(weights)
@@ -228,6 +230,43 @@ def tune(
         drop_suspects=drop_suspects,
     )
     _run(settings, artifacts, run, cache_gb, helpers)
+
+
+@app.command()
+def watch(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            envvar="RUN",
+            help="Name of the run. Left out: the one on which somebody has worked last.",
+            show_default=False,
+        ),
+    ] = None,
+    artifacts: Annotated[
+        Path, typer.Option(envvar="ARTIFACTS", help="Folder of `make tune`, seen from here.")
+    ] = Path("artifacts"),
+) -> None:
+    """Follow a run from another terminal, or from another machine that sees its folder.
+
+    Shows the trials, best first, with their curves; what is being done and what comes next; time
+    used and left. It only reads: Ctrl-C ends the view, not the run. Without a terminal it prints a
+    line for each thing that happens. It ends with the run; of one that has ended, it shows all.
+
+    Examples: `make watch`, `python -m tuning watch faces-standard-8e1d06`.
+    """
+    from tuning.runs.run_folder import RunError, RunFolder
+    from tuning.watching.watch import newest_run
+    from tuning.watching.watch import watch as watch_run
+
+    runs = artifacts / "runs"
+    with failing_on(RunError, error=UsageError):
+        folder = RunFolder.named(runs, run) if run else newest_run(runs)
+    if not folder.path.is_dir():
+        raise UsageError(f"RUN={run}: no such run in {runs}")
+    try:
+        watch_run(folder)
+    except KeyboardInterrupt:
+        raise StoppedError("the view has ended; the run goes on") from None
 
 
 def _run(

@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress as LiveBars
 
 from data.progress import ProgressCallback, live_bars, milestones
+from tuning.activities import Activities
 from tuning.runs.schema import Epoch
-from tuning.training.early_stopping import OnEpoch
+
+if TYPE_CHECKING:
+    from tuning.training.early_stopping import OnEpoch
 
 
 class Bars:
@@ -37,6 +41,7 @@ class Bars:
         self, console: Console | None = None, prefix: str = "", within: Bars | None = None
     ) -> None:
         self._prefix = prefix
+        self._backbone = ""  # that it is shown for, "" for all
         self._screen: _Screen = (
             within._screen if within else _Screen(console or Console(highlight=False))
         )
@@ -45,6 +50,40 @@ class Bars:
     def console(self) -> Console:
         """Console that it is shown on."""
         return self._screen.console
+
+    @property
+    def activities(self) -> Activities:
+        """What is being done, of all that share the console."""
+        return self._screen.activities
+
+    @contextmanager
+    def doing(self, title: str) -> Iterator[None]:
+        """Take note that something is being done while the block lasts; nothing is printed.
+
+        Args:
+            title: What is being done.
+        """
+        self.begin(title)
+        try:
+            yield
+        finally:
+            self.end(title)
+
+    def begin(self, title: str) -> None:
+        """Take note that something begins, for whoever follows the run; nothing is printed.
+
+        Args:
+            title: What is being done.
+        """
+        self.activities.begin(title, self._backbone)
+
+    def end(self, title: str) -> None:
+        """Take note that something has ended.
+
+        Args:
+            title: What was being done.
+        """
+        self.activities.end(title, self._backbone)
 
     def say(self, text: str, style: str | None = None) -> None:
         """Print a line, as it is: names in it may hold brackets.
@@ -83,6 +122,7 @@ class Bars:
 
         def update(done: int, total: int) -> None:
             nonlocal task
+            self.activities.update(title, done, total, self._backbone)
             live = self._screen.live
             if live and task is None:
                 task = live.add_task(f"{self._prefix}  {title}", total=total)
@@ -91,6 +131,7 @@ class Bars:
             else:
                 write_line(done, total)
             if done >= total:
+                self.end(title)
                 seconds = time.monotonic() - started
                 self.say(f"  {title}: {total:,} in {seconds:.0f} s")
 
@@ -109,6 +150,7 @@ class Bars:
         task = bars.add_task(f"{self._prefix}  {title}", total=None) if bars else None
 
         def update(epoch: Epoch, total: int) -> None:
+            self.activities.add_epoch(title, epoch, total, self._backbone)
             if bars and task is not None:
                 done = epoch.epoch
                 bars.update(task, completed=done, total=total, visible=done < total)
@@ -132,3 +174,4 @@ class _Screen:
 
     console: Console
     live: LiveBars | None = None
+    activities: Activities = field(default_factory=Activities)

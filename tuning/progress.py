@@ -63,7 +63,7 @@ class Progress(Bars):
 
     @contextmanager
     def backbone(
-        self, title: str, later: int = 0, side_by_side: bool = False
+        self, title: str, later: int = 0, side_by_side: bool = False, name: str | None = None
     ) -> Iterator[Progress]:
         """Announce a backbone, and show bars while the block searches it.
 
@@ -72,6 +72,7 @@ class Progress(Bars):
             later: Number of backbones that come after it in its place.
             side_by_side: Whether others are searched at the same time; lines then say whose they
                 are, and whoever searches them shows the bars.
+            name: Its name in the registry, None where that is the same.
 
         Yields:
             What is shown of its search.
@@ -80,13 +81,17 @@ class Progress(Bars):
         count = f"({self._begun} of {len(self._backbones)})"
         of_it = Progress(prefix=f"{title:<{_TITLE}}" if side_by_side else "", within=self)
         of_it._later, of_it._time_left = later, self._time_left
-        if side_by_side:
-            of_it.say(f"  begins {count}")
-            yield of_it
-            return
-        self.say(f"\n{title} {count}", style="bold")
-        with self.live():
-            yield of_it
+        of_it._backbone = name or title
+        try:
+            if side_by_side:
+                of_it.say(f"  begins {count}")
+                yield of_it
+                return
+            self.say(f"\n{title} {count}", style="bold")
+            with self.live():
+                yield of_it
+        finally:
+            self.activities.end_all(name or title)
 
     def planned(self, depths: Sequence[int], seconds: list[float]) -> None:
         """Print the plan of a study.

@@ -33,7 +33,9 @@ from tuning.runs.time_budget import TimeBudget
 from tuning.search.context import SearchContext
 from tuning.search.presets import PRESETS
 from tuning.searches import search_all
+from tuning.status_writer import status_of
 from tuning.suspects.left_out import left_out_notices
+from tuning.tracking.trackers import tracked
 from tuning.trunk.cache import TrunkCache
 
 _BROKEN_SHOWN = 3
@@ -73,11 +75,16 @@ def tune(
     """
     progress = Progress()
     run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
-    with run.lock(), engine_of(helpers, artifacts, progress) as engine:
-        budget = TimeBudget(run, settings.budget)
-        dataset = open_dataset(settings, artifacts, progress)
+    with (
+        run.lock(),
+        status_of(run, budget := TimeBudget(run, settings.budget), progress.activities),
+        engine_of(helpers, artifacts, progress) as engine,
+    ):
+        with progress.doing("reading the data set"):
+            dataset = open_dataset(settings, artifacts, progress)
         _greet(settings, dataset, run, progress)
-        weights, weights_used = pretrained(settings, dataset.synthetic, progress)
+        with progress.doing("loading pretrained weights"):
+            weights, weights_used = pretrained(settings, dataset.synthetic, progress)
         images = prepare_images(settings, dataset, artifacts, progress, run)
         _report_images(images, progress)
         run.begin(_config(settings, dataset, images, weights_used), images.store.manifest)
@@ -90,8 +97,10 @@ def tune(
             run=run,
             progress=progress,
         )
-        winners = search_all(context, engine, weights, budget)
-        _finish(context, winners)
+        with tracked(run, progress.say) as track:
+            winners = search_all(context, engine, weights, budget, track)
+            with progress.doing("writing the report"):
+                _finish(context, winners)
     return run
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -22,7 +22,11 @@ _SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations a
 
 
 def search_all(
-    context: SearchContext, engine: Engine, weights: Mapping[str, Weights], budget: TimeBudget
+    context: SearchContext,
+    engine: Engine,
+    weights: Mapping[str, Weights],
+    budget: TimeBudget,
+    on_change: Callable[[], None] = lambda: None,
 ) -> list[WinnerFacts]:
     """Search all backbones, as many side by side as the engine has slots.
 
@@ -33,6 +37,7 @@ def search_all(
         engine: Where they are worked on.
         weights: Pretrained weights of each backbone.
         budget: Time of the run.
+        on_change: Called when the run's folder has another trial or winner.
 
     Returns:
         What is known about each winner.
@@ -42,7 +47,7 @@ def search_all(
         CacheError: The trunk cache's budget or the disk is too small.
         ClusterError: The engine gave up on a step.
     """
-    return _Searches(context, engine, weights, budget).run()
+    return _Searches(context, engine, weights, budget, on_change).run()
 
 
 def in_lanes(sizes: Mapping[str, float], lanes: int) -> list[list[str]]:
@@ -69,9 +74,11 @@ class _Searches:
         engine: Engine,
         weights: Mapping[str, Weights],
         budget: TimeBudget,
+        on_change: Callable[[], None],
     ) -> None:
         self._context, self._engine = context, engine
         self._weights, self._budget = weights, budget
+        self._on_change = on_change
         names = sorted(context.settings.backbones, key=lambda name: BACKBONES[name].gmacs)
         # A pass takes longer with a backbone's operations, a step behind the last cuts with its
         # weights.
@@ -125,7 +132,7 @@ class _Searches:
 
     def _search(self, name: str, seconds: float | None, later: int, side_by_side: bool) -> None:
         backbone = BACKBONES[name]
-        with self._context.progress.backbone(backbone.title, later, side_by_side) as progress:
+        with self._context.progress.backbone(backbone.title, later, side_by_side, name) as progress:
             context = replace(self._context, progress=progress)
             facts = search(
                 context,
@@ -133,16 +140,18 @@ class _Searches:
                 backbone,
                 self._weights[name],
                 seconds,
-                self._write_leaderboard,
+                self._trial_ended,
             )
         with self._lock:
             self._budget.save()
             self._winners.append(facts)
         progress.winner(facts)
+        self._on_change()
 
-    def _write_leaderboard(self) -> None:
+    def _trial_ended(self) -> None:
         with self._lock:
             write_leaderboard(self._context.run)
+            self._on_change()
 
 
 def _raise_first(lanes: Sequence[Future[None]]) -> None:

@@ -13,6 +13,7 @@ from data.atomic import write_text
 from data.labels import is_code_column
 from data.records import read_record, write_record
 from tuning.runs.schema import Clock, RunConfig, RunMetrics, WinnerFacts
+from tuning.runs.status import RunStatus
 from tuning.runs.study_folder import StudyFolder
 
 
@@ -38,6 +39,8 @@ class RunFolder:
         tensorboard: Folder of TensorBoard's logs.
         logs: Folder of what worker processes print.
         clock: JSON of the time worked on the run, see `Clock`.
+        status: JSON of what is being done now, see `RunStatus`.
+        mlflow: JSON of where the run is logged, see `tuning.tracking`.
 
     Example:
         >>> RunFolder(Path("artifacts/runs/faces")).winner("vgg16").as_posix()
@@ -56,6 +59,8 @@ class RunFolder:
         self.tensorboard = path / "tensorboard"
         self.logs = path / "logs"
         self.clock = path / "clock.json"
+        self.status = path / "status.json"
+        self.mlflow = path / "mlflow.json"
 
     @classmethod
     def named(cls, runs: Path, name: str) -> RunFolder:
@@ -199,6 +204,18 @@ class RunFolder:
             clock: Time of all sessions together.
         """
         write_record(self.clock, clock)
+
+    def read_status(self) -> RunStatus | None:
+        """Read what is being done now; None where nobody has written it."""
+        return read_record(self.status, RunStatus)
+
+    def write_status(self, status: RunStatus) -> None:
+        """Write what is being done now.
+
+        Args:
+            status: What is being done.
+        """
+        write_record(self.status, status)
 
     def keeps_copies(self) -> bool:
         """Whether a version began the run that did not look for copies of images."""

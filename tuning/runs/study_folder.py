@@ -79,7 +79,7 @@ class StudyFolder:
         Args:
             identifier: Keras Tuner's identifier of the trial.
         """
-        return read_record(self._trial(identifier), TrialRecord)
+        return read_record(self.trial_path(identifier), TrialRecord)
 
     def write_trial(self, record: TrialRecord) -> None:
         """Keep a finished trial's record.
@@ -87,7 +87,7 @@ class StudyFolder:
         Args:
             record: Values and result of the trial.
         """
-        write_record(self._trial(record.trial), record)
+        write_record(self.trial_path(record.trial), record)
 
     def read_plan(self) -> StudyPlan | None:
         """Return the planned trials, None if there is no plan yet."""
@@ -159,5 +159,10 @@ class StudyFolder:
         write_record(self._best, result)
         return True
 
-    def _trial(self, identifier: str) -> Path:
+    def trial_path(self, identifier: str) -> Path:
+        """Return the path of a finished trial's record.
+
+        Args:
+            identifier: Keras Tuner's identifier of the trial.
+        """
         return self.path / f"trial_{identifier}" / _TRIAL_RECORD

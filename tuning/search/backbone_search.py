@@ -28,6 +28,7 @@ from tuning.runs.schema import (
 from tuning.search import doubted_labels, oracles, planning, sizing, study
 from tuning.search.context import SearchContext
 from tuning.search.engine import Engine, Hands
+from tuning.search.followed import FollowedHands
 from tuning.search.sizing import RefitWay
 from tuning.search.steps import Measured, Refit, Steps, Trained, Training
 from tuning.search.winner import TrainedOn, save_winner
@@ -72,7 +73,8 @@ def search(
         return facts
     with engine.hands(context, backbone, weights) as hands:
         room = context.cache.room() // min(engine.slots, len(context.settings.backbones))
-        return _Search(context, hands, backbone, weights, seconds, room).run(on_trial)
+        followed = FollowedHands(hands, context.progress)
+        return _Search(context, followed, backbone, weights, seconds, room).run(on_trial)
 
 
 class _Search:

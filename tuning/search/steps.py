@@ -79,6 +79,11 @@ class Training:
     start: bytes | None = None
     codes: np.ndarray | None = None
 
+    @property
+    def title(self) -> str:
+        """What is trained, for people who watch."""
+        return f"{self.name} {describe(self.hyperparameters)}"
+
 
 @dataclass(frozen=True)
 class Refit:
@@ -99,6 +104,11 @@ class Refit:
     seed: int
     start: bytes
     codes: np.ndarray | None = None
+
+    @property
+    def title(self) -> str:
+        """What is trained, for people who watch."""
+        return f"refit {describe(self.hyperparameters)}"
 
 
 @dataclass(frozen=True)
@@ -212,7 +222,7 @@ class Steps:
         """
         depths = sorted({0, training.hyperparameters.depth})
         data = self.data(depths, training.codes, training.images)
-        show = self._bars.epochs(f"{training.name} {describe(training.hyperparameters)}")
+        show = self._bars.epochs(training.title)
         with _on_disk(training.start) as path:
             config = replace(training.config, start=path if training.start else None)
             result, tail = trial.run(self.model, training.hyperparameters, data, config, show)
@@ -235,7 +245,7 @@ class Steps:
         data = self.data([refit.hyperparameters.depth], refit.codes, refit.images, held=False)
         kept = Checkpoint.from_bytes(checkpoint) if checkpoint else None
         progress = kept or Checkpoint(refit.plan, 0.0, (), [], [], [])
-        show = self._bars.epochs(f"refit {describe(refit.hyperparameters)}")
+        show = self._bars.epochs(refit.title)
         with _on_disk(refit.start) as path:
             config = LegsConfig(path, progress, refit.seed, seconds)
             with devices.strategy():

@@ -7,5 +7,4 @@
 - `schedule.py`: learning rate of each step.
 - `early_stopping.py`: score of each epoch, and when to stop.
 - `devices.py`: one device or several.
-- `tensorboard.py`: logs.
 """

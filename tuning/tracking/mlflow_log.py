@@ -1,0 +1,298 @@
+"""A run as MLflow's runs: the search is the parent, trials and winners are its children.
+
+MLflow is asked what it has, and is sent what it lacks of what lies in the run's folder. So a run
+that is taken up again goes on in the same MLflow run, and what a server missed is logged when it
+answers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from data.records import read_record, write_record
+from tuning.runs.run_folder import RunFolder
+from tuning.runs.schema import Epoch, RunConfig, TrialRecord, WinnerFacts
+from tuning.tracking.mlflow_server import EXPERIMENT
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+RunState = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+STEP = "face_classifier.step"
+"""Tag of a child: which trial or winner of the run it is."""
+
+_PARENT = "mlflow.parentRunId"
+_DEFAULT_EXPERIMENT = "face-classifier"
+_AT_ONCE = 500  # metrics; the protocol allows 1,000
+_LETTERS = 500  # of a parameter or a tag; some servers allow no more
+_DIGEST = 32  # letters of the data set's; the protocol allows 36
+_DONE = ("FINISHED", "FAILED")
+
+
+class TrackedRun(BaseModel):
+    """Where a run is logged.
+
+    Attributes:
+        experiment: MLflow's identifier of the experiment.
+        run: MLflow's identifier of the parent run.
+    """
+
+    experiment: str
+    run: str
+
+
+class TrackedRuns(BaseModel):
+    """Where a run is logged, by server: `mlflow.json`.
+
+    Attributes:
+        runs: The run by the server's address without user and password.
+
+    Example:
+        >>> TrackedRuns(runs={"http://localhost:5000": TrackedRun(experiment="1", run="0a1b")})
+        TrackedRuns(schema_version=1, runs={...})
+    """
+
+    schema_version: Literal[1] = 1
+    runs: dict[str, TrackedRun] = Field(default_factory=dict)
+
+
+class MlflowLog:
+    """A run's log on one server.
+
+    Args:
+        run: Folder of the run.
+        client: MLflow's client.
+        server: Address of the server without user and password.
+    """
+
+    def __init__(self, run: RunFolder, client: MlflowClient, server: str) -> None:
+        self._run, self._client, self._server = run, client, server
+        self._parent: TrackedRun | None = None
+        self._children: dict[str, Run] = {}
+
+    def update(self, state: RunState) -> TrackedRun | None:
+        """Log what is missing.
+
+        Args:
+            state: State of the search.
+
+        Returns:
+            Where it is logged, None where there is nothing to log yet.
+
+        Raises:
+            Exception: MLflow's, where the server does not answer or refuses.
+        """
+        config = read_record(self._run.config, RunConfig)
+        if config is None:
+            return None
+        parent = self._parent = self._parent or self._open(config)
+        for study in self._run.studies():
+            for record in study.trials():
+                self._log_trial(study.backbone, record)
+        for backbone in config.settings.backbones:
+            facts = self._run.read_winner(backbone)
+            if facts:
+                self._log_winner(facts)
+        self._log_best(parent)
+        self._log_files(parent, state)
+        if state == "RUNNING":
+            self._client.update_run(parent.run, "RUNNING")
+        else:
+            self._client.set_terminated(parent.run, state)
+        return parent
+
+    def child(self, step: str) -> str | None:
+        """Return MLflow's identifier of a trial or winner that has been logged.
+
+        Args:
+            step: Which it is, such as "vgg16/winner".
+        """
+        return self._children[step].info.run_id if step in self._children else None
+
+    def _open(self, config: RunConfig) -> TrackedRun:
+        """Find the parent run of an earlier session, or make one."""
+        kept = read_record(self._run.mlflow, TrackedRuns) or TrackedRuns()
+        tracked = kept.runs.get(self._server)
+        if tracked is None or not self._is_there(tracked):
+            tracked = self._create(config)
+            runs = {**kept.runs, self._server: tracked}
+            write_record(self._run.mlflow, TrackedRuns(runs=runs))
+        self._children = {
+            child.data.tags[STEP]: child
+            for child in self._children_of(tracked)
+            if STEP in child.data.tags
+        }
+        return tracked
+
+    def _is_there(self, tracked: TrackedRun) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self._client.get_run(tracked.run)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return bool(found.info.lifecycle_stage == "active")
+
+    def _create(self, config: RunConfig) -> TrackedRun:
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+
+        experiment = self._experiment()
+        labels = ",".join(label.name for label in config.labels)
+        tags = {
+            "data": config.data.name, "label": labels, "preset": config.settings.preset,
+            "dataset.digest": config.data.fingerprint, "mlflow.source.name": "face-classifier tune",
+        }  # fmt: skip
+        run = self._client.create_run(experiment, tags=_short(tags), run_name=self._run.name)
+        chosen = _short(config.settings.environment())
+        params = [Param(key.lower(), value) for key, value in chosen.items() if value]
+        self._client.log_batch(run.info.run_id, params=params)
+        counts = {name: split.count for name, split in config.images.splits.items()}
+        dataset = Dataset(
+            name=config.data.name[:_LETTERS], digest=config.data.fingerprint[:_DIGEST],
+            source_type="local", source=json.dumps({"labels": labels[:_LETTERS]}),
+            profile=json.dumps(counts),
+        )  # fmt: skip
+        training = [InputTag("mlflow.data.context", "training")]
+        self._client.log_inputs(run.info.run_id, [DatasetInput(dataset, training)])
+        return TrackedRun(experiment=experiment, run=run.info.run_id)
+
+    def _experiment(self) -> str:
+        name = os.environ.get(EXPERIMENT) or _DEFAULT_EXPERIMENT
+        found = self._client.get_experiment_by_name(name)
+        return str(found.experiment_id if found else self._client.create_experiment(name))
+
+    def _children_of(self, parent: TrackedRun) -> Iterator[Run]:
+        wanted, token = f"tags.`{_PARENT}` = '{parent.run}'", None
+        while True:
+            page = self._client.search_runs([parent.experiment], wanted, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _log_trial(self, backbone: str, record: TrialRecord) -> None:
+        chosen = {"backbone": backbone, **record.hyperparameters.model_dump()}
+        result, path = record.result, self._run.study(backbone).trial_path(record.trial)
+        figures = {} if result is None else {
+            "val_brier": result.val_brier, "val_accuracy": result.val_accuracy,
+            "val_auc": result.val_auc, "val_loss": result.val_loss, "seconds": result.seconds,
+        }  # fmt: skip
+        self._log_child(
+            f"{backbone}/trial-{record.trial}", path.stat().st_mtime, chosen, figures,
+            result.history if result else (), {"note": record.note} if record.note else {},
+        )  # fmt: skip
+
+    def _log_winner(self, facts: WinnerFacts) -> None:
+        chosen = {"backbone": facts.backbone, **facts.hyperparameters.model_dump()}
+        figures = {"val_brier": facts.val_brier, "val_accuracy": facts.val_accuracy}
+        for of_label in facts.labels:
+            prefix = f"{metric_name(of_label.label.name)}/" if len(facts.labels) > 1 else ""
+            for split, scores in (("val", of_label.val), ("test", of_label.test)):
+                for name in ("accuracy", "balanced_accuracy", "auc", "brier", "calibration_error"):
+                    figures[f"{prefix}{split}_{name}"] = getattr(scores, name)
+        path = self._run.winner_facts(facts.backbone)
+        self._log_child(
+            f"{facts.backbone}/winner", path.stat().st_mtime, chosen, figures, facts.history,
+            {"origin": facts.origin},
+        )  # fmt: skip
+
+    def _log_child(
+        self, step: str, ended: float, params: Mapping[str, Any], figures: Mapping[str, float],
+        epochs: tuple[Epoch, ...], tags: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        """Log a trial or winner, unless the server has all of it."""
+        from mlflow.entities import Param, RunTag
+
+        known = self._children.get(step)
+        if known and known.info.status in _DONE:
+            return
+        began = ended - sum(epoch.seconds for epoch in epochs)
+        run = known or self._create_child(step, began)
+        metrics = list(_metrics(figures, epochs, began, ended))
+        self._client.log_batch(
+            run.info.run_id,
+            params=[Param(*param) for param in _short(params).items()],
+            tags=[RunTag(*tag) for tag in _short(tags).items()],
+        )
+        for first in range(0, len(metrics), _AT_ONCE):
+            self._client.log_batch(run.info.run_id, metrics[first : first + _AT_ONCE])
+        status = "FINISHED" if figures else "FAILED"
+        self._client.set_terminated(run.info.run_id, status, _milliseconds(ended))
+        self._children[step] = self._client.get_run(run.info.run_id)
+
+    def _create_child(self, step: str, began: float) -> Run:
+        assert self._parent is not None
+        tags = {_PARENT: self._parent.run, STEP: step}
+        name = step.replace("/", " ")
+        parent = self._parent.experiment
+        return self._client.create_run(parent, _milliseconds(began), tags, run_name=name)
+
+    def _log_best(self, parent: TrackedRun) -> None:
+        """Log the best trial's figures by the number of trials, as a curve of the search."""
+        trials = [trial for study in self._run.studies() for trial in study.trials()]
+        results = [trial.result for trial in trials if trial.result]
+        if not results:
+            return
+        best = min(results, key=lambda result: result.val_brier)
+        figures = {"best_val_brier": best.val_brier, "best_val_accuracy": best.val_accuracy}
+        self._client.log_batch(parent.run, list(_at(figures, time.time(), len(trials))))
+
+    def _log_files(self, parent: TrackedRun, state: RunState) -> None:
+        run = self._run
+        final = (run.report, run.results, run.metrics, run.config) if state == "FINISHED" else ()
+        for path in (run.leaderboard, *final):
+            if path.exists():
+                self._client.log_artifact(parent.run, str(path))
+
+
+def metric_name(name: str) -> str:
+    """Return a name that MLflow takes for a metric.
+
+    Args:
+        name: Any name, such as a label's.
+
+    Example:
+        >>> metric_name("../wears a <hat>")
+        '___wears a _hat_'
+    """
+    return re.sub(r"[^0-9A-Za-z_\- ]", "_", name)[:100]
+
+
+def _metrics(
+    figures: Mapping[str, float], epochs: tuple[Epoch, ...], began: float, ended: float
+) -> Iterator[Metric]:
+    """Figures of the best epoch by their names, and all epochs' by `epoch/` and their names."""
+    at = began
+    for epoch in epochs:
+        at += epoch.seconds
+        named = {f"epoch/{k}": v for k, v in epoch.model_dump(exclude={"epoch"}).items()}
+        yield from _at(named, at, epoch.epoch)
+    yield from _at(figures, ended, len(epochs))
+
+
+def _at(figures: Mapping[str, float], seconds: float, step: int) -> Iterator[Metric]:
+    from mlflow.entities import Metric
+
+    for name, value in figures.items():
+        if math.isfinite(value):
+            yield Metric(name, value, _milliseconds(seconds), step)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(1000 * seconds)
+
+
+def _short(values: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value)[:_LETTERS] for key, value in values.items()}

@@ -1,0 +1,89 @@
+"""Where MLflow's tracking server is, and what may be said about it.
+
+Addresses may hold a user and a password; what is printed or kept never does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from data.messages import one_line, printable
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+URI = "MLFLOW_TRACKING_URI"
+EXPERIMENT = "MLFLOW_EXPERIMENT_NAME"
+
+_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+_DEFAULTS = {  # no search waits long for a tracking server, nothing else is called or printed
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+_LETTERS = 160
+
+
+def server() -> str | None:
+    """Return the address in MLFLOW_TRACKING_URI without user and password, None where it is unset.
+
+    Example:
+        >>> os.environ["MLFLOW_TRACKING_URI"] = "https://ann:secret@tracking.example/mlflow?key=1"
+        >>> server()
+        'https://tracking.example/mlflow'
+        >>> del os.environ["MLFLOW_TRACKING_URI"]
+        >>> server() is None
+        True
+    """
+    uri = os.environ.get(URI, "").strip()
+    if not uri:
+        return None
+    parts = urlsplit(uri)
+    host = parts.netloc.rpartition("@")[2]
+    return printable(urlunsplit((parts.scheme, host, parts.path, "", "")))
+
+
+def client() -> MlflowClient:
+    """Return MLflow's client for MLFLOW_TRACKING_URI, which asks within seconds or fails.
+
+    Raises:
+        ImportError: MLflow is not installed.
+        Exception: MLflow's, where it does not take the address.
+    """
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return MlflowClient(tracking_uri=os.environ[URI].strip())
+
+
+def reason(error: Exception) -> str:
+    """Say in a line why MLflow failed, without user and password.
+
+    Args:
+        error: What its client raised.
+
+    Example:
+        >>> os.environ["MLFLOW_TRACKING_URI"] = "http://ann:secret@localhost:5000"
+        >>> reason(ValueError("no answer from http://ann:secret@localhost:5000/api: secret"))
+        'no answer from http://localhost:5000/api: ***'
+        >>> del os.environ["MLFLOW_TRACKING_URI"]
+    """
+    if isinstance(error, ModuleNotFoundError):
+        if (error.name or "").partition(".")[0] == "mlflow":
+            return "mlflow is not installed: pip install '.[mlflow]'"
+        return f"{error.name} is not installed: such an address needs pip install mlflow"
+    text = re.sub(r"//[^/\s@]*@", "//", one_line(error))
+    parts = urlsplit(os.environ.get(URI, ""))
+    secrets = [parts.query, *(os.environ.get(name, "") for name in _SECRETS)]
+    secrets += [secret for raw in (parts.password,) if raw for secret in (raw, unquote(raw))]
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return one_line(printable(text), _LETTERS)
