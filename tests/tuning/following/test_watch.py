@@ -48,7 +48,7 @@ def test_it_shows_what_is_done_now_and_next(tmp_path: Path) -> None:
     seen = shown(run)
     for words in ("running", "1:05 used", "left", "googlenet: trial-1 depth 1", "1 of 4"):
         assert words in seen
-    assert "googlenet: trial 3 of 3 → vgg16 → report" in seen
+    assert "googlenet: trial 3 of 3, then the refit → vgg16 → report" in seen
     assert "▁▄█" in seen  # the first trial's accuracy by epoch
 
 
