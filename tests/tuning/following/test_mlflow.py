@@ -225,3 +225,41 @@ def test_a_real_server_with_sqlite(
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.mark.parametrize(
+    "missing, uri, words",
+    [
+        ("mlflow", "http://127.0.0.1:9", "mlflow is not installed: pip install '.[mlflow]'"),
+        ("sqlalchemy", "sqlite:///runs.db", "such an address needs pip install mlflow"),
+    ],
+)
+def test_what_is_not_installed_is_said(
+    missing: str, uri: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(mlflow_server.URI, uri)
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr(mlflow_server, "find_spec", lambda _: None)
+    with pytest.raises(ModuleNotFoundError) as raised:
+        mlflow_server.client()
+    assert words in mlflow_server.reason(raised.value)
+
+
+@pytest.mark.parametrize(
+    "uri, shown",
+    [
+        ("http://ann:s3/cr?et#@host:5000/x", "http://host:5000/x"),
+        ("http://ann:s3cret@[bad", "http://[bad"),
+        ("https://host/mlflow?token=s3cret", "https://host/mlflow"),
+        ("  databricks  ", "databricks"),
+        ("postgresql+psycopg2://ann:s%40crets3cr@db/mlflow", "postgresql+psycopg2://db/mlflow"),
+        ("http://host\x1b[2J\n", "http://host\\x1b[2J"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(
+    uri: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(mlflow_server.URI, uri)
+    assert mlflow_server.server() == shown
+    said = mlflow_server.reason(ValueError(f"cannot ask {uri}"))
+    assert "s3c" not in said and "s3/c" not in said and "\x1b" not in said
