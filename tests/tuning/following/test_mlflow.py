@@ -1,6 +1,5 @@
 """MLflow as it meets a search: all of it logged, once, and nothing lost to a server."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from tuning.runs.run_folder import RunFolder
 from tuning.tracking import mlflow_server
 from tuning.tracking.mlflow_log import STEP, MlflowLog, TrackedRun
 from tuning.tracking.mlflow_thread import MlflowThread
+from tuning.tracking.trackers import tracked
 
 mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
 
@@ -188,19 +188,19 @@ def test_what_a_server_missed_is_logged_when_it_answers(
     assert len(children(update(run))) == 2
 
 
-def test_without_an_address_mlflow_is_not_imported(tmp_path: Path) -> None:
-    code = (
-        "import os, sys; from pathlib import Path; from tuning.runs.run_folder import RunFolder\n"
-        "from tuning.tracking import trackers\n"
-        "trackers.HParamsLog = lambda run: type('T', (), {'update': lambda self: None})()\n"
-        "with trackers.tracked(RunFolder(Path('.')), print): pass\n"
-        "print('mlflow' in sys.modules)"
-    )
-    known = {key: value for key, value in os.environ.items() if key != mlflow_server.URI}
-    known["PYTHONPATH"] = str(Path(__file__).parents[3])
+def test_without_an_address_mlflow_is_not_imported(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(mlflow_server.URI, raising=False)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    said: list[str] = []
+    with tracked(run, said.append) as track:
+        track()
+    assert not said and not run.mlflow.exists() and run.tensorboard.is_dir()
+    code = "import sys, tuning.tracking.mlflow_thread; print('mlflow' in sys.modules)"
     ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=known, capture_output=True, text=True,
-        check=True,
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True,
+        text=True, check=True,
     )  # fmt: skip
     assert ran.stdout == "False\n"
 
