@@ -1,5 +1,6 @@
 """MLflow as it meets a search: all of it logged, once, and nothing lost to a server."""
 
+import os
 import shutil
 import signal
 import socket
