@@ -95,17 +95,21 @@ def test_a_run_that_goes_on_goes_on_in_the_same_runs(store: str, run: RunFolder)
     assert after["googlenet/trial-0"].info.run_id == before["googlenet/trial-0"].info.run_id
 
 
-def test_a_child_that_was_begun_before_a_kill_is_finished(
-    store: str, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("call", ["log_batch", "log_inputs", "set_terminated"])
+def test_what_was_begun_before_a_failure_is_finished(
+    store: str, run: RunFolder, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = mlflow_server.client()
-    log = MlflowLog(run, client, "store")
+    log = MlflowLog(run, client, mlflow_server.server() or "")
     with monkeypatch.context() as patched:
-        patched.setattr(client, "log_batch", lambda *_, **__: (_ for _ in ()).throw(OSError("no")))
+        patched.setattr(client, call, lambda *_, **__: (_ for _ in ()).throw(OSError("no")))
         with pytest.raises(OSError, match="no"):
             log.update("RUNNING")
     parent = update(run)
-    parent = update(run)
+    found = client.search_runs([parent.experiment])
+    assert sum("mlflow.parentRunId" not in one.data.tags for one in found) == 1
+    (given,) = client.get_run(parent.run).inputs.dataset_inputs
+    assert given.dataset.name == "CelebA"
     assert children(parent)["googlenet/trial-0"].data.metrics["val_brier"] == pytest.approx(0.1)
 
 
