@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from export import comparison, pareto
+from export import comparison, mlflow_models, pareto
 from export.bundling import Exported, export_winner
 from export.champion import Candidate, Limits, choose
 from export.parity import ParityError
@@ -61,6 +61,7 @@ def export_run(
         ready = prepare_all(helpers, source, winners, artifacts, Path(scratch), console)
         exported, failures = _export_winners(source, winners, models, console, ready)
     if exported:
+        mlflow_models.log(run, exported, models, console)
         _compare(exported, limits, models, console)
     if failures:
         raise failures[0]

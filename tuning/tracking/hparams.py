@@ -58,7 +58,7 @@ class HParamsLog:
             for record in study.trials():
                 if record.trial.isalnum():  # a name of ours, not a path
                     folder = self._run.tensorboard / study.backbone / f"trial-{record.trial}"
-                    self._write(folder, _write_trial, study.backbone, record)
+                    self._write(folder, _write_trial, self._run.name, study.backbone, record)
 
     def _write(self, folder: Path, write: Any, *facts: Any) -> None:
         if folder.exists():
@@ -99,9 +99,10 @@ def _depths() -> list[int]:
     return [len(backbone.stages) for backbone in BACKBONES.values()]
 
 
-def _write_trial(backbone: str, record: TrialRecord) -> None:
+def _write_trial(run: str, backbone: str, record: TrialRecord) -> None:
+    """Write a trial; its identifier is of its run, as trials of one identifier are averaged."""
     chosen = {"backbone": backbone, **record.hyperparameters.model_dump()}
-    hp.hparams(chosen, trial_id=f"{backbone}-{record.trial}")
+    hp.hparams(chosen, trial_id=f"{run}: {backbone} {record.trial}")
     if record.result is None:
         return
     for name in _METRICS:

@@ -29,6 +29,11 @@ _DEFAULTS = {  # no search waits long for a tracking server, nothing else is cal
 _LETTERS = 160
 
 
+def uri() -> str:
+    """Return MLFLOW_TRACKING_URI as it is, for MLflow alone; "" where it is unset."""
+    return os.environ.get(URI, "").strip()
+
+
 def server() -> str | None:
     """Return the address in MLFLOW_TRACKING_URI without user and password, None where it is unset.
 
@@ -40,10 +45,9 @@ def server() -> str | None:
         >>> server() is None
         True
     """
-    uri = os.environ.get(URI, "").strip()
-    if not uri:
+    if not uri():
         return None
-    parts = urlsplit(uri)
+    parts = urlsplit(uri())
     host = parts.netloc.rpartition("@")[2]
     return printable(urlunsplit((parts.scheme, host, parts.path, "", "")))
 
@@ -61,7 +65,7 @@ def client() -> MlflowClient:
 
     for name in ("mlflow", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri=os.environ[URI].strip())
+    return MlflowClient(tracking_uri=uri())
 
 
 def reason(error: Exception) -> str:
@@ -81,7 +85,7 @@ def reason(error: Exception) -> str:
             return "mlflow is not installed: pip install '.[mlflow]'"
         return f"{error.name} is not installed: such an address needs pip install mlflow"
     text = re.sub(r"//[^/\s@]*@", "//", one_line(error))
-    parts = urlsplit(os.environ.get(URI, ""))
+    parts = urlsplit(uri())
     secrets = [parts.query, *(os.environ.get(name, "") for name in _SECRETS)]
     secrets += [secret for raw in (parts.password,) if raw for secret in (raw, unquote(raw))]
     for secret in filter(None, secrets):

@@ -10,7 +10,7 @@ from tuning.tracking import mlflow_server
 from tuning.tracking.mlflow_log import MlflowLog, RunState
 
 _RETRY = 60.0  # seconds until a server that failed is asked again
-_LAST_WORDS = 30.0  # seconds for what is left when the search has ended
+_LAST_WORDS = 60.0  # seconds for what is left when the search has ended
 
 
 class MlflowThread:
