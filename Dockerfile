@@ -1,6 +1,6 @@
 # The HTTP service and the page, with the serving install only: no TensorFlow. It answers to
 # localhost and to IP addresses; other names of the machine go into
-# -e ALLOWED_HOSTS=faces.example.org. Keys: -e FACE_CLASSIFIER_API_KEY=..., see docs/service.md.
+# -e ALLOWED_HOSTS=faces.example.org. Keys: -e FACE_CLASSIFIER_API_KEY=..., see docs/guide/service.md.
 #   docker build -t face-classifier .
 #   docker run -p 127.0.0.1:7860:7860 -v ./artifacts/models:/models:ro face-classifier
 FROM python:3.12-slim

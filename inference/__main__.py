@@ -260,7 +260,9 @@ def predict(
         if explain and not annotate:
             raise UsageError("--explain draws into marked copies: give --annotate DIR as well")
         if not paths and camera is None:
-            raise UsageError("give images, folders or videos, or --camera")
+            raise UsageError(
+                "Missing argument 'PATH...': give images, folders or videos, or --camera"
+            )
         inputs = expand(paths or [], annotate)
         for note in inputs.notes():
             say(note)

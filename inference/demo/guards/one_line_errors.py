@@ -1,5 +1,7 @@
 """The last place an error can reach: one line for visitor and log, never a traceback."""
 
+import asyncio
+
 from gradio.route_utils import FnIndexInferError
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
@@ -46,6 +48,10 @@ class OneLineErrors:
             await self._app(scope, receive, response.send)
         except ClientDisconnect:
             return None  # nobody is left to read it
+        except asyncio.CancelledError:  # the server is being stopped
+            if not response.begun:
+                raise
+            return await response.end()
         except Exception as error:
             if response.begun:
                 return await response.end()
@@ -61,6 +67,7 @@ class _Response:
         self._held: list[Message] = []
         self.begun = False
         self._is_stream = False
+        self._is_whole = False
 
     async def send(self, message: Message) -> None:
         """Send or hold a part."""
@@ -71,6 +78,7 @@ class _Response:
             kind = dict(message.get("headers", [])).get(b"content-type", b"")
             self._is_stream = kind.startswith(b"text/event-stream")
         self.begun = True
+        self._is_whole = message["type"] == "http.response.body" and not message.get("more_body")
         await self._send(message)
 
     async def send_held(self) -> None:
@@ -80,7 +88,7 @@ class _Response:
 
     async def end(self) -> None:
         """End a stream of events in good order; other responses stay broken off."""
-        if self._is_stream:
+        if self._is_stream and not self._is_whole:
             await self._send({"type": "http.response.body", "body": b""})
 
 

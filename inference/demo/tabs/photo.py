@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import gradio as gr
+
 from inference.demo import markup
 from inference.demo.api import Api, publish
 from inference.demo.guards.uploads import Upload
@@ -33,8 +35,10 @@ def add_photo_tab(models: ServedModels, api: Api, examples: Sequence[Path]) -> N
         return markup.prediction(picture, prediction, models.bundle(backbone).info.labels)
 
     picture, output = picture_and_answer("photo", "Your photo", examples)
+    below = gr.Column()
     backbone, precision = model_choices(models, "photo")
     inputs = [picture, backbone, precision]
     show_on([picture.change, backbone.change, precision.change], show, inputs, output)
     publish(api.classify, inputs)
-    add_why(models, api, inputs)
+    with below:
+        add_why(models, api, inputs)

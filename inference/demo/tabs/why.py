@@ -30,7 +30,7 @@ def add_why(models: ServedModels, api: Api, inputs: Sequence[Component]) -> None
         return explanations_markup(explain(picture.path, models, backbone, precision, label, face))
 
     names = [label.name for label in models.labels]
-    with gr.Row(elem_id="photo-why-controls", equal_height=True):
+    with gr.Row(elem_id="photo-why-controls"):
         button = gr.Button("Why?", elem_id="photo-why", scale=0, min_width=96)
         label = gr.Dropdown(
             [("first of the model", ""), *((name, name) for name in names)],

@@ -148,7 +148,7 @@ def test_where_nothing_else_is_predicted_the_page_shows_the_card_alone(
 
 def test_the_owner_can_ask_for_it(only_origin: Path, tmp_path: Path) -> None:
     page = page_of(only_origin, tmp_path, classify_origin=True)
-    assert tabs(page) == ["Photo", "Batch", "Compare", "About"]
+    assert tabs(page) == ["Photo", "Live", "Batch", "Compare", "About"]
     models = ServedModels.read(only_origin, classify_origin=True)
     assert "Not offered" not in markup.header(models)
     assert models.load("origin").info.classes[0].name == "race"

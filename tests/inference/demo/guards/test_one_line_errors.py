@@ -149,3 +149,26 @@ def test_a_stream_that_fails_is_ended_and_nothing_else_is() -> None:
 def test_a_visitor_who_left_is_no_failure(capsys: pytest.CaptureFixture) -> None:
     assert serve(failing(ClientDisconnect())) == []
     assert not capsys.readouterr().err
+
+
+def test_a_stream_ends_in_good_order_when_the_server_is_stopped() -> None:
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        head = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"news", "more_body": True})
+        await asyncio.sleep(60)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def stop() -> None:
+        scope: Scope = {"type": "http", "method": "GET", "path": "/"}
+        task = asyncio.create_task(OneLineErrors(app)(scope, asyncio.sleep, send))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await task
+
+    asyncio.run(stop())
+    assert sent[-1] == {"type": "http.response.body", "body": b""}
