@@ -28,6 +28,7 @@ _DEFAULTS = {  # no search waits long for a tracking server, nothing else is cal
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _DATABASES = ("sqlite", "mysql", "postgresql", "mssql")
+_NO_RESPONSE = ("Max retries exceeded", "timed out", "Connection aborted")
 _LETTERS = 160
 
 
@@ -88,6 +89,8 @@ def reason(error: Exception) -> str:
             return "mlflow is not installed: pip install '.[mlflow]'"
         return f"{error.name} is not installed: such an address needs pip install mlflow"
     text = one_line(error)
+    if any(words in text for words in _NO_RESPONSE):
+        return "it does not respond"
     _, user, _ = _parts()
     password = user.partition(":")[2]
     query = uri().partition("?")[2]

@@ -172,7 +172,8 @@ def test_a_broken_server_costs_a_line_and_no_secret(
         thread.wake()
     thread.finish("FINISHED")
     assert len(said) == 2 and all(broken in line for line in said)
-    assert "the search goes on without it" in said[0]
+    silence = f"MLflow at {broken}: it does not respond; the search goes on without it"
+    assert said[0] == silence or ("401" in said[0] and "the search goes on" in said[0])
     assert "the same command logs what is missing" in said[1]
     printed = capfd.readouterr()
     for text in (*said, printed.out, printed.err):
