@@ -70,7 +70,7 @@ def test_the_api_lists_the_models_champion_first(client: Client) -> None:
 
 def test_the_api_shows_only_what_is_documented(client: Client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/classify", "/classify_batch", "/compare", "/models"}
+    assert set(endpoints) == {"/classify", "/classify_batch", "/compare", "/explain", "/models"}
     assert all(endpoint["description"] for endpoint in endpoints.values())
     assert "not what the person is" in endpoints["/classify"]["description"]
 

@@ -139,7 +139,7 @@ def test_where_nothing_else_is_predicted_the_page_shows_the_card_alone(
 ) -> None:
     page = page_of(only_origin, tmp_path)
     assert tabs(page) == ["About"]
-    assert api_names(page) == {"models"}
+    assert api_names(page) == {"models", "js_fn"}, "the latter runs in the browser alone"
     shown = [str(block.value) for block in page.blocks.values() if isinstance(block, gr.Markdown)]
     assert any("Model card of origin" in text for text in shown)
     html = [str(block.value) for block in page.blocks.values() if isinstance(block, gr.HTML)]

@@ -7,6 +7,7 @@ import pytest
 
 from inference import bundle
 from inference.demo import markup
+from inference.demo.guards.uploads import Upload
 from inference.demo.predictions import compare
 from inference.served.errors import message_for
 from inference.served.models import ServedModels
@@ -65,7 +66,7 @@ def test_another_damaged_model_leaves_the_comparison(
     picture = draw("a.png", "red")
     predictions = compare(picture, found)
     assert [prediction.backbone for prediction in predictions] == ["resnet50"]
-    assert "left out: vgg16" in markup.comparison(picture, predictions, found)
+    assert "left out: vgg16" in markup.comparison(Upload(picture, "a.png"), predictions, found)
     assert "vgg16" in capsys.readouterr().err
 
 

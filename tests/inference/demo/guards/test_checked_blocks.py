@@ -35,7 +35,7 @@ def test_no_function_takes_another_file_than_an_upload(
     published = json.loads(visitor.get("/gradio_api/info?all_endpoints=true")[1])
     named = {f"/{one['api_name']}" for one in config["dependencies"]}
     assert named >= set(published["named_endpoints"]) and not published["unnamed_endpoints"]
-    assert len(functions) == 7
+    assert len(functions) == 9
     for what, picture in hostile_pictures.items():
         for function in functions:
             sent: dict[str, Any] = {"image": picture, "file": [picture]}
