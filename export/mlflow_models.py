@@ -48,9 +48,9 @@ def log(run: RunFolder, exported: Sequence[Exported], models: Path, console: Con
         tracked = MlflowLog(run, client, server)
         tracked.update("FINISHED")
         for item in exported:
-            child = tracked.child(f"{item.backbone}/winner")
+            child = tracked.child(f"{item.candidate.backbone}/winner")
             if child:
-                _log_model(client, child, models / item.backbone, item.info)
+                _log_model(client, child, models / item.candidate.backbone, item.info)
         said = f"models logged to MLflow at {server}"
     except Exception as error:  # whatever a server or its client comes up with
         said = f"MLflow at {server}: {mlflow_server.reason(error)}; the models are not logged there"
@@ -64,17 +64,20 @@ def _log_model(client: MlflowClient, child: str, folder: Path, info: BundleInfo)
 
     path = folder / info.formats["fp32"].file
     digest = bundle.digest(path)
-    if client.get_run(child).data.tags.get(_DIGEST) == digest:
+    logged = client.get_run(child)
+    if logged.data.tags.get(_DIGEST) == digest:
         return
     example = check_images.draw(info.input.size, info.input.framing)[:1]
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     outputs = session.run(names, {session.get_inputs()[0].name: example})
     mlflow.set_tracking_uri(mlflow_server.uri())
+    mlflow.set_experiment(experiment_id=logged.info.experiment_id)
     Model.log(
         None, mlflow.onnx, name=_NAME, run_id=child, onnx_model=onnx.load(path),
         signature=infer_signature(example, dict(zip(names, outputs, strict=True))),
         input_example=example, save_as_external_data=False,
+        onnx_execution_providers=["CPUExecutionProvider"],
         pip_requirements=[f"{package}=={version(package)}" for package in _NEEDED],
     )  # fmt: skip
     client.set_tag(child, _DIGEST, digest)

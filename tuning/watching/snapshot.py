@@ -52,7 +52,7 @@ class WatchedSearch:
             return "trials"
         number = len(self.trials) + running
         if number < len(self.plan.depths) and not self.has_refit:
-            return f"trial {number + 1} of {len(self.plan.depths)}"
+            return f"trial {number + 1} of {len(self.plan.depths)}, then the refit"
         return "evaluation" if self.has_refit or running else "refit"
 
 

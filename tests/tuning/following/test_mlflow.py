@@ -1,0 +1,227 @@
+"""MLflow as it meets a search: all of it logged, once, and nothing lost to a server."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from small_search import completed
+from tracked_run import begun_run, winner_of
+
+from tuning.runs.run_folder import RunFolder
+from tuning.tracking import mlflow_server
+from tuning.tracking.mlflow_log import STEP, MlflowLog, TrackedRun
+from tuning.tracking.mlflow_thread import MlflowThread
+
+mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """MLflow's own store of files, which speaks the client's language without a server."""
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv(mlflow_server.URI, (tmp_path / "store").as_uri())
+    monkeypatch.delenv(mlflow_server.EXPERIMENT, raising=False)
+    return (tmp_path / "store").as_uri()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return begun_run(tmp_path, note="out of memory")
+
+
+def update(run: RunFolder, state: str = "RUNNING") -> TrackedRun:
+    log = MlflowLog(run, mlflow_server.client(), mlflow_server.server() or "")
+    logged = log.update(state)  # type: ignore[arg-type]
+    assert logged
+    return logged
+
+
+def children(parent: TrackedRun) -> dict[str, mlflow.entities.Run]:
+    wanted = f"tags.`mlflow.parentRunId` = '{parent.run}'"
+    found = mlflow_server.client().search_runs([parent.experiment], wanted)
+    names = [child.data.tags[STEP] for child in found]
+    assert len(names) == len(set(names))
+    return dict(zip(names, found, strict=True))
+
+
+def test_a_search_is_a_parent_and_trials_and_winners_its_children(
+    store: str, run: RunFolder
+) -> None:
+    run.write_winner(winner_of("googlenet"))
+    run.winner("googlenet").touch()
+    run.report.write_text("<p>report</p>")
+    parent = update(run, "FINISHED")
+    client = mlflow_server.client()
+    search = client.get_run(parent.run)
+    assert search.info.status == "FINISHED" and search.data.params["backbones"] == "googlenet,vgg16"
+    assert search.data.tags["label"] == "gender" and search.data.tags["data"] == "CelebA"
+    assert search.data.metrics["best_val_brier"] == pytest.approx(0.1)
+    (given,) = search.inputs.dataset_inputs
+    assert given.dataset.digest == ("0a1b" * 16)[:32]
+    files = {file.path for file in client.list_artifacts(parent.run)}
+    assert files == {"config.json", "leaderboard.csv", "report.html"}
+    found = children(parent)
+    assert set(found) == {"googlenet/trial-0", "googlenet/trial-1", "googlenet/winner"}
+    trial, failed, winner = (found[name] for name in sorted(found))
+    assert trial.data.params["depth"] == "0" and trial.data.metrics["val_accuracy"] == 0.9
+    curve = client.get_metric_history(trial.info.run_id, "epoch/val_accuracy")
+    assert [(point.step, point.value) for point in curve] == [(1, 0.5), (2, 0.7), (3, 0.9)]
+    assert failed.info.status == "FAILED" and failed.data.tags["note"] == "out of memory"
+    assert winner.data.metrics["test_accuracy"] == 0.8
+
+
+def test_a_run_that_goes_on_goes_on_in_the_same_runs(store: str, run: RunFolder) -> None:
+    first = update(run, "KILLED")
+    before = children(first)
+    run.study("googlenet").write_trial(completed("2", 1, 0.95))
+    second = update(run)
+    assert second == first
+    assert mlflow_server.client().get_run(first.run).info.status == "RUNNING"
+    after = children(second)
+    assert set(after) - set(before) == {"googlenet/trial-2"}
+    assert after["googlenet/trial-0"].info.run_id == before["googlenet/trial-0"].info.run_id
+
+
+def test_a_child_that_was_begun_before_a_kill_is_finished(
+    store: str, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = mlflow_server.client()
+    log = MlflowLog(run, client, "store")
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "log_batch", lambda *_, **__: (_ for _ in ()).throw(OSError("no")))
+        with pytest.raises(OSError, match="no"):
+            log.update("RUNNING")
+    parent = update(run)
+    parent = update(run)
+    assert children(parent)["googlenet/trial-0"].data.metrics["val_brier"] == pytest.approx(0.1)
+
+
+def test_a_run_that_was_deleted_there_is_logged_anew(store: str, run: RunFolder) -> None:
+    first = update(run)
+    mlflow_server.client().delete_run(first.run)
+    assert update(run).run != first.run
+
+
+def test_names_of_labels_that_mlflow_refuses(store: str, run: RunFolder) -> None:
+    facts = winner_of("googlenet", "../../x")
+    several = (*facts.labels, *winner_of("googlenet", "<b>é").labels)
+    run.write_winner(facts.model_copy(update={"labels": several}))
+    run.winner("googlenet").touch()
+    metrics = children(update(run))["googlenet/winner"].data.metrics
+    assert {"______x/test_auc", "_b__/test_auc"} <= set(metrics)
+
+
+class _Refuses(BaseHTTPRequestHandler):
+    """A tracking server that takes no work: 401 with the password in its words, or silence."""
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_POST(self) -> None:
+        if self.server.server_name == "silent":
+            time.sleep(5)
+            return
+        self.send_response(401)
+        self.end_headers()
+        self.wfile.write(b"who is ann:s3cret%21 or s3cret!\x1b[2J")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(params=["refuses", "silent", "down"])
+def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refuses)
+    server.daemon_threads = True
+    server.server_name = request.param
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"127.0.0.1:{server.server_port}"
+    monkeypatch.setenv(mlflow_server.URI, f"http://ann:s3cret%21@{address}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    if request.param == "down":
+        server.server_close()
+    yield f"http://{address}"
+    server.shutdown()
+
+
+def test_a_broken_server_costs_a_line_and_no_secret(
+    broken: str, run: RunFolder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    assert mlflow_server.server() == broken
+    thread = MlflowThread(run, broken, said.append)
+    for _ in range(2):
+        thread.wake()
+    thread.finish("FINISHED")
+    assert len(said) == 2 and all(broken in line for line in said)
+    assert "the search goes on without it" in said[0]
+    assert "the same command logs what is missing" in said[1]
+    printed = capfd.readouterr()
+    for text in (*said, printed.out, printed.err):
+        assert "s3cret" not in text and "\x1b" not in text
+    assert not run.mlflow.exists()
+
+
+def test_what_a_server_missed_is_logged_when_it_answers(
+    store: str, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(mlflow_server, "client", lambda: 1 / 0)
+    thread = MlflowThread(run, "store", said.append)
+    thread.wake()
+    while not said:
+        time.sleep(0.01)
+    monkeypatch.undo()
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv(mlflow_server.URI, store)
+    thread.finish("FINISHED")
+    assert said[1:] == ["MLflow at store has all of this run now"]
+    assert len(children(update(run))) == 2
+
+
+def test_without_an_address_mlflow_is_not_imported(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from tuning.runs.run_folder import RunFolder\n"
+        "from tuning.tracking import trackers\n"
+        "trackers.HParamsLog = lambda run: type('T', (), {'update': lambda self: None})()\n"
+        "with trackers.tracked(RunFolder(Path('.')), print): pass\n"
+        "print('mlflow' in sys.modules)"
+    )
+    known = {key: value for key, value in os.environ.items() if key != mlflow_server.URI}
+    known["PYTHONPATH"] = str(Path(__file__).parents[3])
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=known, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert ran.stdout == "False\n"
+
+
+@pytest.mark.skipif(
+    not (find_spec("flask") and shutil.which("mlflow")),
+    reason="needs the whole of mlflow, which holds other pins: pip install mlflow",
+)
+def test_a_real_server_with_sqlite(
+    tmp_path: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = "5099"
+    command = [
+        "mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db",
+        "--artifacts-destination", str(tmp_path / "files"), "--port", port, "--workers", "1",
+    ]  # fmt: skip
+    server = subprocess.Popen(command)
+    try:
+        monkeypatch.setenv(mlflow_server.URI, f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")
+        assert set(children(update(run))) == {"googlenet/trial-0", "googlenet/trial-1"}
+    finally:
+        server.terminate()
+        server.wait()
