@@ -1,9 +1,11 @@
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from export import openvino_int8
+from export.__main__ import main
 from export.champion import Limits
 from export.export_run import export_run
 from export.forms import Form
@@ -12,7 +14,8 @@ from export.source import Split
 from inference import Classifier, bundle, whole_image
 from tuning.runs.run_folder import RunFolder
 
-pytest.importorskip("openvino")
+# Not `importorskip`: OpenVINO would report to its makers that it was imported.
+pytestmark = pytest.mark.skipif(not find_spec("openvino"), reason="OpenVINO is not installed")
 ROWS = np.arange(40)
 
 
@@ -70,3 +73,13 @@ def test_without_openvino_among_the_providers_nothing_is_tried(
 ) -> None:
     monkeypatch.setenv("PROVIDERS", providers)
     assert expected(exported, val, np.empty((40, 2)), steps) == []
+
+
+def test_an_unknown_runtime_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PROVIDERS", "tpu")
+    with pytest.raises(SystemExit) as ended:
+        main(["--artifacts", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "'tpu', which is none of cuda, openvino" in capsys.readouterr().err
