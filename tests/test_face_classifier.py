@@ -34,7 +34,7 @@ def test_it_does_not_mind_a_data_folder_of_the_users(installed: Path, working_fo
     assert (drawn.returncode, drawn.stderr) == (0, "6 portraits in drawn\n")
     described = run(working_folder, command, "data", "describe", "drawn")
     assert described.returncode == 0 and "synthetic portraits" in described.stdout
-    for name in ("tune", "export", "push", "predict", "demo", "serve", "bench"):
+    for name in ("tune", "watch", "export", "push", "predict", "demo", "serve", "bench"):
         assert "Usage: face-classifier" in run(working_folder, command, name, "--help").stdout
     missing = run(working_folder, command, "predict", "drawn", "--csv", "out.csv")
     assert missing.returncode == 2

@@ -190,6 +190,7 @@ def tune(
 
     Everything goes to `artifacts/runs/<run>`: leaderboard.csv, metrics.json, report.html and the
     winners. A run that was stopped continues when the same command is given again.
+    `make watch` follows it from another terminal; with MLFLOW_TRACKING_URI it is logged to MLflow.
 
     Examples: `make tune`, `make tune DATA=celeba SAMPLES=5000 PRESET=standard`,
     `make tune LABEL=Smiling,Eyeglasses,Young`, `make tune DATA=celeba,utkface`,

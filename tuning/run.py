@@ -98,9 +98,7 @@ def tune(
             progress=progress,
         )
         with tracked(run, progress.say) as track:
-            winners = search_all(context, engine, weights, budget, track)
-            with progress.doing("writing the report"):
-                _finish(context, winners)
+            _finish(context, search_all(context, engine, weights, budget, track))
     return run
 
 
@@ -211,6 +209,7 @@ def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
     )
     run.write_metrics(metrics)
     leaderboard = pd.read_csv(run.leaderboard)
-    with context.progress.bar("explaining mistakes") as update:
+    progress = context.progress
+    with progress.doing("writing the report"), progress.bar("explaining mistakes") as update:
         report.write(run, config, metrics, leaderboard, context.store.images, update)
-    context.progress.summary(metrics, run.report)
+    progress.summary(metrics, run.report)

@@ -1,15 +1,18 @@
 """A server of HTTP as the page and the service run it: where it listens, and how it ends."""
 
+import asyncio
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from inference.served.guards.connections import BoundedProtocol
+from inference.served.log import log_failure, log_line
 
 _MAX_CONNECTIONS = 500
 _SIGHUP = getattr(signal, "SIGHUP", None)  # not on Windows
@@ -77,6 +80,15 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._ending = ending
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take connections; what goes wrong in no request is logged in one line.
+
+        Args:
+            sockets: Sockets that listen.
+        """
+        asyncio.get_running_loop().set_exception_handler(_log_in_one_line)
+        await super().startup(sockets)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, and end when responses under way are sent.
 
@@ -95,6 +107,14 @@ class Server(uvicorn.Server):
 
     def _end(self, *_: object) -> None:
         self.should_exit = True
+
+
+def _log_in_one_line(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if error is None:
+        log_line(context["message"])
+    else:
+        log_failure(error, context["message"])
 
 
 def make_server(

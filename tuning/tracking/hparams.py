@@ -32,6 +32,7 @@ class HParamsLog:
         run: Folder of the run.
 
     Example:
+        >>> from tuning.runs.schema import TrialResult
         >>> run = RunFolder(Path(tempfile.mkdtemp()))
         >>> chosen = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
         >>> result = TrialResult(

@@ -127,6 +127,7 @@ class MlflowLog:
             tracked = self._create(config)
             runs = {**kept.runs, self._server: tracked}
             write_record(self._run.mlflow, TrackedRuns(runs=runs))
+        self._describe(tracked, config)
         self._children = {
             child.data.tags[STEP]: child
             for child in self._children_of(tracked)
@@ -146,27 +147,29 @@ class MlflowLog:
         return bool(found.info.lifecycle_stage == "active")
 
     def _create(self, config: RunConfig) -> TrackedRun:
-        from mlflow.entities import Dataset, DatasetInput, InputTag, Param
-
         experiment = self._experiment()
-        labels = ",".join(label.name for label in config.labels)
         tags = {
-            "data": config.data.name, "label": labels, "preset": config.settings.preset,
+            "data": config.data.name, "label": _labels(config), "preset": config.settings.preset,
             "dataset.digest": config.data.fingerprint, "mlflow.source.name": "face-classifier tune",
         }  # fmt: skip
         run = self._client.create_run(experiment, tags=_short(tags), run_name=self._run.name)
+        return TrackedRun(experiment=experiment, run=run.info.run_id)
+
+    def _describe(self, tracked: TrackedRun, config: RunConfig) -> None:
+        """Log settings and data set; the same again changes nothing."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+
         chosen = _short(config.settings.environment())
         params = [Param(key.lower(), value) for key, value in chosen.items() if value]
-        self._client.log_batch(run.info.run_id, params=params)
+        self._client.log_batch(tracked.run, params=params)
         counts = {name: split.count for name, split in config.images.splits.items()}
         dataset = Dataset(
             name=config.data.name[:_LETTERS], digest=config.data.fingerprint[:_DIGEST],
-            source_type="local", source=json.dumps({"labels": labels[:_LETTERS]}),
+            source_type="local", source=json.dumps({"labels": _labels(config)}),
             profile=json.dumps(counts),
         )  # fmt: skip
         training = [InputTag("mlflow.data.context", "training")]
-        self._client.log_inputs(run.info.run_id, [DatasetInput(dataset, training)])
-        return TrackedRun(experiment=experiment, run=run.info.run_id)
+        self._client.log_inputs(tracked.run, [DatasetInput(dataset, training)])
 
     def _experiment(self) -> str:
         name = os.environ.get(EXPERIMENT) or _DEFAULT_EXPERIMENT
@@ -288,6 +291,10 @@ def _at(figures: Mapping[str, float], seconds: float, step: int) -> Iterator[Met
     for name, value in figures.items():
         if math.isfinite(value):
             yield Metric(name, value, _milliseconds(seconds), step)
+
+
+def _labels(config: RunConfig) -> str:
+    return ",".join(label.name for label in config.labels)[:_LETTERS]
 
 
 def _milliseconds(seconds: float) -> int:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from data.messages import one_line, printable
 
@@ -26,6 +27,8 @@ _DEFAULTS = {  # no search waits long for a tracking server, nothing else is cal
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+_DATABASES = ("sqlite", "mysql", "postgresql", "mssql")
+_NO_RESPONSE = ("Max retries exceeded", "timed out", "Connection aborted")
 _LETTERS = 160
 
 
@@ -47,9 +50,8 @@ def server() -> str | None:
     """
     if not uri():
         return None
-    parts = urlsplit(uri())
-    host = parts.netloc.rpartition("@")[2]
-    return printable(urlunsplit((parts.scheme, host, parts.path, "", "")))
+    scheme, _, address = _parts()
+    return printable(f"{scheme}{re.split('[?#]', address)[0]}")
 
 
 def client() -> MlflowClient:
@@ -61,6 +63,8 @@ def client() -> MlflowClient:
     """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    if re.split("[:+]", uri())[0] in _DATABASES and not find_spec("sqlalchemy"):
+        raise ModuleNotFoundError(name="sqlalchemy")
     from mlflow import MlflowClient
 
     for name in ("mlflow", "urllib3.connectionpool"):
@@ -77,17 +81,29 @@ def reason(error: Exception) -> str:
     Example:
         >>> os.environ["MLFLOW_TRACKING_URI"] = "http://ann:secret@localhost:5000"
         >>> reason(ValueError("no answer from http://ann:secret@localhost:5000/api: secret"))
-        'no answer from http://localhost:5000/api: ***'
+        'no answer from http://***localhost:5000/api: ***'
         >>> del os.environ["MLFLOW_TRACKING_URI"]
     """
     if isinstance(error, ModuleNotFoundError):
         if (error.name or "").partition(".")[0] == "mlflow":
             return "mlflow is not installed: pip install '.[mlflow]'"
         return f"{error.name} is not installed: such an address needs pip install mlflow"
-    text = re.sub(r"//[^/\s@]*@", "//", one_line(error))
-    parts = urlsplit(uri())
-    secrets = [parts.query, *(os.environ.get(name, "") for name in _SECRETS)]
-    secrets += [secret for raw in (parts.password,) if raw for secret in (raw, unquote(raw))]
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "***")
+    text = one_line(error)
+    if any(words in text for words in _NO_RESPONSE):
+        return "it does not respond"
+    _, user, _ = _parts()
+    password = user.partition(":")[2]
+    query = uri().partition("?")[2]
+    secrets = [f"{user}@", password, unquote(password), query]
+    for secret in (*secrets, *(os.environ.get(name, "") for name in _SECRETS)):
+        text = text.replace(secret, "***") if secret.strip("@") else text
     return one_line(printable(text), _LETTERS)
+
+
+def _parts() -> tuple[str, str, str]:
+    """Scheme with its slashes, user with password, and address, whatever letters are in them."""
+    scheme, slashes, rest = uri().partition("://")
+    if not slashes:
+        return "", "", scheme
+    user, _, address = rest.rpartition("@")
+    return scheme + slashes, user, address

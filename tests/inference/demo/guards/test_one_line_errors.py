@@ -41,7 +41,10 @@ HOSTILE_BODIES = [
 
 def test_bad_requests_get_one_line(visitor: Visitor) -> None:
     """That the log has no traceback either is checked when the server has ended."""
-    names = [one["api_name"] for one in visitor.config()["dependencies"]] + ["nothing", "0"]
+    functions = visitor.config()["dependencies"]
+    names = [one["api_name"] for one in functions] + ["nothing", "0"]
+    streams = {one["api_name"] for one in functions if one["connection"] == "stream"}
+    assert len(streams) == 1, "the camera's, which ends when its time is over"
     calls = [f"{route}/{name}" for route in ("call", "call/v2", "run") for name in names]
     for path in [*calls, "queue/join", "cancel", "reset", "upload"]:
         for body in HOSTILE_BODIES:
@@ -50,6 +53,8 @@ def test_bad_requests_get_one_line(visitor: Visitor) -> None:
             assert "Traceback" not in text and ".py" not in text, (path, body[:80], text)
             if status == 200 and "event_id" in text and path.startswith("call"):
                 name = path.rpartition("/")[2]
+                if name in streams:
+                    continue
                 event = visitor.get(f"/gradio_api/call/{name}/{json.loads(text)['event_id']}")
                 assert "event: error" in event[1] or "event: complete" in event[1]
                 assert ".py" not in event[1]
