@@ -78,6 +78,7 @@ def export(
     runs = artifacts / "runs"
     if run:
         _check_run(runs, run)
+    _check_providers()
     import_tensorflow(gpus=False)  # speeds are those of the processor that serves
     from data import DataError
     from export.champion import Limits, LimitsError
@@ -240,6 +241,15 @@ def _check_run(runs: Path, name: str) -> None:
         folder = RunFolder.named(runs, name)
     if not folder.path.is_dir():
         raise UsageError(f"RUN={name}: no such run in {runs}")
+
+
+def _check_providers() -> None:
+    """Refuse an unknown runtime before the work, not when OpenVINO has its turn."""
+    from inference.errors import ProviderError
+    from inference.runtime.providers import chosen
+
+    with failing_on(ProviderError, error=UsageError):
+        chosen(None)
 
 
 def _share(value: float | None, name: str, least: float) -> float | None:

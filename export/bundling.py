@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from export import audit, bundle_info, card, check_images, speed
+from export import audit, bundle_info, card, check_images, openvino_int8, speed
 from export.by_label import decisions_by_label
 from export.champion import Candidate
 from export.forms import FILES, FormName
@@ -21,6 +21,7 @@ from export.source import Source
 from inference import bundle
 from inference.bundle import (
     BundleInfo,
+    CheckImages,
     ModelFile,
     Precision,
     Speed,
@@ -133,6 +134,7 @@ class _Export:
             checks = check_images.write(
                 self.scratch / check_images.FILE, self.source.labels, info.input, forms
             )
+        checks = self._with_openvino(checks, info, models)
         gaps = audit.largest_gaps(groups)
         info = info.model_copy(update={"audit": gaps, "checks": checks})
         text = card.render(info, self.facts, self.source.config, groups, served)
@@ -140,6 +142,21 @@ class _Export:
         audit.write(groups, self.scratch / audit.FILE)
         names = (bundle.CARD_FILE, audit.FILE, check_images.FILE)
         return info, [self.scratch / name for name in names]
+
+    def _with_openvino(self, checks: CheckImages, info: BundleInfo, models: _Models) -> CheckImages:
+        """Add what OpenVINO makes of the INT8 form, if there is one and it passes the gate."""
+        if "int8" not in models:
+            return checks
+        images = bundle.Bundle(self.scratch, info.model_copy(update={"checks": checks}))
+        p = openvino_int8.expected(
+            models["int8"].form,
+            info,
+            self.source.split("val"),
+            models["fp32"].val_p,
+            images.check_images(),
+            self.steps,
+        )
+        return checks.model_copy(update={"openvino_int8": p})
 
     def _audit(self, test_p: np.ndarray) -> pd.DataFrame:
         store, labels, test = self.source.store, self.source.labels, self.source.split("test")

@@ -32,6 +32,17 @@ if TYPE_CHECKING:
 app = command_group(needs_command=True)
 
 
+def _set_providers(names: str | None) -> str | None:
+    """Check the names of runtimes; where models are loaded, in workers too, they are read."""
+    if names and names.strip():
+        from inference.errors import ProviderError
+        from inference.runtime.providers import VARIABLE, parse
+
+        with failing_on(ProviderError, error=UsageError):
+            os.environ[VARIABLE] = ",".join(parse(names))
+    return names
+
+
 Models = Annotated[
     str,
     typer.Option(
@@ -49,6 +60,19 @@ Threads = Annotated[
     int | None,
     typer.Option(
         min=1, help="Number of threads. Left out: the physical cores.", show_default=False
+    ),
+]
+Providers = Annotated[
+    str | None,
+    typer.Option(
+        "--providers",
+        envvar="PROVIDERS",
+        metavar="NAMES",
+        callback=_set_providers,
+        help="Runtimes to choose from, with commas between: cuda, openvino, coreml, dml, cpu. Each "
+        "is checked, and the fastest correct one runs the model; of equals the first. Left out: "
+        "openvino where it is installed, and cpu.",
+        show_default=False,
     ),
 ]
 Host = Annotated[
@@ -193,6 +217,7 @@ def predict(
         ),
     ] = False,
     threads: Threads = None,
+    _providers: Providers = None,
     camera: Annotated[
         int | None,
         typer.Option(
@@ -306,6 +331,7 @@ def demo(
     password: Password = None,
     allowed_hosts: AllowedHosts = "",
     classify_origin: ClassifyOrigin = False,
+    _providers: Providers = None,
 ) -> None:
     """Open a web page for photos, many files at once, and all models side by side.
 
@@ -357,6 +383,7 @@ def serve(
     password: Password = None,
     allowed_hosts: AllowedHosts = "",
     classify_origin: ClassifyOrigin = False,
+    _providers: Providers = None,
 ) -> None:
     """Serve an HTTP API for programs, and the page beside it.
 
@@ -399,6 +426,7 @@ def bench(
     models: Models = _MODELS,
     backbone: Backbone = None,
     threads: Threads = None,
+    _providers: Providers = None,
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds over all models.")] = 20,
     batch: Annotated[
         int, typer.Option(min=1, help="Number of images in a batch, for the throughput.")

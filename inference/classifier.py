@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import onnxruntime as ort
 
 from data import ImageError
 from data.labels import UNCERTAIN, class_slices
@@ -28,8 +27,9 @@ from inference.errors import BundleError
 from inference.explanation.explainer import Explanation, explain_face
 from inference.faces import Face, Prediction
 from inference.pictures import Picture, to_source
+from inference.runtime.providers import Provider
 from inference.runtime.self_check import open_served
-from inference.runtime.session import classify, open_session, warm_up
+from inference.runtime.session import Session, classify, open_session, warm_up
 
 _log = logging.getLogger(__name__)
 _CHUNK = 32  # images a run: larger batches are no faster on a CPU and need more memory
@@ -44,8 +44,9 @@ class Classifier:
     Attributes:
         info: Facts of the model.
         precision: Precision that is served; None for an ONNX file that was loaded alone.
-        session: Session of onnxruntime that holds the model's graph.
+        session: Session that holds the model's graph.
         finder: Function that prepares the faces of a picture.
+        provider: Runtime that runs it, see `inference.runtime.providers`.
 
     Example:
         >>> classifier = Classifier.load("artifacts/models")  # doctest: +SKIP
@@ -56,8 +57,9 @@ class Classifier:
 
     info: BundleInfo
     precision: Precision | None
-    session: ort.InferenceSession
+    session: Session
     finder: Finder
+    provider: Provider = "cpu"
 
     @classmethod
     def load(
@@ -67,6 +69,7 @@ class Classifier:
         precision: Precision | None = None,
         threads: int | None = None,
         finder: Finder | None = None,
+        providers: Sequence[str] | None = None,
     ) -> Self:
         """Load one of the exported models in a folder.
 
@@ -78,21 +81,24 @@ class Classifier:
             precision: "int8" or "fp32"; None to choose on this machine, see `from_bundle`.
             threads: Number of threads of a run; None for the number of physical cores.
             finder: Function that prepares the faces of a picture; None for `FaceFinder`.
+            providers: Names of the runtimes to choose from, such as ("cuda", "cpu"); None for those
+                that PROVIDERS in the environment names, see `inference.runtime.providers`.
 
         Raises:
             BundleError: The model is not there, or is not what was exported.
+            ProviderError: There is no runtime of that name.
             HubError: The same of a hub, which is a kind of it, or the hub cannot be asked.
         """
         folder = models_folder(models)
         if backbone:
-            return cls.from_bundle(find(folder, backbone), precision, threads, finder)
+            return cls.from_bundle(find(folder, backbone), precision, threads, finder, providers)
         *others, last = read_index(folder).ranked
         for name in others:
             try:
-                return cls.from_bundle(folder / name, precision, threads, finder)
+                return cls.from_bundle(folder / name, precision, threads, finder, providers)
             except BundleError as error:
                 _log.warning("%s; the model next in rank is used", error)
-        return cls.from_bundle(folder / last, precision, threads, finder)
+        return cls.from_bundle(folder / last, precision, threads, finder, providers)
 
     @classmethod
     def from_bundle(
@@ -101,6 +107,7 @@ class Classifier:
         precision: Precision | None = None,
         threads: int | None = None,
         finder: Finder | None = None,
+        providers: Sequence[str] | None = None,
     ) -> Self:
         """Load an exported model after checking its SHA-256 and what it gives on this machine.
 
@@ -111,20 +118,24 @@ class Classifier:
             threads: Number of threads of a run; None for the number of physical cores.
             finder: Function that prepares the faces of a picture; None to find and align them
                 (`FaceFinder`), `whole_image` for pictures that are aligned faces.
+            providers: Names of the runtimes to choose from, see `load`.
 
         Raises:
             BundleError: The model is not there, or is not what was exported.
+            ProviderError: There is no runtime of that name.
         """
         if not isinstance(bundle, Bundle):
             bundle = read(Path(bundle))
-        served = open_served(bundle, precision, threads)
-        return cls(bundle.info, served.precision, served.session, finder or FaceFinder(threads))
+        (form, provider), session = open_served(bundle, precision, threads, providers)
+        return cls(bundle.info, form, session, finder or FaceFinder(threads), provider)
 
     @classmethod
     def from_onnx(
         cls, path: PathLike[str] | str, threads: int | None = None, finder: Finder | None = None
     ) -> Self:
         """Load an exported ONNX file without its bundle, by the metadata inside it.
+
+        Nothing says what it gave at export, so it runs in onnxruntime on the CPU.
 
         Args:
             path: Path of an ONNX file with the metadata of `inference.bundle.to_metadata`.

@@ -17,6 +17,10 @@ class UnreachableError(HubError):
     """A hub that cannot be asked now: no network, no response, too many requests."""
 
 
+class ProviderError(ServingError):
+    """A runtime that has no such name."""
+
+
 class DetectorError(ServingError):
     """A face detector that is not installed, or holds other weights than the known ones."""
 

@@ -25,6 +25,7 @@ _cache = tempfile.mkdtemp(prefix="face-classifier-tests-")
 atexit.register(shutil.rmtree, _cache, ignore_errors=True)
 os.environ["XDG_CACHE_HOME"] = _cache
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ["PROVIDERS"] = "cpu"  # OpenVINO, where it is installed, takes its time to start
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,10 @@ import onnxruntime as ort
 from rich.table import Table
 
 from inference.bundle import Bundle, ModelFile, Precision, find, read_index
-from inference.classifier import Classifier
 from inference.errors import BundleError
 from inference.runtime.machine import default_threads, processor
+from inference.runtime.self_check import open_way, ways_to_run
+from inference.runtime.session import classify
 from inference.runtime.timing import interleaved
 
 AT_EXPORT = "at export"
@@ -30,7 +31,8 @@ class ModelTiming:
     Attributes:
         backbone: Name of the model.
         precision: Precision of the model's weights, "int8" or "fp32".
-        runtime: "onnxruntime", "openvino", or a form of TensorFlow that `make export` timed.
+        runtime: "onnxruntime" for its CPU, another one of `inference.runtime.providers`, or a form
+            of TensorFlow that `make export` timed.
         accuracy: Share of correct predictions on the test split; None if the bundle has none.
         megabytes: Size of the model on disk in 10^6 bytes.
         latency_ms: Milliseconds for one image, the median over the rounds.
@@ -122,7 +124,7 @@ class _Candidate:
 def bench(
     models: Path, backbone: str | None, threads: int | None, rounds: int, batch_size: int
 ) -> ModelReport:
-    """Time the exported models in turn, and OpenVINO on the same files if it is installed.
+    """Time the exported models in turn, in each runtime (see `inference.runtime.providers`).
 
     A form that cannot be served on this machine is left out with a warning in the log. What
     `make export` timed in TensorFlow, which is not installed for serving, stands beside.
@@ -150,25 +152,16 @@ def bench(
 
 def _candidates(bundle: Bundle, threads: int | None) -> list[_Candidate]:
     candidates = []
-    for precision in bundle.precisions():
+    for way in sorted(ways_to_run(bundle), key=lambda way: way.precision == "fp32"):
         try:
-            classifier = Classifier.from_bundle(bundle, precision, threads)
+            session = open_way(bundle, way, threads)
         except BundleError as error:
             _log.warning("left out: %s", error)
             continue
-        candidates.append(_Candidate(bundle, precision, "onnxruntime", classifier.classify))
-        if find_spec("openvino"):
-            predict = _openvino(bundle.verified(precision), threads or default_threads())
-            candidates.append(_Candidate(bundle, precision, "openvino", predict))
+        runtime = "onnxruntime" if way.provider == "cpu" else way.provider
+        predict = partial(classify, session, bundle.info)
+        candidates.append(_Candidate(bundle, way.precision, runtime, predict))
     return candidates
-
-
-def _openvino(path: Path, threads: int) -> _Predict:
-    import openvino
-
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
-    request = openvino.Core().compile_model(path, "CPU", settings).create_infer_request()
-    return lambda pixels: request.infer([pixels])
 
 
 def _timed(candidates: list[_Candidate], rounds: int, batch_size: int) -> list[ModelTiming]:

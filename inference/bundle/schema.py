@@ -266,6 +266,12 @@ class CheckImages(_Facts):
     expected: dict[Precision, tuple[tuple[_Share, ...], ...]] = Field(
         description="Probabilities of each image, all classes of all labels"
     )
+    openvino_int8: tuple[tuple[_Share, ...], ...] = Field(
+        default=(),
+        exclude_if=lambda p: not p,  # readers from before OpenVINO know no such field
+        description="The same by OpenVINO from the INT8 form, which it rounds otherwise than "
+        "onnxruntime; nothing unless it was installed and passed the gate as well",
+    )
 
 
 class QuantizationTrial(_Facts):

@@ -6,16 +6,16 @@ these products to the graph as an output, if the model has such a head.
 """
 
 import numpy as np
-import onnxruntime as ort
 
 from data.messages import one_line
 from inference.bundle import BundleInfo, LabelInfo
 from inference.errors import BundleError
 from inference.explanation.heat_map import HeatMap
+from inference.runtime.session import Session
 
 
 def class_activation_map(
-    session: ort.InferenceSession, info: BundleInfo, label: LabelInfo, code: int, pixels: np.ndarray
+    session: Session, info: BundleInfo, label: LabelInfo, code: int, pixels: np.ndarray
 ) -> HeatMap:
     """Run a face through a graph that gives class activations.
 
@@ -29,9 +29,10 @@ def class_activation_map(
     Raises:
         BundleError: The graph does not give what the label's facts say.
     """
+    assert label.class_activations
     try:
         [given] = session.run([label.class_activations], {info.input.name: pixels[None]})
-    except Exception as error:  # onnxruntime raises a dozen unrelated classes here
+    except Exception as error:  # runtimes raise a dozen unrelated classes here
         reason = one_line(error, 200)
         raise BundleError(f"the model gives no class activations: {reason}") from None
     width = label.label.width

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import onnxruntime as ort
 
 from data.labels import UNCERTAIN, class_slices
 from data.messages import one_line
@@ -13,6 +12,7 @@ from inference.explanation.class_activation import class_activation_map
 from inference.explanation.heat_map import HeatMap
 from inference.explanation.occlusion import GRID, occlusion_map
 from inference.faces import Face, Prediction
+from inference.runtime.session import Session
 
 _NAME = 24  # characters of a class's name in a line
 _METHODS = {
@@ -93,7 +93,7 @@ class Explanation:
 
 
 def explain_face(
-    session: ort.InferenceSession,
+    session: Session,
     info: BundleInfo,
     face: Face,
     pixels: np.ndarray,

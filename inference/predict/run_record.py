@@ -17,6 +17,7 @@ from inference.classifier import Classifier
 from inference.detection.finder import FaceFinder
 from inference.errors import OutputError
 from inference.predict.rows import OF_VIDEO
+from inference.runtime.providers import Provider
 
 
 class _Record(BaseModel):
@@ -37,6 +38,7 @@ class RowSettings(_Record):
     model: str = Field(description="Name of the model")
     precision: Precision | None = Field(default=None, description="Precision that is served")
     sha256: str | None = Field(default=None, description="SHA-256 of the model's file")
+    runtime: Provider = Field(default="cpu", description="Runtime that runs it")
     framing: Framing = Field(description="Part of an aligned face that the model sees")
     aligned: bool = Field(default=False, description="Whether each image is one aligned face")
     max_faces: int | None = Field(default=None, description="Largest number of faces of a picture")
@@ -73,6 +75,7 @@ class RowSettings(_Record):
             model=info.backbone,
             precision=precision,
             sha256=info.formats[precision].sha256 if precision else None,
+            runtime=classifier.provider,
             framing=info.input.framing,
             aligned=search is None,
             max_faces=search.max_faces if search else None,

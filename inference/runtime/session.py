@@ -1,7 +1,9 @@
-"""The one place that makes onnxruntime sessions."""
+"""The one place that makes sessions: of onnxruntime, or of OpenVINO."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -12,13 +14,24 @@ from data.messages import one_line
 from inference.bundle import BundleInfo
 from inference.errors import BundleError
 from inference.runtime.machine import default_threads
+from inference.runtime.openvino_session import OpenVinoSession
+from inference.runtime.providers import NAMES, Provider
 from inference.runtime.saturation import saturates
 
 _SUM_TOLERANCE = 1e-3  # of the probabilities of many classes from 1
+_OPTIONS: dict[Provider, dict[str, str]] = {"cuda": {"use_tf32": "0"}}  # 10 bits are too few
+
+
+class Session(Protocol):
+    """A model that is open, in any runtime; several threads may use it."""
+
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, np.ndarray]) -> Sequence[Any]:
+        """Run the model on its inputs, by name; return the outputs that are named."""
+        ...
 
 
 def open_session(model: Path | bytes, threads: int | None = None) -> ort.InferenceSession:
-    """Open an ONNX model on the CPU with all graph optimizations on.
+    """Open an ONNX model in onnxruntime on the CPU, with all graph optimizations on.
 
     Threads do not spin while they wait: a server at rest uses no CPU, and decoding beside
     inference is not starved. INT8 is exact on every processor.
@@ -36,6 +49,59 @@ def open_session(model: Path | bytes, threads: int | None = None) -> ort.Inferen
         Traceback (most recent call last):
         inference.errors.BundleError: onnxruntime cannot open the model: ...
     """
+    name = "the model" if isinstance(model, bytes) else model
+    try:
+        content = model if isinstance(model, bytes) else model.read_bytes()
+        return ort.InferenceSession(content, _options(threads), providers=[NAMES["cpu"]])
+    except OSError as error:
+        raise BundleError(f"{name} cannot be read: {error.strerror}") from None
+    except Exception as error:  # onnxruntime raises a dozen unrelated classes here
+        raise BundleError(f"onnxruntime cannot open {name}: {one_line(error, 200)}") from None
+
+
+def open_with(provider: Provider, content: bytes, threads: int | None = None) -> Session:
+    """Open an ONNX model in a runtime that is there.
+
+    Args:
+        provider: The runtime.
+        content: Content of the ONNX file.
+        threads: Number of threads of a run on the CPU; None for the number of physical cores.
+
+    Raises:
+        BundleError: The runtime cannot be started or cannot open the model, or the file is not a
+            usable ONNX model, see `open_session`.
+    """
+    if provider == "cpu":
+        return open_session(content, threads)
+    try:
+        if provider == "openvino":
+            return _open_in_openvino(content, threads or default_threads())
+        return _open_on_device(provider, content, threads)
+    except BundleError:
+        raise
+    except Exception as error:  # as above
+        raise BundleError(f"{provider} cannot open the model: {one_line(error, 200)}") from None
+
+
+def _open_in_openvino(content: bytes, threads: int) -> Session:
+    # OpenVINO would read weights from files beside; onnxruntime refuses them, and does no more.
+    options = _options(threads)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    ort.InferenceSession(content, options, providers=[NAMES["cpu"]])
+    return OpenVinoSession(content, threads)
+
+
+def _open_on_device(provider: Provider, content: bytes, threads: int | None) -> Session:
+    options, name = _options(threads), NAMES[provider]
+    options.enable_mem_pattern = provider != "dml"  # DirectML cannot
+    wanted = [(name, _OPTIONS.get(provider, {})), NAMES["cpu"]]
+    session = ort.InferenceSession(content, options, providers=wanted)
+    if name not in session.get_providers():  # onnxruntime goes on without
+        raise BundleError(f"{provider} cannot be started here: its driver or libraries are missing")
+    return session
+
+
+def _options(threads: int | None) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or default_threads()
     options.inter_op_num_threads = 1
@@ -48,17 +114,10 @@ def open_session(model: Path | bytes, threads: int | None = None) -> ort.Inferen
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", os.devnull
     )
-    name = "the model" if isinstance(model, bytes) else model
-    try:
-        content = model if isinstance(model, bytes) else model.read_bytes()
-        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except OSError as error:
-        raise BundleError(f"{name} cannot be read: {error.strerror}") from None
-    except Exception as error:  # onnxruntime raises a dozen unrelated classes here
-        raise BundleError(f"onnxruntime cannot open {name}: {one_line(error, 200)}") from None
+    return options
 
 
-def warm_up(session: ort.InferenceSession, info: BundleInfo) -> None:
+def warm_up(session: Session, info: BundleInfo) -> None:
     """Run one black image through, so that the first prediction is as quick as the others.
 
     Args:
@@ -72,7 +131,7 @@ def warm_up(session: ort.InferenceSession, info: BundleInfo) -> None:
     classify(session, info, np.zeros((1, info.input.size, info.input.size, 3), np.uint8))
 
 
-def classify(session: ort.InferenceSession, info: BundleInfo, batch: np.ndarray) -> np.ndarray:
+def classify(session: Session, info: BundleInfo, batch: np.ndarray) -> np.ndarray:
     """Run a batch of images through a model.
 
     Args:

@@ -9,6 +9,7 @@ from data import Label
 from inference import faces
 from inference.bundle import Precision
 from inference.classifier import Classifier
+from inference.runtime.providers import Provider
 from inference.service.errors import Kind
 
 MAX_PICTURES = 16
@@ -157,6 +158,7 @@ class ServedModel(_Sent):
 
     name: str
     precision: Precision
+    runtime: Provider = Field(description="What runs it; cpu is onnxruntime on the CPU")
     sha256: str = Field(description="SHA-256 of the ONNX file that is served, hex")
     labels: list[LabelClasses]
     synthetic: bool = Field(
@@ -171,6 +173,7 @@ class ServedModel(_Sent):
         return cls(
             name=name,
             precision=precision,
+            runtime=classifier.provider,
             sha256=info.formats[precision].sha256,
             labels=with_classes(info.classes),
             synthetic=info.synthetic,
