@@ -80,7 +80,7 @@ def spots(side: int, grid: int = GRID) -> np.ndarray:
 
     Example:
         >>> spots(8, grid=2)[0, 0].tolist()
-        [1.0, 1.0, 1.0, 0.875, 0.625, 0.375, 0.125, 0.0]
+        [1.0, 1.0, 1.0, 1.0, 0.875, 0.625, 0.375, 0.125]
     """
     middles = (np.arange(grid) + 0.5) * side / grid
     away = np.abs(np.arange(side) + 0.5 - middles[:, None]) * grid / side  # [grid, side], spacings

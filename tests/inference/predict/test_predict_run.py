@@ -126,7 +126,7 @@ def test_an_interrupted_run_leaves_no_half_file(
     assert [row["label"] for row in rows_of(out)] == ["man", "woman"]
 
 
-def test_a_row_a_face_from_left_to_right(models: Path, photos: Path, tmp_path: Path) -> None:
+def test_a_row_a_face_by_rows_from_the_top(models: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     result = predict(photos, "--models", models, "--csv", out)
     assert result.exit_code == 1
@@ -135,8 +135,12 @@ def test_a_row_a_face_from_left_to_right(models: Path, photos: Path, tmp_path: P
     assert (empty["error"], empty["face"]) == ("no face found", "")
     assert broken["error"]
     assert [face["face"] for face in faces] == list("012345")
-    lefts = [int(face["left"]) for face in faces]
-    assert lefts == sorted(lefts)
+    upper, lower = (
+        [face for face in faces if (int(face["bottom"]) < 400) is above] for above in (True, False)
+    )
+    assert faces == upper + lower and upper and lower
+    for row in (upper, lower):
+        assert row == sorted(row, key=lambda face: int(face["left"]))
     for face in faces:
         left, top, right, bottom = (int(face[side]) for side in BOX)
         assert 0 <= left < right <= 900 and 0 <= top < bottom <= 640

@@ -223,14 +223,14 @@ def test_settings_are_those_of_model_and_finder(tmp_path: Path) -> None:
         backbone="vgg16", formats=formats, input=Input(size=96, framing="face"), classes=(HAIR,)
     )
     finder = FaceFinder(threads=3, max_faces=5, small_faces=True)
-    model = SimpleNamespace(info=info, precision="int8", finder=finder)
+    model = SimpleNamespace(info=info, precision="int8", provider="cpu", finder=finder)
     (tmp_path / "link").symlink_to(tmp_path)
     found = RowSettings.of(model, tmp_path / "link" / "copies")  # type: ignore[arg-type]
     assert found.model_dump(exclude_none=True) == {
         "labels": ({"name": "hair", "classes": ("fair", "brown", "black")},),
         "model": "vgg16", "precision": "int8", "sha256": "a1", "framing": "face",
         "aligned": False, "max_faces": 5, "small_faces": True,
-        "annotate": str(tmp_path.resolve() / "copies"),
+        "annotate": str(tmp_path.resolve() / "copies"), "video": False, "runtime": "cpu",
     }  # fmt: skip
     model.finder = whole_image
     whole = RowSettings.of(model, None)  # type: ignore[arg-type]
