@@ -54,8 +54,8 @@ def with_activations(
     weights = (kernel / scale).astype(np.float32)
     # As many dimensions on both sides: else Keras reshapes, by a dozen nodes of the graph.
     activations = keras.ops.matmul(classifier.get_layer(_FEATURES).input, weights[None, None])
-    ends = [at.stop for at in output_slices(labels)[:-1]]
-    parts = keras.ops.split(activations, ends, axis=-1) if ends else [activations]
     outputs = by_output(labels, classifier.output)
-    outputs |= {output_name(label): part for label, part in zip(labels, parts, strict=True)}
+    # No split: a loaded classifier may have an operation of the name that Keras would give it.
+    for label, at in zip(labels, output_slices(labels), strict=True):
+        outputs[output_name(label)] = activations[..., at] if len(labels) > 1 else activations
     return keras.Model(classifier.input, outputs)

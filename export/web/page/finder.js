@@ -3,6 +3,7 @@
 import { FRAME, align, scaleOf } from "./alignment.js";
 import { detect } from "./detector.js";
 import { open, pixelsOf, reduction } from "./image.js";
+import { inReadingOrder } from "./reading_order.js";
 import { FILTERS, resize, round } from "./resample.js";
 
 const LONG_SIDE = 1000;
@@ -11,7 +12,7 @@ const FACE_SIDE = 0.75;
 const FACE_MIDDLE = 0.54;
 
 /**
- * Find the faces in a picture and cut them out, from left to right.
+ * Find the faces in a picture and cut them out, in the order of their numbers.
  *
  * @param {Function} run Runs the detector's network.
  * @param {Blob|ImageBitmap} source A file, or a frame of the webcam.
@@ -36,13 +37,12 @@ export async function findFaces(run, source, wanted) {
     }
     const again = performance.now();
     const prepared = faces.map((face) => prepare(image, factor, face, wanted)).filter(Boolean);
-    prepared.sort((a, b) => a.box[0] - b.box[0]);
     const ms = {
       decode: decoded - start + again - detected,
       detect: detected - decoded,
       align: performance.now() - again,
     };
-    return { bitmap, faces: prepared, ms };
+    return { bitmap, faces: inReadingOrder(prepared), ms };
   } catch (error) {
     bitmap.close();
     throw error;
