@@ -3,6 +3,7 @@ import hashlib
 import io
 import os
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def tiny_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
             entry.size = len(name)
             archive.addfile(entry, io.BytesIO(name.encode()))
     digest = base64.b64encode(hashlib.sha512(content.getvalue()).digest()).decode()
-    package = NpmPackage("onnxruntime-web", "0.0.1", f"sha512-{digest}")
+    version = f"0.0.{time.time_ns()}"  # which no test before has left in the cache
+    package = NpmPackage("onnxruntime-web", version, f"sha512-{digest}")
     monkeypatch.setattr(web_folder, "ONNXRUNTIME", package)
     path = tmp_path / "registry" / package.name / "-" / package.file
     path.parent.mkdir(parents=True)
