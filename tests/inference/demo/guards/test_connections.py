@@ -6,6 +6,8 @@ from contextlib import suppress
 
 from demo_server import Server, wait_until_up
 
+from inference.served.guards.connections import _send_at_once
+
 
 def test_a_request_head_must_come_in_time(hurried_server: Server) -> None:
     for first, then in ((b"", b""), (b"GET / HTTP/1.1\r\nHost: x\r\nX: ", b"x")):
@@ -35,3 +37,16 @@ def test_one_client_cannot_hold_many_connections(hurried_server: Server) -> None
         for connection in held:
             connection.close()
     wait_until_up(hurried_server)
+
+
+def test_a_response_does_not_wait_for_more_to_send() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        _send_at_once(accepted)
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    for end in socket.socketpair():  # of a Unix socket, which has no such option
+        with end:
+            _send_at_once(end)
