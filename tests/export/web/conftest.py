@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from web_page import chromium, serving
+from web_page import lone_chromium, serving
 
 from export.web import folder as web_folder
 from export.web.npm import REGISTRY, NpmError, NpmPackage, fetch, members
@@ -72,7 +72,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    with chromium() as browser:
+    with lone_chromium() as browser:
         yield browser
 
 

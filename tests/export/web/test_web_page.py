@@ -12,7 +12,7 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from web_page import chromium, decoded, encoded, requested, run, serving, wait
+from web_page import decoded, encoded, lone_chromium, requested, run, serving, wait
 
 from data import to_square
 from inference.classifier import Classifier
@@ -80,7 +80,7 @@ def test_it_says_what_predict_says_and_asks_for_nothing_elsewhere(
     pages: str, exported: Path, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
     net_log = tmp_path / "net.json"
-    with chromium(f"log-net-log={net_log}") as browser:
+    with lone_chromium(f"log-net-log={net_log}") as browser:
         browser.get(pages)
         given = classify(browser, list(pictures.values()))
     assert given["precision"] == "int8"
@@ -123,7 +123,7 @@ def test_photos_beside_predict(
             photo.resize((3 * photo.width, 3 * photo.height)).save(tmp_path / path.name, quality=92)
     classifier = Classifier.load(real_models, precision=precision, threads=None if isolated else 1)
     classifier.predict(photos[0])
-    with serving(folder, isolated) as url, chromium() as browser:
+    with serving(folder, isolated) as url, lone_chromium() as browser:
         start = time.perf_counter()
         open_page(browser, url)
         print(f"\n{precision}, loaded in {time.perf_counter() - start:.1f} s")

@@ -4,8 +4,6 @@ import base64
 import functools
 import http.server
 import json
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,20 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+from chromium import ALONE, chromium
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-_ARGUMENTS = (
-    "headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage",
-    "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run",
-    "use-fake-ui-for-media-stream", "use-fake-device-for-media-stream", "window-size=1280,900",
-    "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)  # fmt: skip
 _ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -54,21 +43,10 @@ def serving(folder: Path, isolated: bool = False) -> Iterator[str]:
 
 
 @contextmanager
-def chromium(*more: str) -> Iterator[webdriver.Chrome]:
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("needs chromium and chromedriver on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        for argument in (*_ARGUMENTS, *more, f"user-data-dir={profile}"):
-            options.add_argument(f"--{argument}")
-        browser = webdriver.Chrome(options, Service(DRIVER))
+def lone_chromium(*more: str) -> Iterator[webdriver.Chrome]:
+    with chromium(ALONE, *more) as browser:
         browser.set_script_timeout(120)
-        try:
-            yield browser
-        finally:
-            browser.quit()
+        yield browser
 
 
 def run(browser: webdriver.Chrome, script: str, *arguments: Any) -> Any:

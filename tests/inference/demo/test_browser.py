@@ -1,7 +1,5 @@
 """The page in Chromium."""
 
-import shutil
-import tempfile
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from importlib.resources import files
@@ -11,47 +9,20 @@ from urllib.request import urlopen
 from zipfile import ZipFile
 
 import pytest
+from chromium import chromium
 from demo_server import Server
 from PIL import Image
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 HEADER = "file,face,left,top,right,bottom,detection_score,p_man,label,error"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-DRIVER = shutil.which("chromedriver")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("needs chromium and chromedriver on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    with tempfile.TemporaryDirectory() as profile:
-        for argument in (
-            "headless",
-            "no-sandbox",
-            "disable-gpu",
-            "disable-dev-shm-usage",
-            "disable-background-networking",
-            "disable-component-update",
-            "disable-sync",
-            "no-first-run",
-            "use-fake-ui-for-media-stream",
-            "use-fake-device-for-media-stream",
-            "window-size=1280,900",
-            f"user-data-dir={profile}",
-        ):
-            options.add_argument(f"--{argument}")
-        chrome = webdriver.Chrome(options, Service(DRIVER))
-        try:
-            yield chrome
-        finally:
-            chrome.quit()
+    with chromium() as browser:
+        yield browser
 
 
 _AXE = """

@@ -3,8 +3,6 @@
 import base64
 import io
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +10,12 @@ from typing import Any
 
 import av
 import pytest
+from chromium import chromium
 from demo_server import Server, Visitor
 from PIL import Image
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 
 
 def function(visitor: Visitor) -> dict[str, Any]:
@@ -127,23 +122,8 @@ def drawn_camera(portraits: list[Image.Image], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def camera_browser(drawn_camera: Path) -> Iterator[webdriver.Chrome]:
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("needs chromium and chromedriver on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    with tempfile.TemporaryDirectory() as profile:
-        for argument in (
-            *("headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run"),
-            *("use-fake-ui-for-media-stream", "use-fake-device-for-media-stream"),
-            f"use-file-for-fake-video-capture={drawn_camera}",
-            *("window-size=1280,900", f"user-data-dir={profile}"),
-        ):
-            options.add_argument(f"--{argument}")
-        chrome = webdriver.Chrome(options, Service(DRIVER))
-        try:
-            yield chrome
-        finally:
-            chrome.quit()
+    with chromium(f"use-file-for-fake-video-capture={drawn_camera}") as browser:
+        yield browser
 
 
 @pytest.mark.browser

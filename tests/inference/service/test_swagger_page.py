@@ -1,48 +1,21 @@
 """The documentation in Chromium, which may load nothing from elsewhere."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium import ALONE, chromium
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from service_client import running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-ARGUMENTS = (
-    "headless",
-    "no-sandbox",
-    "disable-gpu",
-    "disable-dev-shm-usage",
-    "disable-background-networking",
-    "disable-component-update",
-    "no-first-run",
-    "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "window-size=1280,2400",
-)
-
 
 @pytest.fixture
 def browser() -> Iterator[webdriver.Chrome]:
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("needs chromium and chromedriver on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with tempfile.TemporaryDirectory() as profile:
-        for argument in (*ARGUMENTS, f"user-data-dir={profile}"):
-            options.add_argument(f"--{argument}")
-        chrome = webdriver.Chrome(options, Service(DRIVER))
-        try:
-            yield chrome
-        finally:
-            chrome.quit()
+    with chromium(ALONE, window="1280,2400", logs=("browser", "performance")) as browser:
+        yield browser
 
 
 def asked_for(browser: webdriver.Chrome) -> set[str]:
