@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from statistics import mean
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from data import GENDER, Framing, Label
 from tuning.runs.settings import Settings
 
-Origin = Literal["trial", "refit"]
 """Which training a winner's weights are from."""
 
 TunerValues = dict[str, int | float | str]
@@ -36,48 +35,61 @@ class Hyperparameters(_Record):
     """What the search chooses.
 
     Attributes:
-        depth: Fine-tuning depth: the last `depth` stages train, 0 trains the head alone.
-        learning_rate: Peak learning rate of the fine-tuned stages; at depth 0 the head's is ten
-            times as high.
+        stages: Number of the backbone's stages, from the pixels, behind which the head sits; what
+            lies behind it is left out.
+        depth: Fine-tuning depth: the last `depth` of these stages train, 0 trains the head alone.
+        grid: Side of the grid over whose fields the head averages its map, 1 for the whole map.
+        learning_rate: Learning rate of the fine-tuned stages.
         head_units: Width of the head's hidden layer, 0 for none.
-        dropout: Dropout rate before each dense layer of the head, 0..1.
+        dropout: Dropout rate before each dense layer of the head, 0..1, while stages train.
 
     Example:
-        >>> Hyperparameters(depth=1, learning_rate=2e-4, head_units=256, dropout=0.3).depth
-        1
+        >>> chosen = {"stages": 4, "depth": 1, "grid": 6, "learning_rate": 1e-4, "head_units": 0}
+        >>> Hyperparameters(**chosen, dropout=0.3).cut
+        3
     """
 
+    stages: int
     depth: int
+    grid: int
     learning_rate: float
     head_units: int
     dropout: float
 
+    @property
+    def cut(self) -> int:
+        """Number of stages that stay frozen."""
+        return self.stages - self.depth
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Take the hyperparameters out of Keras Tuner's values, which hold others as well.
+        """Take the hyperparameters out of Keras Tuner's values, which may hold others as well.
 
         Args:
             values: Keras Tuner's values by name.
 
         Example:
-            >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
-            >>> Hyperparameters.of(values | {"tuner/epochs": 2}).head_units
-            64
+            >>> values = {"stages": 3, "depth": 0, "grid": 6, "learning_rate": 1e-4}
+            >>> Hyperparameters.of(values | {"head_units": 64, "dropout": 0.3, "more": 2}).grid
+            6
         """
         return cls(
+            stages=int(values["stages"]),
             depth=int(values["depth"]),
+            grid=int(values["grid"]),
             learning_rate=float(values["learning_rate"]),
             head_units=int(values["head_units"]),
             dropout=round(float(values["dropout"]), 3),
         )
 
 
-class Epoch(_Record):
-    """One epoch of a training; figures of several labels are their means.
+class Leg(_Record):
+    """A part of a training, behind which it was scored; figures of several labels are their means.
 
     Attributes:
-        epoch: Number of the epoch, from 1.
-        seconds: Wall time of the epoch with its validation.
+        leg: Number of the leg, from 1.
+        images: Number of training images that were seen up to its end, each time counted.
+        seconds: Wall time of the leg with its scoring.
         loss: Mean training loss, nats.
         val_accuracy: Accuracy on validation images, 0..1.
         val_auc: Area under the ROC curve on validation images, 0..1.
@@ -86,11 +98,12 @@ class Epoch(_Record):
 
     Example:
         >>> scores = {"val_accuracy": 0.8, "val_auc": 0.9, "val_brier": 0.1, "val_loss": 0.4}
-        >>> Epoch(epoch=1, seconds=2.5, loss=0.5, **scores).model_dump_json()
-        '{"epoch":1,"seconds":2.5,"loss":0.5,"val_accuracy":0.8,"val_auc":0.9,"val_brier":0.1,...
+        >>> Leg(leg=1, images=2000, seconds=2.5, loss=0.5, **scores).model_dump_json()
+        '{"leg":1,"images":2000,"seconds":2.5,"loss":0.5,"val_accuracy":0.8,"val_auc":0.9,...
     """
 
-    epoch: int
+    leg: int
+    images: int
     seconds: float
     loss: float
     val_accuracy: float
@@ -100,51 +113,60 @@ class Epoch(_Record):
 
 
 class TrialResult(_Record):
-    """What a training reached: its best epoch on the validation split.
+    """What a training reached so far: its best leg on the validation split.
 
     Attributes:
         hyperparameters: Hyperparameters of the training.
+        score: Objective of the search, smaller is better: the Brier score that is expected of other
+            images. Of a closed-form head that of its out-of-fold predictions for training images
+            and its predictions for validation images together; of a fine-tuned one its head's, and
+            what fine-tuning changed on validation images.
         val_accuracy: Accuracy, 0..1.
         val_auc: Area under the ROC curve, 0..1.
-        val_brier: Mean squared error of the probabilities (Brier, 1950), 0..1; the search's
-            objective.
+        val_brier: Mean squared error of the calibrated probabilities (Brier, 1950), 0..1.
         val_loss: Mean cross-entropy, nats.
-        epochs: Number of epochs of the fine-tuned stages (of the head at depth 0).
+        epochs: How often each training image was seen by the fine-tuned stages, or by a head
+            without a closed form; 0 for one that has it.
         seconds: Wall time of the whole training.
-        history: All epochs, in order.
+        trained: Number of training images.
+        history: All legs, in order.
 
     Example:
-        >>> chosen = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
+        >>> chosen = {"stages": 4, "depth": 1, "grid": 6, "learning_rate": 1e-4, "head_units": 0}
         >>> result = TrialResult(
-        ...     hyperparameters=chosen,
-        ...     val_accuracy=0.8, val_auc=0.9, val_brier=0.1, val_loss=0.4, epochs=6, seconds=2.5,
+        ...     hyperparameters=chosen | {"dropout": 0.3}, score=0.11, val_accuracy=0.8,
+        ...     val_auc=0.9, val_brier=0.1, val_loss=0.4, epochs=1.5, seconds=30.0, trained=4000,
         ... )
-        >>> result.hyperparameters.head_units, f"{result.seconds / result.epochs:.2f} s an epoch"
-        (64, '0.42 s an epoch')
+        >>> result.hyperparameters.cut, f"{result.seconds / result.epochs:.0f} s an epoch"
+        (3, '20 s an epoch')
     """
 
     hyperparameters: Hyperparameters
+    score: float
     val_accuracy: float
     val_auc: float
     val_brier: float
     val_loss: float
-    epochs: int
+    epochs: float
     seconds: float
-    history: tuple[Epoch, ...] = ()
+    trained: int
+    history: tuple[Leg, ...] = ()
 
 
 class TrialRecord(_Versioned):
-    """A finished trial: `record.json` in its folder.
+    """A trial: `record.json` in its folder, written anew behind each of its legs.
 
     Attributes:
         trial: Keras Tuner's identifier of the trial, such as "03".
         values: Keras Tuner's hyperparameter values by name.
-        result: Best epoch of the training, None if the trial failed.
-        note: Reason why the trial failed, in one line; empty if it did not.
+        result: Best leg so far, None if the trial failed.
+        ended: Why no further leg is trained: "converged", "behind" another trial, "solved" in
+            closed form, or the reason of a failure; empty while it may go on.
 
     Example:
-        >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
-        >>> record = TrialRecord(trial="0", values=values, result=None, note="out of memory")
+        >>> values = {"stages": 4, "depth": 0, "grid": 6, "learning_rate": 1e-4}
+        >>> values |= {"head_units": 64, "dropout": 0.3}
+        >>> record = TrialRecord(trial="0", values=values, result=None, ended="out of memory")
         >>> record.status, record.hyperparameters.head_units
         ('failed', 64)
     """
@@ -152,12 +174,14 @@ class TrialRecord(_Versioned):
     trial: str
     values: TunerValues
     result: TrialResult | None
-    note: str = ""
+    ended: str = ""
 
     @property
-    def status(self) -> Literal["completed", "failed"]:
-        """Whether the trial has a result."""
-        return "failed" if self.result is None else "completed"
+    def status(self) -> Literal["open", "ended", "failed"]:
+        """Whether the trial may go on, has ended, or has no result."""
+        if self.result is None:
+            return "failed"
+        return "ended" if self.ended else "open"
 
     @property
     def hyperparameters(self) -> Hyperparameters:
@@ -165,164 +189,23 @@ class TrialRecord(_Versioned):
         return Hyperparameters.of(self.values)
 
 
-class TrainingTime(NamedTuple):
-    """What a training at one fine-tuning depth takes on this machine.
-
-    Attributes:
-        start: Seconds until the first step, while the graph is made.
-        epoch: Seconds of one epoch of training.
-
-    Example:
-        >>> time = TrainingTime(start=6.0, epoch=20.0)
-        >>> time.start + 3 * time.epoch  # seconds of three epochs
-        66.0
-    """
-
-    start: float
-    epoch: float
-
-
 class SearchImages(_Record):
-    """The images that the trials of a search work on, and what the trunk cache holds of them.
+    """The images that a training works on.
 
     Attributes:
-        train: Number of training images.
+        train: Number of training images; a larger sample holds the smaller ones.
         val: Number of validation images.
-        views: Number of views of the training images that are cached at each fine-tuning depth,
-            from depth 0: 2, 1 (the plain one alone, validation images as well), or 0 where it is
-            trained from pixels.
+        views: Number of views of the training images whose activations at the cut are cached: 2, 1
+            (the plain one alone), or 0 where it is trained from pixels.
 
     Example:
-        >>> images = SearchImages(train=8000, val=1000, views=(2, 2, 0))
-        >>> [images.cached(depth) for depth in range(5)]
-        [2, 2, 0, 0, 0]
+        >>> SearchImages(train=8000, val=1000, views=2).views
+        2
     """
 
     train: int
     val: int
-    views: tuple[int, ...]
-
-    def cached(self, depth: int) -> int:
-        """Return the number of views that are cached at a depth.
-
-        Args:
-            depth: Fine-tuning depth.
-        """
-        return self.views[depth] if depth < len(self.views) else 0
-
-
-class BackboneCosts(_Record):
-    """What a backbone costs in time and on disk, as it was measured before its search.
-
-    Attributes:
-        train: Number of training images of the run.
-        val: Number of validation images of the run.
-        pass_seconds: Time of one image through the frozen backbone.
-        steps: Time of a training at each depth that was measured, from depth 0: until its first
-            step, and of one image, seconds.
-        bytes: Size of the activations of one image in one view at each depth at which something
-            is frozen.
-        room: Number of bytes that the trunk cache may take.
-        missing: Share of the passes that were not in the cache, 0..1.
-
-    Example:
-        >>> costs = BackboneCosts(
-        ...     train=4000, val=500, pass_seconds=0.01, steps=((1.0, 1e-4), (5.0, 0.02)),
-        ...     bytes=(4096, 73_728), room=20 * 10**9,
-        ... )
-        >>> costs.missing
-        1.0
-    """
-
-    train: int
-    val: int
-    pass_seconds: float
-    steps: tuple[tuple[float, float], ...]
-    bytes: tuple[int, ...]
-    room: int
-    missing: float = 1.0
-
-
-class StudyPlan(_Versioned):
-    """The trials that a study is to run: `plan.json`.
-
-    Attributes:
-        depths: Fine-tuning depth of each trial, in order.
-        training_times: Time of a training at each depth that was measured, from depth 0 (`costs`
-            in JSON).
-        evaluation_seconds: Time reserved for the winner's evaluation.
-        images: Images that the trials work on; None for all, with both views cached.
-        refit_seconds: Time reserved for the shortest refit, None for that of two epochs.
-        measured: What this was planned from, None in runs made before it was recorded.
-
-    Example:
-        >>> times = (TrainingTime(start=1.0, epoch=0.5), TrainingTime(start=6.0, epoch=20.0))
-        >>> plan = StudyPlan(depths=(0, 0, 1), training_times=times, evaluation_seconds=30.0)
-        >>> plan.model_dump(by_alias=True)["costs"]
-        ((1.0, 0.5), (6.0, 20.0))
-    """
-
-    depths: tuple[int, ...]
-    training_times: tuple[TrainingTime, ...] = Field(
-        serialization_alias="costs", validation_alias=AliasChoices("costs", "training_times")
-    )
-    evaluation_seconds: float
-    images: SearchImages | None = None
-    refit_seconds: float | None = None
-    measured: BackboneCosts | None = None
-
-
-class RefitPlan(_Record):
-    """How the winner's refit goes: in legs, between which it can be killed and taken up again.
-
-    Attributes:
-        legs: Number of legs, over which the learning rate decays.
-        legs_per_epoch: Number of legs in which each training image is seen once.
-        views: Number of views of all images that are cached at its depth, 0 for pixels.
-
-    Example:
-        >>> plan = RefitPlan(legs=3, legs_per_epoch=2, views=0)
-        >>> plan.epochs
-        1.5
-    """
-
-    legs: int
-    legs_per_epoch: int = 1
-    views: int = 2
-
-    @property
-    def epochs(self) -> float:
-        """How often each image is seen."""
-        return self.legs / self.legs_per_epoch
-
-
-class RefitRecord(_Versioned):
-    """The longer training of the best trial, on all images: `refit.json`.
-
-    Attributes:
-        origin: Whose weights were kept, the better ones on validation images.
-        result: Best epoch of the refit on the validation split.
-        images: Number of training images, None in runs made before it was recorded.
-        epochs: How often each of them was seen, at most, None likewise.
-        trial: What the best trial reaches on all validation images, where it was scored on a
-            sample of them.
-
-    Example:
-        >>> chosen = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
-        >>> result = TrialResult(
-        ...     hyperparameters=chosen,
-        ...     val_accuracy=0.8, val_auc=0.9, val_brier=0.1, val_loss=0.4, epochs=18, seconds=7.5,
-        ... )
-        >>> refit = RefitRecord(origin="refit", result=result)
-        >>> RefitRecord.model_validate_json(refit.model_dump_json()) == refit
-        True
-    """
-
-    origin: Origin
-    result: TrialResult
-    images: int | None = None
-    epochs: float | None = None
-    trial: TrialResult | None = None
+    views: int
 
 
 class Clock(_Versioned):
@@ -515,37 +398,36 @@ class WinnerFacts(_Record):
 
     Attributes:
         backbone: Name in the registry.
-        origin: Whether its weights are the best trial's or the refit's.
-        hyperparameters: Those of the best trial.
+        trial: Keras Tuner's identifier of the trial that its weights are from.
+        hyperparameters: Those of the trial.
+        score: Objective of the search that the trial reached, see `TrialResult`.
         size: Side of the square input, pixels.
         weights: Where the fine-tuning started.
         labels: What is known of each label that it predicts.
-        latency_ms: Median time of Keras for one image, None in runs made before it was measured.
-        parameters: Number of the model's weights, None likewise.
-        bytes: Size of the saved model's file, None likewise.
-        history: Epochs of the training that the weights are from.
-        seconds: Wall time of that training.
+        latency_ms: Median time of Keras for one image.
+        parameters: Number of the model's weights.
+        bytes: Size of the saved model's file.
+        history: Legs of the trial.
+        seconds: Wall time of the trial.
         created: Time of writing, ISO 8601.
-        searched: Number of training images that the trials worked on, None in runs made before it
-            was recorded.
-        trained: Number of training images that the weights are from, None likewise.
+        trained: Number of training images that the weights are from.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     backbone: str
-    origin: Origin
+    trial: str
     hyperparameters: Hyperparameters
+    score: float
     size: int
     weights: WeightsOrigin
     labels: tuple[LabelFacts, ...] = Field(min_length=1)
-    latency_ms: float | None = None
-    parameters: int | None = None
-    bytes: int | None = None
-    history: tuple[Epoch, ...] = ()
-    seconds: float | None = None
-    created: str = ""
-    searched: int | None = None
-    trained: int | None = None
+    latency_ms: float
+    parameters: int
+    bytes: int
+    history: tuple[Leg, ...] = ()
+    seconds: float
+    created: str
+    trained: int
 
     @property
     def val_brier(self) -> float:
@@ -563,40 +445,14 @@ class WinnerFacts(_Record):
         return mean(facts.test.accuracy for facts in self.labels)
 
     def on_how_many(self, images: int) -> str:
-        """Say on how many training images it was searched and trained, "" where on all.
+        """Say on how many training images it was trained, "" where on all.
 
         Args:
             images: Number of training images of the run.
         """
-        if self.searched is None or self.trained is None or self.searched >= images:
-            return ""
         if self.trained >= images:
-            then = "the winner was then trained on all"
-        elif self.trained > self.searched:
-            then = f"the winner was then trained on {self.trained:,} of them"
-        else:
-            then = "training on more did not make the winner better, or there was no time for it"
-        return f"searched on {self.searched:,} of {images:,} training images, {then}"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gender_was_the_only_label(cls, content: Any) -> Any:
-        """Read version 1, in which the facts of the one label stood among the others."""
-        if not isinstance(content, dict) or content.get("schema_version", 1) != 1:
-            return content
-        if "labels" in content:
-            return {**content, "schema_version": 2}
-        try:
-            facts = {name: content[name] for name in ("temperature", "val", "test")}
-            band = content["band"]
-            least = (1 - band["low"], band["high"])
-        except (KeyError, TypeError):
-            return content
-        known = ("target_accuracy", "accuracy", "share_uncertain")
-        point = {name: band[name] for name in known if name in band} | {"least": least}
-        label = {"label": GENDER, "operating_point": point, **facts}
-        others = {k: v for k, v in content.items() if k not in (*facts, "band")}
-        return {**others, "schema_version": 2, "labels": [label]}
+            return ""
+        return f"trained on {self.trained:,} of {images:,} training images"
 
 
 class DataFacts(_Record):
