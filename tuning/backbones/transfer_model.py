@@ -112,14 +112,14 @@ class TransferModel:
         for layer in self._whole.layers:
             if isinstance(layer, layers.BatchNormalization):
                 layer.trainable = False  # inference mode, above the cut as well
-        self._changed = set(weights.layers)
+        self._trainable = set(weights.layers)
         self.restore()
+        self._trainable = set()  # layers of tails, which may be trained again at any time
 
     def restore(self) -> None:
-        """Put the pretrained weights back into the layers that a tail was made of."""
-        for name in self._changed:
+        """Put the pretrained weights back into the layers that tails were made of."""
+        for name in self._trainable:
             self._whole.get_layer(name).set_weights(self.weights.layers[name])
-        self._changed = set()
 
     def shape(self, cut: int) -> tuple[int, int, int]:
         """Return height, width and channels of the activation at a cut.
@@ -208,7 +208,7 @@ class TransferModel:
             return head
         with _policy(self.precision):
             body = self.trunk([stages], start=stages - depth)
-            self._changed |= {layer.name for layer in body.layers if layer.weights}
+            self._trainable |= {layer.name for layer in body.layers if layer.weights}
             for layer in body.layers:  # frozen ones of a trunk before, see `from_pixels`
                 layer.trainable = not isinstance(layer, layers.BatchNormalization)
             activation = keras.Input(body.input.shape[1:], dtype=body.input.dtype)

@@ -1,1 +1,0 @@
-def lean(x): return x
