@@ -98,7 +98,8 @@ def tune(
             progress=progress,
         )
         with tracked(run, progress.say) as track:
-            _finish(context, search_all(context, engine, weights, budget, track))
+            search_all(context, engine, weights, budget, track, lambda ws: _report(context, ws))
+        _finish(context)
     return run
 
 
@@ -197,7 +198,8 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
+def _report(context: SearchContext, winners: Sequence[WinnerFacts]) -> None:
+    """Write metrics and report of the winners so far."""
     run = context.run
     ranked = sorted(winners, key=lambda facts: facts.val_brier)
     config = run.read_config()
@@ -212,4 +214,7 @@ def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
     progress = context.progress
     with progress.doing("writing the report"), progress.bar("explaining mistakes") as update:
         report.write(run, config, metrics, leaderboard, context.store.images, update)
-    progress.summary(metrics, run.report)
+
+
+def _finish(context: SearchContext) -> None:
+    context.progress.summary(context.run.read_metrics(), context.run.report)

@@ -1,439 +1,512 @@
-"""From one backbone's weights to its winner: plan, trunk pass, study, refit, evaluation.
+"""The search of one backbone: what it would do next, and what has come of it.
 
-Where there are more images than time and disk allow, the study works on a sample of them, and the
-refit trains its best trial on all.
+It begins with heads on a sample of the training images, of which the best is the first winner. Then
+the sample grows as far as the time allows, the stages below the best head are fine-tuned, and the
+winner follows the best trial. Each step is decided from what this run has measured so far, so that
+it may end after any of them.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
 
 from tuning.backbones.registry import Backbone
 from tuning.backbones.weights import Weights
 from tuning.runs.run_folder import RunError
 from tuning.runs.schema import (
-    BackboneCosts,
     Hyperparameters,
-    RefitRecord,
     SearchImages,
-    StudyPlan,
     TrialRecord,
-    TrialResult,
+    TunerValues,
     WeightsOrigin,
     WinnerFacts,
 )
-from tuning.search import doubted_labels, oracles, planning, sizing, study
+from tuning.search import doubted_labels, known_ground, oracles, racing
 from tuning.search.context import SearchContext
-from tuning.search.engine import Engine, Hands
-from tuning.search.followed import FollowedHands
-from tuning.search.sizing import RefitWay
-from tuning.search.steps import Measured, Refit, Steps, Trained, Training
-from tuning.search.winner import TrainedOn, save_winner
-from tuning.training.early_stopping import DivergedError
-from tuning.training.legs import Checkpoint
-from tuning.training.trial import TrialConfig
-from tuning.trunk.image_set import VIEWS, View
+from tuning.search.engine import Hands
+from tuning.search.gains import Gains
+from tuning.search.offers import Offer, Turn
+from tuning.search.passes import Passes
+from tuning.search.steps import Head, Pass, Steps, Tail, Trained, Training
+from tuning.search.study import Study
+from tuning.search.timings import Kind, Timings
+from tuning.search.winner import Evaluation, save_winner
+from tuning.training.validation import DivergedError
 
-_EVALUATION_START = 10.0  # seconds, to make and save the whole model
-_FLOAT32_FACTOR = 3  # times a pass in bfloat16, generously
-_PART_SECONDS = 600.0  # of a refit, until its checkpoint is kept
-_WORTH_SAYING = 1800.0  # seconds
+_FIRST = 1000  # training images of the first sample
+_LEAST = 250  # of one for which time is short
+_KEPT_HEADS = 2  # that are solved again when the sample grows
+_SHARE = 1 / 3  # of a backbone's time, for passes before its fine-tuning
+_LEG_SECONDS = 90.0
+_WINNER_SHARE = 0.05  # of the time of trainings, to bring the winner up to date
+_MOST_FAILURES = 3  # trainings in a row
 
 
-def search(
-    context: SearchContext,
-    engine: Engine,
-    backbone: Backbone,
-    weights: Weights,
-    seconds: float | None,
-    on_trial: Callable[[], None],
-) -> WinnerFacts:
-    """Find, refit, evaluate and save a backbone's winner; what is done already is not done again.
+class BackboneSearch:
+    """One backbone's search; it writes the backbone's part of the run's folder.
 
     Args:
         context: Run, data and settings.
-        engine: Where it is worked on.
+        hands: Who works on its steps.
         backbone: Entry of the registry to search.
         weights: Pretrained weights of the backbone.
-        seconds: Time for all of it, None for no limit.
-        on_trial: Called after each trial.
+        timings: How long steps take, of all backbones.
+        on_change: Called behind each leg and each winner.
 
-    Returns:
-        What is known about the winner.
-
-    Raises:
-        RunError: No trial succeeded.
-        CacheError: The trunk cache's budget or the disk is too small.
+    Attributes:
+        name: Name of the backbone.
+        hands: Who works on its steps.
+        winner: What is known about its winner, None before the first.
+        running: Number of its steps that are worked on.
     """
-    facts = context.run.read_winner(backbone.name)
-    if facts:
-        return facts
-    with engine.hands(context, backbone, weights) as hands:
-        room = context.cache.room() // min(engine.slots, len(context.settings.backbones))
-        followed = FollowedHands(hands, context.progress)
-        return _Search(context, followed, backbone, weights, seconds, room).run(on_trial)
 
-
-class _Search:
     def __init__(
         self,
         context: SearchContext,
         hands: Hands,
         backbone: Backbone,
         weights: Weights,
-        seconds: float | None,
-        room: int,
+        timings: Timings,
+        on_change: Callable[[], None],
     ) -> None:
-        self.context = context
-        self.room = room  # of the trunk cache, for backbones that are searched side by side
+        self.name = backbone.name
         self.hands = hands
-        self.backbone = backbone
-        self.weights = weights
-        self.settings, self.preset = context.settings, context.preset
-        self.deadline = math.inf if seconds is None else time.monotonic() + seconds
-        self.all = context.all_images(backbone.max_depth)
-        self.study = context.run.study(backbone.name)
-        self.study.make()
+        self.running = 0
+        self.winner: WinnerFacts | None = context.run.read_winner(backbone.name)
+        self._context, self._backbone, self._weights = context, backbone, weights
+        self._timings, self._on_change = timings, on_change
+        self._layout = hands.submit(Steps.layout).result()
+        self._proposal: TunerValues | None = None
+        grids = {stages: self._layout.grids[stages] for stages in backbone.attach}
+        algorithm, seed = context.settings.algorithm, context.settings.seed
+        oracle = oracles.create(algorithm, grids, seed, lambda: self._proposal)
+        self._grids = grids
+        self._study = Study(context.run.study(backbone.name), oracle)
+        self._all = context.all_images()
+        self._images = self._study.folder.read_images()
+        self._passes = Passes(context, hands.divides_passes)
+        self._trained: set[str] = set()  # trials whose step is worked on
+        self._evaluating = False
+        self._failures = 0
+        self._gains = Gains(self._tuned())
+        self._codes: np.ndarray | None = None
 
-    def run(self, on_trial: Callable[[], None]) -> WinnerFacts:
-        plan = self._plan()
-        self.images = plan.images or self.all
-        self.deadline -= plan.evaluation_seconds
-        self._say_images(plan)
-        self._say_time(plan)
-        self._fill_cache(self.images, range(max(plan.depths) + 1))
-        self.study.write_plan(plan)
-        self.context.progress.planned(plan.depths, self._expected(plan))
-        self.codes = doubted_labels.training_codes(
-            self.context, self.study, self.hands, self.images
-        )
-        self._run_trials(plan, on_trial)
-        self._report_left_out(len(plan.depths))
-        return self._finish(self._refit(plan))
+    def offer(self, seconds: float) -> Offer | None:
+        """Return what would be done next; None where it waits for a step, or has converged.
 
-    def _fill_cache(self, images: SearchImages, depths: Sequence[int]) -> None:
-        """Let images pass through the trunk, in as many places as there are."""
-        passes: list[Future[None]] = []
-        for split, count, kept, views in passes_of(images, depths):
-            shards = len(self.context.images(split, count).shards())
-            for shard in range(shards) if self.hands.divides_passes else [None]:
-                passes.append(self.hands.submit(Steps.make_pass, split, kept, views, shard, count))
-        if self.hands.divides_passes:  # this process shows its own, image by image
-            show = self.context.progress.steps("trunk, shards of images")
-            for done, a_pass in enumerate(as_completed(passes), 1):
-                a_pass.result()
-                show(done, len(passes))
-        for a_pass in passes:
-            a_pass.result()
-
-    def _run_trials(self, plan: StudyPlan, on_trial: Callable[[], None]) -> None:
-        def finished(record: TrialRecord) -> None:
-            self.context.progress.trial_done(record, self.study.best())
-            on_trial()
-
-        epochs, seed = self.preset.epochs, self.settings.seed
-        oracle = oracles.create(
-            self.settings.algorithm, plan.depths, epochs, seed, lambda: self._is_out_of_time(plan)
-        )
-        study.search(
-            self._start_trial, self.study, oracle, epochs, finished, lambda: self.hands.slots
-        )
-        on_trial()
-
-    def _start_trial(
-        self, hyperparameters: Hyperparameters, epochs: int, name: str
-    ) -> Future[Trained]:
-        """Have a configuration trained; it stops when it can't beat the best one so far."""
-        best = self.study.best()
-        config = TrialConfig(
-            epochs,
-            self.preset.patience,
-            self.settings.seed,
-            score_to_beat=best.val_brier if best else None,
-            head_epochs_factor=self.preset.head_epochs_factor,
-        )
-        training = Training(name, hyperparameters, config, self.images, codes=self.codes)
-        return self.hands.submit(Steps.train, training)
-
-    def _is_out_of_time(self, plan: StudyPlan) -> bool:
-        """Whether the next trial would leave no time for a refit."""
-        done, times = self.study.trials(), plan.training_times
-        depths = plan.depths[: len(done) + 1]
-        trial = planning.trial_seconds(self.preset, times, depths[-1])
-        refit = planning.least_refit_seconds(times[max(depths)])
-        if plan.refit_seconds is not None and max(depths) == max(plan.depths):
-            refit = plan.refit_seconds
-        results = [record.result for record in done if record.result]
-        slowdown = planning.slowdown(self.preset, times, results)
-        return self._time_left() < slowdown * (trial + refit)
-
-    def _plan(self) -> StudyPlan:
-        """Plan the study; one that is taken up again keeps its own plan."""
-        kept = self.study.read_plan()
-        if kept:
-            return kept
-        measured = self.hands.submit(Steps.measure, 0).result()
-        images = self.context.store.manifest["split"].value_counts()
-        factor = 1 if self.settings.precision == "float32" else _FLOAT32_FACTOR
-        held_out = images["val"] + images["test"]
-        evaluation = _EVALUATION_START + factor * measured.pass_seconds * held_out
-        costs = self._costs(measured, evaluation)
-        found = sizing.choose(self.preset, costs, self._time_left() - evaluation)
-        return StudyPlan(
-            depths=found.depths,
-            training_times=sizing.training_times(costs, found.images),
-            evaluation_seconds=evaluation,
-            images=found.images,
-            refit_seconds=found.refit_seconds,
-            measured=costs,
-        )
-
-    def _costs(self, measured: Measured, evaluation: float) -> BackboneCosts:
-        """Measure the backbone at each depth that trials can reach, from depth 0."""
-        costs = BackboneCosts(
-            train=self.all.train,
-            val=self.all.val,
-            pass_seconds=measured.pass_seconds,
-            steps=(measured.step,),
-            bytes=measured.bytes,
-            room=self.room,
-            missing=self._missing(0),
-        )
-        for depth in range(1, min(len(self.preset.trials), self.backbone.max_depth + 1)):
-            missing = self._missing(depth)
-            steps = (*costs.steps, costs.steps[-1])  # deeper ones take longer
-            at_best = costs.model_copy(update={"steps": steps, "missing": missing})
-            found = sizing.choose(self.preset, at_best, self._time_left() - evaluation)
-            if max(found.depths) < depth:
-                break
-            steps = (*costs.steps, self.hands.submit(Steps.measure, depth).result().step)
-            costs = at_best.model_copy(update={"steps": steps})
-        return costs
-
-    def _missing(self, depth: int) -> float:
-        """Share of the passes for trials up to a depth that the cache does not hold."""
-        if math.isinf(self.deadline):
-            return 1.0  # the plan is the same whatever they take
-        missing = sum(
-            self.hands.submit(Steps.count_missing, split, depths, views, count).result()
-            for split, count, depths, views in passes_of(self.all, range(depth + 1))
-        )
-        return missing / (len(VIEWS) * self.all.train + self.all.val)
-
-    def _say_images(self, plan: StudyPlan) -> None:
-        """Say on which images the study works, where not on all with all that is frozen cached."""
-        images, say = self.images, self.context.progress.say
-        frozen = range(min(max(plan.depths) + 1, self.backbone.max_depth))
-        plain = [depth for depth in frozen if images.cached(depth) == 1]
-        pixels = [depth for depth in frozen if depth and not images.cached(depth)]
-        gigabytes = f"CACHE_GB={self.context.cache.budget / 1e9:g}"
-        parts = [f"search on {images.train:,} of {self.all.train:,} training images"]
-        if plain:
-            parts.append(f"{_depths(plain)} without mirrored views ({gigabytes})")
-        if pixels:
-            parts.append(f"{_depths(pixels)} from pixels ({gigabytes})")
-        if images.train < self.all.train:
-            parts.append("then all images")
-        if len(parts) > 1:
-            say("  " + "; ".join(parts))
-
-    def _say_time(self, plan: StudyPlan) -> None:
-        """Say how long it will take where nothing limits it, or that its limit is too short."""
-        *trials, refit, evaluation = self._expected(plan)
-        costs = plan.measured
-        passes = sizing.pass_seconds(costs, self.images) if costs else 0.0
-        parts = {
-            "passes": passes, "trials": sum(trials), "training on all images": refit,
-            "evaluation": evaluation,
-        }  # fmt: skip
-        total, say = sum(parts.values()), self.context.progress.say
-        least = passes + trials[0] + evaluation
-        if math.isinf(self.deadline) and total >= _WORTH_SAYING:
-            each = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in parts.items())
-            say(f"  about {_duration(total)}: {each}")
-        elif self._time_left() + plan.evaluation_seconds < least:
-            say(
-                f"  the time is too short: passes, one trial of the head and the evaluation take "
-                f"about {_duration(least)}, and are done all the same"
-            )
-
-    def _expected(self, plan: StudyPlan) -> list[float]:
-        times, depths = plan.training_times, plan.depths
-        way = self._refit_way(plan, max(depths), math.inf)
-        refit = way.pass_seconds + planning.training_seconds(way.time, self.preset.refit_epochs)
-        trials = (planning.trial_seconds(self.preset, times, depth) for depth in depths)
-        return [*trials, refit, plan.evaluation_seconds]
-
-    def _report_left_out(self, planned: int) -> None:
-        left_out = planned - len(self.study.trials())
-        # Hyperband takes depths of the plan, not its number of trials.
-        if left_out > 0 and self.settings.algorithm != "hyperband":
-            self.context.progress.trials_left_out(left_out, planned)
-
-    def _refit(self, plan: StudyPlan) -> RefitRecord | None:
-        """Train the best trial on, on all images; keep whichever is better on validation images."""
-        done = self.study.read_refit()
-        if done:
-            return done
-        best = self.study.best()
-        if best is None:
-            raise RunError(
-                f"no trial of {self.backbone.title} succeeded; see {self.context.run.leaderboard}"
-            )
-        scoring = self._scoring_seconds(plan)
-        way = self._refit_way(plan, best.hyperparameters.depth, self._time_left() - scoring)
-        train_on = self._in_legs if best.hyperparameters.depth or not way.views else self._head
-        try:
-            found = train_on(best, way, self._time_left() - scoring)
-        except DivergedError as error:
-            self.context.progress.say(f"  the refit failed: {error}", style="red")
-            return None
-        if found is None:
-            self.context.progress.say("  no time left for a refit: the best trial is the winner")
-            return None
-        return self._keep_better(best, *found)
-
-    def _keep_better(self, best: TrialResult, trained: Trained, epochs: float) -> RefitRecord:
-        """Compare a refit with the best trial, on all validation images."""
-        result = trained.result
-        assert trained.tail is not None, "a refit has no score to beat"
-        if self.images.val < self.all.val:
-            start = self.study.best_weights.read_bytes()
-            before = self.hands.submit(Steps.score, best, start)
-            after = self.hands.submit(Steps.score, result, trained.tail)
-            best, result = before.result(), after.result()
-        kept_before = self.study.best()  # by a session that was killed a moment later
-        kept = self.study.keep_if_best(result, trained.tail, best) or (
-            kept_before is not None and kept_before.history == result.history
-        )
-        record = RefitRecord(
-            origin="refit" if kept else "trial",
-            result=result,
-            images=self.all.train,
-            epochs=epochs,
-            trial=best,
-        )
-        self.context.progress.refit_done(result, best)
-        self.study.write_refit(record)
-        return record
-
-    def _head(
-        self, best: TrialResult, way: RefitWay, seconds: float
-    ) -> tuple[Trained, float] | None:
-        """Train a head on, on pooled features of all images, to the end of all epochs."""
-        left = seconds - way.pass_seconds
-        epochs = planning.refit_epochs(self.preset, way.time, left)
-        if not epochs:
-            return None
-        images = self._all_cached(0, way.views)
-        config = TrialConfig(epochs, None, self.settings.seed)
-        start = self.study.best_weights.read_bytes()
-        training = Training("refit", best.hyperparameters, config, images, start, self.codes)
-        trained = self.hands.submit(Steps.train, training).result()
-        return trained, float(epochs * config.head_epochs_factor)
-
-    def _in_legs(
-        self, best: TrialResult, way: RefitWay, seconds: float
-    ) -> tuple[Trained, float] | None:
-        """Train a tail on, in legs; a part that is done is kept, whatever happens to the next.
-
-        A refit gains most when the learning rate has decayed, so nothing stops it before its end.
+        Args:
+            seconds: Time for this backbone, infinite without a limit.
         """
-        checkpoint = self.study.read_checkpoint()
-        kept = Checkpoint.from_bytes(checkpoint) if checkpoint else None
-        most = self.preset.refit_epochs
-        plan = kept.plan if kept else sizing.refit_plan(self.all.train, way, most, seconds)
-        if plan is None:
+        if self._evaluating:
             return None
-        depth = best.hyperparameters.depth
-        images = self._all_cached(depth, plan.views)
-        start, seed = self.study.best_weights.read_bytes(), self.settings.seed
-        refit = Refit(best.hyperparameters, images, plan, seed, start, self.codes)
-        while True:
-            part = self.hands.submit(Steps.train_on, refit, checkpoint, _PART_SECONDS).result()
-            if part.trained:
-                return part.trained, plan.epochs
-            checkpoint = part.checkpoint
-            self.study.write_checkpoint(checkpoint)
+        if self._images is None:
+            self._take(self._first_images(seconds))
+        ways = (self._next_head, self._first_winner, self._grown, self._next_leg, self._new_winner)
+        for way in ways:
+            offer = way(seconds)
+            if offer or self._passes.running:
+                return offer
+        return None
 
-    def _all_cached(self, depth: int, views: int) -> SearchImages:
-        """Let all training images pass in so many views at one depth, unless the search has."""
-        kept = tuple(views if at == depth else 0 for at in range(depth + 1))
-        images = SearchImages(train=self.all.train, val=self.images.val, views=kept)
-        if self.images.train < self.all.train or self.images.cached(depth) < views:
-            self._fill_cache(images, [depth])
-        return images
+    def last_winner(self) -> Offer | None:
+        """Return the offer to bring the winner up to date, None where it is, or waits."""
+        if self.running or not self._is_stale():
+            return None
+        return self._evaluation(Turn.WINNER)
 
-    def _refit_way(self, plan: StudyPlan, depth: int, seconds: float) -> RefitWay:
-        if plan.measured is None:  # an earlier version's: all images, cached
-            return RefitWay(self.images.cached(depth), plan.training_times[depth])
-        epochs = self.preset.refit_epochs
-        return sizing.refit_way(plan.measured, self.images, depth, epochs, seconds)
-
-    def _scoring_seconds(self, plan: StudyPlan) -> float:
-        """Time to score trial and refit on all validation images, where trials had a sample."""
-        if plan.measured is None or self.images.val == self.all.val:
+    def closing_seconds(self) -> float:
+        """Return the time that `last_winner` would take."""
+        if not self._is_stale():
             return 0.0
-        return 2 * plan.measured.pass_seconds * self.all.val
+        missing = self._passes.missing(self._test_passes())
+        return self._expect("pass", missing) + self._expect("winner", self._held_out)
 
-    def _finish(self, refit: RefitRecord | None) -> WinnerFacts:
-        result = self.study.best()
-        assert result is not None
-        doubted_labels.cross_validate(self.context, self.study, self.hands, self.images)
-        tail = self.study.best_weights.read_bytes()
-        evaluation = self.hands.submit(Steps.evaluate, result, tail).result()
-        weights = WeightsOrigin(source=self.weights.source, fingerprint=self.weights.fingerprint)
-        return save_winner(
-            self.context, self.backbone.name, weights, result, evaluation, self._trained_on(refit)
+    # Heads
+
+    def _next_head(self, _: float) -> Offer | None:
+        """Solve the first heads, and the best ones again when there are more images."""
+        first = known_ground.heads(self._backbone.attach, self._grids)
+        heads = self._heads()
+        begun = {(h.hyperparameters.stages, h.hyperparameters.grid) for h in heads}
+        new = [head for head in first if (head["stages"], head["grid"]) not in begun]
+        if new:
+            return self._head_offer(Hyperparameters.of(new[0]), lambda: self._ask(new[0]))
+        solved = sorted((head for head in heads if head.result), key=lambda head: head.score)
+        if not solved and not self._trained:
+            raise RunError(self._nothing_succeeded())
+        open_heads = [head for head in heads if not head.ended]
+        for head in [*open_heads, *solved[:_KEPT_HEADS]]:
+            trained = head.result.trained if head.result else 0
+            if trained < self._images.train and head.trial not in self._trained:
+                return self._head_offer(head.hyperparameters, lambda head=head: head)
+        return None
+
+    def _head_offer(
+        self, chosen: Hyperparameters, trial: Callable[[], TrialRecord]
+    ) -> Offer | None:
+        stages = chosen.stages
+        if not self._passes.are_made(wanted := self._plain(stages)):
+            return self._pass_offer(wanted, Turn.WINNER)
+
+        def begin(_: float) -> Future[Trained]:
+            record = trial()
+            begun.append(record)
+            head = Head(_title(record), chosen, self._for_heads(), self._codes)
+            return self._start(Steps.fit_head, head, record.trial)
+
+        def end(trained: Trained, seconds: float) -> None:
+            self._stop(begun[0].trial)
+            self._note("head", self._images.train, seconds)
+            self._tell(begun[0], trained, "solved")
+            self._keep_doubts(trained)
+
+        begun: list[TrialRecord] = []
+        seconds = self._expect("head", self._images.train)
+        return Offer(
+            Turn.WINNER, seconds, 0.0, begin, end, lambda error: self._fail(begun[0], error)
         )
 
-    def _trained_on(self, refit: RefitRecord | None) -> TrainedOn:
-        searched = self.images.train
-        if refit is None or refit.origin == "trial":
-            return TrainedOn("trial", searched, searched)
-        seen = self.all.train if refit.epochs is None else refit.epochs * self.all.train
-        return TrainedOn("refit", searched, min(self.all.train, round(seen)))
+    # Winner
 
-    def _time_left(self) -> float:
-        return self.deadline - time.monotonic()
+    def _first_winner(self, _: float) -> Offer | None:
+        if self.winner or self._study.best() is None:
+            return None
+        return self._evaluation(Turn.WINNER)
+
+    def _new_winner(self, _: float) -> Offer | None:
+        """Bring the winner up to date where that takes little beside the trainings since."""
+        if not self._is_stale() or self._trained:
+            return None
+        since = self._gains.seconds_since_winner
+        if self._has_converged() or self.closing_seconds() <= _WINNER_SHARE * since:
+            return self._evaluation(Turn.FINE_TUNED)
+        return None
+
+    def _evaluation(self, turn: Turn) -> Offer | None:
+        if not self._passes.are_made(wanted := self._test_passes()):
+            return self._pass_offer(wanted, turn)
+        best = self._study.best()
+        assert best is not None, "asked where a trial has a result"
+
+        def begin(_: float) -> Future[Evaluation]:
+            self._evaluating = True
+            return self._start(Steps.evaluate, self._tail(best), best.trial)
+
+        def end(evaluation: Evaluation, seconds: float) -> None:
+            self._evaluating = False
+            self._stop(best.trial)
+            self._note("winner", self._held_out, seconds)
+            self._save(best, evaluation)
+
+        seconds = self._expect("winner", self._held_out)
+        return Offer(turn, seconds, 0.0, begin, end, self._raise)
+
+    def _save(self, best: TrialRecord, evaluation: Evaluation) -> None:
+        weights = WeightsOrigin(source=self._weights.source, fingerprint=self._weights.fingerprint)
+        self.winner = save_winner(self._context, self.name, weights, best, evaluation)
+        self._gains.winner_saved()
+        self._context.progress.winner(self.winner)
+        self._on_change()
+
+    def _is_stale(self) -> bool:
+        best = self._study.best()
+        if best is None or best.result is None:
+            return False
+        return self.winner is None or (self.winner.trial, self.winner.score) != (
+            best.trial,
+            best.score,
+        )
+
+    # Images
+
+    def _first_images(self, seconds: float) -> SearchImages:
+        """As many images as leave most of the time for what comes behind their pass."""
+        train = min(_FIRST, self._all.train)
+        while train > _LEAST and self._expect("pass", train + self._held_out) > _SHARE * seconds:
+            train //= 2
+        if train < min(_FIRST, self._all.train):
+            self._context.progress.say(f"  time is short: begins with {train:,} training images")
+        return self._all.model_copy(update={"train": train, "views": 1})
+
+    def _grown(self, seconds: float) -> Offer | None:
+        """Take more images, or their mirrored views, where the time for their pass is there."""
+        if self._trained:
+            return None
+        grown = self._more_images(seconds) or self._mirrored(seconds)
+        if grown is None:
+            return None
+        self._take(grown)
+        return self._next_head(seconds) or self._next_leg(seconds)
+
+    def _more_images(self, seconds: float) -> SearchImages | None:
+        now = self._images
+        for train in (self._all.train, 2 * now.train):
+            more = min(train, self._all.train) - now.train
+            takes = self._expect("pass", more * now.views)
+            if more and takes <= _SHARE * seconds and self._fits(now.train + more):
+                return now.model_copy(update={"train": now.train + more})
+        return None
+
+    def _mirrored(self, seconds: float) -> SearchImages | None:
+        """A second view pays once a trial has seen the first one."""
+        best = self._best_tuned()
+        if best is None or self._images.views == 2:
+            return None
+        if self._expect("pass", self._images.train) > _SHARE * seconds:
+            return None
+        return self._images.model_copy(update={"views": 2})
+
+    def _take(self, images: SearchImages) -> None:
+        self._images = images
+        self._study.folder.write_images(images)
+        if images.train < self._all.train or images.views == 2:
+            return
+        self._context.progress.say(f"  all {images.train:,} training images")
+
+    def _fits(self, train: int) -> bool:
+        """Whether the cache has room for so many images in both views, beside other backbones."""
+        room = self._context.cache.budget / len(self._context.settings.backbones)
+        of_image = sum(self._layout.bytes[cut] for cut in self._cuts)
+        return of_image * (2 * train + self._held_out) <= room
+
+    # Fine-tuning
+
+    def _next_leg(self, _: float) -> Offer | None:
+        trial = self._next_trial()
+        if trial is None:
+            return None
+        chosen, head = trial.hyperparameters, self._start_of(trial)
+        if head is None:
+            own = {**trial.values, "depth": 0}
+            return self._head_offer(Hyperparameters.of(own), lambda: self._ask(own))
+        images = self._all.model_copy(update={"views": 0}) if trial.from_pixels else self._images
+        if not self._passes.are_made(wanted := self._of_trial(chosen.cut, images)):
+            return self._pass_offer(wanted, Turn.FINE_TUNED)
+
+        def begin(left: float) -> Future[Trained]:
+            checkpoint = self._study.folder.read_checkpoint(trial.trial)
+            limit = min(_LEG_SECONDS, left)
+            training = Training(
+                _title(trial), chosen, images, self._codes,
+                start=self._tail(head), checkpoint=checkpoint, leg=images.train, seconds=limit,
+            )  # fmt: skip
+            return self._start(Steps.train, training, trial.trial)
+
+        def end(trained: Trained, took: float) -> None:
+            self._stop(trial.trial)
+            before = trial.result.history[-1].images if trial.result else 0
+            seen = trained.result.history[-1].images - before
+            self._note("leg", seen, took, self._kind(chosen))
+            self._leg_ended(trial, trained, took)
+
+        expected = self._expect("leg", images.train, self._kind(chosen))
+        turn = Turn.REST if self._best_tuned() else Turn.FINE_TUNED
+        takes = min(expected, 1.3 * _LEG_SECONDS)  # with its scoring
+        gain = self._gains.of_a_leg(takes)
+        return Offer(turn, takes, gain, begin, end, lambda error: self._fail(trial, error))
+
+    def _next_trial(self) -> TrialRecord | None:
+        """The best trial so far or a challenger, None where all has converged or is running."""
+        tuned, best = self._tuned(), self._best_tuned()
+        if self._has_converged() or len(self._trained) >= max(1, self.hands.slots):
+            return None
+        if best and best.trial not in self._trained and not racing.wants_challenger(tuned, best):
+            return best
+        waiting = [t for t in tuned if not t.ended and t.trial not in self._trained]
+        challengers = [t for t in waiting if best is None or t.trial != best.trial]
+        if challengers:
+            return challengers[0]
+        more = self._images.train < self._all.train
+        idea = known_ground.next_idea(self._solved_heads(), tuned, more)
+        return self._ask(idea.values, idea.start.trial if idea.start else None, idea.from_pixels)
+
+    def _has_converged(self) -> bool:
+        best, tuned = self._best_tuned(), self._tuned()
+        if best is None or not best.ended:
+            return False
+        return racing.lost_in_a_row(tuned, best) >= self._context.preset.challengers
+
+    def _leg_ended(self, trial: TrialRecord, trained: Trained, took: float) -> None:
+        known, before = self._study.trials, self._study.best()
+        now = trial.model_copy(update={"result": trained.result})
+        others = [other for other in self._tuned() if other.trial != trial.trial and other.result]
+        best_other = min(others, key=lambda other: other.score, default=None)
+        start = known.get(trial.start) if trial.start else None
+        ended = racing.verdict(now, best_other, start, self._context.preset.patience)
+        self._tell(trial, trained, ended)
+        assert before is not None, "a head came first"
+        best = self._study.best()
+        assert best is not None, "the same or a better one"
+        self._gains.add(took, before.score, best.score)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Delete weights of trials that have ended and are nobody's start."""
+        best, best_tuned = self._study.best(), self._best_tuned()
+        kept = {record.trial for record in (best, best_tuned) if record}
+        kept |= {record.start for record in self._tuned() if record.start and not record.ended}
+        for record in self._tuned():
+            if record.ended:
+                self._study.folder.drop_weights(record.trial, tail=record.trial not in kept)
+
+    # Trials
+
+    def _ask(
+        self, values: TunerValues | None, start: str | None = None, from_pixels: bool = False
+    ) -> TrialRecord | None:
+        self._proposal = values
+        try:
+            return self._study.ask(start, from_pixels)
+        finally:
+            self._proposal = None
+
+    def _tell(self, trial: TrialRecord, trained: Trained, ended: str) -> None:
+        self._failures = 0
+        record = self._study.tell(trial.trial, trained, ended)
+        self._context.progress.leg_done(record, self._study.best())
+        self._on_change()
+
+    def _fail(self, trial: TrialRecord, error: Exception) -> None:
+        """Go on without a trial that failed; not where the disk did, or all do."""
+        self._stop(trial.trial)
+        if not isinstance(error, DivergedError | ArithmeticError | ValueError | RuntimeError):
+            raise error
+        record = self._study.end(trial.trial, _in_a_line(error))
+        self._context.progress.leg_done(record, self._study.best())
+        self._on_change()
+        self._failures += 1
+        if self._failures >= _MOST_FAILURES:
+            raise RunError(self._nothing_succeeded()) from error
+
+    def _raise(self, error: Exception) -> None:
+        raise error
+
+    def _nothing_succeeded(self) -> str:
+        return f"no trial of {self._backbone.title} succeeded; see {self._context.run.leaderboard}"
+
+    def _heads(self) -> list[TrialRecord]:
+        return [t for t in self._study.trials.values() if not t.hyperparameters.depth]
+
+    def _solved_heads(self) -> list[TrialRecord]:
+        return [head for head in self._heads() if head.result]
+
+    def _tuned(self) -> list[TrialRecord]:
+        return racing.tuned(self._study.trials.values())
+
+    def _best_tuned(self) -> TrialRecord | None:
+        scored = [trial for trial in self._tuned() if trial.result]
+        return min(scored, key=lambda trial: trial.score, default=None)
+
+    def _start_of(self, trial: TrialRecord) -> TrialRecord | None:
+        """The trial with whose weights a fine-tuned one begins, None where it is to be made."""
+        if trial.start:
+            return self._study.trials[trial.start]
+        of = ("stages", "grid", "head_units")
+        wanted = [trial.values[name] for name in of]
+        heads = self._solved_heads()
+        return next((h for h in heads if [h.values[name] for name in of] == wanted), None)
+
+    def _tail(self, trial: TrialRecord) -> Tail:
+        weights = self._study.folder.read_tail(trial.trial)
+        assert weights is not None and trial.result is not None, "kept with its record"
+        result = trial.result
+        return Tail(trial.hyperparameters, weights, result.score, result.val_brier)
+
+    # Passes
+
+    def _plain(self, stages: int) -> list[Pass]:
+        """What heads need; one pass gives the activations at all usual cuts."""
+        cuts = self._cuts if stages in self._cuts else (stages,)
+        return [self._pass("train", cuts), self._pass("val", cuts)]
+
+    def _of_trial(self, cut: int, images: SearchImages) -> list[Pass]:
+        if not cut or not images.views:
+            return []
+        mirrored = [self._pass("train", (cut,), mirrored=True)] if images.views == 2 else []
+        return [*self._plain(cut), *mirrored]
+
+    def _test_passes(self) -> list[Pass]:
+        best = self._study.best()
+        cut = best.hyperparameters.cut if best else 0
+        if not cut:
+            return []
+        cuts = self._cuts if cut in self._cuts else (cut,)
+        return [self._pass("val", cuts), self._pass("test", cuts)]
+
+    def _pass(self, split: str, cuts: tuple[int, ...], mirrored: bool = False) -> Pass:
+        count = self._images.train if split == "train" else self._context.count(split)
+        return Pass(split, count, cuts, "mirrored" if mirrored else "plain")
+
+    @property
+    def _cuts(self) -> tuple[int, ...]:
+        """Cuts that one pass fills: behind which heads sit, and below the most promising one."""
+        attach = self._backbone.attach
+        return tuple(sorted({*attach, max(1, attach[0] - 1)}))
+
+    @property
+    def _held_out(self) -> int:
+        return self._all.val + self._context.count("test")
+
+    def _pass_offer(self, wanted: list[Pass], turn: Turn) -> Offer | None:
+        begun = self._passes.next(wanted)
+        if begun is None:
+            return None
+
+        def begin(_: float) -> Future[int]:
+            self.running += 1
+            self._passes.begin(begun)
+            return self.hands.submit(Steps.make_pass, begun)
+
+        def end(passed: int, seconds: float) -> None:
+            self.running -= 1
+            self._passes.end(begun)
+            self._note("pass", passed, seconds)
+
+        seconds = self._expect("pass", self._passes.images_of(begun))
+        return Offer(turn, seconds, 0.0, begin, end, self._raise)
+
+    # Steps
+
+    def _start(self, step: Callable[..., Any], wanted: Head | Tail, trial: str) -> Future[Any]:
+        self.running += 1
+        self._trained.add(trial)
+        return self.hands.submit(step, wanted)
+
+    def _stop(self, trial: str) -> None:
+        self.running -= 1
+        self._trained.discard(trial)
+
+    def _for_heads(self) -> SearchImages:
+        return self._images.model_copy(update={"views": 1})
+
+    def _keep_doubts(self, trained: Trained) -> None:
+        if trained.out_of_fold is None:
+            return
+        folder, images = self._study.folder, self._for_heads()
+        doubted_labels.keep(self._context, folder, images, trained.out_of_fold)
+        if self._context.settings.drop_suspects:
+            self._codes = doubted_labels.training_codes(self._context, folder)
+
+    def _note(self, kind: Kind, images: int, seconds: float, of: str = "") -> None:
+        self._timings.add(kind, self.name, self._backbone.gmacs, images, seconds, of)
+
+    def _expect(self, kind: Kind, images: int, of: str = "") -> float:
+        if not images:
+            return 0.0
+        return self._timings.expect(kind, self.name, self._backbone.gmacs, images, of)
+
+    def _kind(self, chosen: Hyperparameters) -> str:
+        return f"{chosen.stages}-{chosen.depth}"
 
 
-def passes_of(
-    images: SearchImages, depths: Sequence[int]
-) -> list[tuple[str, int, list[int], tuple[View, ...]]]:
-    """Return the passes through the trunk that fill the cache.
-
-    Args:
-        images: Images, and what is to be cached of them.
-        depths: Fine-tuning depths that are wanted.
-
-    Returns:
-        Split, number of images, depths and views of each.
-
-    Example:
-        >>> passes_of(SearchImages(train=8000, val=1000, views=(2, 1, 0)), range(3))
-        [('train', 8000, [0, 1], ('plain',)), ('train', 8000, [0], ('mirrored',)),
-        ('val', 1000, [0, 1], ('plain',))]
-    """
-    both = [depth for depth in depths if images.cached(depth) == len(VIEWS)]
-    plain = [depth for depth in depths if images.cached(depth)]
-    passes: list[tuple[str, int, list[int], tuple[View, ...]]] = []
-    if both == plain:
-        passes.append(("train", images.train, both, VIEWS))
-    else:
-        passes.append(("train", images.train, plain, VIEWS[:1]))
-        passes.append(("train", images.train, both, VIEWS[1:]))
-    passes.append(("val", images.val, plain, VIEWS[:1]))
-    return [a_pass for a_pass in passes if a_pass[2]]
+def _title(trial: TrialRecord) -> str:
+    return f"trial {trial.trial}"
 
 
-def _depths(depths: Sequence[int]) -> str:
-    return f"depth {depths[0]}" if len(depths) == 1 else f"depths {', '.join(map(str, depths))}"
-
-
-def _duration(seconds: float) -> str:
-    """A time as people say it: "40 min", "3.5 h"."""
-    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{max(1, round(seconds / 60))} min"
+def _in_a_line(error: Exception) -> str:
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
