@@ -1,4 +1,4 @@
-"""The registry: five backbones, each with its stages, between which fine-tuning may start."""
+"""The registry: five backbones, each with its stages, behind which it may be cut."""
 
 from __future__ import annotations
 
@@ -47,11 +47,12 @@ class Backbone:
         gmacs: Billions of multiplications and additions for one image of 224 pixels, without
             classifier; tells what a search of it costs beside the others.
         stages: Stages from the pixels to the feature map.
+        attach: Numbers of stages behind which heads are tried first, the most promising first.
 
     Example:
         >>> vgg16 = BACKBONES["vgg16"]
-        >>> vgg16.max_depth, vgg16.cut(1), vgg16.cut(5)
-        (5, 'block4_pool', None)
+        >>> vgg16.attach, vgg16.layer_of(4), vgg16.layer_of(0)
+        ((4, 5, 3), 'block4_pool', None)
     """
 
     name: str
@@ -61,20 +62,15 @@ class Backbone:
     first_conv: str
     gmacs: float
     stages: tuple[Stage, ...]
+    attach: tuple[int, ...]
 
-    @property
-    def max_depth(self) -> int:
-        """Fine-tuning depth at which every stage trains."""
-        return len(self.stages)
-
-    def cut(self, depth: int) -> str | None:
-        """Return the last frozen layer at a fine-tuning depth, None where nothing is frozen.
+    def layer_of(self, cut: int) -> str | None:
+        """Return the layer that ends the first stages, None where there are none.
 
         Args:
-            depth: Fine-tuning depth, from 0 (all stages frozen) to `max_depth` (none).
+            cut: Number of stages, from 0 (the pixels) to that of all of them.
         """
-        frozen = self.max_depth - depth
-        return self.stages[frozen - 1].end if frozen else None
+        return self.stages[cut - 1].end if cut else None
 
 
 def _application(name: str) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
@@ -88,7 +84,14 @@ def _application(name: str) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
 def _vgg(name: str, gmacs: float) -> Backbone:
     stages = tuple(Stage(f"block{i}", f"block{i}_pool") for i in range(1, 6))
     return Backbone(
-        name.lower(), name, _application(name), KERAS_MEAN, "block1_conv1", gmacs, stages
+        name.lower(),
+        name,
+        _application(name),
+        KERAS_MEAN,
+        "block1_conv1",
+        gmacs,
+        stages,
+        attach=(4, 5, 3),
     )
 
 
@@ -97,7 +100,16 @@ def _resnet(name: str, gmacs: float, blocks: dict[str, int]) -> Backbone:
         Stage("stem", "pool1_pool"),
         *(Stage(stage, f"{stage}_block{count}_out") for stage, count in blocks.items()),
     )
-    return Backbone(name.lower(), name, _application(name), KERAS_MEAN, "conv1_conv", gmacs, stages)
+    return Backbone(
+        name.lower(),
+        name,
+        _application(name),
+        KERAS_MEAN,
+        "conv1_conv",
+        gmacs,
+        stages,
+        attach=(3, 4, 5),
+    )
 
 
 def _googlenet() -> Backbone:
@@ -108,7 +120,14 @@ def _googlenet() -> Backbone:
         Stage("inception5", "inception_5b_output"),
     )
     return Backbone(
-        "googlenet", "GoogLeNet", googlenet.build, BVLC_MEAN, "conv1_7x7_s2", 1.6, stages
+        "googlenet",
+        "GoogLeNet",
+        googlenet.build,
+        BVLC_MEAN,
+        "conv1_7x7_s2",
+        1.6,
+        stages,
+        attach=(2, 3, 4),
     )
 
 

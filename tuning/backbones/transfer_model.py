@@ -1,118 +1,57 @@
-"""A pretrained backbone that can be cut at any fine-tuning depth: frozen trunk, trainable tail."""
+"""A pretrained backbone with a head behind any of its stages: frozen trunk, trainable tail."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import keras
-import numpy as np
 from keras import layers
 
 from data import Label
 from data.labels import output_slices
+from tuning.backbones.head_features import ROOT_OFFSET, STANDARDIZE, FeatureStatistics
 from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, Backbone
 from tuning.backbones.weights import Weights
 
 INPUT_NAME = "image"
-_STANDARDIZE = "standardise"  # a name that saved models have
-_BLOCK = 1024
+HEAD = "head"
+"""Name of the head within a classifier."""
+
+_MOST_FEATURES = 40_000  # of a head: more cost memory and gain nothing
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureStatistics:
-    """Mean and variance of each channel of pooled features.
-
-    Attributes:
-        mean: Mean of each channel, float32 [C].
-        variance: Variance of each channel, positive, float32 [C].
-
-    Example:
-        >>> statistics = FeatureStatistics(np.float32([1.0, 3.0]), np.float32([1.0, 4.0]))
-        >>> statistics.standardize(np.float32([[2.0, 1.0]])).tolist()
-        [[1.0, -1.0]]
-    """
-
-    mean: np.ndarray
-    variance: np.ndarray
+class Scaling(Protocol):
+    """What turns a label's logits into those of calibrated probabilities."""
 
     @property
-    def std(self) -> np.ndarray:
-        """Standard deviation of each channel, float32 [C]."""
-        return np.sqrt(self.variance)
+    def slope(self) -> float:
+        """Number that the logits are multiplied by."""
+        ...
 
-    def standardize(self, features: np.ndarray) -> np.ndarray:
-        """Bring each channel to mean 0 and variance 1.
-
-        Args:
-            features: Pooled features, float32 [N, C].
-
-        Returns:
-            float32 [N, C].
-        """
-        return (features - self.mean) / self.std
-
-    @classmethod
-    def neutral(cls, channels: int) -> FeatureStatistics:
-        """Return statistics that change nothing, until those of trained weights are loaded.
-
-        Args:
-            channels: Number of channels of the pooled features.
-
-        Example:
-            >>> FeatureStatistics.neutral(2).std.tolist()
-            [1.0, 1.0]
-        """
-        return cls(np.zeros(channels, np.float32), np.ones(channels, np.float32))
-
-    @classmethod
-    def of_head(cls, head: keras.Model) -> FeatureStatistics:
-        """Return the statistics by which a head standardizes.
-
-        Args:
-            head: Head as `TransferModel.head` makes it.
-        """
-        return cls(*head.get_layer(_STANDARDIZE).get_weights())
-
-    @classmethod
-    def of(cls, features: np.ndarray) -> FeatureStatistics:
-        """Measure pooled features.
-
-        Channels that hardly vary get a tenth of the median standard deviation, so that noise in
-        them is not blown up.
-
-        Args:
-            features: Pooled features, float [N, C], may be a memory map of any length.
-
-        Example:
-            >>> statistics = FeatureStatistics.of(np.array([[0.0, 1.0], [2.0, 5.0]]))
-            >>> statistics.mean.tolist(), statistics.std.tolist()
-            ([1.0, 3.0], [1.0, 2.0])
-        """
-        count, width = features.shape
-        blocks = [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
-        mean, variance = np.zeros(width), np.zeros(width)
-        for block in blocks:
-            mean += features[block].sum(axis=0, dtype=np.float64) / count
-        for block in blocks:
-            variance += ((features[block] - mean) ** 2).sum(axis=0) / count
-        std = np.sqrt(variance)
-        floor = max(0.1 * float(np.median(std)), 1e-4)
-        return cls(mean.astype(np.float32), (np.maximum(std, floor) ** 2).astype(np.float32))
+    @property
+    def bias(self) -> tuple[float, ...]:
+        """Number that is then added to each logit."""
+        ...
 
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """The classifier on top of a backbone.
+    """The classifier behind a stage of a backbone.
 
     Attributes:
+        stages: Number of stages in front of the head.
+        grid: Number of fields along each side over which the head averages.
         units: Width of the hidden layer, 0 for none.
         dropout: Dropout rate before each dense layer, 0..1.
-        statistics: Statistics by which the pooled features are standardized.
+        statistics: Statistics by which the features are standardized.
         bias: Bias of each logit, of all labels together, with which the training starts.
     """
 
+    stages: int
+    grid: int
     units: int
     dropout: float
     statistics: FeatureStatistics
@@ -122,8 +61,9 @@ class HeadConfig:
 class TransferModel:
     """One backbone with pretrained weights, cut where a trial wants it.
 
-    Trunk, tail and whole model share their layers, so training a tail trains the whole model.
-    `restore` brings the pretrained weights back before the next trial.
+    A cut is a number of stages, 0 for the pixels. Trunk, tail and classifier share their layers, so
+    training a tail trains the whole model. `restore` brings the pretrained weights back before the
+    next trial. Nothing that lies behind a head is part of any of them.
 
     Args:
         backbone: Entry of the registry.
@@ -135,8 +75,7 @@ class TransferModel:
         backbone: Entry of the registry.
         size: Side of the square input, pixels.
         weights: Pretrained weights, to which `restore` returns.
-        precision: Keras dtype policy of the layers.
-        features: Number of channels of the pooled features.
+        precision: Keras dtype policy of the layers; heads are always float32.
 
     Raises:
         ValueError: The size is out of range.
@@ -147,13 +86,13 @@ class TransferModel:
         >>> from tuning.backbones.weights import load
         >>> googlenet = BACKBONES["googlenet"]
         >>> model = TransferModel(googlenet, 64, load(googlenet, "none"))
-        >>> statistics = FeatureStatistics(np.zeros(model.features), np.ones(model.features))
-        >>> head = model.head(HeadConfig(units=8, dropout=0.1, statistics=statistics))
-        >>> [tuple(output.shape) for output in model.trunk([0, 1]).outputs]
-        [(None, 1024), (None, 2, 2, 832)]
-        >>> whole = model.classifier(head, [GENDER], [1.0])
-        >>> model.tail(1, head).input_shape, whole.output_shape, whole.output_names
-        ((None, 2, 2, 832), (None, 1), ['p_man'])
+        >>> model.shape(2), model.grids(2), model.features(stages=2, grid=2)
+        ((4, 4, 480), (1, 2, 4), 1920)
+        >>> head = model.head(HeadConfig(2, 2, 8, 0.1, FeatureStatistics.neutral(1920)))
+        >>> [tuple(output.shape) for output in model.trunk([1, 2]).outputs]
+        [(None, 8, 8, 192), (None, 4, 4, 480)]
+        >>> model.tail(stages=2, depth=1, head=head).input_shape
+        (None, 8, 8, 192)
     """
 
     def __init__(
@@ -165,14 +104,11 @@ class TransferModel:
         self.size = size
         self.weights = weights
         self.precision = precision
-        with self._scope():
+        with _policy(precision):
             image = keras.Input((size, size, 3), dtype="uint8", name=INPUT_NAME)
             offset = [-mean for mean in backbone.mean]
             pixels = layers.Rescaling(scale=1.0, offset=offset, name="subtract_mean")(image)
-            features = backbone.build(pixels)
-            pool = layers.GlobalAveragePooling2D(name="features", dtype="float32")
-            self._whole = keras.Model(image, pool(features))
-        self.features = int(self._whole.output.shape[-1])
+            self._whole = keras.Model(image, backbone.build(pixels))
         for layer in self._whole.layers:
             if isinstance(layer, layers.BatchNormalization):
                 layer.trainable = False  # inference mode, above the cut as well
@@ -185,81 +121,49 @@ class TransferModel:
             self._whole.get_layer(name).set_weights(self.weights.layers[name])
         self._changed = set()
 
-    def trunk(self, depths: Sequence[int]) -> keras.Model:
-        """Return the frozen part.
+    def shape(self, cut: int) -> tuple[int, int, int]:
+        """Return height, width and channels of the activation at a cut.
 
         Args:
-            depths: Fine-tuning depths below `max_depth`.
-
-        Returns:
-            Model of uint8 RGB [N, size, size, 3] with the activation at the cut of each depth; at
-            depth 0 the pooled features, float32 [N, features].
+            cut: Number of stages before it, 0 for the pixels.
         """
-        return keras.Model(self._whole.input, [self._cut(depth) for depth in depths])
+        height, width, channels = self._at(cut).shape[1:]
+        return height, width, channels
 
-    def tail(self, depth: int, head: keras.Model) -> keras.Model:
-        """Return the part that trains at a fine-tuning depth.
+    def grids(self, stages: int) -> tuple[int, ...]:
+        """Return the grids over which a head may average, the smallest first.
 
         Args:
-            depth: Fine-tuning depth, 0..`max_depth`; at 0 the head alone trains.
-            head: Head on top of it, from `head`.
+            stages: Number of stages in front of the head.
 
         Returns:
-            Model of the activation at the cut with the logits, float32 [N, width].
+            Divisors of the map's side that leave a head at most 40,000 features; 1 always.
         """
-        if depth == 0:
-            return head
-        with self._scope():
-            features = keras.Model(self._cut(depth), self._whole.output)
-            self._changed |= {layer.name for layer in features.layers if layer.weights}
-            for layer in features.layers:  # frozen ones of a trunk before, see `from_pixels`
-                layer.trainable = not isinstance(layer, layers.BatchNormalization)
-            tail_input = keras.Input(features.input.shape[1:], dtype=features.input.dtype)
-            return keras.Model(tail_input, head(features(tail_input)))
+        side = self.shape(stages)[0]
+        divisors = (grid for grid in range(1, side + 1) if side % grid == 0)
+        return tuple(g for g in divisors if g == 1 or self.features(stages, g) <= _MOST_FEATURES)
 
-    def from_pixels(self, depth: int, tail: keras.Model) -> keras.Model:
-        """Return a tail behind its frozen trunk, to train without cached activations.
+    def features(self, stages: int, grid: int) -> int:
+        """Return the number of a head's features.
 
         Args:
-            depth: Fine-tuning depth of the tail, below `max_depth`.
-            tail: Tail at that depth, from `tail`; training the one trains the other.
-
-        Returns:
-            Model of uint8 RGB [N, size, size, 3] with the logits, float32 [N, width].
+            stages: Number of stages in front of the head.
+            grid: Number of fields along each side over which the head averages.
         """
-        trunk = self.trunk([depth])
-        trunk.trainable = False
-        image = keras.Input(trunk.input.shape[1:], dtype="uint8")
-        return keras.Model(image, tail(keras.tree.flatten(trunk(image, training=False))[0]))
+        return grid * grid * self.shape(stages)[2]
 
-    def classifier(
-        self, head: keras.Model, labels: Sequence[Label], temperatures: Sequence[float]
-    ) -> keras.Model:
-        """Return the whole model.
+    def trunk(self, cuts: Sequence[int], start: int = 0) -> keras.Model:
+        """Return a part of the backbone.
 
         Args:
-            head: Trained head, which maps the pooled features to the logits.
-            labels: The labels whose logits these are.
-            temperatures: Positive number that the logits of each label are divided by (Guo et al.,
-                2017).
+            cuts: Numbers of stages behind which activations are wanted, `start` or more.
+            start: Cut whose activation is the part's input.
 
         Returns:
-            Model of uint8 RGB [N, size, size, 3] with the probabilities of the label, float32
-            [N, width]; of several labels a dict of them by `Label.output`.
+            Model of uint8 RGB [N, size, size, 3], or of the activation at `start`, with the
+            activation at each cut, float [N, height, width, channels].
         """
-        logits = head(self._whole.output)
-        ends = [at.stop for at in output_slices(labels)[:-1]]
-        parts = keras.ops.split(logits, ends, axis=1) if ends else [logits]
-        outputs = {}
-        for label, part, temperature in zip(labels, parts, temperatures, strict=True):
-            # Of gender the layers are called as in models that knew no other label.
-            name = "temperature" if len(labels) == 1 else f"temperature_{label.output}"
-            scaled = layers.Rescaling(1.0 / temperature, name=name, dtype="float32")(part)
-            function = "sigmoid" if label.is_binary else "softmax"
-            p = layers.Activation(function, name=label.output, dtype="float32")(scaled)
-            outputs[label.output] = p
-        whole = outputs if len(outputs) > 1 else next(iter(outputs.values()))
-        return keras.Model(self._whole.input, whole, name=self.backbone.name)
+        return keras.Model(self._at(start), [self._at(cut) for cut in cuts])
 
     def head(self, config: HeadConfig) -> keras.Model:
         """Make a new head.
@@ -268,40 +172,118 @@ class TransferModel:
             config: Layers of the head.
 
         Returns:
-            Model of the pooled features, float32 [N, features], with the logits, float32
-            [N, width].
+            Model of the map behind its stages, float32 [N, height, width, channels], with the
+            logits, float32 [N, width].
         """
-        # Batch norm in inference mode standardizes the features by weights that are saved.
-        standardize = layers.BatchNormalization(
-            center=False, scale=False, epsilon=1e-9, trainable=False, name=_STANDARDIZE
-        )
-        stack = [
-            keras.Input((self.features,)),
-            standardize,
-            layers.Dropout(config.dropout, name="dropout"),
-        ]
-        if config.units:
-            stack += [
-                layers.Dense(config.units, activation="relu", name="hidden"),
-                layers.Dropout(config.dropout, name="hidden_dropout"),
-            ]
-        logit = layers.Dense(len(config.bias), name="logit")
-        head = keras.Sequential([*stack, logit], name="head")
+        with _policy("float32"):
+            side, _, channels = self.shape(config.stages)
+            maps = keras.Input((side, side, channels))
+            features = _features(maps, side // config.grid)
+            # Batch norm in inference mode standardizes the features by weights that are saved.
+            standardize = layers.BatchNormalization(
+                center=False, scale=False, epsilon=1e-9, trainable=False, name=STANDARDIZE
+            )
+            x = layers.Dropout(config.dropout, name="dropout")(standardize(features))
+            if config.units:
+                x = layers.Dense(config.units, activation="relu", name="hidden")(x)
+                x = layers.Dropout(config.dropout, name="hidden_dropout")(x)
+            logit = layers.Dense(len(config.bias), name="logit")
+            head = keras.Model(maps, logit(x), name=HEAD)
         logit.bias.assign(config.bias)
         standardize.set_weights([config.statistics.mean, config.statistics.variance])
         return head
 
-    def _cut(self, depth: int) -> keras.KerasTensor:
+    def tail(self, stages: int, depth: int, head: keras.Model) -> keras.Model:
+        """Return the part that trains.
+
+        Args:
+            stages: Number of stages in front of the head.
+            depth: Number of these, the last ones, that train; at 0 the head alone trains.
+            head: Head behind them, from `head`.
+
+        Returns:
+            Model of the activation at the cut with the logits, float32 [N, width].
+        """
         if depth == 0:
-            return self._whole.output
-        name = self.backbone.cut(depth)
+            return head
+        with _policy(self.precision):
+            body = self.trunk([stages], start=stages - depth)
+            self._changed |= {layer.name for layer in body.layers if layer.weights}
+            for layer in body.layers:  # frozen ones of a trunk before, see `from_pixels`
+                layer.trainable = not isinstance(layer, layers.BatchNormalization)
+            activation = keras.Input(body.input.shape[1:], dtype=body.input.dtype)
+            return keras.Model(activation, head(_only(body(activation))))
+
+    def from_pixels(self, tail: keras.Model, cut: int) -> keras.Model:
+        """Return a tail behind its frozen trunk, to train without cached activations.
+
+        Args:
+            tail: Tail, from `tail`; training the one trains the other.
+            cut: Number of stages that stay frozen.
+
+        Returns:
+            Model of uint8 RGB [N, size, size, 3] with the logits, float32 [N, width].
+        """
+        trunk = self.trunk([cut])
+        trunk.trainable = False
+        image = keras.Input(trunk.input.shape[1:], dtype="uint8")
+        return keras.Model(image, tail(_only(trunk(image, training=False))))
+
+    def classifier(
+        self,
+        stages: int,
+        head: keras.Model,
+        labels: Sequence[Label],
+        calibration: Sequence[Scaling],
+    ) -> keras.Model:
+        """Return the whole model.
+
+        Args:
+            stages: Number of stages in front of the head.
+            head: Trained head, which maps the activation behind them to the logits.
+            labels: The labels whose logits these are.
+            calibration: Slope and biases of each label, which go into the model.
+
+        Returns:
+            Model of uint8 RGB [N, size, size, 3] with the probabilities of the label, float32
+            [N, width]; of several labels a dict of them by `Label.output`.
+        """
+        logits = head(self._at(stages))
+        ends = [at.stop for at in output_slices(labels)[:-1]]
+        parts = keras.ops.split(logits, ends, axis=1) if ends else [logits]
+        outputs = {}
+        for label, part, scaling in zip(labels, parts, calibration, strict=True):
+            calibrated = layers.Rescaling(
+                scaling.slope, list(scaling.bias), name=f"calibrate_{label.output}", dtype="float32"
+            )(part)
+            function = "sigmoid" if label.is_binary else "softmax"
+            p = layers.Activation(function, name=label.output, dtype="float32")(calibrated)
+            outputs[label.output] = p
+        whole = outputs if len(outputs) > 1 else next(iter(outputs.values()))
+        return keras.Model(self._whole.input, whole, name=self.backbone.name)
+
+    def _at(self, cut: int) -> keras.KerasTensor:
+        name = self.backbone.layer_of(cut)
         return self._whole.get_layer(name).output if name else self._whole.input
 
-    @contextmanager
-    def _scope(self) -> Iterator[None]:
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.precision)
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(before)
+
+def _features(maps: keras.KerasTensor, step: int) -> keras.KerasTensor:
+    """Add the layers that compute what `head_features` does."""
+    pooled = layers.AveragePooling2D(step, name="fields")(maps) if step > 1 else maps
+    return layers.Flatten(name="features")(keras.ops.sqrt(pooled + ROOT_OFFSET))
+
+
+def _only(outputs: list[keras.KerasTensor]) -> keras.KerasTensor:
+    [output] = keras.tree.flatten(outputs)
+    return output
+
+
+@contextmanager
+def _policy(precision: str) -> Iterator[None]:
+    """Make layers in a precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,14 +1,17 @@
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data import GENDER, Label
 from tuning.backbones import weights
+from tuning.backbones.head_features import FeatureStatistics, head_features
 from tuning.backbones.registry import BACKBONES
-from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
+from tuning.backbones.transfer_model import HeadConfig, TransferModel
 
 ModelOf = Callable[[str], TransferModel]
 
@@ -17,49 +20,151 @@ def images(count: int, size: int = 64) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
-def head_of(model: TransferModel) -> keras.Model:
-    statistics = FeatureStatistics(np.zeros(model.features), np.ones(model.features))
-    return model.head(HeadConfig(8, 0.2, statistics))
+def head_of(model: TransferModel, stages: int = 3, grid: int = 2, units: int = 8) -> keras.Model:
+    statistics = FeatureStatistics.neutral(model.features(stages, grid))
+    return model.head(HeadConfig(stages, grid, units, 0.2, statistics))
+
+
+def activations_of(model: keras.Model, inputs: np.ndarray) -> list[np.ndarray]:
+    return keras.tree.flatten(model.predict(inputs, verbose=0))
+
+
+@dataclass
+class Scaled:
+    """A label's calibration."""
+
+    slope: float = 1.0
+    bias: tuple[float, ...] = (0.0,)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_trunk_then_tail_is_the_whole_model_at_every_depth(name: str, model_of: ModelOf) -> None:
-    model = model_of(name)
-    head = head_of(model)
-    pixels = images(3)
-    whole = model.classifier(head, [GENDER], [1.0]).predict(pixels, verbose=0)
-    depths = range(model.backbone.max_depth)
-    activations = keras.tree.flatten(model.trunk(depths).predict(pixels, verbose=0))
-    for depth, cut in zip((*depths, model.backbone.max_depth), (*activations, pixels), strict=True):
-        logit = model.tail(depth, head).predict(cut, verbose=0)
+def test_trunk_then_tail_is_the_classifier_from_every_cut(name: str, model_of: ModelOf) -> None:
+    model, pixels = model_of(name), images(3)
+    stages = model.backbone.attach[0]
+    head = head_of(model, stages)
+    whole = model.classifier(stages, head, [GENDER], [Scaled()]).predict(pixels, verbose=0)
+    at_cuts = activations_of(model.trunk(range(stages + 1)), pixels)
+    for cut, activation in enumerate(at_cuts):
+        assert activation.shape[1:] == model.shape(cut)
+        logit = model.tail(stages, stages - cut, head).predict(activation, verbose=0)
         np.testing.assert_allclose(keras.ops.sigmoid(logit), whole, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_pass_may_start_at_a_shallower_cut(name: str, model_of: ModelOf) -> None:
+    model, pixels = model_of(name), images(2)
+    deepest = len(model.backbone.stages)
+    expected = activations_of(model.trunk([deepest]), pixels)[0]
+    for start in range(1, deepest):
+        [at_start] = activations_of(model.trunk([start]), pixels)
+        [found] = activations_of(model.trunk([deepest], start), at_start)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
+
+
+@pytest.mark.parametrize("grid", [1, 2, 4])
+def test_a_head_sees_the_features_that_numpy_computes(grid: int, model_of: ModelOf) -> None:
+    model, stages = model_of("googlenet"), 2
+    [maps] = activations_of(model.trunk([stages]), images(6))
+    features = head_features(maps, grid)
+    assert features.shape == (6, model.features(stages, grid))
+    statistics = FeatureStatistics.of(features)
+    head = model.head(HeadConfig(stages, grid, 0, 0.2, statistics, (0.5, -1.0)))
+    kernel, bias = head.get_layer("logit").get_weights()
+    expected = statistics.standardize(features) @ kernel + bias
+    np.testing.assert_allclose(head.predict(maps, verbose=0), expected, rtol=1e-5, atol=1e-5)
+    again = FeatureStatistics.of_head(head)
+    np.testing.assert_array_equal(again.mean, statistics.mean)
+
+
+def test_grids_divide_the_map_and_keep_heads_small(model_of: ModelOf) -> None:
+    weights = model_of("vgg16").weights
+    model = TransferModel(BACKBONES["vgg16"], 96, weights)
+    assert model.shape(3) == (12, 12, 256) and model.shape(0) == (96, 96, 3)
+    assert model.grids(3) == (1, 2, 3, 4, 6, 12)
+    assert model.grids(2) == (1, 2, 3, 4, 6, 8, 12)  # of 24 x 24 x 128
+    assert model.grids(5) == (1, 3)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_heads_that_are_tried_first_sit_behind_stages(name: str) -> None:
+    backbone = BACKBONES[name]
+    assert len(set(backbone.attach)) == len(backbone.attach) >= 2
+    assert all(1 <= stages <= len(backbone.stages) for stages in backbone.attach)
+    assert backbone.layer_of(0) is None
+
+
+def test_a_classifier_holds_nothing_behind_its_head(model_of: ModelOf) -> None:
+    model = model_of("vgg16")
+    whole = model.classifier(4, head_of(model, 4), [GENDER], [Scaled()])
+    names = {layer.name for layer in whole.layers}
+    assert "block4_pool" in names and not any(name.startswith("block5") for name in names)
+    tail = model.tail(4, 1, head_of(model, 4))
+    assert {v.path.split("/")[0] for v in tail.trainable_variables} == {
+        *(f"block4_conv{number}" for number in (1, 2, 3)), "hidden", "logit",
+    }  # fmt: skip
+
+
+def test_a_saved_classifier_gives_the_same_probabilities(model_of: ModelOf, tmp_path: Path) -> None:
+    model, pixels = model_of("resnet50"), images(2)
+    whole = model.classifier(3, head_of(model, 3), [GENDER], [Scaled(1.7, (0.2,))])
+    whole.save(tmp_path / "whole.keras")
+    loaded = keras.models.load_model(tmp_path / "whole.keras")
+    np.testing.assert_array_equal(loaded(pixels), whole(pixels))
 
 
 def test_a_classifier_of_several_labels_has_an_output_for_each(model_of: ModelOf) -> None:
     model, hair = model_of("googlenet"), Label(name="hair", classes=("fair", "brown", "black"))
-    statistics = FeatureStatistics(np.zeros(model.features), np.ones(model.features))
-    head = model.head(HeadConfig(8, 0.2, statistics, bias=(0.0, 1.0, 2.0, 3.0)))
+    statistics = FeatureStatistics.neutral(model.features(3, 2))
+    head = model.head(HeadConfig(3, 2, 8, 0.2, statistics, bias=(0.0, 1.0, 2.0, 3.0)))
     pixels = images(3)
-    features = model.trunk([0]).predict(pixels, verbose=0)
-    logits = head.predict(keras.tree.flatten(features)[0], verbose=0)
-    said = model.classifier(head, [GENDER, hair], [2.0, 0.5]).predict(pixels, verbose=0)
+    logits = head.predict(activations_of(model.trunk([3]), pixels)[0], verbose=0)
+    calibration = [Scaled(0.5, (0.3,)), Scaled(2.0, (0.1, 0.0, -0.1))]
+    said = model.classifier(3, head, [GENDER, hair], calibration).predict(pixels, verbose=0)
     assert list(said) == ["p_man", "p_hair"]
-    np.testing.assert_allclose(said["p_man"], keras.ops.sigmoid(logits[:, :1] / 2), atol=2e-6)
-    np.testing.assert_allclose(said["p_hair"], keras.ops.softmax(logits[:, 1:] / 0.5), atol=2e-6)
+    of_man, of_hair = logits[:, :1] * 0.5 + 0.3, logits[:, 1:] * 2 + np.float32([0.1, 0.0, -0.1])
+    np.testing.assert_allclose(said["p_man"], keras.ops.sigmoid(of_man), atol=2e-6)
+    np.testing.assert_allclose(said["p_hair"], keras.ops.softmax(of_hair), atol=2e-6)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_only_the_last_stages_train(name: str, model_of: ModelOf) -> None:
-    model = model_of(name)
-    head = head_of(model)
-    counts = [
-        len(model.tail(depth, head).trainable_weights)
-        for depth in range(model.backbone.max_depth + 1)
-    ]
+    model, stages = model_of(name), 3
+    head = head_of(model, stages)
+    tails = [model.tail(stages, depth, head) for depth in range(stages + 1)]
+    counts = [len(tail.trainable_weights) for tail in tails]
     assert counts[0] == 4  # two dense layers
     assert counts == sorted(set(counts))
-    everything = model.tail(model.backbone.max_depth, head)
-    assert not any("batch_norm" in w.path or "_bn" in w.path for w in everything.trainable_weights)
+    assert not any("batch_norm" in w.path or "_bn" in w.path for w in tails[-1].trainable_weights)
+
+
+def test_a_tail_trains_the_same_behind_its_trunk(model_of: ModelOf) -> None:
+    model, pixels = model_of("googlenet"), images(2)
+    tail = model.tail(3, 1, head_of(model, 3))
+    behind = model.from_pixels(tail, cut=2)
+    assert [w.path for w in behind.trainable_weights] == [w.path for w in tail.trainable_weights]
+    [activation] = activations_of(model.trunk([2]), pixels)
+    np.testing.assert_allclose(
+        behind.predict(pixels, verbose=0), tail.predict(activation, verbose=0), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_gradients_of_empty_fields_are_finite(model_of: ModelOf) -> None:
+    model = model_of("googlenet")
+    head, maps = head_of(model, 3, 2), tf.zeros((1, 2, 2, 832))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        loss = tf.reduce_sum(head(maps))
+    assert np.isfinite(tape.gradient(loss, maps)).all()
+
+
+def test_heads_compute_in_float32_behind_any_precision(model_of: ModelOf) -> None:
+    weights = model_of("googlenet").weights
+    half = TransferModel(BACKBONES["googlenet"], 64, weights, "mixed_bfloat16")
+    head = head_of(half, 2, 4)
+    assert {layer.compute_dtype for layer in head.layers} == {"float32"}
+    [activation] = keras.tree.flatten(half.trunk([1])(images(2)))
+    assert activation.dtype == tf.bfloat16
+    assert half.tail(2, 1, head)(activation).dtype == tf.float32
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50"])
@@ -75,10 +180,9 @@ def test_features_are_those_of_keras_applications(name: str, tmp_path: Path) -> 
         keras.applications.resnet50.preprocess_input(pixels.astype(np.float32)), verbose=0
     )
     model = TransferModel(backbone, 64, weights.load(backbone, str(tmp_path)))
-    features = model.trunk([0]).predict(pixels, verbose=0)
-    np.testing.assert_allclose(
-        keras.tree.flatten(features)[0], expected, rtol=1e-3, atol=1e-4 * expected.max()
-    )
+    [maps] = activations_of(model.trunk([len(backbone.stages)]), pixels)
+    pooled = maps.mean(axis=(1, 2))
+    np.testing.assert_allclose(pooled, expected, rtol=1e-3, atol=1e-4 * expected.max())
 
 
 def test_sizes_outside_the_range_are_refused(model_of: ModelOf) -> None:
@@ -88,20 +192,11 @@ def test_sizes_outside_the_range_are_refused(model_of: ModelOf) -> None:
 
 def test_restore_brings_the_pretrained_weights_back(model_of: ModelOf) -> None:
     model = model_of("googlenet")
-    before = keras.tree.flatten(model.trunk([0]).predict(images(1), verbose=0))[0]
-    for weight in model.tail(1, head_of(model)).trainable_weights:
+    [before] = activations_of(model.trunk([3]), images(1))
+    for weight in model.tail(3, 1, head_of(model)).trainable_weights:
         weight.assign(weight + 0.1)
-    changed = keras.tree.flatten(model.trunk([0]).predict(images(1), verbose=0))[0]
+    [changed] = activations_of(model.trunk([3]), images(1))
     assert np.abs(changed - before).max() > 0
     model.restore()
-    after = keras.tree.flatten(model.trunk([0]).predict(images(1), verbose=0))[0]
+    [after] = activations_of(model.trunk([3]), images(1))
     np.testing.assert_array_equal(after, before)
-
-
-def test_dead_channels_do_not_blow_up() -> None:
-    features = np.random.default_rng(0).random((50, 8)).astype(np.float32)
-    features[:, 3] = 0.5
-    statistics = FeatureStatistics.of(features)
-    mean, variance = statistics.mean, statistics.variance
-    assert mean.shape == variance.shape == (8,)
-    assert variance[3] > 1e-4
