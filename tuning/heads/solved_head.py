@@ -7,16 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.progress import ProgressCallback
-from tuning.backbones.head_features import head_features
-from tuning.backbones.transfer_model import FeatureStatistics
+from tuning.backbones.head_features import FeatureStatistics, head_features
 from tuning.heads import closed_form
 from tuning.metrics import MeanScores, mean_scores, probabilities
 from tuning.runs.schema import Hyperparameters, Leg, TrialResult
-from tuning.training.batches import ActivationArray, TrainingData
+from tuning.training.batches import TrainingData
 from tuning.training.hidden_head import fit_hidden_head
 from tuning.training.tail_weights import TailWeights
-
-_BLOCK = 512  # images whose activations are in memory at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +80,12 @@ def solve(
     Raises:
         DivergedError: The loss became infinite or not a number.
     """
-    features = np.concatenate([_features(view, hyperparameters.grid) for view in data.train.views])
+    features = np.concatenate(
+        [head_features(view, hyperparameters.grid) for view in data.train.views]
+    )
     statistics = FeatureStatistics.of(features)
-    for block in _blocks(features):
-        features[block] = statistics.standardize(features[block])
-    val = statistics.standardize(_features(data.val.views[0], hyperparameters.grid))
+    statistics.standardize(features, out=features)
+    val = statistics.standardize(head_features(data.val.views[0], hyperparameters.grid))
     weights: TailWeights = {
         "standardize/moving_mean": statistics.mean,
         "standardize/moving_variance": statistics.variance,
@@ -95,7 +93,8 @@ def solve(
     if hyperparameters.head_units:
         head = fit_hidden_head(hyperparameters, data, features, val, seed, progress)
         return _scored(data, weights | head.weights, head.val_logits, None)
-    solved = closed_form.solve(data.loss.labels, features, data.train.codes, people, seed, progress)
+    labels, codes = data.loss.labels, data.train.codes
+    solved = closed_form.solve(labels, features, codes, people, seed, progress)
     weights |= {"logit/kernel": solved.kernel, "logit/bias": solved.bias}
     return _scored(data, weights, val @ solved.kernel + solved.bias, solved.out_of_fold)
 
@@ -115,12 +114,3 @@ def _scored(
     count = len(data.train) + len(data.val)
     score = (len(data.train) * of_train.brier + len(data.val) * val.brier) / count
     return SolvedHead(weights, val, score, p, len(data.train))
-
-
-def _features(maps: ActivationArray, grid: int) -> np.ndarray:
-    parts = [head_features(maps[np.arange(len(maps))[at]], grid) for at in _blocks(maps)]
-    return np.concatenate(parts)
-
-
-def _blocks(rows: ActivationArray) -> list[slice]:
-    return [slice(start, start + _BLOCK) for start in range(0, rows.shape[0], _BLOCK)]

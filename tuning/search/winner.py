@@ -44,13 +44,14 @@ from tuning.runs.schema import (
     Scores,
     Subgroup,
     TestScores,
+    TrialRecord,
     ValScores,
     WeightsOrigin,
     WinnerFacts,
 )
 from tuning.search.context import SearchContext, StepContext
-from tuning.training import tail_weights
-from tuning.training.batches import Examples, predict_logits
+from tuning.training import predictions, tail_weights
+from tuning.training.batches import Examples
 from tuning.training.tail_weights import TailWeights
 
 _BATCH_SIZE = 64
@@ -103,14 +104,11 @@ def evaluate(
     """
     labels, store = context.labels, context.store
     rows = held_out_rows(store.manifest)
+    p = _by_split(rows, _predicted(labels, model, hyperparameters, weights, held_out, progress))
     assembled = _Assembled(model, hyperparameters, weights, labels)
-    p = _by_split(rows, assembled.predict(held_out, progress))
-    calibrations = HeldOut.calibrated(labels, rows, p).calibrations
-    classifier = assembled.classifier(calibrations)
     if not _agree(assembled.classifier(), labels, store.images, rows, p):
         p = predict(assembled.classifier(), labels, store.images, rows.index.to_numpy(), progress)
-        calibrations = HeldOut.calibrated(labels, rows, p).calibrations
-        classifier = assembled.classifier(calibrations)
+    classifier = assembled.classifier(HeldOut.calibrated(labels, rows, p).calibrations)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "winner.keras")
         classifier.save(path)
@@ -118,6 +116,23 @@ def evaluate(
     return Evaluation(
         p, content, latency_ms(classifier, store.images[:1]), classifier.count_params()
     )
+
+
+def _predicted(
+    labels: Sequence[Label],
+    model: TransferModel,
+    hyperparameters: Hyperparameters,
+    weights: TailWeights,
+    held_out: Mapping[str, Examples],
+    progress: ProgressCallback,
+) -> dict[str, np.ndarray]:
+    """Class probabilities of each split's images by the tail, float64 [n, K]."""
+    total, done, result = sum(map(len, held_out.values())), 0, {}
+    for split, examples in held_out.items():
+        logits = predictions.predict(model, hyperparameters, weights, examples)
+        result[split] = probabilities(labels, logits)
+        progress(done := done + len(examples), total)
+    return result
 
 
 def _by_split(rows: pd.DataFrame, p: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -154,31 +169,17 @@ class _Assembled:
     ) -> None:
         self._model, self._chosen, self._labels = model, chosen, labels
         width = sum(label.width for label in labels)
-        neutral = FeatureStatistics.neutral(model.head_width(chosen.stages, chosen.grid))
+        neutral = FeatureStatistics.neutral(model.features(chosen.stages, chosen.grid))
         config = HeadConfig(  # trained weights are loaded, as statistics are
             chosen.stages, chosen.grid, chosen.head_units, chosen.dropout, neutral, (0.0,) * width
         )
         model.restore()
         self._head = model.head(config)
-        self._tail = model.tail(chosen.stages, chosen.depth, self._head)
-        tail_weights.put(self._tail, weights)
-
-    def predict(
-        self, held_out: Mapping[str, Examples], progress: ProgressCallback
-    ) -> dict[str, np.ndarray]:
-        """Class probabilities of each split's images, float64 [n, K]."""
-        total = sum(len(examples) for examples in held_out.values())
-        result, done = {}, 0
-        for split, examples in held_out.items():
-            from_pixels = examples.from_pixels and self._chosen.cut
-            model = self._model.from_pixels(self._tail, self._chosen.cut) if from_pixels else None
-            logits = predict_logits((model or self._tail).predict_on_batch, examples)
-            result[split] = probabilities(self._labels, logits)
-            progress(done := done + len(examples), total)
-        return result
+        tail_weights.put(model.tail(chosen.stages, chosen.depth, self._head), weights)
 
     def classifier(self, calibrations: Sequence[Calibration] | None = None) -> keras.Model:
         """The whole model, from uint8 RGB [N, size, size, 3] to the labels' probabilities."""
+        calibrations = calibrations or [*map(Calibration.none, self._labels)]
         return self._model.classifier(self._chosen.stages, self._head, self._labels, calibrations)
 
 
@@ -207,7 +208,7 @@ def save_winner(
     run, result = context.run, trial.result
     assert result is not None, "it has been evaluated"
     held_out = held_out_rows(context.store.manifest)
-    predictions = HeldOut.calibrated(context.labels, held_out, evaluation.uncalibrated_p)
+    of_images = HeldOut.calibrated(context.labels, held_out, evaluation.uncalibrated_p)
     with replacing(run.winner(backbone)) as new:
         new.write_bytes(evaluation.model)
     facts = WinnerFacts(
@@ -217,7 +218,7 @@ def save_winner(
         score=result.score,
         size=context.settings.size,
         weights=weights,
-        labels=predictions.facts(),
+        labels=of_images.facts(),
         latency_ms=evaluation.latency_ms,
         parameters=evaluation.parameters,
         bytes=len(evaluation.model),
@@ -226,7 +227,7 @@ def save_winner(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         trained=result.trained,
     )
-    write_text(run.predictions(backbone), predictions.table().to_csv(index=False))
+    write_text(run.predictions(backbone), of_images.table().to_csv(index=False))
     run.write_winner(facts)
     return facts
 
