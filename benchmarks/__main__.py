@@ -107,7 +107,7 @@ def bench(
         typer.Option(
             envvar="SAMPLES",
             min=100,
-            help="Images: 70 % to train, 15 % to validate, the rest is not used. Left out: 1,500 "
+            help="Images: most to train, a fifth to validate. Left out: 1,500 "
             "for compare, 400 for parts, 200 for workers.",
         ),
     ] = None,

@@ -30,11 +30,12 @@ class Settings(BaseModel):
     Attributes:
         data: Folder or table, or several separated by commas; "synthetic" for the built-in
             portraits.
-        samples: Number of its images to use, None for all.
+        samples: Number of its images to learn from, None for all, see `data.sample`.
         balance: Whether classes are used as they are ("natural") or equally ("equal").
         framing: Part of each image that is used, see `data.images.FramingChoice`; None for the data
             set's own.
-        drop_conflicts: Whether to leave out images that contradict their identity's other labels.
+        drop_conflicts: Whether training leaves out images that contradict their identity's other
+            labels.
         backbones: Names of the backbones to search.
         preset: Name of a preset in `tuning.search.presets.PRESETS`.
         size: Side of the square input, pixels.
