@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tuning.backbones.registry import BACKBONES
@@ -16,6 +15,7 @@ from tuning.runs.leaderboard import write_leaderboard
 from tuning.runs.run_folder import RunError
 from tuning.runs.schema import WinnerFacts
 from tuning.runs.time_budget import TimeBudget
+from tuning.runs.timeline import TimelineRow, add_row
 from tuning.search.backbone_search import BackboneSearch
 from tuning.search.context import SearchContext
 from tuning.search.engine import Engine
@@ -65,7 +65,7 @@ def search_all(
 class _Running:
     search: BackboneSearch
     offer: Offer
-    began: float = field(default_factory=time.monotonic)
+    began: float  # seconds worked on the run
 
 
 class _Searches:
@@ -124,7 +124,7 @@ class _Searches:
         begun = False
         while len(self._running) < self._engine.slots and (chosen := choose()):
             search, offer = chosen
-            running = _Running(search, offer)
+            running = _Running(search, offer, self._budget.spent())
             self._running[offer.begin(self._left())] = running
             begun = True
         return begun
@@ -142,7 +142,14 @@ class _Searches:
                 elif error is not None:
                     raise error
                 else:
-                    step.offer.end(future.result(), time.monotonic() - step.began)
+                    step.offer.end(future.result(), self._budget.spent() - step.began)
+            self._record(step)
+
+    def _record(self, step: _Running) -> None:
+        search, offer = step.search, step.offer
+        ended = self._budget.spent()
+        row = TimelineRow.of(step.began, ended, search.name, offer.kind, offer.images, search.best)
+        add_row(self._context.run, row)
 
     def _most_urgent(self) -> tuple[BackboneSearch, Offer] | None:
         offers, left = [], self._left()
@@ -175,9 +182,11 @@ class _Searches:
 
     def _first_report(self) -> None:
         """Write a report that can be looked at, and see how long that takes."""
-        started = time.monotonic()
+        began = self._budget.spent()
         self._report(self._winners())
-        self._report_seconds = time.monotonic() - started
+        self._report_seconds = self._budget.spent() - began
+        row = TimelineRow.of(began, self._budget.spent(), "", "report", 0, None)
+        add_row(self._context.run, row)
 
     def _winners(self) -> list[WinnerFacts]:
         winners = [search.winner for search in self._searches if search.winner]

@@ -58,6 +58,7 @@ class RunFolder:
         self.suspects = path / "suspects.csv"
         self.tensorboard = path / "tensorboard"
         self.logs = path / "logs"
+        self.timeline = path / "timeline.csv"
         self.clock = path / "clock.json"
         self.status = path / "status.json"
         self.mlflow = path / "mlflow.json"

@@ -95,6 +95,11 @@ class BackboneSearch:
         self._gains = Gains(self._tuned())
         self._codes: np.ndarray | None = None
 
+    @property
+    def best(self) -> TrialRecord | None:
+        """Best trial so far, None before the first."""
+        return self._study.best()
+
     def offer(self, seconds: float) -> Offer | None:
         """Return what would be done next; None where it waits for a step, or has converged.
 
@@ -164,11 +169,13 @@ class BackboneSearch:
             self._tell(begun[0], trained, "solved")
             self._keep_doubts(trained)
 
+        def fails(error: Exception) -> None:
+            self._fail(begun[0], error)
+
         begun: list[TrialRecord] = []
-        seconds = self._expect("head", self._images.train)
-        return Offer(
-            Turn.WINNER, seconds, 0.0, begin, end, lambda error: self._fail(begun[0], error)
-        )
+        images = self._images.train
+        seconds = self._expect("head", images)
+        return Offer("head", images, Turn.WINNER, seconds, 0.0, begin, end, fails)
 
     # Winner
 
@@ -203,7 +210,7 @@ class BackboneSearch:
             self._save(best, evaluation)
 
         seconds = self._expect("winner", self._held_out)
-        return Offer(turn, seconds, 0.0, begin, end, self._raise)
+        return Offer("winner", self._held_out, turn, seconds, 0.0, begin, end, self._raise)
 
     def _save(self, best: TrialRecord, evaluation: Evaluation) -> None:
         weights = WeightsOrigin(source=self._weights.source, fingerprint=self._weights.fingerprint)
@@ -307,7 +314,7 @@ class BackboneSearch:
         turn = Turn.REST if self._best_tuned() else Turn.FINE_TUNED
         takes = min(expected, 1.3 * _LEG_SECONDS)  # with its scoring
         gain = self._gains.of_a_leg(takes)
-        return Offer(turn, takes, gain, begin, end, lambda error: self._fail(trial, error))
+        return Offer("leg", images.train, turn, takes, gain, begin, end, partial(self._fail, trial))
 
     def _next_trial(self) -> TrialRecord | None:
         """The best trial so far or a challenger, None where all has converged or is running."""
@@ -466,8 +473,9 @@ class BackboneSearch:
             self._passes.end(begun)
             self._note("pass", passed, seconds)
 
-        seconds = self._expect("pass", self._passes.images_of(begun))
-        return Offer(turn, seconds, 0.0, begin, end, self._raise)
+        images = self._passes.images_of(begun)
+        seconds = self._expect("pass", images)
+        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise)
 
     # Steps
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from tuning.search.timings import Kind
+
 
 class Turn(IntEnum):
     """The order in which all backbones come to the same point, whatever their gains.
@@ -28,6 +30,8 @@ class Offer:
     """A step that a search would have done next.
 
     Attributes:
+        kind: What it does.
+        images: Number of images that it works on.
         turn: Its place in the order of all backbones.
         seconds: Expected time.
         gain: Share of the backbone's score that it is expected to take away, 0..1.
@@ -36,6 +40,8 @@ class Offer:
         fails: Takes what it raised; raises it where the search cannot go on.
     """
 
+    kind: Kind
+    images: int
     turn: Turn
     seconds: float
     gain: float
