@@ -38,6 +38,7 @@ class RunFolder:
         suspects: CSV of the labels that may be wrong, see `tuning.suspects`.
         tensorboard: Folder of TensorBoard's logs.
         logs: Folder of what worker processes print.
+        timeline: CSV of the steps of the run, see `tuning.runs.timeline`.
         clock: JSON of the time worked on the run, see `Clock`.
         status: JSON of what is being done now, see `RunStatus`.
         mlflow: JSON of where the run is logged, see `tuning.tracking`.

@@ -40,6 +40,8 @@ from tuning.metrics import (
     subgroups,
 )
 from tuning.runs.schema import (
+    Calibration,
+    Hyperparameters,
     LabelFacts,
     Scores,
     Subgroup,
