@@ -1,0 +1,1 @@
+def lean(x): return x
