@@ -177,7 +177,7 @@ class _Search:
             return kept
         measured = self.hands.submit(Steps.measure, 0).result()
         images = self.context.store.manifest["split"].value_counts()
-        factor = 1 if self.settings.precision == "float32" else _FLOAT32_FACTOR
+        factor = 1 if self.settings.policy == "float32" else _FLOAT32_FACTOR
         held_out = images["val"] + images["test"]
         evaluation = _EVALUATION_START + factor * measured.pass_seconds * held_out
         costs = self._costs(measured, evaluation)

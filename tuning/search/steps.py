@@ -356,7 +356,7 @@ class Steps:
 
     def _model_here(self) -> TransferModel:
         settings = self._context.settings
-        return TransferModel(self._backbone, settings.size, self._weights, settings.precision)
+        return TransferModel(self._backbone, settings.size, self._weights, settings.policy)
 
     @cached_property
     def _probe(self) -> Probe:
