@@ -22,7 +22,7 @@ from data.cli import (
 )
 from data.memory import say_peak_memory
 from tuning.helpers import CORES, AddressOption, CoresOption, Helpers, WorkersOption
-from tuning.precision import Precision, resolve
+from tuning.precision import Precision
 from tuning.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ def tune(
         typer.Option(
             envvar="PRECISION",
             help="Arithmetic of the search: bfloat16, float16, float32, or auto for the fastest "
-            "that this GPU or processor has. Winners are evaluated and exported in float32.",
+            "that each machine's GPU or processor has. Winners are evaluated and exported in "
+            "float32.",
         ),
     ] = "auto",
     cache_gb: Annotated[
@@ -231,7 +232,7 @@ def tune(
         weights=weights,
         algorithm=algorithm,
         seed=seed,
-        precision=resolve(precision),
+        precision=precision,
         labels=labels,
         split=split,
         label=label.strip(),

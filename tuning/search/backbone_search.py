@@ -85,10 +85,178 @@ class BackboneSearch:
         """Best trial so far, None before the first."""
         return self._trials.best
 
+<<<<<<< HEAD
     @property
     def is_stale(self) -> bool:
         """Whether the winner is not that of the best trial's best leg."""
         best, winner = self.best, self.winner
+=======
+    def _fill_cache(self, images: SearchImages, depths: Sequence[int]) -> None:
+        """Let images pass through the trunk, in as many places as there are."""
+        passes: list[Future[None]] = []
+        for split, count, kept, views in passes_of(images, depths):
+            shards = len(self.context.images(split, count).shards())
+            for shard in range(shards) if self.hands.divides_passes else [None]:
+                passes.append(self.hands.submit(Steps.make_pass, split, kept, views, shard, count))
+        if self.hands.divides_passes:  # this process shows its own, image by image
+            show = self.context.progress.steps("trunk, shards of images")
+            for done, a_pass in enumerate(as_completed(passes), 1):
+                a_pass.result()
+                show(done, len(passes))
+        for a_pass in passes:
+            a_pass.result()
+
+    def _run_trials(self, plan: StudyPlan, on_trial: Callable[[], None]) -> None:
+        def finished(record: TrialRecord) -> None:
+            self.context.progress.trial_done(record, self.study.best())
+            on_trial()
+
+        epochs, seed = self.preset.epochs, self.settings.seed
+        oracle = oracles.create(
+            self.settings.algorithm, plan.depths, epochs, seed, lambda: self._is_out_of_time(plan)
+        )
+        study.search(
+            self._start_trial, self.study, oracle, epochs, finished, lambda: self.hands.slots
+        )
+        on_trial()
+
+    def _start_trial(
+        self, hyperparameters: Hyperparameters, epochs: int, name: str
+    ) -> Future[Trained]:
+        """Have a configuration trained; it stops when it can't beat the best one so far."""
+        best = self.study.best()
+        config = TrialConfig(
+            epochs,
+            self.preset.patience,
+            self.settings.seed,
+            score_to_beat=best.val_brier if best else None,
+            head_epochs_factor=self.preset.head_epochs_factor,
+        )
+        training = Training(name, hyperparameters, config, self.images, codes=self.codes)
+        return self.hands.submit(Steps.train, training)
+
+    def _is_out_of_time(self, plan: StudyPlan) -> bool:
+        """Whether the next trial would leave no time for a refit."""
+        done, times = self.study.trials(), plan.training_times
+        depths = plan.depths[: len(done) + 1]
+        trial = planning.trial_seconds(self.preset, times, depths[-1])
+        refit = planning.least_refit_seconds(times[max(depths)])
+        if plan.refit_seconds is not None and max(depths) == max(plan.depths):
+            refit = plan.refit_seconds
+        results = [record.result for record in done if record.result]
+        slowdown = planning.slowdown(self.preset, times, results)
+        return self._time_left() < slowdown * (trial + refit)
+
+    def _plan(self) -> StudyPlan:
+        """Plan the study; one that is taken up again keeps its own plan."""
+        kept = self.study.read_plan()
+        if kept:
+            return kept
+        measured = self.hands.submit(Steps.measure, 0).result()
+        images = self.context.store.manifest["split"].value_counts()
+        factor = 1 if self.settings.policy == "float32" else _FLOAT32_FACTOR
+        held_out = images["val"] + images["test"]
+        evaluation = _EVALUATION_START + factor * measured.pass_seconds * held_out
+        costs = self._costs(measured, evaluation)
+        found = sizing.choose(self.preset, costs, self._time_left() - evaluation)
+        return StudyPlan(
+            depths=found.depths,
+            training_times=sizing.training_times(costs, found.images),
+            evaluation_seconds=evaluation,
+            images=found.images,
+            refit_seconds=found.refit_seconds,
+            measured=costs,
+        )
+
+    def _costs(self, measured: Measured, evaluation: float) -> BackboneCosts:
+        """Measure the backbone at each depth that trials can reach, from depth 0."""
+        costs = BackboneCosts(
+            train=self.all.train,
+            val=self.all.val,
+            pass_seconds=measured.pass_seconds,
+            steps=(measured.step,),
+            bytes=measured.bytes,
+            room=self.room,
+            missing=self._missing(0),
+        )
+        for depth in range(1, min(len(self.preset.trials), self.backbone.max_depth + 1)):
+            missing = self._missing(depth)
+            steps = (*costs.steps, costs.steps[-1])  # deeper ones take longer
+            at_best = costs.model_copy(update={"steps": steps, "missing": missing})
+            found = sizing.choose(self.preset, at_best, self._time_left() - evaluation)
+            if max(found.depths) < depth:
+                break
+            steps = (*costs.steps, self.hands.submit(Steps.measure, depth).result().step)
+            costs = at_best.model_copy(update={"steps": steps})
+        return costs
+
+    def _missing(self, depth: int) -> float:
+        """Share of the passes for trials up to a depth that the cache does not hold."""
+        if math.isinf(self.deadline):
+            return 1.0  # the plan is the same whatever they take
+        missing = sum(
+            self.hands.submit(Steps.count_missing, split, depths, views, count).result()
+            for split, count, depths, views in passes_of(self.all, range(depth + 1))
+        )
+        return missing / (len(VIEWS) * self.all.train + self.all.val)
+
+    def _say_images(self, plan: StudyPlan) -> None:
+        """Say on which images the study works, where not on all with all that is frozen cached."""
+        images, say = self.images, self.context.progress.say
+        frozen = range(min(max(plan.depths) + 1, self.backbone.max_depth))
+        plain = [depth for depth in frozen if images.cached(depth) == 1]
+        pixels = [depth for depth in frozen if depth and not images.cached(depth)]
+        gigabytes = f"CACHE_GB={self.context.cache.budget / 1e9:g}"
+        parts = [f"search on {images.train:,} of {self.all.train:,} training images"]
+        if plain:
+            parts.append(f"{_depths(plain)} without mirrored views ({gigabytes})")
+        if pixels:
+            parts.append(f"{_depths(pixels)} from pixels ({gigabytes})")
+        if images.train < self.all.train:
+            parts.append("then all images")
+        if len(parts) > 1:
+            say("  " + "; ".join(parts))
+
+    def _say_time(self, plan: StudyPlan) -> None:
+        """Say how long it will take where nothing limits it, or that its limit is too short."""
+        *trials, refit, evaluation = self._expected(plan)
+        costs = plan.measured
+        passes = sizing.pass_seconds(costs, self.images) if costs else 0.0
+        parts = {
+            "passes": passes, "trials": sum(trials), "training on all images": refit,
+            "evaluation": evaluation,
+        }  # fmt: skip
+        total, say = sum(parts.values()), self.context.progress.say
+        least = passes + trials[0] + evaluation
+        if math.isinf(self.deadline) and total >= _WORTH_SAYING:
+            each = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in parts.items())
+            say(f"  about {_duration(total)}: {each}")
+        elif self._time_left() + plan.evaluation_seconds < least:
+            say(
+                f"  the time is too short: passes, one trial of the head and the evaluation take "
+                f"about {_duration(least)}, and are done all the same"
+            )
+
+    def _expected(self, plan: StudyPlan) -> list[float]:
+        times, depths = plan.training_times, plan.depths
+        way = self._refit_way(plan, max(depths), math.inf)
+        refit = way.pass_seconds + planning.training_seconds(way.time, self.preset.refit_epochs)
+        trials = (planning.trial_seconds(self.preset, times, depth) for depth in depths)
+        return [*trials, refit, plan.evaluation_seconds]
+
+    def _report_left_out(self, planned: int) -> None:
+        left_out = planned - len(self.study.trials())
+        # Hyperband takes depths of the plan, not its number of trials.
+        if left_out > 0 and self.settings.algorithm != "hyperband":
+            self.context.progress.trials_left_out(left_out, planned)
+
+    def _refit(self, plan: StudyPlan) -> RefitRecord | None:
+        """Train the best trial on, on all images; keep whichever is better on validation images."""
+        done = self.study.read_refit()
+        if done:
+            return done
+        best = self.study.best()
+>>>>>>> rows
         if best is None:
             return False
         return winner is None or (winner.trial, winner.score) != (best.trial, best.score)
