@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from data import AGES, Balance, FramingChoice, SplitBy
 from tuning.precision import POLICY, Precision, resolve
 
-Algorithm = Literal["bayesian", "hyperband", "random"]
+Algorithm = Literal["bayesian", "random"]
 
 _LATER = (
     "labels",
@@ -66,7 +66,7 @@ class Settings(BaseModel):
     backbones: tuple[str, ...] = Field(min_length=1)
     preset: str = "standard"
     size: int
-    budget: int | float | None = None  # a preset's whole minutes stay whole: the name holds them
+    budget: int | float | None = None  # whole minutes stay whole: the name holds them
     weights: str = "imagenet"
     algorithm: Algorithm = "bayesian"
     seed: int = 0
