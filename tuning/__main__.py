@@ -296,7 +296,7 @@ def _run(
             tune_run(settings, artifacts, run, cache_gb, helpers)
     except KeyboardInterrupt:
         raise StoppedError(
-            "interrupted: the same command continues the run; `make export` takes the winners so far"
+            "interrupted: the same command continues the run, `make export` takes its winners"
         ) from None
     say_peak_memory()
 
