@@ -80,7 +80,7 @@ def prepare_images(
     progress: Progress,
     run: RunFolder | None = None,
 ) -> RunImages:
-    """Sample, look for copies, split and decode the run's images.
+    """Split the data set, draw the run's images of it, look for copies, and decode them.
 
     A run that was begun keeps the images and the split that it began with.
 
@@ -156,18 +156,20 @@ def _chosen(
     settings: Settings, dataset: Dataset, artifacts: Path, progress: Progress
 ) -> tuple[pd.DataFrame, list[str]]:
     """The images of a new run, split, and remarks on those that were left out."""
-    parts, notes = data.parts_of(dataset), []
+    with progress.doing("splitting the data set"):
+        parts, notes = data.split_each(data.parts_of(dataset), settings.seed), []
     if settings.drop_conflicts:
         parts = tuple(
             replace(part, manifest=data.drop_conflicts(part.manifest, part.labels))
             for part in parts
         )
         count = len(dataset.manifest) - sum(len(part.manifest) for part in parts)
-        notes.append(f"left out because of DROP_CONFLICTS: {count:,} images")
-    manifest = data.sample_each(parts, settings.samples, settings.balance, settings.seed)
+        notes.append(f"left out of training because of DROP_CONFLICTS: {count:,} images")
+    tested = None if settings.split == "official" else data.MOST_TESTED
+    manifest = data.sample_each(parts, settings.samples, settings.balance, settings.seed, tested)
     distinct = _distinct(settings, manifest, parts, artifacts, progress)
-    manifest = data.split_each(distinct.manifest, parts, settings.seed, distinct.near)
-    return manifest, [*notes, *distinct.notes]
+    data.require_all_classes(distinct.manifest, dataset.labels)
+    return distinct.manifest, [*notes, *distinct.notes]
 
 
 def _distinct(
@@ -185,8 +187,17 @@ def _distinct(
     copies = data.find_copies(data.Hashes.stacked(each))
     if settings.split == "official":
         return data.with_copies(manifest, copies, parts[0].labels)
-    distinct = data.without_copies(manifest, copies, parts[0].labels)
-    return distinct if len(parts) == 1 else data.without_shared_pictures(distinct)
+    distinct = data.without_copies(manifest, copies, parts[0].labels, _dealt(manifest, parts))
+    if len(parts) > 1:
+        distinct = data.without_shared_pictures(distinct)
+    return data.in_one_part(distinct, _dealt(distinct.manifest, parts))
+
+
+def _dealt(manifest: pd.DataFrame, parts: Sequence[Dataset]) -> np.ndarray:
+    """Whether the part of each row was made by us, bool [N]."""
+    if len(parts) == 1:
+        return np.full(len(manifest), parts[0].dealt)
+    return manifest[DATASET].isin([part.name for part in parts if part.dealt]).to_numpy(bool)
 
 
 def _framing(settings: Settings, dataset: Dataset) -> tuple[Framing, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data.splits import held_out_share
+from data.splits import held_out_shares
 from tuning.search.presets import PRESETS, Preset
 
 
@@ -33,8 +33,8 @@ class Counts:
             >>> Counts.of(1000)
             Counts(train=700, val=150, test=150)
         """
-        held_out = round(held_out_share(images) * images)
-        return cls(images - 2 * held_out, held_out, held_out)
+        val, test = (round(share * images) for share in held_out_shares(images))
+        return cls(images - val - test, val, test)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Scenario:
     Example:
         >>> scenario = Scenario(images=5000, size=96, backbones=("vgg16",), nodes=3, workers=2)
         >>> scenario.slots, scenario.cores_of_slot, scenario.counts
-        (6, 1.0, Counts(train=3500, val=750, test=750))
+        (6, 1.0, Counts(train=3200, val=800, test=1000))
     """
 
     images: int

@@ -43,7 +43,7 @@ def listing(folder: Path, count: int) -> Path:
 
 def decode(table: Path) -> ImageStore:
     """From a data set to the image store; it stays for `train`."""
-    manifest = data.split(data.sample(data.load(table).manifest, None))
+    manifest = data.split(data.load(table).manifest)
     return data.build(manifest, SIZE, "stretch", table.parent / "store")
 
 

@@ -171,8 +171,10 @@ def test_framing_holds_for_all_data_sets(
 ) -> None:
     assert session.go(data=f"{aligned},{photos}", framing="crop").store.framing == "crop"
     assert searched == []
-    session.go(run="all", data=f"{aligned},{photos}", framing="detect", samples=50)
-    assert len(searched) == 50
+    settings = {"data": f"{aligned},{photos}", "framing": "detect", "samples": 30}
+    used = session.go(run="all", **settings).store.manifest
+    assert (used["split"] != "test").sum() == 30
+    assert sorted(map(str, searched)) == sorted(used["path"])  # no other one is opened
 
 
 def test_copies_in_two_data_sets_are_found(session: Session, aligned: Path, tmp_path: Path) -> None:
@@ -277,3 +279,57 @@ def test_official_parts_keep_copies_and_people_and_go_on_as_they_are(
     assert "SPLIT=official: the published parts are kept: train 36, val 12, test 12" in notes
     assert "people are in several parts of the given split" in notes
     assert session.go(**settings).store.manifest.equals(first)
+
+
+def test_samples_thin_what_is_learned_from_and_larger_ones_hold_them(
+    session: Session, aligned: Path
+) -> None:
+    def of(samples: int | None, **settings: object) -> pd.DataFrame:
+        name = f"{samples}-{len(settings)}"
+        return session.go(name, data=str(aligned), samples=samples, **settings).store.manifest
+
+    every, many, few = of(None), of(40), of(12)
+    assert len(every) == 60
+    for some, count in ((many, 40), (few, 12)):
+        assert (some["split"] != "test").sum() == count
+        parts = some.set_index("path")["split"]
+        assert parts.equals(every.set_index("path")["split"][parts.index])
+    assert set(few["path"]) <= set(many["path"])
+    assert (many["split"] == "test").sum() == (every["split"] == "test").sum()
+    whole = every.assign(split=many.set_index("path")["split"].reindex(every["path"]).tolist())
+    assert whole.groupby("identity")["split"].nunique().max() == 1
+    assert (of(12, label="Smiling")["split"] != "test").sum() >= 12
+
+
+def test_conflicts_are_left_out_of_training_alone(
+    session: Session, aligned: Path, tmp_path: Path
+) -> None:
+    """One image of each person has the other label."""
+    root = tmp_path / "celeba"
+    shutil.copytree(aligned, root)
+    table = pd.read_csv(root / "list_attr_celeba.csv")
+    table.loc[::3, "Male"] *= -1
+    table.to_csv(root / "list_attr_celeba.csv", index=False)
+    every = session.go(data=str(root)).store.manifest
+    cleaned = session.go("cleaned", data=str(root), drop_conflicts=True).store.manifest
+    before, after = (rows["split"].value_counts() for rows in (every, cleaned))
+    assert after["train"] == before["train"] * 2 / 3
+    assert after[["val", "test"]].to_dict() == before[["val", "test"]].to_dict()
+    assert f"left out of training because of DROP_CONFLICTS: {before['train'] // 3}" in session.text
+
+
+def test_a_picture_in_two_dealt_parts_is_learned_from_in_one(
+    session: Session, aligned: Path, tmp_path: Path
+) -> None:
+    """Every portrait is there four times, resized, and nothing says who it is."""
+    for number, path in enumerate(sorted(aligned.rglob("*.jpg"))):
+        folder = tmp_path / "own" / ("man", "woman")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        for width in (100, 120, 140, 160):
+            small = decode(path).resize((width, round(width * 218 / 178)))
+            small.save(folder / f"{path.stem}-{width}.jpg", quality=95)
+    used = session.go(data=str(tmp_path / "own")).store.manifest
+    picture = used["path"].str.extract(r"(\d+)-\d+.jpg$")[0]
+    assert used["split"].groupby(picture).nunique().max() == 1
+    assert picture.nunique() == 60 and used["split"].value_counts()["train"] > 60
+    assert "images that look like one in another part" in session.text

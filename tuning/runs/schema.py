@@ -6,6 +6,7 @@ passed over.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from statistics import mean
 from typing import Any, Literal, Self
@@ -14,8 +15,6 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from data import GENDER, Framing, Label
 from tuning.runs.settings import Settings
-
-"""Which training a winner's weights are from."""
 
 TunerValues = dict[str, int | float | str]
 """Keras Tuner's hyperparameter values by name."""
@@ -154,19 +153,21 @@ class TrialResult(_Record):
 
 
 class TrialRecord(_Versioned):
-    """A trial: `record.json` in its folder, written anew behind each of its legs.
+    """A trial: `record.json` in its folder, written when it begins and behind each of its legs.
 
     Attributes:
-        trial: Keras Tuner's identifier of the trial, such as "03".
+        trial: Keras Tuner's identifier of the trial, such as "0003".
         values: Keras Tuner's hyperparameter values by name.
-        result: Best leg so far, None if the trial failed.
-        ended: Why no further leg is trained: "converged", "behind" another trial, "solved" in
-            closed form, or the reason of a failure; empty while it may go on.
+        result: Best leg so far, None before the first and where the trial failed.
+        ended: Why no further leg is trained, such as "converged" or the reason of a failure; empty
+            while it may go on.
+        start: Identifier of the trial with whose weights it began, None for pretrained ones.
+        from_pixels: Whether it trains on all images from pixels, more than are cached.
 
     Example:
         >>> values = {"stages": 4, "depth": 0, "grid": 6, "learning_rate": 1e-4}
         >>> values |= {"head_units": 64, "dropout": 0.3}
-        >>> record = TrialRecord(trial="0", values=values, result=None, ended="out of memory")
+        >>> record = TrialRecord(trial="0000", values=values, result=None, ended="out of memory")
         >>> record.status, record.hyperparameters.head_units
         ('failed', 64)
     """
@@ -175,22 +176,29 @@ class TrialRecord(_Versioned):
     values: TunerValues
     result: TrialResult | None
     ended: str = ""
+    start: str | None = None
+    from_pixels: bool = False
 
     @property
     def status(self) -> Literal["open", "ended", "failed"]:
-        """Whether the trial may go on, has ended, or has no result."""
-        if self.result is None:
-            return "failed"
-        return "ended" if self.ended else "open"
+        """Whether the trial may go on, has ended, or has failed."""
+        if not self.ended:
+            return "open"
+        return "ended" if self.result else "failed"
 
     @property
     def hyperparameters(self) -> Hyperparameters:
-        """What was tried."""
+        """What is tried."""
         return Hyperparameters.of(self.values)
 
+    @property
+    def score(self) -> float:
+        """Objective that was reached, infinite without a result."""
+        return self.result.score if self.result else math.inf
 
-class SearchImages(_Record):
-    """The images that a training works on.
+
+class SearchImages(_Versioned):
+    """The images that a training works on; those of a study: `images.json`.
 
     Attributes:
         train: Number of training images; a larger sample holds the smaller ones.
@@ -529,7 +537,7 @@ class ImageFacts(_Record):
     splits: dict[str, SplitFacts]
 
 
-class RunConfig(_Versioned):
+class RunConfig(_Record):
     """Settings, data and versions of a run: `config.json`.
 
     Attributes:
@@ -552,20 +560,13 @@ class RunConfig(_Versioned):
         True
     """
 
+    schema_version: Literal[2] = 2
     settings: Settings
     data: DataFacts
     images: ImageFacts
     weights: str
     versions: dict[str, str]
     labels: tuple[Label, ...] = (GENDER,)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _format_was_the_version(cls, content: Any) -> Any:
-        """Read `format`, which the schema version was called before."""
-        if isinstance(content, dict) and "format" in content:
-            return {**content, "schema_version": content["format"]}
-        return content
 
 
 class RunMetrics(_Versioned):

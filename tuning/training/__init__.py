@@ -1,10 +1,14 @@
-"""One trial on cached activations.
+"""Training on cached activations.
 
-- `trial.py`: warm-up of the head, then the training of the last stages.
-- `legs.py`: a long training in legs, to be taken up again after each.
-- `head.py`, `tail.py`: the two training loops.
-- `batches.py`: activations with labels, in shuffled batches.
-- `schedule.py`: learning rate of each step.
-- `early_stopping.py`: score of each epoch, and when to stop.
+- `legs.py`: a training of a backbone's last stages that goes on in legs.
+- `checkpoint.py`, `tail_weights.py`: what a leg leaves, in memory and as bytes.
+- `tail_graphs.py`: the graphs of a tail, made once and used by every trial of its form.
+- `folded.py`: frozen batch norm as part of its convolution.
+- `optimizer.py`: a step of Adam, and the moving average of the weights.
+- `loss.py`: what is minimized.
+- `batches.py`, `feed.py`: activations with labels, in shuffled batches that are read ahead.
 - `devices.py`: one device or several.
+- `validation.py`: figures on the validation split.
+- `predictions.py`: logits of a trained tail.
+- `hidden_head.py`: heads with a hidden layer, which have no closed form.
 """

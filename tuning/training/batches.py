@@ -1,18 +1,15 @@
-"""What a trial trains on: cached activations with codes of labels, in shuffled batches."""
+"""What a trial trains on: activations at its cut with codes of labels, in shuffled batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
-import keras
 import numpy as np
 
-from tuning.backbones.transfer_model import FeatureStatistics
 from tuning.training.loss import LabelLoss
-
-_PREDICTION_BATCH_SIZE = 128
 
 
 class ActivationArray(Protocol):
@@ -25,195 +22,127 @@ class ActivationArray(Protocol):
 
     @property
     def dtype(self) -> np.dtype:
-        """Type of its numbers: float16, or uint8 for images."""
+        """Type of its numbers: float16, float32, or uint8 for images."""
         ...
 
     def __getitem__(self, rows: np.ndarray, /) -> np.ndarray:
-        """Gather rows, int or bool [n]."""
+        """Gather rows, int [n]."""
         ...
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Cached activations with the codes of their labels.
+    """Activations at one cut, or images, with the codes of their labels.
 
     Attributes:
-        views: For each fine-tuning depth the array [N, ...] of each view, the plain one first.
+        views: Array [N, ...] of each view, the plain one first.
         codes: Codes of its L labels, int [N, L], see `data.labels`.
 
     Example:
-        >>> features, mirrored = np.zeros((5, 8), np.float16), np.zeros((5, 8), np.float16)
-        >>> len(Examples({0: [features, mirrored]}, np.zeros((5, 1), int)))
+        >>> plain, mirrored = np.zeros((5, 8), np.float16), np.zeros((5, 8), np.float16)
+        >>> len(Examples([plain, mirrored], np.zeros((5, 1), int)))
         5
     """
 
-    views: Mapping[int, Sequence[ActivationArray]]
+    views: Sequence[ActivationArray]
     codes: np.ndarray
 
     def __len__(self) -> int:
         return len(self.codes)
 
-    def at(self, rows: np.ndarray) -> Examples:
-        """Return some of the examples.
-
-        Args:
-            rows: Which, int [n].
-
-        Example:
-            >>> features = np.arange(3, dtype=np.float16)[:, None]
-            >>> examples = Examples({0: [features]}, np.zeros((3, 1), int)).at(np.array([0, 2]))
-            >>> len(examples), examples.views[0][0][np.array([1])].tolist()
-            (2, [[2.0]])
-        """
-        views = {d: [SomeRows(view, rows) for view in of] for d, of in self.views.items()}
-        return Examples(views, self.codes[rows])
-
-    def from_pixels(self, depth: int) -> bool:
-        """Whether the examples are images themselves at a depth.
-
-        Args:
-            depth: Fine-tuning depth.
-        """
-        return self.views[depth][0].dtype == np.uint8
-
-
-class SomeRows:
-    """Some rows of an array, gathered as they are asked for.
-
-    Args:
-        array: The array.
-        rows: Its rows, int [n].
-
-    Attributes:
-        shape: Shape of these rows together.
-        dtype: Type of its numbers.
-    """
-
-    def __init__(self, array: ActivationArray, rows: np.ndarray) -> None:
-        self._array, self._rows = array, rows
-        self.shape = (len(rows), *array.shape[1:])
-        self.dtype = array.dtype
-
-    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        return self._array[self._rows[rows]]
+    @property
+    def are_pixels(self) -> bool:
+        """Whether the examples are images themselves."""
+        return self.views[0].dtype == np.uint8
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What the trials of one backbone are trained and scored on.
+    """What a trial is trained and scored on.
 
     Attributes:
         train: Examples to learn from.
         val: Examples of the validation split; their first view is used.
-        statistics: Statistics of the pooled features of `train`.
         loss: What is minimized, with the labels that are learned.
 
     Example:
         >>> from data import GENDER
-        >>> features, codes = np.float16([[0, 4], [2, 0]]), np.array([[0], [1]])
-        >>> examples, loss = Examples({0: [features]}, codes), LabelLoss.of([GENDER], codes)
-        >>> data = TrainingData(examples, examples, FeatureStatistics.of(features), loss)
-        >>> data.statistics.standardize(features).tolist()
-        [[-1.0, 1.0], [1.0, -1.0]]
+        >>> codes = np.array([[0], [1]])
+        >>> examples = Examples([np.float16([[0, 4], [2, 0]])], codes)
+        >>> len(TrainingData(examples, examples, LabelLoss.of([GENDER], codes)).train)
+        2
     """
 
     train: Examples
     val: Examples
-    statistics: FeatureStatistics
     loss: LabelLoss
 
 
-class Batches(keras.utils.PyDataset):
-    """Batches of float32 activations, gathered from memory maps; each row from a random view.
+class Batch(NamedTuple):
+    """Some examples.
 
-    Args:
-        examples: Examples to draw from.
-        depth: Fine-tuning depth whose activations are wanted.
-        batch_size: Number of rows in a batch.
-        rng: Source of order and views; None keeps the order and takes the first view.
-        devices: Number of devices that share each batch in equal parts (Keras takes no others);
-            the few examples that are left out are others in the next epoch.
-
-    Example:
-        >>> activations = np.zeros((5, 8), np.float16)
-        >>> examples = Examples({0: [activations]}, np.zeros((5, 1), int))
-        >>> rows, codes = Batches(examples, depth=0, batch_size=2)[0]
-        >>> rows.shape, rows.dtype, codes.shape
-        ((2, 8), dtype('float32'), (2, 1))
+    Attributes:
+        rows: Activations in the type in which they are stored, or uint8 images, [n, ...].
+        codes: Codes of their labels, int [n, L].
     """
 
-    def __init__(
-        self,
-        examples: Examples,
-        depth: int,
-        batch_size: int,
-        rng: np.random.Generator | None = None,
-        devices: int = 1,
-    ) -> None:
-        # With one, Keras leaves reading ahead to tf.data, whose autotuning stalls whole epochs.
-        super().__init__(workers=2)
-        views = examples.views[depth]
-        self._views = views if rng else views[:1]
-        self._examples = examples
-        self._batch_size = batch_size - batch_size % devices
-        self._rng = rng
-        self._order = np.arange(len(examples) - len(examples) % devices)
-        self._view = np.zeros(len(examples), dtype=np.int64)
-        self.on_epoch_end()
+    rows: np.ndarray
+    codes: np.ndarray
 
-    def __len__(self) -> int:
-        return -(-len(self._order) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        first = self._views[0]
-        return self._gather(index, np.dtype(np.uint8 if first.dtype == np.uint8 else np.float32))
+@dataclass(frozen=True)
+class Batches:
+    """An endless row of examples: epoch after epoch, each in an order and in views of its own.
 
-    def stored(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a batch in the type in which its rows are stored.
+    What comes where follows from the seed and the number of examples before it alone, so that a
+    training can go on anywhere.
+
+    Attributes:
+        examples: Examples to draw from; each epoch has each of them once.
+        size: Number of examples in a batch; one at the end of an epoch goes on with the next one.
+        seed: Seed of orders and views.
+
+    Example:
+        >>> examples = Examples([np.arange(5, dtype=np.float16)[:, None]], np.zeros((5, 1), int))
+        >>> batches = Batches(examples, size=5, seed=0)
+        >>> sorted(batches.at(5).rows[:, 0].tolist()), batches.at(3).codes.shape
+        ([0.0, 1.0, 2.0, 3.0, 4.0], (5, 1))
+    """
+
+    examples: Examples
+    size: int
+    seed: int
+
+    def at(self, images: int) -> Batch:
+        """Return the batch that comes behind some examples.
 
         Args:
-            index: Number of the batch.
-
-        Returns:
-            Rows, float16 or uint8 [n, ...], and codes, int [n, L].
+            images: Number of examples that came before, each time counted.
         """
-        return self._gather(index, self._views[0].dtype)
+        rows, of_view = self._drawn(images)
+        views = self.examples.views
+        batch = np.empty((self.size, *views[0].shape[1:]), views[0].dtype)
+        for number, view in enumerate(views):
+            chosen = of_view == number
+            if chosen.any():
+                batch[chosen] = view[rows[chosen]]
+        return Batch(batch, self.examples.codes[rows])
 
-    def _gather(self, index: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.sort(self._order[index * self._batch_size : (index + 1) * self._batch_size])
-        batch = np.empty((len(rows), *self._views[0].shape[1:]), dtype=dtype)
-        chosen = self._view[rows]
-        for number, view in enumerate(self._views):
-            batch[chosen == number] = view[rows[chosen == number]]
-        return batch, self._examples.codes[rows]
-
-    def on_epoch_end(self) -> None:
-        """Draw a new order and new views."""
-        if self._rng is None:
-            return
-        self._order = self._rng.permutation(len(self._examples))[: len(self._order)]
-        self._view = self._rng.integers(len(self._views), size=len(self._examples))
+    def _drawn(self, images: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of a batch and their views; of each epoch in it in order, as files are read best."""
+        count, views = len(self.examples), len(self.examples.views)
+        epochs, places = np.divmod(np.arange(images, images + self.size), count)
+        rows, chosen = [], []
+        for epoch in np.unique(epochs):
+            order, of_view = _epoch(self.seed, int(epoch), count, views)
+            here = np.sort(order[places[epochs == epoch]])
+            rows.append(here)
+            chosen.append(of_view[here])
+        return np.concatenate(rows), np.concatenate(chosen)
 
 
-def predict_logits(
-    function: Callable[[np.ndarray], np.ndarray], examples: Examples, depth: int
-) -> np.ndarray:
-    """Predict the logits of examples, in their plain view, batch by batch.
-
-    Args:
-        function: Head or tail: activations [n, ...] -> logits, float32 [n, width].
-        examples: Cached activations of the images to predict.
-        depth: Fine-tuning depth of the activations that it takes.
-
-    Returns:
-        float32 [N, width].
-
-    Example:
-        >>> features = np.arange(3, dtype=np.float16)[:, None]
-        >>> examples = Examples({0: [features]}, np.zeros((3, 1), int))
-        >>> predict_logits(lambda rows: 2 * rows, examples, depth=0).tolist()
-        [[0.0], [2.0], [4.0]]
-    """
-    batches = Batches(examples, depth, _PREDICTION_BATCH_SIZE)
-    parts = [function(batches[index][0]) for index in range(len(batches))]
-    return np.concatenate(parts)
+@lru_cache(maxsize=4)
+def _epoch(seed: int, epoch: int, count: int, views: int) -> tuple[np.ndarray, np.ndarray]:
+    """The order of an epoch, and the view of each example in it."""
+    rng = np.random.default_rng((seed, epoch))
+    return rng.permutation(count), rng.integers(views, size=count)

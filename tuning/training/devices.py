@@ -1,8 +1,8 @@
-"""The devices that a training runs on: one for a trial, all of this machine for the last training.
+"""The devices that a training runs on: one, or all of this machine together.
 
-A trial needs nothing of this module: TensorFlow puts it on the first GPU that its process sees, or
-on the processor. Keras ties a model to the strategy in whose scope it was made, so what trains on
-all devices is a new model, made and trained inside `strategy`, with the weights of the trial.
+On one a training needs nothing of this module: TensorFlow puts it on the first GPU that its process
+sees, or on the processor. Variables belong to the strategy in whose scope they were made, so what
+trains on all devices is a model of its own, made and trained inside `strategy`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import tensorflow as tf
 
 _LEAST_STEPS = 32  # of an epoch, which a larger batch must leave
@@ -41,6 +42,28 @@ def strategy() -> contextlib.AbstractContextManager[object]:
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
     """One for the process: a model can be trained only by the strategy that it was built in."""
     return tf.distribute.MirroredStrategy(devices)
+
+
+def dealt(array: np.ndarray) -> tf.Tensor | tf.distribute.DistributedValues:
+    """Deal the rows of a batch out to the devices of the scope in which this is called.
+
+    Args:
+        array: Array [n, ...]; n is a multiple of the number of devices.
+
+    Returns:
+        A tensor on the only device, or a part for each.
+
+    Example:
+        >>> dealt(np.zeros((4, 3), np.float16)).shape
+        TensorShape([4, 3])
+    """
+    strategy = tf.distribute.get_strategy()
+    if strategy.num_replicas_in_sync == 1:
+        return tf.convert_to_tensor(array)
+    parts = np.split(array, strategy.num_replicas_in_sync)
+    return strategy.experimental_distribute_values_from_function(
+        lambda context: tf.convert_to_tensor(parts[context.replica_id_in_sync_group])
+    )
 
 
 @dataclass(frozen=True)

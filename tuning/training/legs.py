@@ -1,204 +1,202 @@
-"""A long training in legs, between which it can be stopped and taken up again elsewhere.
+"""A training of a backbone's last stages that goes on in legs, from a closed-form head on.
 
-A leg is a part of an epoch, or all of it where that is short. Behind each leg the tail is scored,
-and its weights, Adam's state and the figures so far are all that is needed to go on.
+The head is solved first, so that fine-tuning bends the features as little as it must (Kumar et al.,
+2022, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution"). The
+learning rate is constant after a short warm-up, and what is scored and kept is a moving average of
+the weights, so that nothing has to know when the training will end.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import time
-import zipfile
 from dataclasses import dataclass, replace
-from typing import Any
 
-import keras
 import numpy as np
+import tensorflow as tf
 
-from tuning.runs.schema import Epoch, RefitPlan
-from tuning.training.batches import Batches, TrainingData, predict_logits
-from tuning.training.devices import SharedBatch
-from tuning.training.early_stopping import Validation
-from tuning.training.feed import feed
-from tuning.training.schedule import TrainingConfig
-from tuning.training.tail import compile_tail, predictor
+from data.progress import ProgressCallback
+from tuning.backbones.transfer_model import TransferModel
+from tuning.runs.schema import Hyperparameters, Leg
+from tuning.training import tail_weights
+from tuning.training.batches import Batch, Batches, TrainingData
+from tuning.training.checkpoint import Checkpoint
+from tuning.training.devices import SharedBatch, dealt
+from tuning.training.feed import read_ahead
+from tuning.training.predictions import predict_logits
+from tuning.training.tail_graphs import Form, StepInputs, TailGraphs, tail_graphs
+from tuning.training.tail_weights import TailWeights, value_of
+from tuning.training.validation import DivergedError, improved, scored
 
-_PARTS = ("weights", "adam", "best")
+BATCH_SIZE = 32
+WARM_UP_IMAGES = 1000  # in which the learning rate rises to its height
+AVERAGED_EPOCHS = 0.5  # over which the weights are averaged, about
+AVERAGED_EVERY = 4  # steps: an average costs a third of Adam's passes over memory
 
 
 @dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """How far a training in legs is.
+class LegConfig:
+    """A part of a training.
 
     Attributes:
-        plan: Legs of the training.
-        seconds: Time that it took so far.
-        history: Figures after each leg that is done.
-        weights: Weights of the tail after the last leg, see `weights_of`.
-        adam: Variables of its optimizer.
-        best: Weights of the tail after its best leg.
-
-    Example:
-        >>> plan = RefitPlan(legs=4)
-        >>> checkpoint = Checkpoint(plan, 1.5, (), [np.ones(2)], [np.zeros(3)], [np.ones(2)])
-        >>> again = Checkpoint.from_bytes(checkpoint.to_bytes())
-        >>> again.plan == plan, again.ended, again.weights[0].tolist()
-        (True, False, [1.0, 1.0])
+        images: Number of training images to see; the last batch is a whole one.
+        seconds: Time after which it ends early; one batch is trained on at any rate.
+        seed: Seed of order, views and dropout, the same for all legs of a training.
+        start: Weights of the tail with which the training began, or those of a shallower one: a
+            head's at least. What they lack is pretrained.
+        checkpoint: State behind the leg before, None for the first one.
     """
 
-    plan: RefitPlan
+    images: int
     seconds: float
-    history: tuple[Epoch, ...]
-    weights: list[np.ndarray]
-    adam: list[np.ndarray]
-    best: list[np.ndarray]
-
-    @property
-    def ended(self) -> bool:
-        """Whether all legs are done."""
-        return len(self.history) >= self.plan.legs
-
-    def to_bytes(self) -> bytes:
-        """Return all of it as the content of an `.npz` file."""
-        facts = {
-            "plan": self.plan.model_dump(),
-            "seconds": self.seconds,
-            "history": [epoch.model_dump() for epoch in self.history],
-        }
-        arrays = {
-            f"{part}_{number}": array
-            for part in _PARTS
-            for number, array in enumerate(getattr(self, part))
-        }
-        content = io.BytesIO()
-        np.savez(content, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
-        return content.getvalue()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Checkpoint | None:
-        """Read a checkpoint.
-
-        Args:
-            content: What `to_bytes` returned.
-
-        Returns:
-            The checkpoint, None if it is damaged.
-        """
-        try:
-            with np.load(io.BytesIO(content)) as arrays:
-                facts = json.loads(arrays["facts"].tobytes())
-                parts: dict[str, Any] = {part: _numbered(arrays, part) for part in _PARTS}
-            history = tuple(Epoch.model_validate(epoch) for epoch in facts["history"])
-            return cls(RefitPlan(**facts["plan"]), facts["seconds"], history, **parts)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            return None
+    seed: int
+    start: TailWeights
+    checkpoint: Checkpoint | None = None
 
 
-def _numbered(arrays: Any, part: str) -> list[np.ndarray]:
-    count = sum(name.startswith(f"{part}_") for name in arrays.files)
-    return [arrays[f"{part}_{number}"] for number in range(count)]
+@dataclass(frozen=True, eq=False)
+class LegOutcome:
+    """What came of a leg.
+
+    Attributes:
+        checkpoint: All that is needed to go on.
+        tail: Averaged weights of the whole tail, None where an earlier leg was better.
+        leg: Figures of the leg.
+    """
+
+    checkpoint: Checkpoint
+    tail: TailWeights | None
+    leg: Leg
 
 
-def fit_legs(
-    tail: keras.Model,
+def fit_leg(
+    model: TransferModel,
+    hyperparameters: Hyperparameters,
     data: TrainingData,
-    config: TrainingConfig,
-    progress: Checkpoint,
-    seed: int,
-    validation: Validation,
-    seconds: float,
-) -> Checkpoint:
-    """Train a tail in place, leg by leg, until some time is over.
+    leg: LegConfig,
+    progress: ProgressCallback | None = None,
+) -> LegOutcome:
+    """Train a tail for a leg, and score the averaged weights behind it.
+
+    In the scope of several devices these share larger batches, see `devices.SharedBatch`.
 
     Args:
-        tail: Model from the activation at the cut, or from pixels, to the logits.
-        data: Examples of a whole epoch to learn from, and those to score on.
-        config: Depth, and batch size and learning rate of one device; its epochs are the legs.
-        progress: Where to go on; without weights at the beginning.
-        seed: Seed of the order and the views.
-        validation: Scores each leg.
-        seconds: Time after which no new leg is begun; one leg is done at any rate.
-
-    Returns:
-        How far the training is then.
+        model: Backbone with pretrained weights, made in the same scope; its layers are trained in
+            place, and `restore` brings them back.
+        hyperparameters: Hyperparameters of the training, at a depth of 1 or more.
+        data: Examples at the cut, or images, to learn from and to score on; there may be more of
+            them than in the leg before.
+        leg: Where to go on, and for how long.
+        progress: Called with the number of images that were seen in this leg, and of all of it.
 
     Raises:
         DivergedError: The loss became infinite or not a number.
     """
     started = time.perf_counter()
-    shared = SharedBatch.here(config.batch_size, len(data.train))
-
-    def batches(leg: int) -> Batches:
-        train = data.train.at(leg_rows(len(data.train), progress.plan, leg, seed))
-        rng = np.random.default_rng((seed, leg))
-        return Batches(train, config.depth, shared.batch_size, rng, shared.devices)
-
-    config = replace(config, learning_rate=shared.rate_factor * config.learning_rate)
-    compile_tail(tail, data.loss, config.schedule(len(batches(0))))
-    if progress.weights:
-        _restore(tail, progress)
-    validation.history.extend(progress.history)
-    best = progress.best
-    for leg in range(len(progress.history), progress.plan.legs):
-        loss = tail.fit(feed(batches(leg)), epochs=1, shuffle=False, verbose=0).history["loss"][0]
-        validation.epoch(predict_logits(predictor(tail), data.val, config.depth), loss)
-        best = weights_of(tail) if validation.improved else best
-        if time.perf_counter() - started >= seconds:
-            break
-    adam = [keras.ops.convert_to_numpy(variable) for variable in tail.optimizer.variables]
-    took = progress.seconds + time.perf_counter() - started
-    history = tuple(validation.history)
-    return replace(
-        progress, seconds=took, history=history, weights=weights_of(tail), adam=adam, best=best
-    )
+    form = Form.of(hyperparameters, data.loss.width, data.train.are_pixels)
+    graphs = tail_graphs(model, form)
+    model.restore()
+    state = _put_in(graphs, leg)
+    training = _Training(graphs, hyperparameters, data, leg, state)
+    loss = training.run(started + leg.seconds, progress or (lambda done, total: None))
+    state = _taken_out(graphs, training, state)
+    logits = predict_logits(graphs.logits, data.val)
+    figures = scored(
+        data.loss.labels, data.val.codes, logits, leg=training.number, images=state.images,
+        seconds=time.perf_counter() - started, loss=loss,
+    )  # fmt: skip
+    state = replace(state, history=(*state.history, figures))
+    tail = tail_weights.of(graphs.tail) if improved(state.history) else None
+    return LegOutcome(state, tail, figures)
 
 
-def leg_rows(count: int, plan: RefitPlan, leg: int, seed: int) -> np.ndarray:
-    """Return the examples of a leg; the legs of an epoch have each example once.
+class _Training:
+    """A leg while it runs.
 
-    Args:
-        count: Number of examples.
-        plan: Legs of the training.
-        leg: Number of the leg, from 0.
-        seed: Seed of the order.
-
-    Returns:
-        Rows of the examples, in order, int64.
-
-    Example:
-        >>> plan = RefitPlan(legs=4, legs_per_epoch=2)
-        >>> epoch = [leg_rows(5, plan, leg, seed=0) for leg in (2, 3)]
-        >>> sorted(np.concatenate(epoch).tolist())
-        [0, 1, 2, 3, 4]
+    Attributes:
+        number: Number of the leg, from 1.
+        images: Number of images that the training has seen.
+        steps: Number of its steps.
     """
-    epoch, part = divmod(leg, plan.legs_per_epoch)
-    order = np.random.default_rng((seed, epoch)).permutation(count)
-    return np.sort(np.array_split(order, plan.legs_per_epoch)[part])
+
+    def __init__(
+        self,
+        graphs: TailGraphs,
+        hyperparameters: Hyperparameters,
+        data: TrainingData,
+        leg: LegConfig,
+        state: Checkpoint,
+    ) -> None:
+        self.number = len(state.history) + 1
+        self.images, self.steps = state.images, state.steps
+        self._graphs = graphs
+        self._step = graphs.step(data.loss)
+        self._dropout = hyperparameters.dropout
+        self._leg = leg
+        shared = SharedBatch.here(BATCH_SIZE, len(data.train))
+        self._learning_rate = shared.rate_factor * hyperparameters.learning_rate
+        self._batches = Batches(data.train, shared.batch_size, leg.seed)
+        averaged = AVERAGED_EPOCHS * len(data.train) / shared.batch_size / AVERAGED_EVERY
+        self._least_share = min(1.0, 1 / averaged)
+
+    def run(self, until: float, progress: ProgressCallback) -> float:
+        """Train to the end of the leg, or to a time; returns the mean loss."""
+        first, size = self.images, self._batches.size
+        losses: list[tf.Tensor] = []
+        for batch in read_ahead(self._batches.at, range(first, first + self._leg.images, size)):
+            losses.append(self._on(batch))
+            if self.steps % AVERAGED_EVERY == 0:
+                self._average(losses[-1])
+            progress(min(self.images - first, self._leg.images), self._leg.images)
+            if time.perf_counter() >= until:
+                break
+        return float(np.mean(losses))
+
+    def _on(self, batch: Batch) -> tf.Tensor:
+        seed = np.random.default_rng((self._leg.seed, self.images)).integers(2**31, size=2)
+        self.images += len(batch.codes)
+        self.steps += 1
+        warmed = min(1.0, self.images / WARM_UP_IMAGES)
+        inputs = StepInputs(
+            learning_rate=tf.constant(warmed * self._learning_rate, tf.float32),
+            dropout=tf.constant(self._dropout, tf.float32),
+            step=tf.constant(self.steps, tf.float32),
+            seed=tf.constant(seed, tf.int32),
+        )
+        return self._step(dealt(batch.rows), dealt(batch.codes), inputs)
+
+    def _average(self, loss: tf.Tensor) -> None:
+        """Average the weights, evenly at first, so that the start has no part in it."""
+        if not np.isfinite(loss):
+            raise DivergedError(f"the loss diverged in leg {self.number}")
+        share = max(self._least_share, AVERAGED_EVERY / self.steps)
+        self._graphs.average(tf.constant(share, tf.float32))
 
 
-def weights_of(tail: keras.Model) -> list[np.ndarray]:
-    """Return the weights of a tail that are trained, those of a frozen trunk before it are not.
-
-    Args:
-        tail: Model to the logits.
-    """
-    return [keras.ops.convert_to_numpy(variable) for variable in tail.trainable_variables]
-
-
-def put_weights(tail: keras.Model, weights: list[np.ndarray]) -> None:
-    """Set the weights of a tail that are trained.
-
-    Args:
-        tail: Model to the logits.
-        weights: What `weights_of` returned.
-    """
-    for variable, value in zip(tail.trainable_variables, weights, strict=True):
-        variable.assign(value)
+def _put_in(graphs: TailGraphs, leg: LegConfig) -> Checkpoint:
+    """Set the weights and what Adam knows of them as they were behind the leg before."""
+    tail_weights.put(graphs.tail, leg.start)
+    state = leg.checkpoint or _beginning(graphs)
+    for name, variable in graphs.trained.items():
+        variable.weight.assign(state.weights[name])
+        variable.average.assign(state.average[name])
+        variable.first.assign(state.first[name])
+        variable.second.assign(state.second[name])
+    return state
 
 
-def _restore(tail: keras.Model, progress: Checkpoint) -> None:
-    put_weights(tail, progress.weights)
-    tail.optimizer.build(tail.trainable_variables)
-    for variable, value in zip(tail.optimizer.variables, progress.adam, strict=True):
-        variable.assign(value)
+def _beginning(graphs: TailGraphs) -> Checkpoint:
+    weights = {name: value_of(variable.weight) for name, variable in graphs.trained.items()}
+    zeros = {name: np.zeros_like(value) for name, value in weights.items()}
+    return Checkpoint(0, 0, (), weights, weights, zeros, zeros)
+
+
+def _taken_out(graphs: TailGraphs, training: _Training, before: Checkpoint) -> Checkpoint:
+    """Return the state of a training, and leave the averages as the tail's weights."""
+    parts: dict[str, TailWeights] = {"weights": {}, "average": {}, "first": {}, "second": {}}
+    for name, variable in graphs.trained.items():
+        parts["weights"][name] = value_of(variable.weight)
+        parts["average"][name] = value_of(variable.average)
+        parts["first"][name] = value_of(variable.first)
+        parts["second"][name] = value_of(variable.second)
+        variable.weight.assign(variable.average)
+    return Checkpoint(training.images, training.steps, before.history, **parts)

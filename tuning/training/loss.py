@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from data import Label, class_weights
 from data.labels import MISSING, output_slices
-from tuning.training.schedule import LABEL_SMOOTHING
+
+LABEL_SMOOTHING = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class LabelLoss:
         return cls(tuple(labels), tuple(weights))
 
     @property
+    def width(self) -> int:
+        """Number of logits of all labels together."""
+        return output_slices(self.labels)[-1].stop
+
+    @property
     def prior(self) -> np.ndarray:
         """Logits of classes that are told by their frequency alone, float32 [sum of widths].
 
@@ -97,25 +102,3 @@ class LabelLoss:
             target = tf.one_hot(known, classes) * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / classes
             losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
         return losses * weights
-
-
-class KerasLoss(keras.losses.Loss):
-    """The same for `keras.Model.compile`.
-
-    Args:
-        loss: Loss of each image.
-
-    Example:
-        >>> from data import GENDER
-        >>> loss = KerasLoss(LabelLoss((GENDER,), ((1.0, 1.0),)))
-        >>> round(float(loss(np.array([[0], [1]]), np.zeros((2, 1), np.float32))), 3)
-        0.693
-    """
-
-    def __init__(self, loss: LabelLoss) -> None:
-        super().__init__(name="label_loss")
-        self._loss = loss
-
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        """Return the loss of each image, see `LabelLoss`."""
-        return self._loss(y_true, y_pred)

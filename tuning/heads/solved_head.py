@@ -1,0 +1,116 @@
+"""A head on cached activations, with the weights that a tail begins with and its figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.progress import ProgressCallback
+from tuning.backbones.head_features import FeatureStatistics, head_features
+from tuning.heads import closed_form
+from tuning.metrics import MeanScores, mean_scores, probabilities
+from tuning.runs.schema import Hyperparameters, Leg, TrialResult
+from tuning.training.batches import TrainingData
+from tuning.training.hidden_head import fit_hidden_head
+from tuning.training.tail_weights import TailWeights
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedHead:
+    """A head, and what it says of the images.
+
+    Attributes:
+        weights: Its weights, as a tail takes them.
+        val: Figures of its predictions for validation images.
+        score: Brier score of the out-of-fold predictions for training images and the predictions
+            for validation images together; of validation images alone where there are no others.
+        out_of_fold: Class probabilities of the training images by heads that were solved without
+            their person, float64 [n, K]; None of a head with a hidden layer.
+        trained: Number of training images.
+    """
+
+    weights: TailWeights
+    val: MeanScores
+    score: float
+    out_of_fold: np.ndarray | None
+    trained: int
+
+    def result(self, hyperparameters: Hyperparameters, seconds: float) -> TrialResult:
+        """Return the head's result as a trial's, of one leg.
+
+        Args:
+            hyperparameters: Hyperparameters of the trial.
+            seconds: Wall time until it was solved.
+        """
+        figures = {
+            "val_accuracy": self.val.accuracy,
+            "val_auc": self.val.auc,
+            "val_brier": self.val.brier,
+            "val_loss": self.val.log_loss,
+        }
+        leg = Leg(leg=1, images=self.trained, seconds=seconds, loss=self.val.log_loss, **figures)
+        return TrialResult(
+            hyperparameters=hyperparameters,
+            score=self.score,
+            epochs=0,
+            seconds=seconds,
+            trained=self.trained,
+            history=(leg,),
+            **figures,
+        )
+
+
+def solve(
+    hyperparameters: Hyperparameters,
+    data: TrainingData,
+    people: np.ndarray,
+    seed: int,
+    progress: ProgressCallback,
+) -> SolvedHead:
+    """Solve a head in closed form, or train one with a hidden layer.
+
+    Args:
+        hyperparameters: Stages, grid and size of the head.
+        data: Activations behind the stages, to learn from and to score on.
+        people: Number of the person in each training image, int [n].
+        seed: Seed of the folds, or of the training.
+        progress: Called with the number of parts done and of all.
+
+    Raises:
+        DivergedError: The loss became infinite or not a number.
+    """
+    features = np.concatenate(
+        [head_features(view, hyperparameters.grid) for view in data.train.views]
+    )
+    statistics = FeatureStatistics.of(features)
+    statistics.standardize(features, out=features)
+    val = statistics.standardize(head_features(data.val.views[0], hyperparameters.grid))
+    weights: TailWeights = {
+        "standardize/moving_mean": statistics.mean,
+        "standardize/moving_variance": statistics.variance,
+    }
+    if hyperparameters.head_units:
+        head = fit_hidden_head(hyperparameters, data, features, val, seed, progress)
+        return _scored(data, weights | head.weights, head.val_logits, None)
+    labels, codes = data.loss.labels, data.train.codes
+    solved = closed_form.solve(labels, features, codes, people, seed, progress)
+    weights |= {"logit/kernel": solved.kernel, "logit/bias": solved.bias}
+    return _scored(data, weights, val @ solved.kernel + solved.bias, solved.out_of_fold)
+
+
+def _scored(
+    data: TrainingData,
+    weights: TailWeights,
+    val_logits: np.ndarray,
+    out_of_fold: np.ndarray | None,
+) -> SolvedHead:
+    labels = data.loss.labels
+    val = mean_scores(labels, data.val.codes, probabilities(labels, val_logits))
+    if out_of_fold is None:
+        return SolvedHead(weights, val, val.brier, None, len(data.train))
+    p = probabilities(labels, out_of_fold)
+    of_train = mean_scores(labels, data.train.codes, p)
+    count = len(data.train) + len(data.val)
+    score = (len(data.train) * of_train.brier + len(data.val) * val.brier) / count
+    return SolvedHead(weights, val, score, p, len(data.train))
