@@ -15,7 +15,7 @@ import typer
 
 from data.cli import UsageError, Version, command_group, existing_path, failing_on
 from tuning.__main__ import user_errors
-from tuning.precision import Precision, resolve
+from tuning.precision import Precision
 from tuning.runs.settings import Algorithm, Settings
 from tuning.tensorflow_import import import_tensorflow
 
@@ -86,7 +86,7 @@ class Choices:
             weights=self._folder(self.weights, "WEIGHTS", "imagenet", "none"),
             algorithm=algorithm,
             seed=self.seed,
-            precision=resolve(self.precision),
+            precision=self.precision,
         )
 
     def _folder(self, value: str, option: str, *words: str) -> str:

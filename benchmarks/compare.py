@@ -299,7 +299,7 @@ def table(workload: Workload, epochs: int, compared: Sequence[BackboneComparison
     """
     rows = Table(
         title=f"Plain Keras Tuner and ours: {workload.caption()}, {workload.settings.size} px, "
-        f"{epochs} epochs, both in {workload.settings.precision}",
+        f"{epochs} epochs, both in {workload.settings.policy}",
         caption=f"seconds: median of a trial (plain: {len(compared[0].depths[0].plain)} at each "
         "depth), ours of a further one; accuracy: on validation images, of the trial with the same "
         "hyperparameters, then our best of all at the depth",

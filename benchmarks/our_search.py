@@ -66,7 +66,7 @@ class OurSearch:
         started = time.perf_counter()
         with devices.strategy():
             self._model = TimedModel(
-                BACKBONES[name], settings.size, workload.weights[name], settings.precision,
+                BACKBONES[name], settings.size, workload.weights[name], settings.policy,
                 self.stopwatch,
             )  # fmt: skip
         self.steps = TimedSteps(context, self._model, progress, self.stopwatch)

@@ -287,7 +287,7 @@ def tables(workload: Workload, epochs: int, measured: Sequence[BackboneCosts]) -
 def _costs(workload: Workload, epochs: int, item: BackboneCosts) -> Table:
     table = Table(
         title=f"{item.backbone}: seconds of one trial by part, {workload.caption()}, "
-        f"{workload.settings.size} px, {epochs} epochs, {workload.settings.precision}",
+        f"{workload.settings.size} px, {epochs} epochs, {workload.settings.policy}",
         caption=f"trunk: {item.trunk_ms:.1f} ms an image and view, the pass shared by "
         f"{item.trials} trials; the study's plan, once: {item.plan_seconds:.1f} s",
     )

@@ -100,7 +100,7 @@ class _Model(keras_tuner.HyperModel):
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         chosen = Hyperparameters.of(hp.values)
         settings = self._workload.settings
-        transfer = TransferModel(self._backbone, settings.size, self._weights, settings.precision)
+        transfer = TransferModel(self._backbone, settings.size, self._weights, settings.policy)
         label = self._workload.label
         head = transfer.head(
             HeadConfig(chosen.head_units, chosen.dropout, self._statistics, (0.0,) * label.width)

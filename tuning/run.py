@@ -17,6 +17,7 @@ from tuning.cluster.engines import engine_of
 from tuning.helpers import NOBODY, Helpers
 from tuning.inputs import RunImages, open_dataset, prepare_images, pretrained
 from tuning.notices import SYNTHETIC_NOTICE, notices_of
+from tuning.precision import POLICY
 from tuning.progress import Progress
 from tuning.report import report
 from tuning.runs.run_folder import RunFolder, rows_fingerprint
@@ -132,7 +133,7 @@ def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progr
     budget = f", at most {settings.budget:g} min" if settings.budget else ""
     progress.say(
         f"{dataset.name}: {len(dataset.manifest):,} images; preset {settings.preset}, "
-        f"{settings.size} px, {settings.precision.removeprefix('mixed_')}{budget}"
+        f"{settings.size} px, {settings.policy.removeprefix(POLICY)}{budget}"
     )
 
 

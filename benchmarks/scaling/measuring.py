@@ -67,7 +67,7 @@ def measure(settings: Settings, artifacts: Path, say: Callable[[str], None]) -> 
     return Constants(
         processor=processor(),
         cores=cores,
-        precision=settings.precision,
+        precision=settings.policy,
         load=round(load, 2),
         sizes=SIZES,
         backbones=backbone_constants(

@@ -120,7 +120,7 @@ def _times(workload: Workload, name: str, depths: int | None) -> BackboneTimes:
     steps = _steps(workload, name, workload.settings.precision)
     forward, of_depths = _depths(steps, depths)
     exact = forward
-    if workload.settings.precision != "float32":
+    if workload.settings.policy != "float32":
         exact = _steps(workload, name, "float32").measure(0).pass_seconds
     _train_head(steps)  # the first one makes the graphs of all
     with _Lap() as lap:

@@ -12,9 +12,9 @@ TWO = Scenario(images=20_000, size=96, backbones=("googlenet", "vgg16"), cache_g
 
 
 def test_parts_grow_as_what_they_work_on() -> None:
-    few = replace(TWO, images=10_000)
+    few = replace(TWO, images=2_000)
     small = predict(kept(), few).schedule.work()
-    images = predict(kept(), replace(few, images=20_000)).schedule.work()
+    images = predict(kept(), replace(few, images=4_000)).schedule.work()
     for part in ("images", "trunk pass", "doubted labels"):
         assert images[part] == pytest.approx(2 * small[part], rel=0.01)
     assert small["trials"] < images["trials"] < 2.01 * small["trials"]

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from data import Distinct
 from data.synthetic.writing import generate
-from tuning import inputs
+from tuning import inputs, precision
 from tuning import run as runs
 from tuning.progress import Progress
 from tuning.runs.run_folder import RunError, RunFolder
@@ -146,6 +146,20 @@ def test_the_name_of_a_run_is_that_of_versions_without_these_settings(tmp_path: 
         runs.default_name(settings.model_copy(update={"split": "identity"}))
         != "celeba-quick-86e827"
     )
+
+
+def test_a_run_goes_on_on_a_machine_of_another_precision(
+    session: Session, table: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table()
+    monkeypatch.setattr(precision, "_capabilities", list)
+    for amx, words in ((True, "64 px, bfloat16"), (False, "64 px, float32")):
+        monkeypatch.setattr(precision, "_multiplies_bfloat16", lambda amx=amx: amx)
+        session.go(precision="auto")
+        assert words in session.text
+    assert session.config()["settings"]["precision"] == "auto"
+    with pytest.raises(RunError, match="made with precision='auto', not 'float32'"):
+        session.go(precision="float32")
 
 
 def test_people_in_several_given_parts_are_reported_and_can_be_parted(

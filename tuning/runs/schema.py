@@ -542,7 +542,7 @@ class ImageFacts(_Record):
     splits: dict[str, SplitFacts]
 
 
-class RunConfig(_Versioned):
+class RunConfig(_Record):
     """Settings, data and versions of a run: `config.json`.
 
     Attributes:
@@ -565,20 +565,13 @@ class RunConfig(_Versioned):
         True
     """
 
+    schema_version: Literal[2] = 2
     settings: Settings
     data: DataFacts
     images: ImageFacts
     weights: str
     versions: dict[str, str]
     labels: tuple[Label, ...] = (GENDER,)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _format_was_the_version(cls, content: Any) -> Any:
-        """Read `format`, which the schema version was called before."""
-        if isinstance(content, dict) and "format" in content:
-            return {**content, "schema_version": content["format"]}
-        return content
 
 
 class RunMetrics(_Versioned):

@@ -242,7 +242,7 @@ class Steps:
         """
         data = self._data(wanted, wanted.hyperparameters.cut)
         before = Checkpoint.from_bytes(wanted.checkpoint) if wanted.checkpoint else None
-        start = tail_weights.from_bytes(wanted.start) or {}
+        start = tail_weights.from_bytes(wanted.start.weights) or {}
         config = LegConfig(wanted.leg, wanted.seconds, self._context.settings.seed, start, before)
         show = self._bars.steps(wanted.title, quiet=True)
         with devices.strategy():

@@ -52,7 +52,9 @@ class Checkpoint:
         facts = {"images": self.images, "steps": self.steps, "history": history}
         letters = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         arrays = {
-            f"{part}/{name}": array for part in _PARTS for name, array in getattr(self, part).items()
+            f"{part}/{name}": array
+            for part in _PARTS
+            for name, array in getattr(self, part).items()
         }
         return tail_weights.to_bytes({_FACTS: letters, **arrays})
 

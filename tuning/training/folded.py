@@ -1,1 +1,2 @@
-def lean(x): return x
+def lean(x):
+    return x

@@ -56,9 +56,7 @@ class Form(NamedTuple):
             from_pixels: Whether it is fed images.
         """
         chosen = hyperparameters
-        return cls(
-            chosen.stages, chosen.depth, chosen.grid, chosen.head_units, width, from_pixels
-        )
+        return cls(chosen.stages, chosen.depth, chosen.grid, chosen.head_units, width, from_pixels)
 
 
 class StepInputs(NamedTuple):
