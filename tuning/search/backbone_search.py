@@ -171,10 +171,11 @@ class BackboneSearch:
             asked = Head(_title(head), chosen, images, self._codes)
             return self._begin(head, Steps.fit_head, asked)
 
-        def end(trained: Trained, seconds: float) -> None:
+        def end(trained: Trained, seconds: float) -> int:
             self._note("head", now.train, seconds)
             self._took(self._trials.take_head(head, trained))
             self._keep_doubts(now, trained)
+            return now.train
 
         return self._of_trial(head, "head", now.train, Turn.WINNER, 0.0, begin, end)
 
@@ -197,12 +198,14 @@ class BackboneSearch:
             )  # fmt: skip
             return self._begin(trial, Steps.train, training)
 
-        def end(trained: Trained, seconds: float) -> None:
+        def end(trained: Trained, seconds: float) -> int:
             before = trial.result.history[-1].images if trial.result else 0
-            self._note("leg", trained.result.history[-1].images - before, seconds, kind)
+            seen = trained.result.history[-1].images - before
+            self._note("leg", seen, seconds, kind)
             score = self._trials.best.score if self._trials.best else 1.0
             self._took(record := self._trials.take_leg(trial, trained))
             self._gains.add(seconds, score, min(score, record.score))
+            return seen
 
         turn = Turn.REST if self._trials.best_tuned else Turn.FINE_TUNED
         seconds = min(self._expect("leg", images.train, kind), _SCORING * _LEG_SECONDS)
@@ -220,10 +223,11 @@ class BackboneSearch:
             self._evaluating = True
             return self._begin(best, Steps.evaluate, self._trials.tail(best))
 
-        def end(evaluation: Evaluation, seconds: float) -> None:
+        def end(evaluation: Evaluation, seconds: float) -> int:
             self._evaluating = False
             self._note("winner", images, seconds)
             self._save(best, evaluation)
+            return images
 
         offer = self._of_trial(best, "winner", images, turn, 0.0, begin, end)
         return offer.failing(self._raise)
@@ -237,13 +241,15 @@ class BackboneSearch:
             self._passes.begin(chosen)
             return self._hands.submit(Steps.make_pass, chosen)
 
-        def end(passed: int, seconds: float) -> None:
+        def end(passed: int, seconds: float) -> int:
             self._passes.end(chosen)
             self._note("pass", passed, seconds)
+            return passed
 
         images = self._passes.images_of(chosen)
         seconds = self._expect("pass", images)
-        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise)
+        deepest = max(chosen.cuts)
+        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise, deepest)
 
     def _of_trial(
         self,
@@ -253,11 +259,11 @@ class BackboneSearch:
         turn: Turn,
         gain: float,
         begin: Callable[[float], Future[Any]],
-        end: Callable[[Any, float], None],
+        end: Callable[[Any, float], int],
     ) -> Offer:
-        def ended(result: Any, seconds: float) -> None:
+        def ended(result: Any, seconds: float) -> int:
             self._busy.discard(trial.trial)
-            end(result, seconds)
+            return end(result, seconds)
 
         seconds = self._expect(kind, images)
         fails = partial(self._fail, trial)
