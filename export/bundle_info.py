@@ -21,7 +21,7 @@ from inference.bundle import (
     WeightFacts,
 )
 from tuning import metrics
-from tuning.backbones.class_activations import output_name
+from tuning.backbones.class_activations import has_activations, output_name
 from tuning.runs.schema import LabelFacts, WinnerFacts
 
 _PACKAGES = (
@@ -68,14 +68,14 @@ def _labels(
     source: Source, facts: WinnerFacts, val: RecordedPredictions, test: RecordedPredictions
 ) -> tuple[LabelInfo, ...]:
     val_p, test_p = ([p for _, p in parts(source.labels, split.p)] for split in (val, test))
-    labels, has_hidden = [], facts.hyperparameters.head_units > 0
+    labels, explains = [], has_activations(facts.hyperparameters)
     for at, of_label in enumerate(facts.labels):
         point = metrics.operating_point(val.codes[:, at], val_p[at], source.target_accuracy)
         info = LabelInfo(
             name=of_label.label.name,
             classes=of_label.label.classes,
             output=of_label.label.output,
-            class_activations=None if has_hidden else output_name(of_label.label),
+            class_activations=output_name(of_label.label) if explains else None,
             temperature=of_label.temperature,
             operating_point=OperatingPoint(**point.model_dump()),
         )

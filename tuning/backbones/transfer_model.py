@@ -234,7 +234,7 @@ class TransferModel:
         stages: int,
         head: keras.Model,
         labels: Sequence[Label],
-        calibration: Sequence[Scaling],
+        calibrations: Sequence[Scaling],
     ) -> keras.Model:
         """Return the whole model.
 
@@ -242,7 +242,7 @@ class TransferModel:
             stages: Number of stages in front of the head.
             head: Trained head, which maps the activation behind them to the logits.
             labels: The labels whose logits these are.
-            calibration: Slope and biases of each label, which go into the model.
+            calibrations: Slope and biases of each label, by which its logits are scaled.
 
         Returns:
             Model of uint8 RGB [N, size, size, 3] with the probabilities of the label, float32
@@ -252,9 +252,12 @@ class TransferModel:
         ends = [at.stop for at in output_slices(labels)[:-1]]
         parts = keras.ops.split(logits, ends, axis=1) if ends else [logits]
         outputs = {}
-        for label, part, scaling in zip(labels, parts, calibration, strict=True):
+        for label, part, scaling in zip(labels, parts, calibrations, strict=True):
             calibrated = layers.Rescaling(
-                scaling.slope, list(scaling.bias), name=f"calibrate_{label.output}", dtype="float32"
+                scaling.slope,
+                list(scaling.bias),
+                name=f"calibration_{label.output}",
+                dtype="float32",
             )(part)
             function = "sigmoid" if label.is_binary else "softmax"
             p = layers.Activation(function, name=label.output, dtype="float32")(calibrated)

@@ -151,6 +151,11 @@ class TrialResult(_Record):
     trained: int
     history: tuple[Leg, ...] = ()
 
+    @property
+    def seen(self) -> int:
+        """Number of training images seen, each time counted; a closed form sees each once."""
+        return self.history[-1].images if self.history else self.trained
+
 
 class TrialRecord(_Versioned):
     """A trial: `record.json` in its folder, written when it begins and behind each of its legs.
