@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel
@@ -40,15 +40,28 @@ _WATCH_SECONDS = 0.5
 _DIGEST = np.dtype("S16")
 
 
+class Guess(NamedTuple):
+    """What is used of an image in which no face was found that can be judged.
+
+    Attributes:
+        pixels: Square that a classifier sees, uint8 [size, size, 3].
+        reason: What was found, in one line.
+    """
+
+    pixels: np.ndarray
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class FaceSearch:
     """How faces are found in images that are not aligned, by a detector that `data` knows not.
 
     Attributes:
         cut_out: Function that takes the path of an image and a size, and gives its face as the
-            square that a classifier sees, uint8 [size, size, 3]. It raises `NoFaceError` where
-            there is none, `ImageError` where the image cannot be read; several threads call it,
-            and several processes, so that it must be a function that can be pickled.
+            square that a classifier sees, uint8 [size, size, 3]. Where there is none it gives a
+            `Guess`, or raises `NoFaceError` to leave the image out, and `ImageError` where it
+            cannot be read; several threads call it, and several processes, so that it must be a
+            function that can be pickled.
         version: Text that changes when the same images give other squares.
         rows: Whether the face is searched for in each of the N images, bool [N]; the others are
             cropped as they are.
@@ -61,17 +74,18 @@ class FaceSearch:
         1
     """
 
-    cut_out: Callable[[Path, int], np.ndarray]
+    cut_out: Callable[[Path, int], np.ndarray | Guess]
     version: str
     rows: np.ndarray
 
 
 class LeftOut(BaseModel):
-    """Images that are not in a store or a shard, by row of the manifest.
+    """Images that are not in a store or a shard as they should be, by row of the manifest.
 
     Attributes:
         broken: Reasons of those that cannot be read.
         faceless: The same of those that show no face that can be used.
+        guessed: The same of those of which a `Guess` is there.
 
     Example:
         >>> LeftOut(broken={4: "empty file"}, faceless={2: "no face found"}).rows
@@ -80,11 +94,16 @@ class LeftOut(BaseModel):
 
     broken: dict[int, str]
     faceless: dict[int, str] = {}
+    guessed: dict[int, str] = {}
 
     @property
     def rows(self) -> dict[int, str]:
-        """Reasons of all of them, in order of their rows."""
+        """Reasons of all that are not there, in order of their rows."""
         return dict(sorted((self.broken | self.faceless).items()))
+
+
+Square: TypeAlias = np.ndarray | Guess | ImageError
+"""The image of a row, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +150,7 @@ class Shard:
         kept = len(self) - len(left_out.rows)
         return left_out if open_images([self.path], kept, self.size) is not None else None
 
-    def write(
-        self, squares: Iterable[np.ndarray | ImageError], progress: Callable[[], None]
-    ) -> None:
+    def write(self, squares: Iterable[Square], progress: Callable[[], None]) -> None:
         """Write the shard.
 
         Args:
@@ -152,7 +169,9 @@ class Shard:
                 elif isinstance(square, ImageError):
                     left_out.broken[row] = str(square)
                 else:
-                    file.write(square.data)
+                    if isinstance(square, Guess):
+                        left_out.guessed[row], square = square.reason, square.pixels
+                    file.write(np.ascontiguousarray(square).data)
                     digests.append(_digest(square))
                 progress()
             file.seek(0)
@@ -224,19 +243,19 @@ class Decoding:
         search = self.search and replace(self.search, rows=self.search.rows[rows])
         return replace(self, paths=self.paths[rows], search=search)
 
-    def squares(self, size: int) -> Iterator[np.ndarray | ImageError]:
+    def squares(self, size: int) -> Iterator[Square]:
         """Yield the images in order, a batch at a time in flight.
 
         Args:
             size: Side of the squares in pixels.
         """
 
-        def square(row: int) -> np.ndarray | ImageError:
+        def square(row: int) -> Square:
             path = Path(self.paths[row])
             try:
                 with room_to_decode(path):
                     if self.search is not None and self.search.rows[row]:
-                        return np.ascontiguousarray(self.search.cut_out(path, size))
+                        return self.search.cut_out(path, size)
                     return to_square(decode(path), size, self.framing)
             except ImageError as error:
                 return error

@@ -79,6 +79,7 @@ class ImageStore:
         size: Side of the images in pixels.
         framing: The part of each image that was kept.
         faceless: Number of those left out in which no face was found that can be used.
+        guessed: Number of those of which a guess is used, see `data.image_shards.Guess`.
         shards: Paths of the files that hold the images, without suffix.
 
     Example:
@@ -100,6 +101,7 @@ class ImageStore:
     size: int
     framing: Framing
     faceless: int = 0
+    guessed: int = 0
     shards: tuple[Path, ...] = ()
 
     @cached_property
@@ -171,6 +173,7 @@ def build(
         size=size,
         framing=framing,
         faceless=len(record.faceless),
+        guessed=len(record.guessed),
         shards=tuple(shard_paths(store, record.parts)),
     )
 
@@ -246,6 +249,7 @@ def _make(store: Path, size: int, decoding: Decoding, progress: ProgressCallback
     for left_out in (shard.complete() or _gone(store) for shard in parts):
         record.broken |= left_out.broken
         record.faceless |= left_out.faceless
+        record.guessed |= left_out.guessed
     write_record(store / _RECORD, record)
 
 

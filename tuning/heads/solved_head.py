@@ -28,6 +28,7 @@ class SolvedHead:
         out_of_fold: Class probabilities of the training images by heads that were solved without
             their person, float64 [n, K]; None of a head with a hidden layer.
         trained: Number of training images.
+        rows: The same, each view counted.
     """
 
     weights: TailWeights
@@ -35,6 +36,7 @@ class SolvedHead:
     score: float
     out_of_fold: np.ndarray | None
     trained: int
+    rows: int
 
     def result(self, hyperparameters: Hyperparameters, seconds: float) -> TrialResult:
         """Return the head's result as a trial's, of one leg.
@@ -49,7 +51,7 @@ class SolvedHead:
             "val_brier": self.val.brier,
             "val_loss": self.val.log_loss,
         }
-        leg = Leg(leg=1, images=self.trained, seconds=seconds, loss=self.val.log_loss, **figures)
+        leg = Leg(leg=1, images=self.rows, seconds=seconds, loss=self.val.log_loss, **figures)
         return TrialResult(
             hyperparameters=hyperparameters,
             score=self.score,
@@ -105,12 +107,12 @@ def _scored(
     val_logits: np.ndarray,
     out_of_fold: np.ndarray | None,
 ) -> SolvedHead:
-    labels = data.loss.labels
+    labels, rows = data.loss.labels, len(data.train) * len(data.train.views)
     val = mean_scores(labels, data.val.codes, probabilities(labels, val_logits))
     if out_of_fold is None:
-        return SolvedHead(weights, val, val.brier, None, len(data.train))
+        return SolvedHead(weights, val, val.brier, None, len(data.train), rows)
     p = probabilities(labels, out_of_fold)
     of_train = mean_scores(labels, data.train.codes, p)
     count = len(data.train) + len(data.val)
     score = (len(data.train) * of_train.brier + len(data.val) * val.brier) / count
-    return SolvedHead(weights, val, score, p, len(data.train))
+    return SolvedHead(weights, val, score, p, len(data.train), rows)

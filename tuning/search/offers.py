@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -58,19 +58,3 @@ class Offer:
         if self.turn is Turn.REST:
             return self.turn, -self.gain / max(self.seconds, 1e-3)
         return self.turn, self.seconds
-
-    def taking(self, seconds: float) -> Offer:
-        """Return the same offer with another expected time.
-
-        Args:
-            seconds: Expected time.
-        """
-        return replace(self, seconds=seconds)
-
-    def failing(self, fails: Callable[[Exception], None]) -> Offer:
-        """Return the same offer with another end for what goes wrong.
-
-        Args:
-            fails: Takes what it raised.
-        """
-        return replace(self, fails=fails)
