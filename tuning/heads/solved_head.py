@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from data.progress import ProgressCallback
+from data.rows import Rows
 from tuning.backbones.head_features import FeatureStatistics, head_features
 from tuning.heads import closed_form
 from tuning.metrics import MeanScores, mean_scores, probabilities
@@ -82,12 +84,13 @@ def solve(
     Raises:
         DivergedError: The loss became infinite or not a number.
     """
-    features = np.concatenate(
-        [head_features(view, hyperparameters.grid) for view in data.train.views]
-    )
+    views = [cast("Rows", view) for view in data.train.views]
+    features = np.concatenate([head_features(view, hyperparameters.grid) for view in views])
     statistics = FeatureStatistics.of(features)
     statistics.standardize(features, out=features)
-    val = statistics.standardize(head_features(data.val.views[0], hyperparameters.grid))
+    val = statistics.standardize(
+        head_features(cast("Rows", data.val.views[0]), hyperparameters.grid)
+    )
     weights: TailWeights = {
         "standardize/moving_mean": statistics.mean,
         "standardize/moving_variance": statistics.variance,
