@@ -159,14 +159,21 @@ class _Searches:
         add_row(self._context.run, row)
 
     def _most_urgent(self) -> tuple[BackboneSearch, Offer] | None:
-        offers, left = [], self._left()
-        for search in list(self._searches):
-            with self._apart(search):
-                limit = math.inf if self._is_first(search) else left
-                offer = search.offer(self._share(search, left), limit)
-                if offer and offer.seconds <= limit:
-                    offers.append((search, offer))
+        """What one of the searches would do next: first winners one after the other, then gains."""
+        for search in [*self._searches]:
+            if search.winner is None and (offer := self._offer(search)):
+                return search, offer
+        offers = [(s, offer) for s in [*self._searches] if s.winner and (offer := self._offer(s))]
+        # Of equals the cheapest backbone, which comes first.
         return min(offers, key=lambda each: each[1].urgency, default=None)
+
+    def _offer(self, search: BackboneSearch) -> Offer | None:
+        left = self._left()
+        limit = math.inf if self._is_first(search) else left
+        with self._apart(search):
+            offer = search.offer(self._share(search, left), limit)
+            return offer if offer and offer.seconds <= limit else None
+        return None
 
     def _share(self, search: BackboneSearch, left: float) -> float:
         """Time for one backbone, where all that go on as far as it share what is left."""

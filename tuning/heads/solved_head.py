@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,7 +14,7 @@ from tuning.backbones.head_features import FeatureStatistics, head_features
 from tuning.heads import closed_form
 from tuning.metrics import MeanScores, mean_scores, probabilities
 from tuning.runs.schema import Hyperparameters, Leg, TrialResult
-from tuning.training.batches import TrainingData
+from tuning.training.batches import ActivationArray, TrainingData
 from tuning.training.hidden_head import fit_hidden_head
 from tuning.training.tail_weights import TailWeights
 
@@ -84,22 +85,19 @@ def solve(
     Raises:
         DivergedError: The loss became infinite or not a number.
     """
-    views = [cast("Rows", view) for view in data.train.views]
-    features = np.concatenate([head_features(view, hyperparameters.grid) for view in views])
-    statistics = FeatureStatistics.of(features)
-    statistics.standardize(features, out=features)
-    val = statistics.standardize(
-        head_features(cast("Rows", data.val.views[0]), hyperparameters.grid)
-    )
+    train, val = (_features(of.views, hyperparameters.grid) for of in (data.train, data.val))
+    statistics = FeatureStatistics.of(train)
+    for features in (train, val):
+        statistics.standardize(features, out=features)
     weights: TailWeights = {
         "standardize/moving_mean": statistics.mean,
         "standardize/moving_variance": statistics.variance,
     }
     if hyperparameters.head_units:
-        head = fit_hidden_head(hyperparameters, data, features, val, seed, progress)
+        head = fit_hidden_head(hyperparameters, data, train, val, seed, progress)
         return _scored(data, weights | head.weights, head.val_logits, None)
     labels, codes = data.loss.labels, data.train.codes
-    solved = closed_form.solve(labels, features, codes, people, seed, progress)
+    solved = closed_form.solve(labels, train, codes, people, seed, progress)
     weights |= {"logit/kernel": solved.kernel, "logit/bias": solved.bias}
     return _scored(data, weights, val @ solved.kernel + solved.bias, solved.out_of_fold)
 
@@ -119,3 +117,8 @@ def _scored(
     count = len(data.train) + len(data.val)
     score = (len(data.train) * of_train.brier + len(data.val) * val.brier) / count
     return SolvedHead(weights, val, score, p, len(data.train), rows)
+
+
+def _features(views: Sequence[ActivationArray], grid: int) -> np.ndarray:
+    """Features of all views, one behind the other, float32 [n, F]."""
+    return np.concatenate([head_features(cast("Rows", view), grid) for view in views])
