@@ -22,7 +22,7 @@ from benchmarks.workload import Workload
 from data import Label, class_weights
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
-from tuning.runs.schema import Hyperparameters
+from tuning.runs.schema import Calibration, Hyperparameters
 from tuning.search.oracles import search_space
 from tuning.training.schedule import LABEL_SMOOTHING, TrainingConfig
 from tuning.training.trial import BATCH_SIZE, HEAD_LEARNING_RATE_FACTOR
@@ -105,7 +105,7 @@ class _Model(keras_tuner.HyperModel):
         head = transfer.head(
             HeadConfig(chosen.head_units, chosen.dropout, self._statistics, (0.0,) * label.width)
         )
-        model = transfer.classifier(head, [label], [1.0])
+        model = transfer.classifier(head, [label], [Calibration.none(label)])
         names = [layer.name for layer in model.layers]
         for layer in model.layers[: names.index(self._backbone.cut(chosen.depth)) + 1]:
             layer.trainable = False

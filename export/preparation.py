@@ -118,8 +118,9 @@ class _Preparation:
         info, labels = self.info, self.source.labels
         activations = [label.class_activations for label in info.labels if label.class_activations]
         if activations:
-            temperatures = [label.temperature for label in info.labels]
-            classifier = with_activations(classifier, labels, temperatures)
+            classifier = with_activations(
+                classifier, labels, [label.slope for label in info.labels]
+            )
         convert.to_onnx(classifier, labels, bundle.to_metadata(info), path, activations)
 
     def check(self, forms: Mapping[FormName, Form], recorded: Recorded) -> dict[FormName, Checked]:

@@ -19,6 +19,7 @@ from tuning.inputs import RunImages, open_dataset, prepare_images, pretrained
 from tuning.notices import SYNTHETIC_NOTICE, notices_of
 from tuning.progress import Progress
 from tuning.report import report
+from tuning.report.best import best_winner
 from tuning.runs.run_folder import RunFolder, rows_fingerprint
 from tuning.runs.schema import (
     DataFacts,
@@ -206,6 +207,7 @@ def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
         notices=(*notices_of(config), *left_out_notices(run, config, config.settings.backbones)),
         seconds=run.read_clock().seconds or None,
         winners={facts.backbone: facts for facts in ranked},
+        chosen=best_winner(run, config.labels, [facts.backbone for facts in ranked]),
     )
     run.write_metrics(metrics)
     leaderboard = pd.read_csv(run.leaderboard)

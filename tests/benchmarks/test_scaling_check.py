@@ -10,6 +10,7 @@ from benchmarks.scaling.scenario import Scenario
 from data import GENDER
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import (
+    Calibration,
     Clock,
     Hyperparameters,
     LabelFacts,
@@ -49,7 +50,7 @@ def winner(name: str) -> WinnerFacts:
         least=(0.7, 0.7), target_accuracy=0.9, accuracy=0.9, share_uncertain=0.1
     )  # fmt: skip
     label = LabelFacts(
-        label=GENDER, temperature=1.0, operating_point=point,
+        label=GENDER, calibration=Calibration.none(GENDER), operating_point=point,
         val=ValScores(**RAW, uncalibrated=RAW), test=TestScores(**RAW, uncalibrated=RAW),
     )  # fmt: skip
     return WinnerFacts(

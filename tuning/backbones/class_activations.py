@@ -34,14 +34,14 @@ def output_name(label: Label) -> str:
 
 
 def with_activations(
-    classifier: keras.Model, labels: Sequence[Label], temperatures: Sequence[float]
+    classifier: keras.Model, labels: Sequence[Label], slopes: Sequence[float]
 ) -> keras.Model:
     """Return a classifier that gives class activations as well.
 
     Args:
         classifier: Winner of a run, whose head has no hidden layer.
         labels: The labels of the winner.
-        temperatures: Temperature of each label, by which its logits are divided.
+        slopes: Slope of each label, by which its calibration multiplies the logits.
 
     Returns:
         Model that shares the classifier's layers and gives a dict: its probabilities by
@@ -50,8 +50,8 @@ def with_activations(
     head = classifier.get_layer("head")
     std = FeatureStatistics.of_head(head).std
     kernel = head.get_layer("logit").get_weights()[0] / std[:, None]
-    scale = np.repeat(temperatures, [label.width for label in labels])
-    weights = (kernel / scale).astype(np.float32)
+    scale = np.repeat(slopes, [label.width for label in labels])
+    weights = (kernel * scale).astype(np.float32)
     # As many dimensions on both sides: else Keras reshapes, by a dozen nodes of the graph.
     activations = keras.ops.matmul(classifier.get_layer(_FEATURES).input, weights[None, None])
     outputs = by_output(labels, classifier.output)

@@ -14,6 +14,7 @@ from data import Label
 from data.labels import output_slices
 from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, Backbone
 from tuning.backbones.weights import Weights
+from tuning.runs.schema import Calibration
 
 INPUT_NAME = "image"
 _STANDARDIZE = "standardise"  # a name that saved models have
@@ -145,13 +146,14 @@ class TransferModel:
         >>> from data import GENDER
         >>> from tuning.backbones.registry import BACKBONES
         >>> from tuning.backbones.weights import load
+        >>> from tuning.runs.schema import Calibration
         >>> googlenet = BACKBONES["googlenet"]
         >>> model = TransferModel(googlenet, 64, load(googlenet, "none"))
         >>> statistics = FeatureStatistics(np.zeros(model.features), np.ones(model.features))
         >>> head = model.head(HeadConfig(units=8, dropout=0.1, statistics=statistics))
         >>> [tuple(output.shape) for output in model.trunk([0, 1]).outputs]
         [(None, 1024), (None, 2, 2, 832)]
-        >>> whole = model.classifier(head, [GENDER], [1.0])
+        >>> whole = model.classifier(head, [GENDER], [Calibration.none(GENDER)])
         >>> model.tail(1, head).input_shape, whole.output_shape, whole.output_names
         ((None, 2, 2, 832), (None, 1), ['p_man'])
     """
@@ -233,15 +235,14 @@ class TransferModel:
         return keras.Model(image, tail(keras.tree.flatten(trunk(image, training=False))[0]))
 
     def classifier(
-        self, head: keras.Model, labels: Sequence[Label], temperatures: Sequence[float]
+        self, head: keras.Model, labels: Sequence[Label], calibrations: Sequence[Calibration]
     ) -> keras.Model:
         """Return the whole model.
 
         Args:
             head: Trained head, which maps the pooled features to the logits.
             labels: The labels whose logits these are.
-            temperatures: Positive number that the logits of each label are divided by (Guo et al.,
-                2017).
+            calibrations: Slope and biases by which the logits of each label are scaled.
 
         Returns:
             Model of uint8 RGB [N, size, size, 3] with the probabilities of the label, float32
@@ -251,12 +252,14 @@ class TransferModel:
         ends = [at.stop for at in output_slices(labels)[:-1]]
         parts = keras.ops.split(logits, ends, axis=1) if ends else [logits]
         outputs = {}
-        for label, part, temperature in zip(labels, parts, temperatures, strict=True):
+        for label, part, calibration in zip(labels, parts, calibrations, strict=True):
             # Of gender the layers are called as in models that knew no other label.
-            name = "temperature" if len(labels) == 1 else f"temperature_{label.output}"
-            scaled = layers.Rescaling(1.0 / temperature, name=name, dtype="float32")(part)
+            name = "calibration" if len(labels) == 1 else f"calibration_{label.output}"
+            scale = layers.Rescaling(
+                calibration.slope, list(calibration.bias), name=name, dtype="float32"
+            )
             function = "sigmoid" if label.is_binary else "softmax"
-            p = layers.Activation(function, name=label.output, dtype="float32")(scaled)
+            p = layers.Activation(function, name=label.output, dtype="float32")(scale(part))
             outputs[label.output] = p
         whole = outputs if len(outputs) > 1 else next(iter(outputs.values()))
         return keras.Model(self._whole.input, whole, name=self.backbone.name)

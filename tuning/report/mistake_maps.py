@@ -99,8 +99,8 @@ def explainer(winner: Path, facts: WinnerFacts, labels: Sequence[Label]) -> Expl
     classifier = keras.models.load_model(winner)
     if facts.hyperparameters.head_units:
         return partial(_by_occlusion, _probabilities(classifier, labels), labels)
-    temperatures = [of_label.temperature for of_label in facts.labels]
-    return partial(_by_activations, with_activations(classifier, labels, temperatures), labels)
+    slopes = [of_label.calibration.slope for of_label in facts.labels]
+    return partial(_by_activations, with_activations(classifier, labels, slopes), labels)
 
 
 def _probabilities(

@@ -17,7 +17,7 @@ from data import Label
 from data.atomic import write_text
 from data.labels import MISSING, class_slices, code_columns, probability_columns, to_table
 from data.sampling import nested_order
-from tuning.metrics import fit_temperature, logits_of, probabilities
+from tuning.metrics import fit_calibration, logits_of, probabilities
 
 _FOLDS = 5
 _LEAST_PEOPLE = 3
@@ -115,7 +115,7 @@ def out_of_fold(
 ) -> np.ndarray:
     """Predict each image by a model that was trained without its person.
 
-    The model is logistic regression on standardized features, calibrated by a temperature. It
+    The model is logistic regression on standardized features, calibrated by a slope and biases. It
     learns from at most 20,000 images, so that time and memory do not grow with more. Classes with
     images of fewer than three people are left out, and so are the images that have them.
 
@@ -192,15 +192,15 @@ def _at_most(most: int, positions: np.ndarray, codes: np.ndarray, seed: int) -> 
 
 
 def _calibrated(p: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """The same probabilities by their best temperature, so that they compare with a winner's."""
+    """The same probabilities by their best calibration, so that they compare with a winner's."""
     asked = np.isfinite(p).all(axis=1)
     if not asked.any():
         return p
     label = Label(name="asked", classes=tuple(map(str, range(p.shape[1]))))
     logits = logits_of([label], p[asked])
     result = p.copy()
-    temperature = fit_temperature(label, codes[asked], logits)
-    result[asked] = probabilities([label], logits, [temperature])
+    calibration = fit_calibration(label, codes[asked], logits)
+    result[asked] = probabilities([label], logits, [calibration])
     return result
 
 

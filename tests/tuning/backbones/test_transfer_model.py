@@ -9,6 +9,7 @@ from data import GENDER, Label
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
+from tuning.metrics import Calibration, probabilities
 
 ModelOf = Callable[[str], TransferModel]
 
@@ -27,7 +28,7 @@ def test_trunk_then_tail_is_the_whole_model_at_every_depth(name: str, model_of: 
     model = model_of(name)
     head = head_of(model)
     pixels = images(3)
-    whole = model.classifier(head, [GENDER], [1.0]).predict(pixels, verbose=0)
+    whole = model.classifier(head, [GENDER], [Calibration.none(GENDER)]).predict(pixels, verbose=0)
     depths = range(model.backbone.max_depth)
     activations = keras.tree.flatten(model.trunk(depths).predict(pixels, verbose=0))
     for depth, cut in zip((*depths, model.backbone.max_depth), (*activations, pixels), strict=True):
@@ -42,10 +43,14 @@ def test_a_classifier_of_several_labels_has_an_output_for_each(model_of: ModelOf
     pixels = images(3)
     features = model.trunk([0]).predict(pixels, verbose=0)
     logits = head.predict(keras.tree.flatten(features)[0], verbose=0)
-    said = model.classifier(head, [GENDER, hair], [2.0, 0.5]).predict(pixels, verbose=0)
+    calibrations = [
+        Calibration(slope=0.5, bias=(0.3,)), Calibration(slope=2.0, bias=(0.4, -0.1, -0.3))
+    ]  # fmt: skip
+    said = model.classifier(head, [GENDER, hair], calibrations).predict(pixels, verbose=0)
     assert list(said) == ["p_man", "p_hair"]
-    np.testing.assert_allclose(said["p_man"], keras.ops.sigmoid(logits[:, :1] / 2), atol=2e-6)
-    np.testing.assert_allclose(said["p_hair"], keras.ops.softmax(logits[:, 1:] / 0.5), atol=2e-6)
+    expected = probabilities([GENDER, hair], logits, calibrations)
+    np.testing.assert_allclose(said["p_man"], expected[:, 1:2], atol=2e-6)
+    np.testing.assert_allclose(said["p_hair"], expected[:, 2:], atol=2e-6)
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -52,6 +52,6 @@ def winner_of(backbone: str, label: str = "gender") -> WinnerFacts:
         backbone=backbone, origin="trial", size=96, history=history(0.7, 0.8),
         hyperparameters={"depth": 1, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3},
         weights={"source": "none", "fingerprint": "0a"},
-        labels=[{"label": named, "temperature": 1, "operating_point": point, "val": raw,
-                 "test": raw}],
+        labels=[{"label": named, "calibration": {"slope": 1, "bias": [0]},
+                 "operating_point": point, "val": raw, "test": raw}],
     )  # fmt: skip
