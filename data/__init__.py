@@ -10,10 +10,10 @@ Example:
     >>> from data.synthetic import generate
     >>> folder = Path(tempfile.mkdtemp())
     >>> dataset = load(generate(folder / "portraits", 60))
-    >>> manifest = split(sample(dataset.manifest, 50, "natural", seed=0), seed=0)
+    >>> manifest = sample(split(dataset.manifest, seed=0), 40, "natural", seed=0)
     >>> store = build(manifest, size=64, framing=dataset.framing, folder=folder / "cache")
     >>> store.images.shape
-    (50, 64, 64, 3)
+    (49, 64, 64, 3)
 """
 
 from importlib import import_module
@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from data.conflicts import drop_conflicts, label_conflicts
-    from data.copies.distinct import Distinct, with_copies, without_copies
+    from data.copies.distinct import Distinct, in_one_part, with_copies, without_copies
     from data.copies.hashes import Hashes, cache_file, hash_files
     from data.copies.matching import Copies, find_copies
     from data.formats import load
-    from data.image_shards import FaceSearch
+    from data.image_shards import FaceSearch, Guess
     from data.image_store import ImageStore, build, reopen
     from data.images import (
         FRAMINGS,
@@ -50,16 +50,16 @@ if TYPE_CHECKING:
     )
     from data.labels import AGES, GENDER, Label
     from data.manifest import SPLITS, DataError, Dataset, attributes, read_manifest
-    from data.sampling import BALANCES, Balance, sample
-    from data.splits import SplitBy, class_weights, split
+    from data.sampling import BALANCES, MOST_TESTED, Balance, sample
+    from data.splits import SplitBy, class_weights, require_all_classes, split
 
 _HOMES = {
     "data.conflicts": ("drop_conflicts", "label_conflicts"),
     "data.copies.matching": ("Copies", "find_copies"),
-    "data.copies.distinct": ("Distinct", "with_copies", "without_copies"),
+    "data.copies.distinct": ("Distinct", "in_one_part", "with_copies", "without_copies"),
     "data.formats": ("load",),
     "data.copies.hashes": ("Hashes", "cache_file", "hash_files"),
-    "data.image_shards": ("FaceSearch",),
+    "data.image_shards": ("FaceSearch", "Guess"),
     "data.image_store": ("ImageStore", "build", "reopen"),
     "data.images": (
         "FRAMINGS",
@@ -84,8 +84,8 @@ _HOMES = {
     ),
     "data.labels": ("AGES", "GENDER", "Label"),
     "data.manifest": ("SPLITS", "DataError", "Dataset", "attributes", "read_manifest"),
-    "data.sampling": ("BALANCES", "Balance", "sample"),
-    "data.splits": ("SplitBy", "class_weights", "split"),
+    "data.sampling": ("BALANCES", "MOST_TESTED", "Balance", "sample"),
+    "data.splits": ("SplitBy", "class_weights", "require_all_classes", "split"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -109,6 +109,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "sample_each",
     "Balance",
     "BALANCES",
+    "MOST_TESTED",
     "cache_file",
     "hash_files",
     "Hashes",
@@ -116,16 +117,19 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "Copies",
     "without_copies",
     "with_copies",
+    "in_one_part",
     "Distinct",
     "without_shared_pictures",
     "split",
     "split_each",
     "SplitBy",
     "class_weights",
+    "require_all_classes",
     "build",
     "reopen",
     "ImageStore",
     "FaceSearch",
+    "Guess",
     "decode",
     "decode_reduced",
     "to_square",

@@ -41,10 +41,12 @@ def label_conflicts(manifest: pd.DataFrame, labels: Sequence[Label] = (GENDER,))
 
 
 def drop_conflicts(manifest: pd.DataFrame, labels: Sequence[Label] = (GENDER,)) -> pd.DataFrame:
-    """Leave out the rows of `label_conflicts`.
+    """Leave the rows of `label_conflicts` out of train.
+
+    Those of val and test stay: figures on images that were cleaned would be too good.
 
     Args:
-        manifest: Manifest of N images, with codes of the labels and `identity`.
+        manifest: Manifest of N images, with codes of the labels, `identity` and `split`.
         labels: Labels of the manifest, `Dataset.labels`.
 
     Returns:
@@ -52,12 +54,15 @@ def drop_conflicts(manifest: pd.DataFrame, labels: Sequence[Label] = (GENDER,)) 
 
     Example:
         >>> from data.manifest import make_manifest
-        >>> codes, people = pd.Series([1, 1, 0]), pd.Series(["ann", "ann", "ann"])
-        >>> manifest = make_manifest(["1.jpg", "2.jpg", "3.jpg"], codes, identity=people)
+        >>> codes, people = pd.Series([1, 1, 0] * 2), pd.Series(["ann"] * 3 + ["bob"] * 3)
+        >>> parts = pd.Series(["train"] * 3 + ["val"] * 3)
+        >>> paths = [f"{number}.jpg" for number in range(6)]
+        >>> manifest = make_manifest(paths, codes, identity=people, split=parts)
         >>> drop_conflicts(manifest)["path"].tolist()
-        ['1.jpg', '2.jpg']
+        ['0.jpg', '1.jpg', '3.jpg', '4.jpg', '5.jpg']
     """
-    return manifest[~_any_contradicts(manifest, labels)].reset_index(drop=True)
+    in_train = manifest["split"].eq("train").fillna(False).to_numpy(bool)
+    return manifest[~(_any_contradicts(manifest, labels) & in_train)].reset_index(drop=True)
 
 
 def contradicting(manifest: pd.DataFrame, labels: Sequence[Label]) -> dict[str, pd.Series]:

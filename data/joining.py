@@ -16,9 +16,9 @@ import pandas as pd
 from data.copies.distinct import Distinct
 from data.groups import joined, with_first
 from data.labels import MISSING, Label, code_columns
-from data.manifest import DATASET, DataError, Dataset, attributes
+from data.manifest import DATASET, DataError, Dataset, attributes, has_official_split
 from data.messages import printable
-from data.sampling import Balance, sample
+from data.sampling import MOST_TESTED, VALIDATION_SHARE, Balance, available, sample
 from data.splits import split
 
 _YES_OR_NO = {"no", "yes"}
@@ -128,15 +128,22 @@ def parts_of(dataset: Dataset) -> tuple[Dataset, ...]:
 
 
 def sample_each(
-    parts: Sequence[Dataset], samples: int | None, balance: Balance, seed: int
+    parts: Sequence[Dataset],
+    samples: int | None,
+    balance: Balance,
+    seed: int,
+    tested: int | None = MOST_TESTED,
 ) -> pd.DataFrame:
     """Draw as many images of each data set, as far as it has them; see `data.sample`.
 
+    Where a data set has parts of its own, train and val keep their shares.
+
     Args:
-        parts: The data sets, see `parts_of`.
-        samples: Number of images to draw of all together; None for all.
+        parts: The data sets, split, see `split_each`.
+        samples: Number of images to learn from of all together; None for all images.
         balance: How many images of each class are drawn.
         seed: Seed of the draw.
+        tested: Largest number of test images of all together; None for all.
 
     Returns:
         The drawn rows, data set after data set, index 0..n-1.
@@ -146,21 +153,39 @@ def sample_each(
 
     Example:
         >>> from data.manifest import make_manifest
-        >>> paths = [f"{number}.jpg" for number in range(8)]
-        >>> manifest = make_manifest(paths, pd.Series([0, 1] * 4))
-        >>> alone = Dataset("CelebA", Path("/a"), manifest)
-        >>> len(sample_each([alone], 4, "natural", seed=0))
-        4
+        >>> paths = [f"{number}.jpg" for number in range(40)]
+        >>> alone = Dataset("CelebA", Path("/a"), make_manifest(paths, pd.Series([0, 1] * 20)))
+        >>> sample_each(split_each([alone], 0), 10, "natural", 0)["split"].value_counts().to_dict()
+        {'train': 8, 'test': 6, 'val': 2}
     """
+    learned, tests = _shares(parts, samples, balance, tested)
+    return _stacked(
+        [
+            sample(
+                part.manifest,
+                count,
+                balance,
+                seed,
+                part.strata,
+                validation=VALIDATION_SHARE if part.dealt else None,
+                tested=most,
+            )
+            for part, count, most in zip(parts, learned, tests, strict=True)
+        ]
+    )
 
-    def drawn(part: Dataset, count: int | None) -> pd.DataFrame:
-        return sample(part.manifest, count, balance, seed, part.strata)
 
-    if len(parts) == 1 or samples is None:
-        return _stacked([drawn(part, samples) for part in parts])
-    available = [len(drawn(part, None)) for part in parts]
-    shares = equal_shares(available, samples)
-    return _stacked([drawn(part, count) for part, count in zip(parts, shares, strict=True)])
+def _shares(
+    parts: Sequence[Dataset], samples: int | None, balance: Balance, tested: int | None
+) -> tuple[Sequence[int | None], Sequence[int | None]]:
+    """How many images each data set is learned from and tested on."""
+    alone = len(parts) == 1
+    if alone or samples is None:
+        return [samples] * len(parts), [tested] * len(parts)
+    counts = [available(part.manifest, balance, part.strata) for part in parts]
+    learned, tests = zip(*counts, strict=True)
+    most = sum(tests) if tested is None else min(tested, samples)
+    return equal_shares(learned, samples), equal_shares(tests, most)
 
 
 def equal_shares(available: Sequence[int], total: int) -> list[int]:
@@ -185,19 +210,15 @@ def equal_shares(available: Sequence[int], total: int) -> list[int]:
     return shares
 
 
-def split_each(
-    manifest: pd.DataFrame, parts: Sequence[Dataset], seed: int, near: np.ndarray
-) -> pd.DataFrame:
+def split_each(parts: Sequence[Dataset], seed: int) -> tuple[Dataset, ...]:
     """Split each data set by its own people; see `data.split`.
 
     Args:
-        manifest: Drawn rows of all data sets, data set after data set.
         parts: The data sets, see `parts_of`.
         seed: Seed of the split.
-        near: Pairs of rows that show one picture, both of one data set, int64 [M, 2].
 
     Returns:
-        The manifest with `split` filled.
+        The data sets with `split` filled in their manifests.
 
     Raises:
         DataError: One has too few people for all its classes to be in every part.
@@ -206,22 +227,19 @@ def split_each(
         >>> from data.manifest import make_manifest
         >>> paths = [f"{number}.jpg" for number in range(40)]
         >>> alone = Dataset("CelebA", Path("/a"), make_manifest(paths, pd.Series([0, 1] * 20)))
-        >>> whole = split_each(alone.manifest, [alone], seed=0, near=np.zeros((0, 2), np.int64))
-        >>> whole["split"].value_counts().to_dict()
-        {'train': 28, 'val': 6, 'test': 6}
+        >>> [whole] = split_each([alone], seed=0)
+        >>> whole.manifest["split"].value_counts().to_dict(), whole.dealt
+        ({'train': 28, 'val': 6, 'test': 6}, True)
     """
-    if len(parts) == 1:
-        only = parts[0]
-        return split(manifest, seed=seed, near=near, strata=only.strata, labels=only.labels)
-    done = []
-    for part, at in zip(parts, rows_of_each(manifest, parts), strict=True):
-        rows = manifest[at].reset_index(drop=True)
-        own = near[((near >= at.start) & (near < at.stop)).all(axis=1)] - at.start
-        try:
-            done.append(split(rows, seed=seed, near=own, strata=part.strata, labels=part.labels))
-        except DataError as error:
-            raise DataError(f"{part.name}: {error}") from error
-    return _stacked(done)
+    return tuple(_split(part, seed, "" if len(parts) == 1 else f"{part.name}: ") for part in parts)
+
+
+def _split(part: Dataset, seed: int, name: str) -> Dataset:
+    try:
+        manifest = split(part.manifest, seed=seed, strata=part.strata, labels=part.labels)
+    except DataError as error:
+        raise DataError(f"{name}{error}") from error
+    return replace(part, manifest=manifest, dealt=not has_official_split(part.manifest))
 
 
 def rows_of_each(manifest: pd.DataFrame, parts: Sequence[Dataset]) -> list[slice]:

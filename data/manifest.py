@@ -81,6 +81,7 @@ class Dataset:
             chosen. `data.sample` and `data.split` draw and deal by them, so that all labels share
             one sample and one split; None where nothing is known but the chosen labels.
         offers: The labels that it offers, which `data.load` takes as `label`.
+        dealt: Whether its parts were made by `data.split`, not given with it.
 
     Example:
         >>> manifest = make_manifest(["/faces/a.jpg", "/faces/b.jpg"], pd.Series([0, 1]))
@@ -98,6 +99,7 @@ class Dataset:
     labels: tuple[Label, ...] = (GENDER,)
     strata: pd.DataFrame | None = None
     offers: tuple[OfferedLabel, ...] = ()
+    dealt: bool = False
 
 
 def make_manifest(

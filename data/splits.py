@@ -7,13 +7,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from data.groups import joined
 from data.labels import Label, class_counts, codes_of, is_code_column
 from data.manifest import SPLITS, DataError, Dataset, has_official_split, split_fault
+from data.sampling import MOST_TESTED, VALIDATION_SHARE
 
 _SHOWN = 5
-_HELD_OUT_SHARE = 0.15
-_MOST_HELD_OUT = 5000  # images: an accuracy of 95 % is then known to 0.6 points
+_SMALL = 5000  # images: of fewer each is needed to learn from
+_SMALL_SHARE = 0.15
+_MOST_VALIDATED = 5000  # images: to choose by more tells little more, and takes time
 _FEW = 20  # people: of more, chance leaves no part without one
 
 SplitBy = Literal["given", "identity", "official"]
@@ -21,19 +22,23 @@ SplitBy = Literal["given", "identity", "official"]
 two of them, or those that were published kept as they are, see `official`."""
 
 
-def held_out_share(images: int) -> float:
-    """Return the share of a data set that is held out for validation, and as much for the test.
+def held_out_shares(images: int) -> tuple[float, float]:
+    """Return the shares of a data set that are held out for validation and for the test.
 
-    Of many images it falls: to evaluate more than some thousand tells little more, and takes time.
+    Of few images it is 15 % each. Of 5,000 and more a fifth is for the test, at most
+    `MOST_TESTED`, and of the rest `VALIDATION_SHARE`, at most 5,000.
 
     Args:
         images: Number of images, at least 0.
 
     Example:
-        >>> held_out_share(5000), held_out_share(200_000)
-        (0.15, 0.025)
+        >>> held_out_shares(1000), held_out_shares(10_000), held_out_shares(200_000)
+        ((0.15, 0.15), (0.16, 0.2), (0.025, 0.01))
     """
-    return min(_HELD_OUT_SHARE, _MOST_HELD_OUT / max(images, 1))
+    if images < _SMALL:
+        return _SMALL_SHARE, _SMALL_SHARE
+    test = min(0.2, MOST_TESTED / images)
+    return min(round(VALIDATION_SHARE * (1 - test), 12), _MOST_VALIDATED / images), test
 
 
 def split(
@@ -41,7 +46,6 @@ def split(
     val: float | None = None,
     test: float | None = None,
     seed: int = 0,
-    near: np.ndarray | None = None,
     strata: pd.DataFrame | None = None,
     labels: Sequence[Label] | None = None,
 ) -> pd.DataFrame:
@@ -53,10 +57,9 @@ def split(
 
     Args:
         manifest: Manifest of N images, with codes of labels, `identity` and `split`.
-        val: Share of the images for validation, above 0; None for `held_out_share`.
+        val: Share of the images for validation, above 0; None for `held_out_shares`.
         test: Share of the images for the test, above 0; below 1 together with `val`; None as above.
         seed: Seed by which people with equally many images are shuffled.
-        near: Pairs of rows that show one picture, int64 [M, 2]; they count as one person's.
         strata: Classes by which people are dealt, `Dataset.strata`, so that the split is the same
             whichever label is learned; None to deal by the codes in the manifest.
         labels: Labels of the manifest, by whose names classes are called in errors.
@@ -79,22 +82,20 @@ def split(
         >>> int((parts.groupby("identity")["split"].nunique() > 1).sum())
         0
     """
-    usual = held_out_share(len(manifest))
-    val, test = usual if val is None else val, usual if test is None else test
+    usual = held_out_shares(len(manifest))
+    val, test = usual[0] if val is None else val, usual[1] if test is None else test
     if val <= 0 or test <= 0 or val + test >= 1:
         raise DataError(f"val={val:g}, test={test:g}: shares must be above 0 and below 1 together")
     if has_official_split(manifest):
-        _require_all_classes(manifest, labels)
+        require_all_classes(manifest, labels)
         return manifest
     people = number_people(manifest["identity"])
-    if near is not None and len(near):
-        people = joined(people, people[near])
     shares = np.array([1 - val - test, val, test])
     # By codes alone people are dealt as they were before there were strata: runs of then go on.
     few = 0 if strata is None else _FEW
     parts = _deal(_counts(people, manifest, strata), shares, seed, few)[people]
     result = manifest.assign(split=pd.Series(np.array(SPLITS)[parts], manifest.index, "string"))
-    _require_all_classes(result, labels)
+    require_all_classes(result, labels)
     return result
 
 
@@ -160,7 +161,7 @@ def _with_validation(manifest: pd.DataFrame, strata: pd.DataFrame | None) -> pd.
     rows = np.flatnonzero(manifest["split"] == "train")
     train = manifest.iloc[rows]
     people = number_people(train["identity"])
-    val = held_out_share(len(train))
+    val, _ = held_out_shares(len(train))
     shares = np.array([1 - val, val])
     parts = _deal(_counts(people, train, strata), shares, seed=0, few=_FEW)[people]
     names = manifest["split"].to_numpy(object)
@@ -168,8 +169,21 @@ def _with_validation(manifest: pd.DataFrame, strata: pd.DataFrame | None) -> pd.
     return manifest.assign(split=pd.Series(names, manifest.index, "string"))
 
 
-def _require_all_classes(manifest: pd.DataFrame, labels: Sequence[Label] | None) -> None:
-    """Raise a `DataError` unless every class of every label is in train, val and test."""
+def require_all_classes(manifest: pd.DataFrame, labels: Sequence[Label] | None) -> None:
+    """Refuse a split in which a class of a label is not in train, val and test.
+
+    Args:
+        manifest: Manifest with codes of labels, `identity` and `split`.
+        labels: Labels of the manifest, by whose names classes are called; None to know them by
+            their codes alone.
+
+    Raises:
+        DataError: A class is missing; the message has the counts.
+
+    Example:
+        >>> rows = {"label": [0, 1] * 3, "split": ["train"] * 2 + ["val"] * 2 + ["test"] * 2}
+        >>> require_all_classes(pd.DataFrame(rows), None)
+    """
     names = [name for name in map(str, manifest) if is_code_column(name)]
     known: Sequence[Label | None] = labels or [None] * len(names)
     for label, name in zip(known, names, strict=True):

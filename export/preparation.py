@@ -21,6 +21,7 @@ from export.source import RecordedPredictions, Source, SplitName
 from inference import bundle
 from inference.bundle import BundleInfo, QuantizationTrial
 from tuning.backbones.class_activations import with_activations
+from tuning.runs.schema import Hyperparameters
 
 Recorded = Mapping[SplitName, RecordedPredictions]
 """What the Keras model predicted for "val" and "test" when the run ended."""
@@ -114,12 +115,13 @@ class _Preparation:
         }
 
     def _to_onnx(self, classifier: keras.Model, path: Path) -> None:
-        """Write the ONNX file, with class activations where the head has no hidden layer."""
+        """Write the ONNX file, with class activations where the model has them."""
         info, labels = self.info, self.source.labels
         activations = [label.class_activations for label in info.labels if label.class_activations]
         if activations:
-            temperatures = [label.temperature for label in info.labels]
-            classifier = with_activations(classifier, labels, temperatures)
+            slopes = [label.slope for label in info.labels]
+            grid = Hyperparameters.of(info.hyperparameters).grid
+            classifier = with_activations(classifier, labels, slopes, grid)
         convert.to_onnx(classifier, labels, bundle.to_metadata(info), path, activations)
 
     def check(self, forms: Mapping[FormName, Form], recorded: Recorded) -> dict[FormName, Checked]:

@@ -22,7 +22,7 @@ from data.cli import (
 )
 from data.memory import say_peak_memory
 from tuning.helpers import CORES, AddressOption, CoresOption, Helpers, WorkersOption
-from tuning.precision import Precision, resolve
+from tuning.precision import Precision
 from tuning.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -66,7 +66,14 @@ def tune(
         ),
     ] = AGES,
     samples: Annotated[
-        int, typer.Option(envvar="SAMPLES", min=0, help="Number of images to use; 0 for all.")
+        int,
+        typer.Option(
+            envvar="SAMPLES",
+            min=0,
+            help="Number of images to learn from, a fifth of which choose what the others have "
+            "learned; up to 2,000 test images of other people come on top. 0 for all images. A "
+            "larger number keeps the images of a smaller one.",
+        ),
     ] = 5000,
     backbones: Annotated[
         str,
@@ -76,14 +83,18 @@ def tune(
         Literal["quick", "standard", "full"] | None,
         typer.Option(
             envvar="PRESET",
-            help="How much to try: quick, standard or full. Left out: standard, for synthetic "
+            help="How far to go: quick, standard or full. Each ends when every backbone has "
+            "converged, however long that takes; see BUDGET. Left out: standard, for synthetic "
             "portraits quick.",
         ),
     ] = None,
     budget: Annotated[
         float | None,
         typer.Option(
-            envvar="BUDGET", min=0.1, help="Minutes for the whole run. Left out: the preset's."
+            envvar="BUDGET",
+            min=0.1,
+            help="Minutes for the whole run, from start to report, over all its sessions. With "
+            "more of them the same RUN goes on. Left out: no limit.",
         ),
     ] = None,
     weights: Annotated[
@@ -106,9 +117,9 @@ def tune(
             envvar="FRAMING",
             help="Part of an image that the classifier sees: all of it (stretch), its central "
             "square (crop), the face of one aligned as CelebA's are (face), or the face that the "
-            "detector finds and aligns first, as it does when it serves (detect: for photos of "
-            "your own; one without a face is left out). Left out: face for CelebA, stretch for "
-            "other data; of several data sets detect for those that are not aligned.",
+            "detector finds and aligns first, as it does when it serves (detect: an image without "
+            "one is not used). Left out: face for CelebA; for other data the face that the "
+            "detector finds, and the middle of an image in which it finds none.",
         ),
     ] = None,
     labels: Annotated[
@@ -134,7 +145,8 @@ def tune(
         typer.Option(
             "--drop-conflicts",
             envvar="DROP_CONFLICTS",
-            help="Leave out images whose label contradicts most of the same person's images.",
+            help="Leave out of training, never of validation and test, the images whose label "
+            "contradicts most of the same person's images.",
         ),
     ] = False,
     drop_suspects: Annotated[
@@ -147,9 +159,11 @@ def tune(
         ),
     ] = False,
     algorithm: Annotated[
-        Literal["bayesian", "hyperband", "random"],
+        Literal["bayesian", "random"],
         typer.Option(
-            envvar="ALGORITHM", help="Keras Tuner's bayesian, hyperband or random search."
+            envvar="ALGORITHM",
+            help="Keras Tuner's bayesian or random search proposes trials. Either way, those that "
+            "fall behind the best one stop early.",
         ),
     ] = "bayesian",
     size: Annotated[
@@ -162,8 +176,9 @@ def tune(
         str | None,
         typer.Option(
             envvar="RUN",
-            help="Name of the run; the same name continues it. Left out: a name made of the "
-            "settings, so that the same command continues the run as well.",
+            help="Name of the run; the same name continues it, also with another BUDGET or PRESET "
+            "and more BACKBONES. Left out: a name made of the settings, so that the same command "
+            "continues the run as well.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(envvar="SEED", help="Seed of everything random.")] = 0,
@@ -172,7 +187,8 @@ def tune(
         typer.Option(
             envvar="PRECISION",
             help="Arithmetic of the search: bfloat16, float16, float32, or auto for the fastest "
-            "that this GPU or processor has. Winners are evaluated and exported in float32.",
+            "that each machine's GPU or processor has. Winners are evaluated and exported in "
+            "float32.",
         ),
     ] = "auto",
     cache_gb: Annotated[
@@ -194,7 +210,7 @@ def tune(
 
     Examples: `make tune`, `make tune DATA=celeba SAMPLES=5000 PRESET=standard`,
     `make tune LABEL=Smiling,Eyeglasses,Young`, `make tune DATA=celeba,utkface`,
-    `make tune DATA=faces FRAMING=detect BACKBONES=resnet50,googlenet BUDGET=20`.
+    `make tune DATA=faces FRAMING=stretch BACKBONES=resnet50,googlenet BUDGET=20`.
     """
     if context.invoked_subcommand:
         return
@@ -219,11 +235,11 @@ def tune(
         backbones=names,
         preset=preset,
         size=_checked_size(size or PRESETS[preset].size),
-        budget=budget or PRESETS[preset].minutes,
+        budget=budget,
         weights=weights,
         algorithm=algorithm,
         seed=seed,
-        precision=resolve(precision),
+        precision=precision,
         labels=labels,
         split=split,
         label=label.strip(),
@@ -279,21 +295,21 @@ def _run(
         with failing_on(*user_errors()):
             tune_run(settings, artifacts, run, cache_gb, helpers)
     except KeyboardInterrupt:
-        raise StoppedError("interrupted: the same command continues the run") from None
+        raise StoppedError(
+            "interrupted: the same command continues the run, `make export` takes its winners"
+        ) from None
     say_peak_memory()
 
 
 def user_errors() -> tuple[type[Exception], ...]:
     """The exceptions of a search whose message a user can do something about."""
-    from keras_tuner.errors import FatalError
-
     from data import DataError
     from tuning.backbones.weights import WeightsError
     from tuning.cluster.errors import ClusterError
     from tuning.runs.run_folder import RunError
     from tuning.trunk.cache import CacheError
 
-    return DataError, WeightsError, CacheError, ClusterError, RunError, FatalError
+    return DataError, WeightsError, CacheError, ClusterError, RunError
 
 
 def _source(data: str | None, artifacts: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 
-from tuning.runs.schema import Epoch
 from tuning.runs.status import Activity
 
 
@@ -54,22 +53,6 @@ class Activities:
             begun = self._begun(title, backbone)
             changed = begun.model_copy(update={"done": done, "total": total})
             self._by_name[backbone, title] = changed
-
-    def add_epoch(self, title: str, epoch: Epoch, total: int, backbone: str = "") -> None:
-        """Take note of a training's epoch.
-
-        Args:
-            title: What is being trained.
-            epoch: Epoch that is done.
-            total: Number of epochs that are planned.
-            backbone: Backbone that is trained.
-        """
-        with self._lock:
-            begun = self._begun(title, backbone)
-            so_far = tuple(past for past in begun.epochs if past.epoch < epoch.epoch)
-            self._by_name[backbone, title] = begun.model_copy(
-                update={"done": epoch.epoch, "total": total, "epochs": (*so_far, epoch)}
-            )
 
     def end(self, title: str, backbone: str = "") -> None:
         """Take note that something has ended, however it did.

@@ -6,17 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress as LiveBars
 
 from data.progress import ProgressCallback, live_bars, milestones
 from tuning.activities import Activities
-from tuning.runs.schema import Epoch
-
-if TYPE_CHECKING:
-    from tuning.training.early_stopping import OnEpoch
 
 
 class Bars:
@@ -107,17 +102,20 @@ class Bars:
         with self.live():
             yield self.steps(title)
 
-    def steps(self, title: str) -> ProgressCallback:
+    def steps(self, title: str, quiet: bool = False) -> ProgressCallback:
         """Show how far a long pass over images is, and in the end how long it took.
 
         Args:
             title: What is being done.
+            quiet: Whether only a bar is shown on a terminal, and no line: whoever waits for the
+                pass says what came of it.
 
         Returns:
             The function to call after each item.
         """
         task = None
-        write_line = milestones(f"  {title}", self.say)
+        say = (lambda _: None) if quiet else self.say
+        write_line = milestones(f"  {title}", say)
         started = time.monotonic()
 
         def update(done: int, total: int) -> None:
@@ -133,34 +131,14 @@ class Bars:
             if done >= total:
                 self.end(title)
                 seconds = time.monotonic() - started
-                self.say(f"  {title}: {total:,} in {seconds:.0f} s")
-
-        return update
-
-    def epochs(self, title: str) -> OnEpoch:
-        """Show how many epochs of a training are done; nothing where there is no terminal.
-
-        Args:
-            title: Name of the training beside its bar.
-
-        Returns:
-            The function to call after each epoch.
-        """
-        bars = self._screen.live
-        task = bars.add_task(f"{self._prefix}  {title}", total=None) if bars else None
-
-        def update(epoch: Epoch, total: int) -> None:
-            self.activities.add_epoch(title, epoch, total, self._backbone)
-            if bars and task is not None:
-                done = epoch.epoch
-                bars.update(task, completed=done, total=total, visible=done < total)
+                say(f"  {title}: {total:,} in {seconds:.0f} s")
 
         return update
 
     @contextmanager
     def live(self) -> Iterator[None]:
         """Show bars on a terminal while the block runs."""
-        if not self.console.is_terminal:
+        if self._screen.live or not self.console.is_terminal:
             yield
             return
         with live_bars(self.console) as self._screen.live:

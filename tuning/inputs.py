@@ -80,7 +80,7 @@ def prepare_images(
     progress: Progress,
     run: RunFolder | None = None,
 ) -> RunImages:
-    """Sample, look for copies, split and decode the run's images.
+    """Split the data set, draw the run's images of it, look for copies, and decode them.
 
     A run that was begun keeps the images and the split that it began with.
 
@@ -99,7 +99,7 @@ def prepare_images(
     begun = _begun(run, dataset) if run else None
     manifest, notes = begun or _chosen(settings, dataset, artifacts, progress)
     framing, detected = _framing(settings, dataset)
-    search = _search(manifest, detected)
+    search = _search(manifest, detected, settings)
     with progress.bar("finding faces" if search else "decoding images") as update:
         store = data.build(
             manifest,
@@ -127,7 +127,7 @@ def images_of(run: RunFolder, cache: Path) -> ImageStore:
     config, manifest = run.read_config(), data.read_manifest(run.manifest)
     size, facts = config.settings.size, config.images
     kept = data.reopen(manifest, size, facts.framing, cache, config.data.fingerprint)
-    search = None if kept else _search(manifest, facts.detected)
+    search = None if kept else _search(manifest, facts.detected, config.settings)
     return kept or data.build(manifest, size, facts.framing, cache, search=search)
 
 
@@ -156,18 +156,20 @@ def _chosen(
     settings: Settings, dataset: Dataset, artifacts: Path, progress: Progress
 ) -> tuple[pd.DataFrame, list[str]]:
     """The images of a new run, split, and remarks on those that were left out."""
-    parts, notes = data.parts_of(dataset), []
+    with progress.doing("splitting the data set"):
+        parts, notes = data.split_each(data.parts_of(dataset), settings.seed), []
     if settings.drop_conflicts:
         parts = tuple(
             replace(part, manifest=data.drop_conflicts(part.manifest, part.labels))
             for part in parts
         )
         count = len(dataset.manifest) - sum(len(part.manifest) for part in parts)
-        notes.append(f"left out because of DROP_CONFLICTS: {count:,} images")
-    manifest = data.sample_each(parts, settings.samples, settings.balance, settings.seed)
+        notes.append(f"left out of training because of DROP_CONFLICTS: {count:,} images")
+    tested = None if settings.split == "official" else data.MOST_TESTED
+    manifest = data.sample_each(parts, settings.samples, settings.balance, settings.seed, tested)
     distinct = _distinct(settings, manifest, parts, artifacts, progress)
-    manifest = data.split_each(distinct.manifest, parts, settings.seed, distinct.near)
-    return manifest, [*notes, *distinct.notes]
+    data.require_all_classes(distinct.manifest, dataset.labels)
+    return distinct.manifest, [*notes, *distinct.notes]
 
 
 def _distinct(
@@ -185,8 +187,17 @@ def _distinct(
     copies = data.find_copies(data.Hashes.stacked(each))
     if settings.split == "official":
         return data.with_copies(manifest, copies, parts[0].labels)
-    distinct = data.without_copies(manifest, copies, parts[0].labels)
-    return distinct if len(parts) == 1 else data.without_shared_pictures(distinct)
+    distinct = data.without_copies(manifest, copies, parts[0].labels, _dealt(manifest, parts))
+    if len(parts) > 1:
+        distinct = data.without_shared_pictures(distinct)
+    return data.in_one_part(distinct, _dealt(distinct.manifest, parts))
+
+
+def _dealt(manifest: pd.DataFrame, parts: Sequence[Dataset]) -> np.ndarray:
+    """Whether the part of each row was made by us, bool [N]."""
+    if len(parts) == 1:
+        return np.full(len(manifest), parts[0].dealt)
+    return manifest[DATASET].isin([part.name for part in parts if part.dealt]).to_numpy(bool)
 
 
 def _framing(settings: Settings, dataset: Dataset) -> tuple[Framing, tuple[str, ...]]:
@@ -194,28 +205,37 @@ def _framing(settings: Settings, dataset: Dataset) -> tuple[Framing, tuple[str, 
     parts = data.parts_of(dataset)
     if settings.framing == "detect":
         return "face", tuple(part.name for part in parts)
-    if settings.framing is not None or len(parts) == 1:
-        return settings.framing or dataset.framing, ()
+    if settings.framing is not None:
+        return settings.framing, ()
     return "face", tuple(part.name for part in parts if part.framing != "face")
 
 
-def _search(manifest: pd.DataFrame, detected: Sequence[str]) -> FaceSearch | None:
+def _search(
+    manifest: pd.DataFrame, detected: Sequence[str], settings: Settings
+) -> FaceSearch | None:
     if not detected:
         return None
-    if DATASET not in manifest:
-        return search_for_faces(np.ones(len(manifest), bool))
-    return search_for_faces(manifest[DATASET].isin(detected).to_numpy(bool))
+    rows = np.ones(len(manifest), bool)
+    if DATASET in manifest:
+        rows = manifest[DATASET].isin(detected).to_numpy(bool)
+    return search_for_faces(rows, guess=settings.framing is None)
 
 
 def _on_faces(dataset: Dataset, detected: Sequence[str], store: ImageStore) -> Iterator[str]:
     if not detected:
         return
-    yield f"faces of {', '.join(detected)} are found and aligned first (FRAMING=detect)"
+    yield f"faces of {', '.join(detected)} are found and aligned first, as when serving"
     aligned = [part.name for part in data.parts_of(dataset) if part.name not in detected]
     if aligned:
         yield f"images of {', '.join(aligned)} are aligned as they are (FRAMING=face)"
     if store.faceless:
         yield f"left out: {store.faceless:,} images without a face, or with a poor one alone"
+    if store.guessed:
+        yield (
+            f"{store.guessed:,} images without a face, or with a poor one alone, are used all the "
+            "same, cropped to the middle or to the poor one; FRAMING=detect leaves them out, "
+            "FRAMING=crop or stretch takes all images as they are"
+        )
 
 
 def _on_shares(dataset: Dataset, store: ImageStore) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from tuning.bars import Bars
+from tuning.metrics import promise
 from tuning.runs.schema import (
     Hyperparameters,
     RunMetrics,
@@ -33,12 +33,9 @@ class Progress(Bars):
     Example:
         >>> import sys
         >>> progress = Progress(Console(file=sys.stdout, width=80))
-        >>> progress.expect(["vgg16"], lambda: None)
-        >>> with progress.backbone("VGG16") as of_vgg16:
-        ...     of_vgg16.planned([0, 0, 1], seconds=[1.0, 1.0, 9.0, 20.0, 5.0])
-        <BLANKLINE>
-        VGG16 (1 of 1)
-          plan: 3 trials (2 at depth 0, 1 at depth 1), then a refit
+        >>> progress.expect(["vgg16", "vgg19"], lambda: None)
+        >>> progress.backbone("VGG16", "vgg16").say("  all 4,000 training images")
+        VGG16      all 4,000 training images
     """
 
     def __init__(
@@ -46,13 +43,10 @@ class Progress(Bars):
     ) -> None:
         super().__init__(console, prefix, within)
         self._backbones: list[str] = []
-        self._begun = self._later = 0
-        self._trials = 0
-        self._expected = [0.0]
         self._time_left: Callable[[], float | None] = lambda: None
 
     def expect(self, backbones: list[str], time_left: Callable[[], float | None]) -> None:
-        """Take note of what is to come, for the estimates of the time left.
+        """Take note of what is to come.
 
         Args:
             backbones: Names of the backbones to search, in order.
@@ -61,82 +55,32 @@ class Progress(Bars):
         self._backbones = backbones
         self._time_left = time_left
 
-    @contextmanager
-    def backbone(
-        self, title: str, later: int = 0, side_by_side: bool = False, name: str | None = None
-    ) -> Iterator[Progress]:
-        """Announce a backbone, and show bars while the block searches it.
+    def backbone(self, title: str, name: str) -> Progress:
+        """Return what is shown of one backbone's search, whose lines say whose they are.
 
         Args:
             title: Its name in papers.
-            later: Number of backbones that come after it in its place.
-            side_by_side: Whether others are searched at the same time; lines then say whose they
-                are, and whoever searches them shows the bars.
-            name: Its name in the registry, None where that is the same.
-
-        Yields:
-            What is shown of its search.
+            name: Its name in the registry.
         """
-        self._begun += 1
-        count = f"({self._begun} of {len(self._backbones)})"
-        of_it = Progress(prefix=f"{title:<{_TITLE}}" if side_by_side else "", within=self)
-        of_it._later, of_it._time_left = later, self._time_left
-        of_it._backbone = name or title
-        try:
-            if side_by_side:
-                of_it.say(f"  begins {count}")
-                yield of_it
-                return
-            self.say(f"\n{title} {count}", style="bold")
-            with self.live():
-                yield of_it
-        finally:
-            self.activities.end_all(name or title)
+        prefix = f"{title:<{_TITLE}}" if len(self._backbones) > 1 else ""
+        of_it = Progress(prefix=prefix, within=self)
+        of_it._time_left, of_it._backbone = self._time_left, name
+        return of_it
 
-    def planned(self, depths: Sequence[int], seconds: list[float]) -> None:
-        """Print the plan of a study.
-
-        Args:
-            depths: Fine-tuning depth of each trial.
-            seconds: Expected time of each trial, of the refit and of the evaluation.
-        """
-        self._expected = seconds
-        counts = ", ".join(f"{depths.count(d)} at depth {d}" for d in sorted(set(depths)))
-        self.say(f"  plan: {len(depths)} trials ({counts}), then a refit")
-
-    def trial_done(self, record: TrialRecord, best: TrialResult | None) -> None:
-        """Print a trial that ended.
+    def leg_done(self, record: TrialRecord, best: TrialRecord | None) -> None:
+        """Print a leg of a trial that ended, or that the trial failed.
 
         Args:
             record: Record of the trial.
-            best: Best result so far, None without any.
+            best: Best trial so far, None without any.
         """
-        self._trials += 1
         title = f"  trial {record.trial}  {describe(record.hyperparameters)}"
         if record.result is None:
-            self.say(f"{title}  failed: {record.note}", style="red")
+            self.say(f"{title}  failed: {record.ended}", style="red")
             return
-        best_so_far = f"best {best.val_brier:.4f}" if best else ""
-        self.say(f"{title}  {figures(record.result)}  {best_so_far}{self._left()}")
-
-    def trials_left_out(self, count: int, planned: int) -> None:
-        """Print that the time was too short for the last trials of the plan.
-
-        Args:
-            count: Number of trials left out.
-            planned: Number of trials planned.
-        """
-        self.say(f"  left out, so that time remains for the refit: {count} of {planned} trials")
-
-    def refit_done(self, result: TrialResult, best: TrialResult) -> None:
-        """Print the refit.
-
-        Args:
-            result: What the refit reached.
-            best: What the best trial had reached.
-        """
-        kept = "kept" if result.val_brier < best.val_brier else "the trial's weights are kept"
-        self.say(f"  refit     {describe(result.hyperparameters)}  {figures(result)}  {kept}")
+        is_best = best is not None and best.trial == record.trial
+        verdict = "best so far" if is_best else record.ended
+        self.say(f"{title}  {figures(record.result)}  {verdict}{self._left()}")
 
     def winner(self, facts: WinnerFacts) -> None:
         """Print the winner of a backbone's search.
@@ -146,7 +90,9 @@ class Progress(Bars):
         """
         for of_label in facts.labels:
             name = f"{of_label.label.name} " if len(facts.labels) > 1 else ""
+            point, images = of_label.operating_point, of_label.val.count
             self.say(f"  winner on test images: {name}{_accuracy(of_label.test)}")
+            self.say(f"  {name}{promise(point.target_accuracy, point.share_uncertain, images)}")
 
     def summary(self, metrics: RunMetrics, report: Path) -> None:
         """Print the table of winners when the run is done.
@@ -180,11 +126,10 @@ class Progress(Bars):
         self.say(f"Done{took}. Report: {report}")
 
     def _left(self) -> str:
-        """By this study's plan, as much again for each backbone to come, within the budget."""
-        planned = sum(self._expected[self._trials :]) + self._later * sum(self._expected)
-        budget = self._time_left()
-        minutes = (planned if budget is None else min(planned, budget)) / 60
-        return f"  about {minutes:.0f} min left" if minutes >= 1 else "  under a minute left"
+        left = self._time_left()
+        if left is None:
+            return ""
+        return f"  {left / 60:.0f} min left" if left >= 60 else "  under a minute left"
 
 
 def describe(hp: Hyperparameters) -> str:
@@ -194,14 +139,14 @@ def describe(hp: Hyperparameters) -> str:
         hp: Hyperparameters of a training.
 
     Example:
-        >>> chosen = Hyperparameters(depth=1, learning_rate=2e-4, head_units=64, dropout=0.3)
-        >>> describe(chosen)
-        'depth 1  learning rate 2.0e-04  head  64  dropout 0.3'
+        >>> chosen = {"stages": 4, "depth": 1, "grid": 6, "learning_rate": 1e-4, "head_units": 64}
+        >>> describe(Hyperparameters(**chosen, dropout=0.3))
+        'stages 4  grid 6  depth 1  head  64  learning rate 1.0e-04  dropout 0.3'
     """
-    return (
-        f"depth {hp.depth}  learning rate {hp.learning_rate:.1e}  head {hp.head_units:3d}  "
-        f"dropout {hp.dropout:.1f}"
-    )
+    head = f"stages {hp.stages}  grid {hp.grid}  depth {hp.depth}  head {hp.head_units:3d}"
+    if not hp.depth:
+        return head
+    return f"{head}  learning rate {hp.learning_rate:.1e}  dropout {hp.dropout:.1f}"
 
 
 def figures(result: TrialResult) -> str:
@@ -211,13 +156,14 @@ def figures(result: TrialResult) -> str:
         result: What a training reached.
 
     Example:
-        >>> chosen = Hyperparameters(depth=1, learning_rate=2e-4, head_units=64, dropout=0.3)
-        >>> figures(TrialResult(hyperparameters=chosen, val_accuracy=0.9, val_auc=0.95,
-        ...                     val_brier=0.08, val_loss=0.3, epochs=2, seconds=12.3))
-        'accuracy 90.00 %  Brier 0.0800   12.3 s'
+        >>> chosen = {"stages": 4, "depth": 1, "grid": 6, "learning_rate": 1e-4, "head_units": 64}
+        >>> figures(TrialResult(hyperparameters=chosen | {"dropout": 0.3}, score=0.07,
+        ...                     val_accuracy=0.9, val_auc=0.95, val_brier=0.08, val_loss=0.3,
+        ...                     epochs=2, seconds=12.3, trained=4000))
+        'accuracy 90.00 %  score 0.0700   12.3 s'
     """
     return (
-        f"accuracy {100 * result.val_accuracy:5.2f} %  Brier {result.val_brier:.4f}  "
+        f"accuracy {100 * result.val_accuracy:5.2f} %  score {result.score:.4f}  "
         f"{result.seconds:5.1f} s"
     )
 

@@ -17,8 +17,11 @@ from tuning.cluster.engines import engine_of
 from tuning.helpers import NOBODY, Helpers
 from tuning.inputs import RunImages, open_dataset, prepare_images, pretrained
 from tuning.notices import SYNTHETIC_NOTICE, notices_of
+from tuning.precision import POLICY
 from tuning.progress import Progress
 from tuning.report import report
+from tuning.report.best import best_winner
+from tuning.runs.leaderboard import read_leaderboard
 from tuning.runs.run_folder import RunFolder, rows_fingerprint
 from tuning.runs.schema import (
     DataFacts,
@@ -98,7 +101,8 @@ def tune(
             progress=progress,
         )
         with tracked(run, progress.say) as track:
-            _finish(context, search_all(context, engine, weights, budget, track))
+            search_all(context, engine, weights, budget, track, lambda ws: _report(context, ws))
+        _finish(context)
     return run
 
 
@@ -131,7 +135,7 @@ def _greet(settings: Settings, dataset: Dataset, run: RunFolder, progress: Progr
     budget = f", at most {settings.budget:g} min" if settings.budget else ""
     progress.say(
         f"{dataset.name}: {len(dataset.manifest):,} images; preset {settings.preset}, "
-        f"{settings.size} px, {settings.precision.removeprefix('mixed_')}{budget}"
+        f"{settings.size} px, {settings.policy.removeprefix(POLICY)}{budget}"
     )
 
 
@@ -197,7 +201,8 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
+def _report(context: SearchContext, winners: Sequence[WinnerFacts]) -> None:
+    """Write metrics and report of the winners so far."""
     run = context.run
     ranked = sorted(winners, key=lambda facts: facts.val_brier)
     config = run.read_config()
@@ -206,10 +211,14 @@ def _finish(context: SearchContext, winners: list[WinnerFacts]) -> None:
         notices=(*notices_of(config), *left_out_notices(run, config, config.settings.backbones)),
         seconds=run.read_clock().seconds or None,
         winners={facts.backbone: facts for facts in ranked},
+        chosen=best_winner(run, config.labels, [facts.backbone for facts in ranked]),
     )
     run.write_metrics(metrics)
-    leaderboard = pd.read_csv(run.leaderboard)
+    leaderboard = read_leaderboard(run)
     progress = context.progress
     with progress.doing("writing the report"), progress.bar("explaining mistakes") as update:
         report.write(run, config, metrics, leaderboard, context.store.images, update)
-    progress.summary(metrics, run.report)
+
+
+def _finish(context: SearchContext) -> None:
+    context.progress.summary(context.run.read_metrics(), context.run.report)

@@ -1,11 +1,13 @@
-"""The searches of a run's backbones: one after the other, or several side by side."""
+"""The searches of a run's backbones, in one loop that gives each slot to the most urgent step."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.weights import Weights
@@ -13,12 +15,16 @@ from tuning.runs.leaderboard import write_leaderboard
 from tuning.runs.run_folder import RunError
 from tuning.runs.schema import WinnerFacts
 from tuning.runs.time_budget import TimeBudget
-from tuning.search.backbone_search import search
+from tuning.runs.timeline import TimelineRow, add_row
+from tuning.search.backbone_search import BackboneSearch
 from tuning.search.context import SearchContext
 from tuning.search.engine import Engine
+from tuning.search.followed import FollowedHands
+from tuning.search.offers import Offer
+from tuning.search.timings import Timings
 from tuning.trunk.cache import CacheError
 
-_SHARE_GROWTH = 0.25  # of a backbone's share of the time, with its operations and weights
+_REPORT_SECONDS = 30.0  # until one has been written
 
 
 def search_all(
@@ -27,44 +33,41 @@ def search_all(
     weights: Mapping[str, Weights],
     budget: TimeBudget,
     on_change: Callable[[], None] = lambda: None,
+    report: Callable[[Sequence[WinnerFacts]], None] = lambda _: None,
 ) -> list[WinnerFacts]:
-    """Search all backbones, as many side by side as the engine has slots.
+    """Search all backbones until each has converged or the time is over.
 
-    A backbone that fails does not stop the others.
+    Whenever a slot is free, each search offers what it would do next: first all backbones get a
+    winner, then each a fine-tuned leg, then time goes where the next second is expected to bring
+    most. A backbone that fails does not stop the others.
 
     Args:
         context: Run, data and settings.
         engine: Where they are worked on.
         weights: Pretrained weights of each backbone.
         budget: Time of the run.
-        on_change: Called when the run's folder has another trial or winner.
+        on_change: Called when the run's folder has another leg or winner.
+        report: Called with the winners when all backbones have one, and in the end.
 
     Returns:
         What is known about each winner.
 
     Raises:
-        RunError: No trial of a backbone succeeded.
+        RunError: No trial of a backbone succeeded, or there was no time for any.
         CacheError: The trunk cache's budget or the disk is too small.
         ClusterError: The engine gave up on a step.
+        OSError: The disk failed.
     """
-    return _Searches(context, engine, weights, budget, on_change).run()
+    with ExitStack() as stack, context.progress.live():
+        searches = _Searches(context, engine, weights, budget, on_change, report)
+        return searches.run(stack)
 
 
-def in_lanes(sizes: Mapping[str, float], lanes: int) -> list[list[str]]:
-    """Deal backbones to lanes that end at about the same time; each lane begins with its smallest.
-
-    Args:
-        sizes: Share of the time that each backbone needs.
-        lanes: Number of lanes, at least 1; fewer where there are not so many backbones.
-
-    Example:
-        >>> in_lanes({"vgg16": 3.0, "googlenet": 1.0, "resnet50": 2.0}, lanes=2)
-        [['vgg16'], ['googlenet', 'resnet50']]
-    """
-    dealt: list[list[str]] = [[] for _ in range(min(lanes, len(sizes)))]
-    for name in sorted(sizes, key=lambda name: -sizes[name]):
-        min(dealt, key=lambda lane: sum(sizes[other] for other in lane)).append(name)
-    return [lane[::-1] for lane in dealt]
+@dataclass(eq=False)
+class _Running:
+    search: BackboneSearch
+    offer: Offer
+    began: float  # seconds worked on the run
 
 
 class _Searches:
@@ -75,87 +78,168 @@ class _Searches:
         weights: Mapping[str, Weights],
         budget: TimeBudget,
         on_change: Callable[[], None],
+        report: Callable[[Sequence[WinnerFacts]], None],
     ) -> None:
         self._context, self._engine = context, engine
         self._weights, self._budget = weights, budget
-        self._on_change = on_change
-        names = sorted(context.settings.backbones, key=lambda name: BACKBONES[name].gmacs)
-        # A pass takes longer with a backbone's operations, a step behind the last cuts with its
-        # weights.
-        self._sizes = {
-            name: (BACKBONES[name].gmacs * weights[name].count) ** _SHARE_GROWTH for name in names
-        }
-        self._names = names
-        self._winners: list[WinnerFacts] = []
+        self._on_change, self._report = on_change, report
+        self._timings = Timings()
+        self._searches: list[BackboneSearch] = []
+        self._running: dict[Future[Any], _Running] = {}
         self._failures: list[Exception] = []
-        self._lock = threading.Lock()
+        self._report_seconds: float | None = None
 
-    def run(self) -> list[WinnerFacts]:
-        self._context.progress.expect(self._names, self._budget.left)
-        lanes = in_lanes(self._sizes, self._engine.slots)
-        if len(lanes) == 1:
-            self._run_lane(self._names)
-        else:
-            self._run_side_by_side(lanes)
-        if self._failures:
+    def run(self, stack: ExitStack) -> list[WinnerFacts]:
+        names = sorted(self._context.settings.backbones, key=lambda name: BACKBONES[name].gmacs)
+        self._context.progress.expect(names, self._budget.left)
+        for name in names:
+            with self._apart(None):
+                self._searches.append(self._search(name, stack))
+        with _stopping(self._engine):
+            self._until_converged()
+            self._bring_up_to_date()
+        winners = self._winners()
+        self._report(winners)
+        return winners
+
+    def _search(self, name: str, stack: ExitStack) -> BackboneSearch:
+        backbone, weights = BACKBONES[name], self._weights[name]
+        progress = self._context.progress.backbone(backbone.title, name)
+        context = replace(self._context, progress=progress)
+        hands = stack.enter_context(self._engine.hands(context, backbone, weights))
+        followed = FollowedHands(hands, progress)
+        return BackboneSearch(context, followed, backbone, weights, self._timings, self._changed)
+
+    def _until_converged(self) -> None:
+        while self._fill(self._most_urgent) or self._running:
+            self._take_next()
+            if self._report_seconds is None and all(s.winner for s in self._searches):
+                self._first_report()
+
+    def _bring_up_to_date(self) -> None:
+        """Let the winners follow their best trials, at the end of the time or of the search."""
+        while self._fill(self._last_winner) or self._running:
+            self._take_next()
+        for search in self._searches:
+            if search.winner is None:
+                title = BACKBONES[search.name].title
+                say = self._context.progress.say
+                say(f"{title}: no time for a winner; the same run with a larger BUDGET has one")
+
+    def _fill(self, choose: Callable[[], tuple[BackboneSearch, Offer] | None]) -> bool:
+        """Begin steps while slots are free; says whether any was begun."""
+        begun = False
+        while len(self._running) < self._engine.slots and (chosen := choose()):
+            search, offer = chosen
+            running = _Running(search, offer, self._budget.spent())
+            self._running[offer.begin(self._left())] = running
+            begun = True
+        return begun
+
+    def _take_next(self) -> None:
+        if not self._running:
+            return
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in done:
+            step = self._running.pop(future)
+            error, images = future.exception(), 0
+            with self._apart(step.search):
+                if isinstance(error, Exception):
+                    step.offer.fails(error)
+                elif error is not None:
+                    raise error
+                else:
+                    images = step.offer.end(future.result(), self._budget.spent() - step.began)
+            self._record(step, images)
+
+    def _record(self, step: _Running, images: int) -> None:
+        search, offer = step.search, step.offer
+        times = step.began, self._budget.spent()
+        row = TimelineRow.of(*times, search.name, offer.kind, images, search.best, offer.cut)
+        add_row(self._context.run, row)
+
+    def _most_urgent(self) -> tuple[BackboneSearch, Offer] | None:
+        """What one of the searches would do next: first winners one after the other, then gains."""
+        for search in [*self._searches]:
+            if search.winner is None and (offer := self._offer(search)):
+                return search, offer
+        offers = [(s, offer) for s in [*self._searches] if s.winner and (offer := self._offer(s))]
+        # Of equals the cheapest backbone, which comes first.
+        return min(offers, key=lambda each: each[1].urgency, default=None)
+
+    def _offer(self, search: BackboneSearch) -> Offer | None:
+        left = self._left()
+        limit = math.inf if self._is_first(search) else left
+        with self._apart(search):
+            offer = search.offer(self._share(search, left), limit)
+            return offer if offer and offer.seconds <= limit else None
+        return None
+
+    def _share(self, search: BackboneSearch, left: float) -> float:
+        """Time for one backbone, where all that go on as far as it share what is left."""
+        waiting = [other for other in self._searches if other.winner is None]
+        others = waiting if search.winner is None else self._searches
+        return left / max(1, len(others))
+
+    def _is_first(self, search: BackboneSearch) -> bool:
+        """Whether a step is for the run's first winner, which there is whatever it takes."""
+        return search is self._searches[0] and not self._winners()
+
+    def _last_winner(self) -> tuple[BackboneSearch, Offer] | None:
+        left = self._without_report()
+        for search in self._searches:
+            with self._apart(search):
+                fits = self._is_first(search) or search.closing_seconds() <= left
+                if fits and (offer := search.last_winner()):
+                    return search, offer
+        return None
+
+    def _left(self) -> float:
+        """Seconds for further steps: without what winners and the report take in the end."""
+        return self._without_report() - sum(search.closing_seconds() for search in self._searches)
+
+    def _without_report(self) -> float:
+        left = self._budget.left()
+        return math.inf if left is None else left - (self._report_seconds or _REPORT_SECONDS)
+
+    def _first_report(self) -> None:
+        """Write a report that can be looked at, and see how long that takes."""
+        began = self._budget.spent()
+        self._report(self._winners())
+        self._report_seconds = self._budget.spent() - began
+        row = TimelineRow.of(began, self._budget.spent(), "", "report", 0, None)
+        add_row(self._context.run, row)
+
+    def _winners(self) -> list[WinnerFacts]:
+        winners = [search.winner for search in self._searches if search.winner]
+        if not winners and self._failures:
             raise self._failures[0]
-        return self._winners
+        return winners
 
-    def _run_side_by_side(self, lanes: Sequence[Sequence[str]]) -> None:
-        """Search in a thread a lane; this one takes Ctrl-C and what else ends the run."""
-        with self._context.progress.live(), ThreadPoolExecutor(len(lanes)) as threads:
-            running = [threads.submit(self._run_lane, lane, True) for lane in lanes]
-            try:
-                wait(running, return_when=FIRST_EXCEPTION)
-                _raise_first(running)
-            finally:
-                if not all(lane.done() for lane in running):
-                    self._engine.stop()
-
-    def _run_lane(self, names: Sequence[str], side_by_side: bool = False) -> None:
-        """Search one backbone after the other, each with a share of the time that is left.
-
-        A large one gets more. Those that are cheap to run come first and leave what they don't
-        use to the others.
-        """
-        for number, name in enumerate(names):
-            left = self._budget.left()
-            needs = [self._sizes[other] for other in names[number:]]
-            seconds = None if left is None else left * needs[0] / sum(needs)
-            later = len(names) - number - 1
-            try:
-                self._search(name, seconds, later, side_by_side)
-            except (RunError, CacheError) as error:
-                self._failures.append(error)
-                if len(self._names) > 1:
-                    self._context.progress.say(f"{BACKBONES[name].title}: {error}", style="red")
-
-    def _search(self, name: str, seconds: float | None, later: int, side_by_side: bool) -> None:
-        backbone = BACKBONES[name]
-        with self._context.progress.backbone(backbone.title, later, side_by_side, name) as progress:
-            context = replace(self._context, progress=progress)
-            facts = search(
-                context,
-                self._engine,
-                backbone,
-                self._weights[name],
-                seconds,
-                self._trial_ended,
-            )
-        with self._lock:
-            self._budget.save()
-            self._winners.append(facts)
-        progress.winner(facts)
+    def _changed(self) -> None:
+        self._budget.save()
+        write_leaderboard(self._context.run)
         self._on_change()
 
-    def _trial_ended(self) -> None:
-        with self._lock:
-            write_leaderboard(self._context.run)
-            self._on_change()
+    @contextmanager
+    def _apart(self, search: BackboneSearch | None) -> Iterator[None]:
+        """Let the other backbones go on where one fails by itself."""
+        try:
+            yield
+        except (RunError, CacheError) as error:
+            self._failures.append(error)
+            if len(self._context.settings.backbones) > 1:
+                title = f"{BACKBONES[search.name].title}: " if search else ""
+                self._context.progress.say(f"{title}{error}", style="red")
+            if search in self._searches:
+                self._searches.remove(search)
 
 
-def _raise_first(lanes: Sequence[Future[None]]) -> None:
-    """Raise what ended a lane, not what it interrupted in the others."""
-    for lane in lanes:
-        if lane.done():
-            lane.result()
+@contextmanager
+def _stopping(engine: Engine) -> Iterator[None]:
+    """Let nobody work on when the block is left by Ctrl-C or an error."""
+    try:
+        yield
+    except BaseException:
+        engine.stop()
+        raise

@@ -21,8 +21,8 @@ class Distinct:
 
     Attributes:
         manifest: The rows that were kept, index 0..n-1.
-        near: Pairs of its rows that show one picture and belong in one part, int64 [M, 2]: the
-            first row of the picture with each other one.
+        near: Pairs of its rows that show one picture, int64 [M, 2]: the first row of the picture
+            with each other one.
         notes: Remarks of one line on what was left out and what looks alike.
 
     Example:
@@ -38,17 +38,22 @@ class Distinct:
 
 
 def without_copies(
-    manifest: pd.DataFrame, copies: Copies, labels: Sequence[Label] = (GENDER,)
+    manifest: pd.DataFrame,
+    copies: Copies,
+    labels: Sequence[Label] = (GENDER,),
+    dealt: np.ndarray | None = None,
 ) -> Distinct:
     """Keep one row of each content, and none where its rows are of different classes of a label.
 
-    Where there are official parts, the row in test is kept before that in val before that in
-    train, so that what is measured stays as it was.
+    Of rows in given parts that in test is kept before that in val before that in train, so that
+    what is measured stays as it was; of others the first.
 
     Args:
         manifest: Manifest of N images, with `path`, codes of labels and `split`.
         copies: Copies among their files, in that order.
         labels: Labels of the manifest, `Dataset.labels`, for remarks.
+        dealt: Whether the part of each row was made by `data.split`, bool [N]; None for given
+            parts alone. Rows of `split` NA count as such.
 
     Returns:
         The manifest without copies.
@@ -63,7 +68,9 @@ def without_copies(
     """
     content = pd.Series(copies.content, index=manifest.index)
     both = disagreeing(manifest, content)
-    rank = manifest["split"].map({part: -rank for rank, part in enumerate(SPLITS)}).fillna(0)
+    parts = manifest["split"]
+    given = manifest if dealt is None else manifest.assign(split=parts.mask(dealt))
+    rank = given["split"].map({part: -rank for rank, part in enumerate(SPLITS)}).fillna(0)
     in_order = content[rank.sort_values(kind="stable").index]
     repeated = in_order.duplicated().reindex(manifest.index)
     kept = ~(both | repeated)
@@ -71,11 +78,43 @@ def without_copies(
     picture = pd.Series(copies.picture[kept.to_numpy()])
     near = with_first(picture.to_numpy())
     notes = (
-        *_on_copies(manifest, content, repeated & ~both),
+        *_on_copies(given, content, repeated & ~both),
         *_on_disagreeing(manifest[both], content, labels),
-        *_on_near(rest, near, picture, labels),
+        *_on_near(given[kept].reset_index(drop=True), near, picture, labels),
     )
     return Distinct(rest, near, notes)
+
+
+def in_one_part(distinct: Distinct, dealt: np.ndarray) -> Distinct:
+    """Keep a picture that lies in several parts in that of its first row alone.
+
+    Parts are dealt before anyone has looked at the images, of which most may never be needed.
+
+    Args:
+        distinct: Images without copies, in their parts.
+        dealt: Whether the part of each row was made by `data.split`, bool [n]; rows of given parts
+            stay.
+
+    Returns:
+        The rest, with a remark on what was left out.
+
+    Example:
+        >>> rows = pd.DataFrame({"path": ["a", "b", "c"], "split": ["train", "test", "train"]})
+        >>> rest = in_one_part(Distinct(rows, np.array([[0, 1], [0, 2]]), ()), np.ones(3, bool))
+        >>> rest.manifest["path"].tolist(), rest.near.tolist(), rest.notes
+        (['a', 'c'], [[0, 1]], ('left out: 1 images that look like one in another part',))
+    """
+    first, other = distinct.near.T
+    parts = distinct.manifest["split"].to_numpy()
+    apart = (parts[first] != parts[other]) & dealt[other]
+    if not apart.any():
+        return distinct
+    kept = np.ones(len(parts), bool)
+    kept[other[apart]] = False
+    row = np.cumsum(kept) - 1
+    note = f"left out: {apart.sum():,} images that look like one in another part"
+    rest = distinct.manifest[kept].reset_index(drop=True)
+    return Distinct(rest, row[distinct.near[~apart]], (*distinct.notes, note))
 
 
 def with_copies(

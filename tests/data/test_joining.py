@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_data_sets import crowd, manifest_of
 
-from data import DataError, Dataset, Label, attributes, join, parts_of, paths_in
+from data import Balance, DataError, Dataset, Label, attributes, join, parts_of, paths_in
 from data.copies.distinct import Distinct
 from data.joining import equal_shares, sample_each, split_each, without_shared_pictures
 from data.labels import GENDER
 
-NO_PAIRS = np.zeros((0, 2), np.int64)
 SMILING = Label(name="Smiling", classes=("no", "yes"))
 HAIR = Label(name="hair", classes=("fair", "brown", "black"))
 
@@ -125,21 +124,27 @@ def test_names_are_distinct_and_notes_name_their_data_set() -> None:
     assert whole.synthetic and whole.framing == "face"
 
 
+def drawn_of(whole: Dataset, samples: int | None, balance: Balance = "natural") -> pd.DataFrame:
+    return sample_each(split_each(parts_of(whole), seed=0), samples, balance, seed=0)
+
+
 def test_as_many_are_drawn_of_each_as_far_as_it_has_them() -> None:
-    whole = join([dataset("A", manifest_of([0, 1] * 50)), dataset("B", manifest_of([0, 1] * 5))])
-    counts = sample_each(parts_of(whole), 40, "natural", seed=0)["dataset"].value_counts()
-    assert counts.to_dict() == {"A": 30, "B": 10}
-    assert len(sample_each(parts_of(whole), None, "natural", seed=0)) == 110
-    assert len(sample_each(parts_of(whole), 1000, "natural", seed=0)) == 110
+    whole = join([dataset("A", manifest_of([0, 1] * 50)), dataset("B", manifest_of([0, 1] * 10))])
+    drawn = drawn_of(whole, 40)
+    tested = drawn["split"] == "test"
+    assert drawn[tested]["dataset"].value_counts().to_dict() == {"A": 14, "B": 2}
+    assert drawn[~tested]["dataset"].value_counts().to_dict() == {"A": 22, "B": 18}
+    assert len(drawn_of(whole, None)) == len(drawn_of(whole, 1000)) == 120
 
 
 def test_equal_classes_leave_room_to_the_other_data_set() -> None:
-    """Of 20 images with two men four can be drawn."""
-    few_men = dataset("A", manifest_of([0] * 18 + [1] * 2))
+    """Of 40 images with six men six of each class can be drawn at most."""
+    few_men = dataset("A", manifest_of([0] * 34 + [1] * 6))
     whole = join([few_men, dataset("B", manifest_of([0, 1] * 50))])
-    drawn = sample_each(parts_of(whole), 40, "equal", seed=0)
-    assert drawn["dataset"].value_counts().to_dict() == {"B": 36, "A": 4}
-    assert drawn.groupby(["dataset", "label"]).size().tolist() == [2, 2, 18, 18]
+    drawn = drawn_of(whole, 60, "equal")
+    counts = drawn.groupby(["dataset", "label"]).size()
+    assert counts.tolist() == [6, 6, counts["B", 0], counts["B", 0]]
+    assert abs((drawn["split"] != "test").sum() - 60) <= 4
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=6), st.integers(0, 200))
@@ -153,7 +158,7 @@ def test_shares_are_as_equal_as_what_is_there(available: list[int], total: int) 
 
 def test_each_is_split_by_its_own_people_with_all_classes_everywhere() -> None:
     whole = join([dataset("A", crowd(200, seed=1)), dataset("B", crowd(40, seed=2))])
-    manifest = split_each(whole.manifest, parts_of(whole), seed=0, near=NO_PAIRS)
+    manifest = drawn_of(whole, None)
     assert manifest["path"].tolist() == whole.manifest["path"].tolist()
     assert (manifest.groupby("identity")["split"].nunique() == 1).all()
     assert len(manifest.groupby(["dataset", "split", "label"])) == 12
@@ -167,24 +172,15 @@ def test_given_parts_of_one_stay_and_the_other_is_dealt() -> None:
     whole = join([
         dataset("A", manifest_of([0, 1] * 5, parts=parts)), dataset("B", manifest_of([0, 1] * 30))
     ])  # fmt: skip
-    manifest = split_each(whole.manifest, parts_of(whole), seed=0, near=NO_PAIRS)
-    assert manifest["split"].tolist()[:10] == parts
-    assert manifest["split"][10:].value_counts()["train"] == 42
-
-
-def test_pairs_of_the_second_data_set_stay_together() -> None:
-    whole = join([dataset("A", crowd(60, seed=1)), dataset("B", manifest_of([0, 1] * 60))])
-    start = (whole.manifest["dataset"] == "A").sum()
-    near = np.array([[row, row + 60] for row in range(start, start + 60)])
-    manifest = split_each(whole.manifest, parts_of(whole), seed=0, near=near)
-    parts = manifest["split"].to_numpy()[near]
-    assert (parts[:, 0] == parts[:, 1]).all()
+    given, dealt = split_each(parts_of(whole), seed=0)
+    assert given.manifest["split"].tolist() == parts and not given.dealt
+    assert dealt.manifest["split"].value_counts()["train"] == 42 and dealt.dealt
 
 
 def test_too_few_people_of_one_name_it() -> None:
     whole = join([dataset("A", crowd(60)), dataset("Small", manifest_of([0, 1]))])
     with pytest.raises(DataError, match=r"^Small: 2 images of 2 people are too few"):
-        split_each(whole.manifest, parts_of(whole), seed=0, near=NO_PAIRS)
+        split_each(parts_of(whole), seed=0)
 
 
 def test_a_picture_of_two_data_sets_stays_in_the_smaller_one() -> None:

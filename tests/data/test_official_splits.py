@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from small_data_sets import Picture, manifest_of, saved, write_images
@@ -16,6 +15,7 @@ from data import (
     load,
     parts_of,
     sample,
+    sample_each,
     split_each,
     with_copies,
 )
@@ -25,8 +25,6 @@ from data.synthetic.writing import MARKER, generate
 
 PARTS = {"train": 0, "val": 1, "test": 2}
 PUBLISHED = [("train", "train", "train", "val", "test")[row // 3 % 5] for row in range(60)]
-ACROSS = np.array([[0, 14]])
-"""A picture in train and test, for which official parts are not changed."""
 
 
 @pytest.fixture
@@ -60,8 +58,8 @@ def test_celeba_s_partition_is_kept_as_it_is(celeba: Path, suffix: str) -> None:
     assert dataset.notes[-1] == (
         "SPLIT=official: the published parts are kept: train 36, val 12, test 12"
     )
-    manifest = split_each(dataset.manifest, parts_of(dataset), seed=7, near=ACROSS)
-    assert manifest["split"].tolist() == dataset.manifest["split"].tolist()
+    [kept] = split_each(parts_of(dataset), seed=7)
+    assert kept.manifest["split"].equals(dataset.manifest["split"]) and not kept.dealt
 
 
 def test_people_and_copies_in_two_parts_stay_there_and_are_counted(celeba: Path) -> None:
@@ -177,7 +175,7 @@ def test_no_person_is_in_train_and_the_validation_that_is_taken_from_it() -> Non
 def test_a_sample_is_drawn_within_each_part(celeba: Path) -> None:
     given = publish(celeba, PUBLISHED)
     drawn = sample(load(celeba, split="official").manifest, 40)
-    assert drawn["split"].value_counts().to_dict() == {"train": 24, "val": 8, "test": 8}
+    assert drawn["split"].value_counts().to_dict() == {"train": 30, "val": 10, "test": 12}
     names = drawn["path"].map(lambda path: Path(path).name)
     assert drawn["split"].tolist() == given[names].tolist()
 
@@ -188,7 +186,7 @@ def test_each_of_several_data_sets_keeps_its_own(
     publish(celeba, PUBLISHED)
     root = fairface(tmp_path / "fairface", picture)
     whole = join([load(path, split="official") for path in (celeba, root)])
-    manifest = split_each(whole.manifest, parts_of(whole), seed=3, near=ACROSS)
+    manifest = sample_each(split_each(parts_of(whole), seed=3), None, "natural", seed=3)
     assert manifest["split"].tolist() == whole.manifest["split"].tolist()
     counts = manifest.groupby(["dataset", "split"]).size()
     assert counts["CelebA"].to_dict() == {"test": 12, "train": 36, "val": 12}

@@ -6,21 +6,6 @@ from hypothesis import strategies as st
 from small_data_sets import crowd, manifest_of
 
 from data import DataError, class_weights, split
-from data.manifest import make_manifest
-
-
-def test_people_joined_by_a_picture_are_in_one_part() -> None:
-    people = [name for name in "abcdefghijkl" for _ in range(2)]
-    manifest = make_manifest(
-        [f"/x/{i}" for i in range(24)],
-        pd.Series([i // 2 % 2 for i in range(24)]),
-        identity=pd.Series(people),
-    )
-    near = np.array([[1, 2], [3, 4]])  # a with b, b with c
-    for seed in range(5):
-        parts = split(manifest, 0.2, 0.2, seed, near)["split"]
-        assert parts.iloc[:6].nunique() == 1
-
 
 rows = st.lists(
     st.tuples(st.integers(0, 1), st.one_of(st.none(), st.sampled_from("abcdefghijkl"))),

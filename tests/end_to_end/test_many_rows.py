@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from program import peak
@@ -64,7 +65,8 @@ def look(root: Path) -> None:
 def prepare(root: Path) -> None:
     """What a run does before it decodes."""
     dataset = data.load(root)
-    manifest = data.sample(dataset.manifest, None, strata=dataset.strata)
+    parts = data.split_each([dataset], seed=0)
+    manifest = data.sample_each(parts, None, "natural", seed=0)
     copies = data.find_copies(data.hash_files(manifest["path"].tolist()))
-    distinct = data.without_copies(manifest, copies)
-    data.split(distinct.manifest, near=distinct.near, strata=dataset.strata)
+    distinct = data.without_copies(manifest, copies, dealt=np.ones(len(manifest), bool))
+    data.in_one_part(distinct, np.ones(len(distinct.manifest), bool))

@@ -43,7 +43,7 @@ def listing(folder: Path, count: int) -> Path:
 
 def decode(table: Path) -> ImageStore:
     """From a data set to the image store; it stays for `train`."""
-    manifest = data.split(data.sample(data.load(table).manifest, None))
+    manifest = data.split(data.load(table).manifest)
     return data.build(manifest, SIZE, "stretch", table.parent / "store")
 
 
@@ -52,6 +52,8 @@ def train(table: Path) -> None:
     from tuning.tensorflow_import import import_tensorflow
 
     import_tensorflow()
+    from tuning.training.trial import TrialConfig
+
     from tuning.backbones import weights
     from tuning.backbones.registry import BACKBONES
     from tuning.progress import Progress
@@ -61,7 +63,6 @@ def train(table: Path) -> None:
     from tuning.search.context import SearchContext
     from tuning.search.presets import Preset
     from tuning.search.steps import Steps, Training
-    from tuning.training.trial import TrialConfig
     from tuning.trunk.cache import TrunkCache
 
     settings = Settings(data="", backbones=("googlenet",), size=SIZE, weights="none")

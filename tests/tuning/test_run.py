@@ -13,7 +13,7 @@ from rich.console import Console
 
 from data import Distinct
 from data.synthetic.writing import generate
-from tuning import inputs
+from tuning import inputs, precision
 from tuning import run as runs
 from tuning.progress import Progress
 from tuning.runs.run_folder import RunError, RunFolder
@@ -148,6 +148,20 @@ def test_the_name_of_a_run_is_that_of_versions_without_these_settings(tmp_path: 
     )
 
 
+def test_a_run_goes_on_on_a_machine_of_another_precision(
+    session: Session, table: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table()
+    monkeypatch.setattr(precision, "_capabilities", list)
+    for amx, words in ((True, "64 px, bfloat16"), (False, "64 px, float32")):
+        monkeypatch.setattr(precision, "_multiplies_bfloat16", lambda amx=amx: amx)
+        session.go(precision="auto")
+        assert words in session.text
+    assert session.config()["settings"]["precision"] == "auto"
+    with pytest.raises(RunError, match="made with precision='auto', not 'float32'"):
+        session.go(precision="float32")
+
+
 def test_people_in_several_given_parts_are_reported_and_can_be_parted(
     session: Session, table: Callable[..., Path]
 ) -> None:
@@ -173,12 +187,14 @@ def test_copies_are_left_out_of_a_run_and_reported(
              *(f"small{i}.jpg" for i in range(10))]  # fmt: skip
     table(file=files, sex=["f", "m"] * 40)
     images = session.go()
-    assert len(images.store.manifest) == len(images.store.images) == 70
     assert "left out: 10 copies, byte for byte, of 10 images" in session.text
     assert "20 images look like another one" in session.text
     parts = dict(zip(images.store.manifest["path"], images.store.manifest["split"], strict=True))
-    for i in range(10):
-        assert parts[str(folder / f"small{i}.jpg")] == parts[str(portraits[20 + i])]
+    small = {str(folder / f"small{i}.jpg"): str(portraits[20 + i]) for i in range(10)}
+    kept = [path for path in small if path in parts]
+    assert all(parts[path] == parts[small[path]] for path in kept)
+    assert len(parts) == len(images.store.images) == 60 + len(kept)
+    assert f"left out: {10 - len(kept)} images that look like one in another part" in session.text
 
 
 def test_a_run_of_an_older_version_goes_on_with_its_copies(

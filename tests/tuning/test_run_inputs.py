@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from data import DataError, decode, to_square
+from data import DataError, Guess, ImageError, NoFaceError, decode, to_square
 from data.synthetic.writing import generate
 from inference import FaceFinder
 from inference.bundle import Input
 from inference.detection.detector import Detector
 from inference.detection.finder import PreparedPicture
-from tuning import inputs
+from tuning import face_search, inputs
 from tuning import run as runs
 from tuning.face_search import subject
 from tuning.progress import Progress
@@ -89,14 +89,18 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return seen
 
 
-def test_a_model_learns_from_what_it_sees_when_it_serves(session: Session, photos: Path) -> None:
-    images = session.go(data=str(photos), framing="detect")
+@pytest.mark.parametrize("framing", [None, "detect"])
+def test_a_model_learns_from_what_it_sees_when_it_serves(
+    framing: str | None, session: Session, photos: Path
+) -> None:
+    images = session.go(data=str(photos), framing=framing)
     store = images.store
     assert store.framing == "face" and images.detected == ("folder per class",)
     for path, square in zip(store.manifest["path"], store.images, strict=True):
         [face] = FaceFinder(1)(Path(path), Input(size=SIZE, framing="face")).faces
         assert np.array_equal(square, face.pixels)
-    assert "are found and aligned first (FRAMING=detect)" in session.text
+    assert "are found and aligned first, as when serving" in session.text
+    assert "without a face" not in session.text
 
 
 def test_faces_are_found_once_also_for_export_when_some_have_none(
@@ -126,11 +130,54 @@ def test_images_of_a_run_are_made_again_when_the_cache_is_gone(
     again = inputs.images_of(session.folder(), tmp_path / "elsewhere")
     assert np.array_equal(again.images, first.store.images)
     assert len(searched) == 2 * len(first.store.images)
-    plain = session.go(run="plain", data=str(photos))
+    plain = session.go(run="plain", data=str(photos), framing="stretch")
     assert plain.store.framing == "stretch" and plain.detected == ()
     images = inputs.images_of(session.folder("plain"), tmp_path / "elsewhere")
     assert np.array_equal(images.images, plain.store.images)
     assert len(searched) == 2 * len(first.store.images)
+
+
+def test_images_without_a_face_are_used_and_counted_unless_faces_are_asked_for(
+    session: Session, photos: Path, searched: list[Path], tmp_path: Path
+) -> None:
+    faces = sorted(photos.rglob("*.png"))
+    walls = [tmp_path / f"wall{number}.png" for number in range(3)]
+    for number, wall in enumerate(walls):
+        gray = Image.new("RGB", (120, 90), "gray")
+        gray.paste((90 * number, 0, 0), (50, 30, 70, 60))
+        gray.save(wall)
+    table = tmp_path / "faces.csv"
+    rows = [f"{path},{path.parent.name}\n" for path in faces]
+    table.write_text("path,label\n" + "".join([*rows, *(f"{wall},man\n" for wall in walls)]))
+    images = session.go(data=str(table))
+    assert len(images.store.images) == 43 and images.store.guessed == 3
+    assert "3 images without a face, or with a poor one alone, are used all the same" in (
+        session.text
+    )
+    shown = dict(zip(images.store.manifest["path"], images.store.images, strict=True))
+    assert np.array_equal(shown[str(walls[1])], to_square(decode(walls[1]), SIZE, "crop"))
+    again = inputs.images_of(session.folder(), session.artifacts / "elsewhere")
+    assert np.array_equal(again.images, images.store.images)
+    assert len(searched) == 2 * 43
+    left = session.go(run="left", data=str(table), framing="detect").store
+    assert len(left.images) == 40 and left.faceless == 3 and left.guessed == 0
+
+
+def test_a_poor_face_is_a_better_guess_than_the_middle(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = min(photos.rglob("*.png"))
+    good = face_search.search_for_faces(np.ones(1, bool), guess=True).cut_out(path, SIZE)
+    monkeypatch.setattr("inference.detection.alignment.LEAST_QUALITY", 1.1)
+    poor = face_search.search_for_faces(np.ones(1, bool), guess=True).cut_out(path, SIZE)
+    assert isinstance(poor, Guess) and np.array_equal(poor.pixels, good)
+    assert poor.reason.startswith("only a poor face (0.")
+    with pytest.raises(NoFaceError, match="only a poor face"):
+        face_search.search_for_faces(np.ones(1, bool)).cut_out(path, SIZE)
+    broken = tmp_path / "broken.png"
+    broken.write_text("text")
+    with pytest.raises(ImageError, match="not an image"):
+        face_search.search_for_faces(np.ones(1, bool), guess=True).cut_out(broken, SIZE)
 
 
 def test_pictures_without_faces_are_refused_in_one_line(session: Session, tmp_path: Path) -> None:
@@ -171,8 +218,10 @@ def test_framing_holds_for_all_data_sets(
 ) -> None:
     assert session.go(data=f"{aligned},{photos}", framing="crop").store.framing == "crop"
     assert searched == []
-    session.go(run="all", data=f"{aligned},{photos}", framing="detect", samples=50)
-    assert len(searched) == 50
+    settings = {"data": f"{aligned},{photos}", "framing": "detect", "samples": 30}
+    used = session.go(run="all", **settings).store.manifest
+    assert (used["split"] != "test").sum() == 30
+    assert sorted(map(str, searched)) == sorted(used["path"])  # no other one is opened
 
 
 def test_copies_in_two_data_sets_are_found(session: Session, aligned: Path, tmp_path: Path) -> None:
@@ -277,3 +326,57 @@ def test_official_parts_keep_copies_and_people_and_go_on_as_they_are(
     assert "SPLIT=official: the published parts are kept: train 36, val 12, test 12" in notes
     assert "people are in several parts of the given split" in notes
     assert session.go(**settings).store.manifest.equals(first)
+
+
+def test_samples_thin_what_is_learned_from_and_larger_ones_hold_them(
+    session: Session, aligned: Path
+) -> None:
+    def of(samples: int | None, **settings: object) -> pd.DataFrame:
+        name = f"{samples}-{len(settings)}"
+        return session.go(name, data=str(aligned), samples=samples, **settings).store.manifest
+
+    every, many, few = of(None), of(40), of(12)
+    assert len(every) == 60
+    for some, count in ((many, 40), (few, 12)):
+        assert (some["split"] != "test").sum() == count
+        parts = some.set_index("path")["split"]
+        assert parts.equals(every.set_index("path")["split"][parts.index])
+    assert set(few["path"]) <= set(many["path"])
+    assert (many["split"] == "test").sum() == (every["split"] == "test").sum()
+    whole = every.assign(split=many.set_index("path")["split"].reindex(every["path"]).tolist())
+    assert whole.groupby("identity")["split"].nunique().max() == 1
+    assert (of(12, label="Smiling")["split"] != "test").sum() >= 12
+
+
+def test_conflicts_are_left_out_of_training_alone(
+    session: Session, aligned: Path, tmp_path: Path
+) -> None:
+    """One image of each person has the other label."""
+    root = tmp_path / "celeba"
+    shutil.copytree(aligned, root)
+    table = pd.read_csv(root / "list_attr_celeba.csv")
+    table.loc[::3, "Male"] *= -1
+    table.to_csv(root / "list_attr_celeba.csv", index=False)
+    every = session.go(data=str(root)).store.manifest
+    cleaned = session.go("cleaned", data=str(root), drop_conflicts=True).store.manifest
+    before, after = (rows["split"].value_counts() for rows in (every, cleaned))
+    assert after["train"] == before["train"] * 2 / 3
+    assert after[["val", "test"]].to_dict() == before[["val", "test"]].to_dict()
+    assert f"left out of training because of DROP_CONFLICTS: {before['train'] // 3}" in session.text
+
+
+def test_a_picture_in_two_dealt_parts_is_learned_from_in_one(
+    session: Session, aligned: Path, tmp_path: Path
+) -> None:
+    """Every portrait is there four times, resized, and nothing says who it is."""
+    for number, path in enumerate(sorted(aligned.rglob("*.jpg"))):
+        folder = tmp_path / "own" / ("man", "woman")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        for width in (100, 120, 140, 160):
+            small = decode(path).resize((width, round(width * 218 / 178)))
+            small.save(folder / f"{path.stem}-{width}.jpg", quality=95)
+    used = session.go(data=str(tmp_path / "own")).store.manifest
+    picture = used["path"].str.extract(r"(\d+)-\d+.jpg$")[0]
+    assert used["split"].groupby(picture).nunique().max() == 1
+    assert picture.nunique() == 60 and used["split"].value_counts()["train"] > 60
+    assert "images that look like one in another part" in session.text

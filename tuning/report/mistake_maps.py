@@ -18,7 +18,7 @@ from data.labels import by_output, class_slices, from_outputs
 from data.rows import Rows
 from inference.explanation.heat_map import HeatMap
 from inference.explanation.occlusion import occlusion_map
-from tuning.backbones.class_activations import output_name, with_activations
+from tuning.backbones.class_activations import has_activations, output_name, with_activations
 from tuning.report.photos import Mistake
 from tuning.runs.schema import WinnerFacts
 
@@ -82,7 +82,7 @@ class Explained:
 def explainer(winner: Path, facts: WinnerFacts, labels: Sequence[Label]) -> Explain:
     """Load a winner and return the function that explains its predictions.
 
-    The maps are class activation maps where the head has no hidden layer, else by occlusion.
+    The maps are class activation maps where the model has them, else by occlusion.
 
     Args:
         winner: Keras file of the winner.
@@ -97,10 +97,12 @@ def explainer(winner: Path, facts: WinnerFacts, labels: Sequence[Label]) -> Expl
     import tuning.backbones.googlenet  # noqa: F401 - registers its layer
 
     classifier = keras.models.load_model(winner)
-    if facts.hyperparameters.head_units:
+    chosen = facts.hyperparameters
+    if not has_activations(chosen):
         return partial(_by_occlusion, _probabilities(classifier, labels), labels)
-    temperatures = [of_label.temperature for of_label in facts.labels]
-    return partial(_by_activations, with_activations(classifier, labels, temperatures), labels)
+    slopes = [of_label.calibration.slope for of_label in facts.labels]
+    model = with_activations(classifier, labels, slopes, chosen.grid)
+    return partial(_by_activations, model, labels)
 
 
 def _probabilities(

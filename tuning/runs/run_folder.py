@@ -21,6 +21,9 @@ class RunError(RuntimeError):
     """A run that can't be started, continued or read; the message says what to do."""
 
 
+_EXTENDABLE = ("budget", "preset", "backbones")
+
+
 class RunFolder:
     """`artifacts/runs/<run>`.
 
@@ -38,6 +41,7 @@ class RunFolder:
         suspects: CSV of the labels that may be wrong, see `tuning.suspects`.
         tensorboard: Folder of TensorBoard's logs.
         logs: Folder of what worker processes print.
+        timeline: CSV of the steps of the run, see `tuning.runs.timeline`.
         clock: JSON of the time worked on the run, see `Clock`.
         status: JSON of what is being done now, see `RunStatus`.
         mlflow: JSON of where the run is logged, see `tuning.tracking`.
@@ -58,6 +62,7 @@ class RunFolder:
         self.suspects = path / "suspects.csv"
         self.tensorboard = path / "tensorboard"
         self.logs = path / "logs"
+        self.timeline = path / "timeline.csv"
         self.clock = path / "clock.json"
         self.status = path / "status.json"
         self.mlflow = path / "mlflow.json"
@@ -149,7 +154,10 @@ class RunFolder:
         """
         config = read_record(self.config, RunConfig)
         if config is None:
-            raise RunError(f"{self.config} can't be read: run `make tune` again with another RUN")
+            raise RunError(
+                f"{self.config} is damaged or of another version of this program: give another "
+                "RUN=<name>"
+            )
         return config
 
     def read_metrics(self) -> RunMetrics:
@@ -223,7 +231,9 @@ class RunFolder:
         return config is not None and config.data.rows is None
 
     def begin(self, config: RunConfig, manifest: pd.DataFrame) -> None:
-        """Record settings, versions and data, or check them against what is there.
+        """Record settings, versions and data, checked against what is there.
+
+        A run may be extended: by more time or less, by another preset, by more backbones.
 
         Args:
             config: What is to be recorded.
@@ -232,21 +242,26 @@ class RunFolder:
         Raises:
             RunError: The folder holds a run with other settings or data.
         """
-        if not self.config.exists():
-            write_record(self.config, config)
-        else:
+        if self.config.exists():
             self._compare(self.read_config(), config)
+        write_record(self.config, config)
         if not self.manifest.exists():
             write_text(self.manifest, manifest.to_csv(index=False))
 
     def _compare(self, before: RunConfig, now: RunConfig) -> None:
         settings_before = before.settings.model_dump()
         for name, value in now.settings.model_dump().items():
-            if settings_before[name] != value:
+            if name not in _EXTENDABLE and settings_before[name] != value:
                 raise RunError(
                     f"run {self.name} was made with {name}={settings_before[name]!r}, not "
                     f"{value!r}: use the same, or give another RUN=<name>"
                 )
+        missing = sorted({*before.settings.backbones} - {*now.settings.backbones})
+        if missing:
+            raise RunError(
+                f"run {self.name} has {', '.join(missing)} as well: name them in BACKBONES= too, "
+                "or give another RUN=<name>"
+            )
         rows_before = before.data.rows or self._rows_before()
         data_before = before.data.model_copy(update={"rows": rows_before or now.data.rows})
         if data_before != now.data:

@@ -6,11 +6,12 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from data import AGES, Balance, FramingChoice, SplitBy
+from tuning.precision import POLICY, Precision, resolve
 
-Algorithm = Literal["bayesian", "hyperband", "random"]
+Algorithm = Literal["bayesian", "random"]
 
 _LATER = (
     "labels",
@@ -19,7 +20,6 @@ _LATER = (
     "ages",
     "drop_suspects",
 )  # not part of a run's name where they have their defaults
-_POLICY = "mixed_"
 
 
 class Settings(BaseModel):
@@ -30,11 +30,12 @@ class Settings(BaseModel):
     Attributes:
         data: Folder or table, or several separated by commas; "synthetic" for the built-in
             portraits.
-        samples: Number of its images to use, None for all.
+        samples: Number of its images to learn from, None for all, see `data.sample`.
         balance: Whether classes are used as they are ("natural") or equally ("equal").
-        framing: Part of each image that is used, see `data.images.FramingChoice`; None for the data
-            set's own.
-        drop_conflicts: Whether to leave out images that contradict their identity's other labels.
+        framing: Part of each image that is used, see `data.images.FramingChoice`; None for "face"
+            where images are aligned as CelebA's, else for the face that is found, or a guess.
+        drop_conflicts: Whether training leaves out images that contradict their identity's other
+            labels.
         backbones: Names of the backbones to search.
         preset: Name of a preset in `tuning.search.presets.PRESETS`.
         size: Side of the square input, pixels.
@@ -42,7 +43,7 @@ class Settings(BaseModel):
         weights: Source of the pretrained weights: "imagenet", "none" or a folder.
         algorithm: Keras Tuner's search algorithm.
         seed: Seed of sampling, splits, search and training.
-        precision: Keras dtype policy of the search.
+        precision: Arithmetic of the search; "auto" is another one on another machine, see `policy`.
         labels: What the data's words for the labels mean, "0=man,1=woman"; "" for the usual.
         split: Whether to keep the data set's own parts where they are whole ("given"), make new
             ones ("identity"), or keep those that were published ("official").
@@ -65,16 +66,27 @@ class Settings(BaseModel):
     backbones: tuple[str, ...] = Field(min_length=1)
     preset: str = "standard"
     size: int
-    budget: int | float | None = None  # a preset's whole minutes stay whole: the name holds them
+    budget: int | float | None = None  # whole minutes stay whole: the name holds them
     weights: str = "imagenet"
     algorithm: Algorithm = "bayesian"
     seed: int = 0
-    precision: str = "float32"
+    precision: Precision = "float32"
     labels: str = ""
     split: SplitBy = "given"
     label: str = ""
     ages: str = AGES
     drop_suspects: bool = False
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _without_policy(cls, value: Any) -> Any:
+        """Versions before recorded the Keras policy that "auto" was on one machine."""
+        return value.removeprefix(POLICY) if isinstance(value, str) else value
+
+    @property
+    def policy(self) -> str:
+        """Keras dtype policy of the search on this machine, see `tuning.precision.resolve`."""
+        return resolve(self.precision)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 (hex) of what distinguishes the run from others, for its name.
@@ -91,7 +103,6 @@ class Settings(BaseModel):
         """Return the same choices as the environment variables of `make tune`."""
         return {name.upper(): _as_text(value) for name, value in self.model_dump().items()} | {
             "SAMPLES": str(self.samples or 0),
-            "PRECISION": self.precision.removeprefix(_POLICY),
         }
 
 

@@ -14,8 +14,6 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from tuning.runs.schema import Epoch
-
 State = Literal["running", "finished", "failed", "interrupted"]
 
 _SILENT_HERE, _SILENT_ELSEWHERE = 15.0, 90.0  # seconds without a word until it counts as stopped
@@ -29,9 +27,8 @@ class Activity(BaseModel):
         title: What is being done, such as "trunk, train images".
         backbone: Backbone that it is done for, "" where for all.
         started: Time at which it began, Unix seconds.
-        done: Number of items or epochs that are done.
+        done: Number of items that are done.
         total: Number of all of them, None where it is not known.
-        epochs: Epochs of a training so far.
 
     Example:
         >>> activity = Activity(title="decoding images", started=0.0, done=20, total=200)
@@ -46,7 +43,6 @@ class Activity(BaseModel):
     started: float
     done: int = 0
     total: int | None = None
-    epochs: tuple[Epoch, ...] = ()
 
 
 class Driver(BaseModel):

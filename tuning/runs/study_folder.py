@@ -1,4 +1,4 @@
-"""The folder of one backbone's study: plan, trials, refit, and the best trial's weights.
+"""The folder of one backbone's study: its trials, their weights, and the images it has come to.
 
 Keras Tuner's files there hold its state; ours hold the results, so that the state can be made again
 from them when a file of it is damaged.
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from data.atomic import replacing
 from data.records import read_record, write_record
-from tuning.runs.schema import RefitRecord, StudyPlan, TrialRecord, TrialResult
+from tuning.runs.schema import SearchImages, TrialRecord
 
-_TRIAL_RECORD = "record.json"
+_RECORD, _TAIL, _CHECKPOINT = "record.json", "tail.npz", "checkpoint.npz"
 
 
 class StudyFolder:
@@ -23,33 +23,25 @@ class StudyFolder:
 
     Attributes:
         path: Path of the folder.
-        plan: JSON of the planned trials, written when the trunk cache is complete.
-        refit: JSON of the refit.
-        checkpoint: How far a refit is that is not done, see `tuning.training.legs`.
+        images: JSON of the images that trials work on by now.
         out_of_fold: CSV of predictions for the training images, see `tuning.suspects`.
-        best_weights: Weights of the best tail so far, HDF5.
         oracle: Keras Tuner's state of its oracle.
-        tuner: Keras Tuner's state of its tuner.
 
     Example:
         >>> import tempfile
         >>> folder = StudyFolder(Path(tempfile.mkdtemp()))
-        >>> values = {"depth": 0, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3}
-        >>> folder.write_trial(TrialRecord(trial="0", values=values, result=None, note="diverged"))
+        >>> values = {"stages": 4, "depth": 0, "grid": 6, "learning_rate": 1e-4}
+        >>> values |= {"head_units": 64, "dropout": 0.3}
+        >>> folder.write_trial(TrialRecord(trial="0", values=values, result=None, ended="diverged"))
         >>> [(record.trial, record.status) for record in folder.trials()]
         [('0', 'failed')]
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.plan = path / "plan.json"
-        self.refit = path / "refit.json"
-        self.checkpoint = path / "refit.npz"
+        self.images = path / "images.json"
         self.out_of_fold = path / "out_of_fold.csv"
-        self.best_weights = path / "best.weights.h5"
         self.oracle = path / "oracle.json"
-        self.tuner = path / "tuner0.json"
-        self._best = path / "best.json"
 
     @property
     def backbone(self) -> str:
@@ -65,104 +57,111 @@ class StudyFolder:
         return list(self.path.glob("trial_*/trial.json"))
 
     def record_paths(self) -> list[Path]:
-        """Return the record's path of each finished trial, in order."""
-        return sorted(self.path.glob(f"trial_*/{_TRIAL_RECORD}"))
+        """Return the record's path of each trial, in order."""
+        return sorted(self.path.glob(f"trial_*/{_RECORD}"))
+
+    def record_path(self, trial: str) -> Path:
+        """Return the path of a trial's record.
+
+        Args:
+            trial: Keras Tuner's identifier of the trial.
+        """
+        return self._of(trial) / _RECORD
 
     def trials(self) -> list[TrialRecord]:
-        """Return every finished trial whose record can be read, in order."""
+        """Return every trial whose record can be read, in order."""
         records = (read_record(path, TrialRecord) for path in self.record_paths())
         return [record for record in records if record]
 
-    def trial(self, identifier: str) -> TrialRecord | None:
-        """Return a finished trial, None if it has no record that can be read.
-
-        Args:
-            identifier: Keras Tuner's identifier of the trial.
-        """
-        return read_record(self.trial_path(identifier), TrialRecord)
-
     def write_trial(self, record: TrialRecord) -> None:
-        """Keep a finished trial's record.
+        """Keep a trial's record.
 
         Args:
             record: Values and result of the trial.
-        """
-        write_record(self.trial_path(record.trial), record)
-
-    def read_plan(self) -> StudyPlan | None:
-        """Return the planned trials, None if there is no plan yet."""
-        return read_record(self.plan, StudyPlan)
-
-    def write_plan(self, plan: StudyPlan) -> None:
-        """Keep the planned trials.
-
-        Args:
-            plan: Depths of the trials, and what they were planned from.
-        """
-        write_record(self.plan, plan)
-
-    def read_refit(self) -> RefitRecord | None:
-        """Return the refit, None if it has not been done."""
-        return read_record(self.refit, RefitRecord)
-
-    def write_refit(self, refit: RefitRecord) -> None:
-        """Keep the refit's record.
-
-        Args:
-            refit: Result of the refit, and whose weights were kept.
-        """
-        write_record(self.refit, refit)
-        self.checkpoint.unlink(missing_ok=True)
-
-    def read_checkpoint(self) -> bytes | None:
-        """Return how far the refit is, None if it has not begun."""
-        return self.checkpoint.read_bytes() if self.checkpoint.exists() else None
-
-    def write_checkpoint(self, content: bytes) -> None:
-        """Keep how far the refit is.
-
-        Args:
-            content: Checkpoint of the refit.
 
         Raises:
             OSError: It cannot be written.
         """
-        with replacing(self.checkpoint) as new:
-            new.write_bytes(content)
+        write_record(self.record_path(record.trial), record)
 
-    def best(self) -> TrialResult | None:
-        """Return the result of the training whose weights are kept, None if there is none yet."""
-        return read_record(self._best, TrialResult) if self.best_weights.exists() else None
+    def best(self) -> TrialRecord | None:
+        """Return the best trial so far whose weights are kept, None if there is none yet."""
+        scored = [record for record in self.trials() if record.result]
+        kept = (record for record in scored if (self._of(record.trial) / _TAIL).exists())
+        return min(kept, key=lambda record: record.score, default=None)
 
-    def keep_if_best(
-        self, result: TrialResult, tail: bytes | None, best: TrialResult | None = None
-    ) -> bool:
-        """Keep a tail's weights in place of the best so far if its result is better.
+    def read_tail(self, trial: str) -> bytes | None:
+        """Return the weights of a trial's tail at its best leg, None where they are not kept.
 
         Args:
-            result: Best epoch of the training on the validation split.
-            tail: Weights of the trained tail, HDF5; None where they cannot be the best.
-            best: What the best so far reaches on the same images, where that is not `best()`.
+            trial: Keras Tuner's identifier of the trial.
+        """
+        return _read(self._of(trial) / _TAIL)
 
-        Returns:
-            Whether they are kept.
+    def write_tail(self, trial: str, content: bytes) -> None:
+        """Keep the weights of a trial's tail, see `tuning.training.tail_weights`.
+
+        Args:
+            trial: Keras Tuner's identifier of the trial.
+            content: The weights.
 
         Raises:
-            OSError: The weights cannot be written.
+            OSError: They cannot be written; those before are still there.
         """
-        best = best or self.best()
-        if tail is None or (best and best.val_brier <= result.val_brier):
-            return False
-        with replacing(self.best_weights) as new:
-            new.write_bytes(tail)
-            self._best.unlink(missing_ok=True)
-        write_record(self._best, result)
-        return True
+        _write(self._of(trial) / _TAIL, content)
 
-    def trial_path(self, identifier: str) -> Path:
-        """Return the path of a finished trial's record.
+    def read_checkpoint(self, trial: str) -> bytes | None:
+        """Return how far a trial's training is, None where that is not kept.
 
         Args:
-            identifier: Keras Tuner's identifier of the trial.
+            trial: Keras Tuner's identifier of the trial.
         """
-        return self.path / f"trial_{identifier}" / _TRIAL_RECORD
+        return _read(self._of(trial) / _CHECKPOINT)
+
+    def write_checkpoint(self, trial: str, content: bytes) -> None:
+        """Keep how far a trial's training is, see `tuning.training.checkpoint`.
+
+        Args:
+            trial: Keras Tuner's identifier of the trial.
+            content: The checkpoint.
+
+        Raises:
+            OSError: It cannot be written; the one before is still there.
+        """
+        _write(self._of(trial) / _CHECKPOINT, content)
+
+    def drop_weights(self, trial: str, tail: bool) -> None:
+        """Delete what a trial that has ended would need to go on.
+
+        Args:
+            trial: Keras Tuner's identifier of the trial.
+            tail: Whether its tail goes as well: it is neither the best nor another one's start.
+        """
+        (self._of(trial) / _CHECKPOINT).unlink(missing_ok=True)
+        if tail:
+            (self._of(trial) / _TAIL).unlink(missing_ok=True)
+
+    def read_images(self) -> SearchImages | None:
+        """Return the images that trials work on by now, None at the beginning."""
+        return read_record(self.images, SearchImages)
+
+    def write_images(self, images: SearchImages) -> None:
+        """Keep the images that trials work on by now.
+
+        Args:
+            images: Number of images and views.
+        """
+        write_record(self.images, images)
+
+    def _of(self, trial: str) -> Path:
+        return self.path / f"trial_{trial}"
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as new:
+        new.write_bytes(content)

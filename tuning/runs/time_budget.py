@@ -9,7 +9,7 @@ from tuning.runs.schema import Clock
 
 
 class TimeBudget:
-    """Time spent on a run and left for it; sessions that were stopped count as well.
+    """Time spent on a run and left for it; sessions that were stopped or killed count as well.
 
     Args:
         run: Folder of the run, which keeps the time spent.
@@ -26,7 +26,8 @@ class TimeBudget:
 
     def __init__(self, run: RunFolder, minutes: float | None) -> None:
         self._run = run
-        self._before = run.read_clock().seconds
+        status = run.read_status()  # the last word of a session that was killed
+        self._before = max(run.read_clock().seconds, status.spent if status else 0.0)
         self._seconds = None if minutes is None else 60 * minutes
         self._started = time.monotonic()
 

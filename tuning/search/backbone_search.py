@@ -1,439 +1,393 @@
-"""From one backbone's weights to its winner: plan, trunk pass, study, refit, evaluation.
+"""The search of one backbone: what it would do next, and what has come of it.
 
-Where there are more images than time and disk allow, the study works on a sample of them, and the
-refit trains its best trial on all.
+It begins with heads on a sample of the training images, of which the best is the first winner. Then
+the sample grows as far as the time allows, the stages below the best head are fine-tuned, and the
+winner follows the best trial. Each step is decided from what this run has measured so far, so that
+it may end after any of them.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
 
 from tuning.backbones.registry import Backbone
 from tuning.backbones.weights import Weights
 from tuning.runs.run_folder import RunError
 from tuning.runs.schema import (
-    BackboneCosts,
     Hyperparameters,
-    RefitRecord,
     SearchImages,
-    StudyPlan,
     TrialRecord,
-    TrialResult,
     WeightsOrigin,
     WinnerFacts,
 )
-from tuning.search import doubted_labels, oracles, planning, sizing, study
+from tuning.search import doubted_labels
 from tuning.search.context import SearchContext
-from tuning.search.engine import Engine, Hands
-from tuning.search.followed import FollowedHands
-from tuning.search.sizing import RefitWay
-from tuning.search.steps import Measured, Refit, Steps, Trained, Training
-from tuning.search.winner import TrainedOn, save_winner
-from tuning.training.early_stopping import DivergedError
-from tuning.training.legs import Checkpoint
-from tuning.training.trial import TrialConfig
-from tuning.trunk.image_set import VIEWS, View
+from tuning.search.engine import Hands
+from tuning.search.gains import Gains
+from tuning.search.offers import Offer, Turn
+from tuning.search.passes import Passes
+from tuning.search.steps import Head, Pass, Steps, Trained, Training
+from tuning.search.study_images import StudyImages
+from tuning.search.timings import Kind, Timings
+from tuning.search.trials import Trials
+from tuning.search.winner import HELD_OUT, Evaluation, save_winner
 
-_EVALUATION_START = 10.0  # seconds, to make and save the whole model
-_FLOAT32_FACTOR = 3  # times a pass in bfloat16, generously
-_PART_SECONDS = 600.0  # of a refit, until its checkpoint is kept
-_WORTH_SAYING = 1800.0  # seconds
+_LEG_SECONDS = 90.0
+_SCORING = 1.3  # times as long a leg takes with its scoring
+_WINNER_SHARE = 0.05  # of the time of trainings, to bring the winner up to date
+_MOST_FAILURES = 3  # in a row
+_STEP = 3  # times the operations of a forward pass that a training step takes
+_MODEL = 50.0  # operations in whose time a whole model is made and saved, billions
 
 
-def search(
-    context: SearchContext,
-    engine: Engine,
-    backbone: Backbone,
-    weights: Weights,
-    seconds: float | None,
-    on_trial: Callable[[], None],
-) -> WinnerFacts:
-    """Find, refit, evaluate and save a backbone's winner; what is done already is not done again.
+class BackboneSearch:
+    """One backbone's search; it writes the backbone's part of the run's folder.
 
     Args:
         context: Run, data and settings.
-        engine: Where it is worked on.
+        hands: Who works on its steps.
         backbone: Entry of the registry to search.
         weights: Pretrained weights of the backbone.
-        seconds: Time for all of it, None for no limit.
-        on_trial: Called after each trial.
+        timings: How long steps take, of all backbones.
+        on_change: Called behind each leg and each winner.
 
-    Returns:
-        What is known about the winner.
-
-    Raises:
-        RunError: No trial succeeded.
-        CacheError: The trunk cache's budget or the disk is too small.
+    Attributes:
+        name: Name of the backbone.
+        winner: What is known about its winner, None before the first.
     """
-    facts = context.run.read_winner(backbone.name)
-    if facts:
-        return facts
-    with engine.hands(context, backbone, weights) as hands:
-        room = context.cache.room() // min(engine.slots, len(context.settings.backbones))
-        followed = FollowedHands(hands, context.progress)
-        return _Search(context, followed, backbone, weights, seconds, room).run(on_trial)
 
-
-class _Search:
     def __init__(
         self,
         context: SearchContext,
         hands: Hands,
         backbone: Backbone,
         weights: Weights,
-        seconds: float | None,
-        room: int,
+        timings: Timings,
+        on_change: Callable[[], None],
     ) -> None:
-        self.context = context
-        self.room = room  # of the trunk cache, for backbones that are searched side by side
-        self.hands = hands
-        self.backbone = backbone
-        self.weights = weights
-        self.settings, self.preset = context.settings, context.preset
-        self.deadline = math.inf if seconds is None else time.monotonic() + seconds
-        self.all = context.all_images(backbone.max_depth)
-        self.study = context.run.study(backbone.name)
-        self.study.make()
+        self.name = backbone.name
+        self.winner: WinnerFacts | None = context.run.read_winner(backbone.name)
+        self._context, self._hands = context, hands
+        self._backbone, self._weights = backbone, weights
+        self._timings, self._on_change = timings, on_change
+        self._layout = layout = hands.submit(Steps.layout).result()
+        grids = {stages: layout.grids[stages] for stages in backbone.attach}
+        self._trials = Trials(context, backbone, grids)
+        of_image = sum(map(layout.bytes_of, self._cuts))
+        self._images = StudyImages(context, self._trials.folder, of_image, self._pass_seconds)
+        self._passes = Passes(context, hands.divides_passes)
+        self._gains = Gains(self._trials.tuned)
+        self._busy: set[str] = set()  # trials that are worked on
+        self._evaluating = False
+        self._failures = 0
+        self._codes: np.ndarray | None = None
 
-    def run(self, on_trial: Callable[[], None]) -> WinnerFacts:
-        plan = self._plan()
-        self.images = plan.images or self.all
-        self.deadline -= plan.evaluation_seconds
-        self._say_images(plan)
-        self._say_time(plan)
-        self._fill_cache(self.images, range(max(plan.depths) + 1))
-        self.study.write_plan(plan)
-        self.context.progress.planned(plan.depths, self._expected(plan))
-        self.codes = doubted_labels.training_codes(
-            self.context, self.study, self.hands, self.images
-        )
-        self._run_trials(plan, on_trial)
-        self._report_left_out(len(plan.depths))
-        return self._finish(self._refit(plan))
+    @property
+    def best(self) -> TrialRecord | None:
+        """Best trial so far, None before the first."""
+        return self._trials.best
 
-    def _fill_cache(self, images: SearchImages, depths: Sequence[int]) -> None:
-        """Let images pass through the trunk, in as many places as there are."""
-        passes: list[Future[None]] = []
-        for split, count, kept, views in passes_of(images, depths):
-            shards = len(self.context.images(split, count).shards())
-            for shard in range(shards) if self.hands.divides_passes else [None]:
-                passes.append(self.hands.submit(Steps.make_pass, split, kept, views, shard, count))
-        if self.hands.divides_passes:  # this process shows its own, image by image
-            show = self.context.progress.steps("trunk, shards of images")
-            for done, a_pass in enumerate(as_completed(passes), 1):
-                a_pass.result()
-                show(done, len(passes))
-        for a_pass in passes:
-            a_pass.result()
-
-    def _run_trials(self, plan: StudyPlan, on_trial: Callable[[], None]) -> None:
-        def finished(record: TrialRecord) -> None:
-            self.context.progress.trial_done(record, self.study.best())
-            on_trial()
-
-        epochs, seed = self.preset.epochs, self.settings.seed
-        oracle = oracles.create(
-            self.settings.algorithm, plan.depths, epochs, seed, lambda: self._is_out_of_time(plan)
-        )
-        study.search(
-            self._start_trial, self.study, oracle, epochs, finished, lambda: self.hands.slots
-        )
-        on_trial()
-
-    def _start_trial(
-        self, hyperparameters: Hyperparameters, epochs: int, name: str
-    ) -> Future[Trained]:
-        """Have a configuration trained; it stops when it can't beat the best one so far."""
-        best = self.study.best()
-        config = TrialConfig(
-            epochs,
-            self.preset.patience,
-            self.settings.seed,
-            score_to_beat=best.val_brier if best else None,
-            head_epochs_factor=self.preset.head_epochs_factor,
-        )
-        training = Training(name, hyperparameters, config, self.images, codes=self.codes)
-        return self.hands.submit(Steps.train, training)
-
-    def _is_out_of_time(self, plan: StudyPlan) -> bool:
-        """Whether the next trial would leave no time for a refit."""
-        done, times = self.study.trials(), plan.training_times
-        depths = plan.depths[: len(done) + 1]
-        trial = planning.trial_seconds(self.preset, times, depths[-1])
-        refit = planning.least_refit_seconds(times[max(depths)])
-        if plan.refit_seconds is not None and max(depths) == max(plan.depths):
-            refit = plan.refit_seconds
-        results = [record.result for record in done if record.result]
-        slowdown = planning.slowdown(self.preset, times, results)
-        return self._time_left() < slowdown * (trial + refit)
-
-    def _plan(self) -> StudyPlan:
-        """Plan the study; one that is taken up again keeps its own plan."""
-        kept = self.study.read_plan()
-        if kept:
-            return kept
-        measured = self.hands.submit(Steps.measure, 0).result()
-        images = self.context.store.manifest["split"].value_counts()
-        factor = 1 if self.settings.precision == "float32" else _FLOAT32_FACTOR
-        held_out = images["val"] + images["test"]
-        evaluation = _EVALUATION_START + factor * measured.pass_seconds * held_out
-        costs = self._costs(measured, evaluation)
-        found = sizing.choose(self.preset, costs, self._time_left() - evaluation)
-        return StudyPlan(
-            depths=found.depths,
-            training_times=sizing.training_times(costs, found.images),
-            evaluation_seconds=evaluation,
-            images=found.images,
-            refit_seconds=found.refit_seconds,
-            measured=costs,
-        )
-
-    def _costs(self, measured: Measured, evaluation: float) -> BackboneCosts:
-        """Measure the backbone at each depth that trials can reach, from depth 0."""
-        costs = BackboneCosts(
-            train=self.all.train,
-            val=self.all.val,
-            pass_seconds=measured.pass_seconds,
-            steps=(measured.step,),
-            bytes=measured.bytes,
-            room=self.room,
-            missing=self._missing(0),
-        )
-        for depth in range(1, min(len(self.preset.trials), self.backbone.max_depth + 1)):
-            missing = self._missing(depth)
-            steps = (*costs.steps, costs.steps[-1])  # deeper ones take longer
-            at_best = costs.model_copy(update={"steps": steps, "missing": missing})
-            found = sizing.choose(self.preset, at_best, self._time_left() - evaluation)
-            if max(found.depths) < depth:
-                break
-            steps = (*costs.steps, self.hands.submit(Steps.measure, depth).result().step)
-            costs = at_best.model_copy(update={"steps": steps})
-        return costs
-
-    def _missing(self, depth: int) -> float:
-        """Share of the passes for trials up to a depth that the cache does not hold."""
-        if math.isinf(self.deadline):
-            return 1.0  # the plan is the same whatever they take
-        missing = sum(
-            self.hands.submit(Steps.count_missing, split, depths, views, count).result()
-            for split, count, depths, views in passes_of(self.all, range(depth + 1))
-        )
-        return missing / (len(VIEWS) * self.all.train + self.all.val)
-
-    def _say_images(self, plan: StudyPlan) -> None:
-        """Say on which images the study works, where not on all with all that is frozen cached."""
-        images, say = self.images, self.context.progress.say
-        frozen = range(min(max(plan.depths) + 1, self.backbone.max_depth))
-        plain = [depth for depth in frozen if images.cached(depth) == 1]
-        pixels = [depth for depth in frozen if depth and not images.cached(depth)]
-        gigabytes = f"CACHE_GB={self.context.cache.budget / 1e9:g}"
-        parts = [f"search on {images.train:,} of {self.all.train:,} training images"]
-        if plain:
-            parts.append(f"{_depths(plain)} without mirrored views ({gigabytes})")
-        if pixels:
-            parts.append(f"{_depths(pixels)} from pixels ({gigabytes})")
-        if images.train < self.all.train:
-            parts.append("then all images")
-        if len(parts) > 1:
-            say("  " + "; ".join(parts))
-
-    def _say_time(self, plan: StudyPlan) -> None:
-        """Say how long it will take where nothing limits it, or that its limit is too short."""
-        *trials, refit, evaluation = self._expected(plan)
-        costs = plan.measured
-        passes = sizing.pass_seconds(costs, self.images) if costs else 0.0
-        parts = {
-            "passes": passes, "trials": sum(trials), "training on all images": refit,
-            "evaluation": evaluation,
-        }  # fmt: skip
-        total, say = sum(parts.values()), self.context.progress.say
-        least = passes + trials[0] + evaluation
-        if math.isinf(self.deadline) and total >= _WORTH_SAYING:
-            each = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in parts.items())
-            say(f"  about {_duration(total)}: {each}")
-        elif self._time_left() + plan.evaluation_seconds < least:
-            say(
-                f"  the time is too short: passes, one trial of the head and the evaluation take "
-                f"about {_duration(least)}, and are done all the same"
-            )
-
-    def _expected(self, plan: StudyPlan) -> list[float]:
-        times, depths = plan.training_times, plan.depths
-        way = self._refit_way(plan, max(depths), math.inf)
-        refit = way.pass_seconds + planning.training_seconds(way.time, self.preset.refit_epochs)
-        trials = (planning.trial_seconds(self.preset, times, depth) for depth in depths)
-        return [*trials, refit, plan.evaluation_seconds]
-
-    def _report_left_out(self, planned: int) -> None:
-        left_out = planned - len(self.study.trials())
-        # Hyperband takes depths of the plan, not its number of trials.
-        if left_out > 0 and self.settings.algorithm != "hyperband":
-            self.context.progress.trials_left_out(left_out, planned)
-
-    def _refit(self, plan: StudyPlan) -> RefitRecord | None:
-        """Train the best trial on, on all images; keep whichever is better on validation images."""
-        done = self.study.read_refit()
-        if done:
-            return done
-        best = self.study.best()
+    @property
+    def is_stale(self) -> bool:
+        """Whether the winner is not that of the best trial's best leg."""
+        best, winner = self.best, self.winner
         if best is None:
-            raise RunError(
-                f"no trial of {self.backbone.title} succeeded; see {self.context.run.leaderboard}"
-            )
-        scoring = self._scoring_seconds(plan)
-        way = self._refit_way(plan, best.hyperparameters.depth, self._time_left() - scoring)
-        train_on = self._in_legs if best.hyperparameters.depth or not way.views else self._head
-        try:
-            found = train_on(best, way, self._time_left() - scoring)
-        except DivergedError as error:
-            self.context.progress.say(f"  the refit failed: {error}", style="red")
-            return None
-        if found is None:
-            self.context.progress.say("  no time left for a refit: the best trial is the winner")
-            return None
-        return self._keep_better(best, *found)
+            return False
+        return winner is None or (winner.trial, winner.score) != (best.trial, best.score)
 
-    def _keep_better(self, best: TrialResult, trained: Trained, epochs: float) -> RefitRecord:
-        """Compare a refit with the best trial, on all validation images."""
-        result = trained.result
-        assert trained.tail is not None, "a refit has no score to beat"
-        if self.images.val < self.all.val:
-            start = self.study.best_weights.read_bytes()
-            before = self.hands.submit(Steps.score, best, start)
-            after = self.hands.submit(Steps.score, result, trained.tail)
-            best, result = before.result(), after.result()
-        kept_before = self.study.best()  # by a session that was killed a moment later
-        kept = self.study.keep_if_best(result, trained.tail, best) or (
-            kept_before is not None and kept_before.history == result.history
-        )
-        record = RefitRecord(
-            origin="refit" if kept else "trial",
-            result=result,
-            images=self.all.train,
-            epochs=epochs,
-            trial=best,
-        )
-        self.context.progress.refit_done(result, best)
-        self.study.write_refit(record)
-        return record
+    def offer(self, seconds: float, left: float) -> Offer | None:
+        """Return what would be done next; None where it waits for a step, or has converged.
 
-    def _head(
-        self, best: TrialResult, way: RefitWay, seconds: float
-    ) -> tuple[Trained, float] | None:
-        """Train a head on, on pooled features of all images, to the end of all epochs."""
-        left = seconds - way.pass_seconds
-        epochs = planning.refit_epochs(self.preset, way.time, left)
-        if not epochs:
-            return None
-        images = self._all_cached(0, way.views)
-        config = TrialConfig(epochs, None, self.settings.seed)
-        start = self.study.best_weights.read_bytes()
-        training = Training("refit", best.hyperparameters, config, images, start, self.codes)
-        trained = self.hands.submit(Steps.train, training).result()
-        return trained, float(epochs * config.head_epochs_factor)
-
-    def _in_legs(
-        self, best: TrialResult, way: RefitWay, seconds: float
-    ) -> tuple[Trained, float] | None:
-        """Train a tail on, in legs; a part that is done is kept, whatever happens to the next.
-
-        A refit gains most when the learning rate has decayed, so nothing stops it before its end.
+        Args:
+            seconds: Time for this backbone, infinite without a limit.
+            left: Time for all of them.
         """
-        checkpoint = self.study.read_checkpoint()
-        kept = Checkpoint.from_bytes(checkpoint) if checkpoint else None
-        most = self.preset.refit_epochs
-        plan = kept.plan if kept else sizing.refit_plan(self.all.train, way, most, seconds)
-        if plan is None:
+        if self._evaluating:
             return None
-        depth = best.hyperparameters.depth
-        images = self._all_cached(depth, plan.views)
-        start, seed = self.study.best_weights.read_bytes(), self.settings.seed
-        refit = Refit(best.hyperparameters, images, plan, seed, start, self.codes)
-        while True:
-            part = self.hands.submit(Steps.train_on, refit, checkpoint, _PART_SECONDS).result()
-            if part.trained:
-                return part.trained, plan.epochs
-            checkpoint = part.checkpoint
-            self.study.write_checkpoint(checkpoint)
+        self._images.begin(seconds)
+        if self.winner is None and self._first_winner_seconds() > left:
+            return None
+        for next_step in (self._next_head, self._first_winner, self._more, self._next_leg):
+            offer = next_step(seconds)
+            if offer or self._passes.running:
+                return offer
+        return self._newer_winner()
 
-    def _all_cached(self, depth: int, views: int) -> SearchImages:
-        """Let all training images pass in so many views at one depth, unless the search has."""
-        kept = tuple(views if at == depth else 0 for at in range(depth + 1))
-        images = SearchImages(train=self.all.train, val=self.images.val, views=kept)
-        if self.images.train < self.all.train or self.images.cached(depth) < views:
-            self._fill_cache(images, [depth])
-        return images
+    def last_winner(self) -> Offer | None:
+        """Return the offer to bring the winner up to date, None where it is."""
+        return self._evaluation(Turn.WINNER) if self.is_stale and not self._evaluating else None
 
-    def _refit_way(self, plan: StudyPlan, depth: int, seconds: float) -> RefitWay:
-        if plan.measured is None:  # an earlier version's: all images, cached
-            return RefitWay(self.images.cached(depth), plan.training_times[depth])
-        epochs = self.preset.refit_epochs
-        return sizing.refit_way(plan.measured, self.images, depth, epochs, seconds)
-
-    def _scoring_seconds(self, plan: StudyPlan) -> float:
-        """Time to score trial and refit on all validation images, where trials had a sample."""
-        if plan.measured is None or self.images.val == self.all.val:
+    def closing_seconds(self) -> float:
+        """Return the time that `last_winner` would take."""
+        if not self.is_stale:
             return 0.0
-        return 2 * plan.measured.pass_seconds * self.all.val
+        passes = self._passes.gmacs(self._for_winner(), self._layout)
+        return self._expect("pass", passes) + self._expect("winner", self._of_winner())
 
-    def _finish(self, refit: RefitRecord | None) -> WinnerFacts:
-        result = self.study.best()
-        assert result is not None
-        doubted_labels.cross_validate(self.context, self.study, self.hands, self.images)
-        tail = self.study.best_weights.read_bytes()
-        evaluation = self.hands.submit(Steps.evaluate, result, tail).result()
-        weights = WeightsOrigin(source=self.weights.source, fingerprint=self.weights.fingerprint)
-        return save_winner(
-            self.context, self.backbone.name, weights, result, evaluation, self._trained_on(refit)
-        )
+    def _first_winner_seconds(self) -> float:
+        """Time until the first winner: a head on the first images, and its evaluation."""
+        stages = self._backbone.attach[0]
+        wanted = [*self._plain(stages), *self._held_out(self._cuts)]
+        passes = self._expect("pass", self._passes.gmacs(wanted, self._layout))
+        return passes + self._expect("winner", _MODEL)
 
-    def _trained_on(self, refit: RefitRecord | None) -> TrainedOn:
-        searched = self.images.train
-        if refit is None or refit.origin == "trial":
-            return TrainedOn("trial", searched, searched)
-        seen = self.all.train if refit.epochs is None else refit.epochs * self.all.train
-        return TrainedOn("refit", searched, min(self.all.train, round(seen)))
+    def _next_head(self, _: float) -> Offer | None:
+        head = self._trials.next_head(self._images.now, self._busy)
+        if head is not None:
+            return self._head(head)
+        if not self._trials.heads and not self._busy:
+            raise RunError(self._nothing_succeeded())
+        return None
 
-    def _time_left(self) -> float:
-        return self.deadline - time.monotonic()
+    def _first_winner(self, _: float) -> Offer | None:
+        if self.winner or self.best is None:
+            return None
+        return self._evaluation(Turn.WINNER)
+
+    def _more(self, seconds: float) -> Offer | None:
+        """Take more images, or a second view of them, and solve the best heads again."""
+        if self._busy:
+            return None
+        if self._images.grow(seconds) or self._images.add_mirrored(seconds):
+            return self._next_head(seconds)
+        return None
+
+    def _next_leg(self, _: float) -> Offer | None:
+        if self._trials.has_converged or len(self._busy) >= max(1, self._hands.slots):
+            return None
+        trial = self._trials.next_tuned(not self._images.are_all, self._busy)
+        if trial is None:
+            return None
+        head = self._trials.head_for(trial)
+        return self._head(head) if head else self._leg(trial)
+
+    def _newer_winner(self) -> Offer | None:
+        """Bring the winner up to date where that takes little beside the trainings since."""
+        if not self.is_stale or self._busy:
+            return None
+        affordable = _WINNER_SHARE * self._gains.seconds_since_winner
+        if self._trials.has_converged or self.closing_seconds() <= affordable:
+            return self._evaluation(Turn.FINE_TUNED)
+        return None
+
+    def _head(self, head: TrialRecord) -> Offer | None:
+        chosen, now = head.hyperparameters, self._images.now
+        wanted = self._of_cut(chosen.stages, now)
+        if not self._passes.are_made(wanted):
+            return self._pass(wanted, Turn.WINNER)
+
+        gmacs = self._layout.of_head(chosen, now.train * now.views)
+
+        def begin(_: float) -> Future[Trained]:
+            return self._begin(head, Steps.fit_head, Head(_title(head), chosen, now, self._codes))
+
+        def end(trained: Trained, seconds: float) -> int:
+            self._note("head", gmacs, seconds)
+            self._took(self._trials.take_head(head, trained))
+            self._keep_doubts(now, trained)
+            return now.train
+
+        seconds = self._expect("head", gmacs)
+        return self._of_trial(head, "head", now.train, Turn.WINNER, seconds, begin, end)
+
+    def _leg(self, trial: TrialRecord) -> Offer | None:
+        chosen, start = trial.hyperparameters, self._trials.start_of(trial)
+        assert start is not None, "its head comes first"
+        every = self._images.all.model_copy(update={"views": 0})
+        images = every if trial.from_pixels else self._images.now
+        wanted = self._of_cut(chosen.cut, images)
+        if not self._passes.are_made(wanted):
+            return self._pass(wanted, Turn.FINE_TUNED)
+        kind, of_image = f"{chosen.stages}-{chosen.depth}", self._of_leg(chosen, images)
+
+        def begin(left: float) -> Future[Trained]:
+            training = Training(
+                _title(trial), chosen, images, self._codes,
+                start=self._trials.tail(start),
+                checkpoint=self._trials.folder.read_checkpoint(trial.trial),
+                leg=images.train, seconds=min(_LEG_SECONDS, left),
+            )  # fmt: skip
+            return self._begin(trial, Steps.train, training)
+
+        def end(trained: Trained, seconds: float) -> int:
+            before = trial.result.history[-1].images if trial.result else 0
+            seen = trained.result.history[-1].images - before
+            self._note("leg", seen * of_image, seconds, kind)
+            score = self._trials.best.score if self._trials.best else 1.0
+            self._took(record := self._trials.take_leg(trial, trained))
+            self._gains.add(seconds, score, min(score, record.score))
+            return seen
+
+        turn = Turn.REST if self._trials.best_tuned else Turn.FINE_TUNED
+        expected = self._expect("leg", images.train * of_image, kind)
+        seconds = min(expected, _SCORING * _LEG_SECONDS)
+        offer = self._of_trial(trial, "leg", images.train, turn, seconds, begin, end)
+        return replace(offer, gain=self._gains.of_a_leg(seconds))
+
+    def _evaluation(self, turn: Turn) -> Offer | None:
+        if not self._passes.are_made(wanted := self._for_winner()):
+            return self._pass(wanted, turn)
+        best, images = self.best, self._images.held_out
+        assert best is not None, "there is a best trial to evaluate"
+
+        def begin(_: float) -> Future[Evaluation]:
+            self._evaluating = True
+            return self._begin(best, Steps.evaluate, self._trials.tail(best))
+
+        def end(evaluation: Evaluation, seconds: float) -> int:
+            self._evaluating = False
+            self._note("winner", gmacs, seconds)
+            self._save(best, evaluation)
+            return images
+
+        gmacs = self._of_winner()
+        seconds = self._expect("winner", gmacs)
+        offer = self._of_trial(best, "winner", images, turn, seconds, begin, end)
+        return replace(offer, fails=self._raise)
+
+    def _pass(self, wanted: list[Pass], turn: Turn) -> Offer | None:
+        chosen = self._passes.next(wanted)
+        if chosen is None:
+            return None
+
+        def begin(_: float) -> Future[int]:
+            self._passes.begin(chosen)
+            return self._hands.submit(Steps.make_pass, chosen)
+
+        def end(passed: int, seconds: float) -> int:
+            self._passes.end(chosen)
+            self._note("pass", passed * of_image, seconds)
+            return passed
+
+        images, deepest = self._passes.images_of(chosen), max(chosen.cuts)
+        of_image = self._passes.of_image(chosen, self._layout)
+        seconds = self._expect("pass", images * of_image)
+        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise, deepest)
+
+    def _of_trial(
+        self,
+        trial: TrialRecord,
+        kind: Kind,
+        images: int,
+        turn: Turn,
+        seconds: float,
+        begin: Callable[[float], Future[Any]],
+        end: Callable[[Any, float], int],
+    ) -> Offer:
+        def ended(result: Any, seconds: float) -> int:
+            self._busy.discard(trial.trial)
+            return end(result, seconds)
+
+        fails = partial(self._fail, trial)
+        return Offer(kind, images, turn, seconds, 0.0, begin, ended, fails)
+
+    def _begin(self, trial: TrialRecord, step: Callable[..., Any], asked: object) -> Future[Any]:
+        self._busy.add(trial.trial)
+        return self._hands.submit(step, asked)
+
+    def _took(self, record: TrialRecord) -> None:
+        self._failures = 0
+        self._context.progress.leg_done(record, self.best)
+        self._on_change()
+
+    def _fail(self, trial: TrialRecord, error: Exception) -> None:
+        """Go on without a trial that failed; not where the disk did, or several in a row do."""
+        self._busy.discard(trial.trial)
+        if not isinstance(error, ArithmeticError | RuntimeError | ValueError):
+            raise error
+        record = self._trials.fail(trial, _in_a_line(error))
+        self._context.progress.leg_done(record, self.best)
+        self._on_change()
+        self._failures += 1
+        if self._failures >= _MOST_FAILURES:
+            raise RunError(self._nothing_succeeded()) from error
+
+    def _raise(self, error: Exception) -> None:
+        raise error
+
+    def _nothing_succeeded(self) -> str:
+        leaderboard = self._context.run.leaderboard
+        return f"trials of {self._backbone.title} fail one after the other; see {leaderboard}"
+
+    def _save(self, best: TrialRecord, evaluation: Evaluation) -> None:
+        weights = WeightsOrigin(source=self._weights.source, fingerprint=self._weights.fingerprint)
+        self.winner = save_winner(self._context, self.name, weights, best, evaluation)
+        self._gains.winner_saved()
+        self._context.progress.winner(self.winner)
+        self._on_change()
+
+    def _keep_doubts(self, images: SearchImages, trained: Trained) -> None:
+        if trained.out_of_fold is None:
+            return
+        folder, context = self._trials.folder, self._context
+        doubted_labels.keep(context, folder, images, trained.out_of_fold)
+        if context.settings.drop_suspects and self._codes is None:
+            self._codes = doubted_labels.training_codes(context, folder)
+
+    @property
+    def _cuts(self) -> tuple[int, ...]:
+        """Cuts that one pass fills: behind the most promising head, and below the first tuned."""
+        stages, depth = self._backbone.first_tuned
+        return tuple(sorted({self._backbone.attach[0], stages - depth} - {0}))
+
+    def _plain(self, cut: int) -> list[Pass]:
+        """Training and validation images in the plain view, at all usual cuts at once."""
+        cuts = self._cuts if cut in self._cuts else (cut,)
+        now = self._images.now
+        return [Pass("train", now.train, cuts, "plain"), Pass("val", now.val, cuts, "plain")]
+
+    def _of_cut(self, cut: int, images: SearchImages) -> list[Pass]:
+        """What a training from a cut needs."""
+        if not (cut and images.views):
+            return []
+        if images.views == 1:
+            return self._plain(cut)
+        return [*self._plain(cut), Pass("train", images.train, (cut,), "mirrored")]
+
+    def _for_winner(self) -> list[Pass]:
+        cut = self.best.hyperparameters.cut if self.best else 0
+        if not cut:
+            return []
+        return self._held_out(self._cuts if cut in self._cuts else (cut,))
+
+    def _held_out(self, cuts: tuple[int, ...]) -> list[Pass]:
+        return [Pass(split, self._context.count(split), cuts, "plain") for split in HELD_OUT]
+
+    def _pass_seconds(self, images: int) -> float:
+        """Expected time of a pass of some images to the usual cuts."""
+        return self._expect("pass", images * self._layout.gmacs[max(self._cuts)])
+
+    def _of_leg(self, chosen: Hyperparameters, images: SearchImages) -> float:
+        """Operations for one image of a leg, with those that it is scored on, billions."""
+        trained = self._layout.between(chosen.cut, chosen.stages)
+        frozen = 0.0 if images.views else self._layout.gmacs[chosen.cut]
+        scored = images.val / images.train
+        return _STEP * trained + frozen + scored * (trained + frozen)
+
+    def _of_winner(self) -> float:
+        """Operations of an evaluation, billions."""
+        if self.best is None:
+            return 0.0
+        chosen = self.best.hyperparameters
+        return _MODEL + self._images.held_out * self._layout.between(chosen.cut, chosen.stages)
+
+    def _note(self, kind: Kind, gmacs: float, seconds: float, of: str = "") -> None:
+        self._timings.add(kind, self.name, gmacs, seconds, of)
+
+    def _expect(self, kind: Kind, gmacs: float, of: str = "") -> float:
+        return self._timings.expect(kind, self.name, gmacs, of)
 
 
-def passes_of(
-    images: SearchImages, depths: Sequence[int]
-) -> list[tuple[str, int, list[int], tuple[View, ...]]]:
-    """Return the passes through the trunk that fill the cache.
-
-    Args:
-        images: Images, and what is to be cached of them.
-        depths: Fine-tuning depths that are wanted.
-
-    Returns:
-        Split, number of images, depths and views of each.
-
-    Example:
-        >>> passes_of(SearchImages(train=8000, val=1000, views=(2, 1, 0)), range(3))
-        [('train', 8000, [0, 1], ('plain',)), ('train', 8000, [0], ('mirrored',)),
-        ('val', 1000, [0, 1], ('plain',))]
-    """
-    both = [depth for depth in depths if images.cached(depth) == len(VIEWS)]
-    plain = [depth for depth in depths if images.cached(depth)]
-    passes: list[tuple[str, int, list[int], tuple[View, ...]]] = []
-    if both == plain:
-        passes.append(("train", images.train, both, VIEWS))
-    else:
-        passes.append(("train", images.train, plain, VIEWS[:1]))
-        passes.append(("train", images.train, both, VIEWS[1:]))
-    passes.append(("val", images.val, plain, VIEWS[:1]))
-    return [a_pass for a_pass in passes if a_pass[2]]
+def _title(trial: TrialRecord) -> str:
+    return f"trial {trial.trial}"
 
 
-def _depths(depths: Sequence[int]) -> str:
-    return f"depth {depths[0]}" if len(depths) == 1 else f"depths {', '.join(map(str, depths))}"
-
-
-def _duration(seconds: float) -> str:
-    """A time as people say it: "40 min", "3.5 h"."""
-    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{max(1, round(seconds / 60))} min"
+def _in_a_line(error: Exception) -> str:
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -44,15 +44,17 @@ class StepContext:
         store = self.store
         return ImageSet.of(store.images, rows, store.fingerprint, store.digests)
 
-    def all_images(self, max_depth: int) -> SearchImages:
-        """Return a search's images where all are used and both views are cached.
+    def count(self, split: str) -> int:
+        """Return the number of images of a split.
 
         Args:
-            max_depth: Depth at which nothing of the backbone is frozen.
+            split: Name of the split, "train", "val" or "test".
         """
-        counts = self.store.manifest["split"].value_counts()
-        train, val = (int(counts.get(split, 0)) for split in ("train", "val"))
-        return SearchImages(train=train, val=val, views=(2,) * max_depth)
+        return int((self.store.manifest["split"] == split).sum())
+
+    def all_images(self) -> SearchImages:
+        """Return all training and validation images, in both views."""
+        return SearchImages(train=self.count("train"), val=self.count("val"), views=2)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,58 +3,50 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from data.labels import codes_of, from_table
 from tuning.runs.schema import SearchImages
 from tuning.runs.study_folder import StudyFolder
 from tuning.search.context import SearchContext
-from tuning.search.engine import Hands
-from tuning.search.steps import Steps
-from tuning.suspects.cross_validation import training_predictions
 from tuning.suspects.left_out import counts_left_out, without_suspects
+from tuning.suspects.out_of_fold import keep_predictions, read_predictions
 
 
-def cross_validate(
-    context: SearchContext, study: StudyFolder, hands: Hands, images: SearchImages | None = None
-) -> pd.DataFrame:
-    """Keep predictions for training images of a search, by which their labels are doubted.
+def keep(context: SearchContext, study: StudyFolder, images: SearchImages, p: np.ndarray) -> None:
+    """Keep predictions for training images, by which their labels are doubted.
+
+    Those of more images replace those of fewer; else the first ones stay, so that all sessions of a
+    run leave out the same labels.
 
     Args:
         context: Run, data and settings.
         study: Folder of the study.
-        hands: Whoever works on the steps of the search.
-        images: Images of the search, None for all; labels of others are not doubted.
+        images: Images of the search.
+        p: Class probabilities of the training images out of fold, float64 [n, K].
 
-    Returns:
-        The predictions, see `tuning.suspects.cross_validation.training_predictions`.
+    Raises:
+        OSError: They cannot be written.
     """
-    manifest = context.store.manifest
-    return training_predictions(
-        study.out_of_fold,
-        context.labels,
-        manifest.loc[context.images("train", images.train if images else None).rows],
-        lambda: hands.submit(Steps.out_of_fold, images).result(),
-    )
+    rows = context.images("train", images.train).rows
+    kept = read_predictions(study.out_of_fold, context.labels)
+    if kept is None or len(kept) < len(rows):
+        manifest = context.store.manifest.loc[rows]
+        keep_predictions(study.out_of_fold, context.labels, manifest, p)
 
 
-def training_codes(
-    context: SearchContext, study: StudyFolder, hands: Hands, images: SearchImages | None = None
-) -> np.ndarray | None:
+def training_codes(context: SearchContext, study: StudyFolder) -> np.ndarray | None:
     """Return the codes to train on where suspect labels are left out, and say how many are.
 
     Args:
         context: Run, data and settings.
-        study: Folder of the study.
-        hands: Whoever works on the steps of the search.
-        images: Images of the search, None for all.
+        study: Folder of the study; labels of images without predictions are not doubted.
 
     Returns:
         Codes of all training images, int [N, L]; None to train on all labels.
     """
-    if not context.settings.drop_suspects:
+    predictions = read_predictions(study.out_of_fold, context.labels)
+    if predictions is None or not context.settings.drop_suspects:
         return None
-    predictions = cross_validate(context, study, hands, images)
     before, p = codes_of(predictions), from_table(context.labels, predictions)
     codes = without_suspects(context.labels, before, p)
     counts = counts_left_out(context.labels, before, codes)

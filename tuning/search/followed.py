@@ -14,10 +14,8 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 _TITLES: dict[str, Callable[[Any], str]] = {
-    Steps.measure.__name__: lambda depth: f"timing at depth {depth}",
+    Steps.fit_head.__name__: lambda head: head.title,
     Steps.train.__name__: lambda training: training.title,
-    Steps.train_on.__name__: lambda refit: refit.title,
-    Steps.score.__name__: lambda _: "scoring on all validation images",
     Steps.evaluate.__name__: lambda _: "evaluating the winner",
 }
 

@@ -1,8 +1,8 @@
-"""Keras Tuner's oracles, held to the study's plan of fine-tuning depths and to its time."""
+"""Keras Tuner's oracles: what is tried next, first on known ground, then by its algorithms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,117 +11,146 @@ import numpy as np
 from keras_tuner import oracles
 
 from data.atomic import write_json
+from tuning.runs.schema import TunerValues
 from tuning.runs.settings import Algorithm
-from tuning.training.early_stopping import OBJECTIVE
+
+OBJECTIVE = "score"  # see `tuning.runs.schema.TrialResult`; finer than accuracy
 
 _INITIAL_POINTS = 4
 _POINTS = 2000  # that the Bayesian algorithm picks each trial from
 _FIT_RESTARTS = 3  # of its Gaussian process's fit
 _MANY = 10**6
 _ZERO = 1 << 20  # Keras Tuner takes 0 for no seed, and draws one
+_DEEPEST = 3  # stages that the algorithm proposes to train; more cost much and bring little
+
+Grids = Mapping[int, Sequence[int]]
+"""Grids that a head may have behind each number of stages."""
 
 
-def search_space(max_depth: int) -> keras_tuner.HyperParameters:
+def search_space(grids: Grids) -> keras_tuner.HyperParameters:
     """Return the hyperparameters of a study, see `tuning.runs.schema.Hyperparameters`.
 
     Args:
-        max_depth: Largest fine-tuning depth, 0 for heads alone.
+        grids: Grids that a head may have behind each number of stages that it may sit behind.
 
     Example:
-        >>> [choice.name for choice in search_space(2).space]
-        ['depth', 'learning_rate', 'head_units', 'dropout']
+        >>> [choice.name for choice in search_space({3: (1, 6), 4: (1, 3)}).space]
+        ['stages', 'depth', 'grid', 'learning_rate', 'head_units', 'dropout']
     """
     space = keras_tuner.HyperParameters()
-    space.Int("depth", 0, max_depth) if max_depth else space.Fixed("depth", 0)
-    space.Float("learning_rate", 5e-5, 1e-3, sampling="log", default=2e-4)
-    space.Choice("head_units", [0, 64, 128, 256, 512], ordered=True, default=256)
-    space.Float("dropout", 0.1, 0.5, step=0.1, default=0.3)
+    space.Choice("stages", sorted(grids), ordered=True)
+    space.Int("depth", 0, min(_DEEPEST, max(grids)))
+    space.Choice("grid", sorted({grid for of in grids.values() for grid in of}), ordered=True)
+    space.Float("learning_rate", 1e-5, 1e-3, sampling="log", default=1e-4)
+    space.Choice("head_units", [0, 64, 256], ordered=True, default=0)
+    space.Float("dropout", 0.0, 0.5, step=0.1, default=0.3)
     return space
 
 
+def possible(values: TunerValues, grids: Grids) -> TunerValues:
+    """Return the nearest values that a model can have: stages to train, and a grid of the map.
+
+    Args:
+        values: Values of each hyperparameter, each of them possible by itself.
+        grids: Grids that a head may have behind each number of stages.
+
+    Example:
+        >>> possible({"stages": 2, "depth": 3, "grid": 4}, {2: (1, 2, 6)})
+        {'stages': 2, 'depth': 2, 'grid': 2}
+    """
+    stages, depth, grid = (int(values[name]) for name in ("stages", "depth", "grid"))
+    nearest = min(grids[stages], key=lambda possible: abs(possible - grid))
+    return {**values, "depth": min(max(1, depth), stages), "grid": nearest}
+
+
 def create(
-    algorithm: Algorithm,
-    depths: tuple[int, ...],
-    epochs: int,
-    seed: int,
-    out_of_time: Callable[[], bool],
-) -> TimedOracle:
+    algorithm: Algorithm, grids: Grids, seed: int, known_ground: Callable[[], TunerValues | None]
+) -> SearchOracle:
     """Make an oracle for a study.
 
     Args:
-        algorithm: Keras Tuner's algorithm. Hyperband picks depths by itself among the planned ones.
-        depths: Fine-tuning depth of each trial, in order.
-        epochs: Number of epochs of a full trial.
+        algorithm: Keras Tuner's algorithm, by which fine-tuned trials are proposed.
+        grids: Grids that a head may have behind each number of stages.
         seed: Seed of the oracle's random numbers.
-        out_of_time: Called before each trial but the first; the study ends when it returns true.
+        known_ground: Returns the values of the next trial where they are known to be worth it, None
+            to leave it to the algorithm.
 
     Example:
-        >>> oracle = create("random", depths=(0, 0, 1), epochs=2, seed=0, out_of_time=lambda: False)
-        >>> oracle.max_trials, oracle.objective.name
-        (3, 'val_brier')
+        >>> oracle = create("random", {3: (1, 6)}, seed=0, known_ground=lambda: None)
+        >>> oracle.populate_space("0000")["values"]["stages"], oracle.objective.name
+        (3, 'score')
     """
     common: dict[str, Any] = {
         "objective": keras_tuner.Objective(OBJECTIVE, "min"),
-        "hyperparameters": search_space(max(depths)),
+        "hyperparameters": search_space(grids),
+        "max_trials": None,
         "seed": seed or _ZERO,
         "allow_new_entries": False,
         "max_consecutive_failed_trials": _MANY,  # a failure is recorded and the study goes on
     }
-    if algorithm == "hyperband":
-        oracle = _Hyperband(max_epochs=epochs, factor=3, **common)
-    elif algorithm == "bayesian":
-        oracle = _Bayesian(max_trials=len(depths), num_initial_points=_INITIAL_POINTS, **common)
+    if algorithm == "bayesian":
+        oracle: SearchOracle = _Bayesian(num_initial_points=_INITIAL_POINTS, **common)
     else:
-        oracle = _Random(max_trials=len(depths), **common)
-    oracle.depths = depths
-    oracle.out_of_time = out_of_time
+        oracle = _Random(**common)
+    oracle.grids, oracle.known_ground = grids, known_ground
     oracle.verbose = 0
     return oracle
 
 
-class TimedOracle(keras_tuner.Oracle):
-    """Mixin: starts no trial after the study's time; its files change at once or not at all.
+class SearchOracle(keras_tuner.Oracle):
+    """Mixin: known ground comes first; its files change at once or not at all.
 
     Attributes:
-        depths: Fine-tuning depth of each planned trial, in order.
-        out_of_time: Called before each trial but the first; the study ends when it returns true.
+        grids: Grids that a head may have behind each number of stages.
+        known_ground: Returns the values of the next trial, None to leave it to the algorithm.
 
     Example:
-        >>> oracle = create("random", (0,) * 12, epochs=2, seed=0, out_of_time=lambda: True)
-        >>> oracle.trial_name(3)
-        '03'
+        >>> values = {"stages": 3, "depth": 0, "grid": 6}
+        >>> oracle = create("random", {3: (1, 6)}, seed=0, known_ground=lambda: values)
+        >>> oracle.populate_space("0000")
+        {'status': 'RUNNING', 'values': {'stages': 3, 'depth': 0, 'grid': 6}}
     """
 
-    depths: tuple[int, ...]
-    out_of_time: Callable[[], bool]
+    grids: Grids
+    known_ground: Callable[[], TunerValues | None]
 
-    def trial_name(self, number: int) -> str:
-        """Return Keras Tuner's identifier of a trial.
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return the next trial's values in Keras Tuner's own form, or that the study ends.
 
         Args:
-            number: Number of the trial, from 0.
+            trial_id: Identifier of the next trial.
         """
-        return f"{number:0{len(str(self.max_trials))}d}"
+        known = self.known_ground()
+        if known is not None:
+            return {"status": "RUNNING", "values": known}
+        suggestion = super().populate_space(trial_id)
+        if suggestion["status"] == "RUNNING":
+            suggestion["values"] = possible(suggestion["values"], self.grids)
+        return suggestion
 
     def adopt(self, trial: Any) -> None:
-        """Take a finished trial from elsewhere as one of its own.
+        """Take a trial from elsewhere as one of its own, to go on with where it is not finished.
 
         Args:
             trial: Trial of Keras Tuner, with its status and score.
         """
         self.trials[trial.trial_id] = trial
         self.start_order.append(trial.trial_id)
-        self.end_order.append(trial.trial_id)
+        if trial.status == "RUNNING":
+            self._retry_queue.append(trial.trial_id)
+        else:
+            self.end_order.append(trial.trial_id)
         self._record_values(trial)
         self._save_trial(trial)
 
-    def reload(self) -> None:
-        """Read the state; a trial that was begun by a process killed before it was there runs."""
-        super().reload()
-        for name, trial in sorted(self.trials.items()):
+    def open_trials(self) -> list[Any]:
+        """Return the trials that go on, after `reload` as well."""
+        for name, trial in sorted(self.trials.items()):  # killed before the oracle's state had it
             if trial.status == "RUNNING" and name not in self._retry_queue:
                 self._retry_queue.append(name)
-                self.start_order.append(name)
+        while self._retry_queue:
+            self.create_trial(f"trial {self._retry_queue[-1]}")
+        return list(self.ongoing_trials.values())
 
     def save(self) -> None:
         """Write the oracle's state, at once or not at all."""
@@ -130,55 +159,8 @@ class TimedOracle(keras_tuner.Oracle):
     def _save_trial(self, trial: Any) -> None:
         write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Return the next trial's values in Keras Tuner's own form, or that the study ends.
 
-        Args:
-            trial_id: Identifier of the next trial.
-        """
-        if self.trials and self.out_of_time():
-            return {"status": "STOPPED"}
-        return self.suggest(trial_id)
-
-    def suggest(self, trial_id: str) -> dict[str, Any]:
-        """Return what Keras Tuner's algorithm would try next.
-
-        Args:
-            trial_id: Identifier of the next trial.
-        """
-        return super().populate_space(trial_id)
-
-
-class _Planned(TimedOracle):
-    """Mixin: the n-th trial has the plan's n-th depth.
-
-    The first trial at a depth starts from known ground: the defaults at depth 0, then the best
-    configuration so far, of a head alone with the default learning rate, as its own says nothing
-    about stages. The others are the algorithm's own.
-    """
-
-    def suggest(self, trial_id: str) -> dict[str, Any]:
-        depth = self.planned_depth()
-        if depth not in self.depths[: len(self.trials)]:
-            return {"status": "RUNNING", "values": {**self._known_ground(depth), "depth": depth}}
-        suggestion = super().suggest(trial_id)
-        if suggestion["status"] == "RUNNING":
-            suggestion["values"]["depth"] = depth
-        return suggestion
-
-    def planned_depth(self) -> int:
-        return self.depths[min(len(self.trials), len(self.depths) - 1)]
-
-    def _known_ground(self, depth: int) -> dict[str, Any]:
-        defaults = {hp.name: hp.default for hp in self.hyperparameters.space}
-        best = self.get_best_trials(1)
-        if not (depth and best):
-            return defaults
-        known = best[0].hyperparameters.values
-        return known if known["depth"] else {**known, "learning_rate": defaults["learning_rate"]}
-
-
-class _Random(_Planned, oracles.RandomSearchOracle):
+class _Random(SearchOracle, oracles.RandomSearchOracle):
     pass
 
 
@@ -186,7 +168,7 @@ class _OneShot(oracles.BayesianOptimizationOracle):
     """Takes the best of many random points, all scored in one call.
 
     Keras Tuner descends from fifty points by numerical gradients, which lasts longer than a head
-    trains; in so few dimensions that finds nothing better.
+    takes; in so few dimensions that finds nothing better.
     """
 
     def populate_space(self, _: str) -> dict[str, Any]:
@@ -204,16 +186,12 @@ class _OneShot(oracles.BayesianOptimizationOracle):
         return super()._make_gpr().set_params(n_restarts_optimizer=_FIT_RESTARTS)
 
 
-class _Bayesian(_Planned, _OneShot):
-    """Scores points at the planned depth only."""
+class _Bayesian(SearchOracle, _OneShot):
+    """Scores points with fine-tuned stages only: heads alone are known ground."""
 
     def _get_hp_bounds(self) -> np.ndarray:
         bounds = super()._get_hp_bounds().astype(np.float64)
         for row, hp in zip(bounds, self._nonfixed_space(), strict=True):
             if hp.name == "depth":
-                row[:] = hp.value_to_prob(self.planned_depth())
+                row[0] = hp.value_to_prob(1)
         return bounds
-
-
-class _Hyperband(TimedOracle, oracles.HyperbandOracle):
-    pass

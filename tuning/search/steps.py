@@ -1,82 +1,123 @@
 """The steps of one backbone's search, as any process can do them for the driver of the run.
 
-A step takes and returns records and bytes alone. It writes to the trunk cache and to nothing else:
-the driver alone writes the run's folder.
+A step takes and returns records, arrays and bytes alone. It writes to the trunk cache and to
+nothing else: the driver alone writes the run's folder.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import cast
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from data.labels import codes_of
 from data.rows import Rows
 from data.splits import number_people
+from tuning.backbones.operations import gmacs_of
 from tuning.backbones.registry import Backbone
-from tuning.backbones.transfer_model import FeatureStatistics, TransferModel
+from tuning.backbones.transfer_model import TransferModel
 from tuning.backbones.weights import Weights
 from tuning.bars import Bars
+from tuning.heads.solved_head import SolvedHead, solve
 from tuning.progress import describe
-from tuning.runs.schema import Hyperparameters, RefitPlan, SearchImages, TrialResult
+from tuning.runs.schema import Hyperparameters, Leg, SearchImages, TrialResult
 from tuning.search.context import StepContext
-from tuning.search.probe import Probe
-from tuning.search.winner import Evaluation, SavedTail, evaluate
-from tuning.suspects.cross_validation import MeanOf, out_of_fold
-from tuning.training import devices, trial
+from tuning.search.winner import HELD_OUT, Evaluation, evaluate
+from tuning.training import devices, tail_weights
 from tuning.training.batches import ActivationArray, Examples, TrainingData
-from tuning.training.legs import Checkpoint
+from tuning.training.checkpoint import Checkpoint
+from tuning.training.legs import LegConfig, fit_leg
 from tuning.training.loss import LabelLoss
-from tuning.training.trial import LegsConfig, TrialConfig
-from tuning.trunk.forward_pass import pooled_features
 from tuning.trunk.image_set import VIEWS, ImageSet, PixelView, View
 
-_WEIGHTS = "tail.weights.h5"
-
 
 @dataclass(frozen=True)
-class Measured:
-    """How fast a backbone is in the process that was asked, and what it keeps on disk.
+class Layout:
+    """What a backbone gives at each cut, and what that takes.
 
     Attributes:
-        pass_seconds: Time of one image through the frozen backbone, seconds.
-        step: Time of a training at the depth that was asked for: until its first step, and of
-            one image, seconds.
-        bytes: Size of the activations of one image in one view at each depth below `max_depth`.
+        shapes: Shape of the activations of one image, height, width, channels.
+        grids: Grids that a head may have there.
+        gmacs: Billions of multiplications and additions from the pixels to there; 0 for cut 0.
     """
 
-    pass_seconds: float
-    step: tuple[float, float]
-    bytes: tuple[int, ...]
+    shapes: dict[int, tuple[int, int, int]]
+    grids: dict[int, tuple[int, ...]]
+    gmacs: dict[int, float]
+
+    def bytes_of(self, cut: int) -> int:
+        """Return the size of one image's activations in one view, as they are cached.
+
+        Args:
+            cut: Cut above 0.
+        """
+        return np.dtype(np.float16).itemsize * math.prod(self.shapes[cut])
+
+    def between(self, cut: int, stages: int) -> float:
+        """Return the operations of the stages behind a cut, billions.
+
+        Args:
+            cut: Number of stages before them, from 0.
+            stages: Number of stages with them.
+        """
+        return max(0.0, self.gmacs[stages] - self.gmacs[cut])
+
+    def of_head(self, chosen: Hyperparameters, rows: int) -> float:
+        """Return the operations that solving a head takes, about, billions.
+
+        Args:
+            chosen: Hyperparameters of the head.
+            rows: Number of images, each view counted.
+        """
+        features = chosen.grid**2 * self.shapes[chosen.stages][-1]
+        return rows**2 * features / 1e9
 
 
 @dataclass(frozen=True)
-class Training:
-    """One training that a step is asked for.
+class Pass:
+    """A pass of images through the frozen backbone, which fills the trunk cache.
 
     Attributes:
-        name: Name of the training in bars and logs, such as "trial-03".
-        hyperparameters: Values to train with.
-        config: How long it trains.
-        images: Images to train and to score on; None for all, with both views cached.
-        start: Weights of a trained tail to go on from, HDF5; None for the pretrained weights.
+        split: Name of the split whose images pass.
+        count: Number of the split's images, see `tuning.search.sample`.
+        cuts: Cuts whose activations are kept, above 0.
+        view: How the images are shown.
+        shard: Number of the shard of the images that passes, None for all.
+    """
+
+    split: str
+    count: int
+    cuts: tuple[int, ...]
+    view: View
+    shard: int | None = None
+
+    @property
+    def title(self) -> str:
+        """What passes, for people who watch."""
+        mirrored = ", mirrored" if self.view == "mirrored" else ""
+        return f"pass of {self.count:,} {self.split} images{mirrored}"
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head that is asked for.
+
+    Attributes:
+        name: Name of the trial in bars and logs, such as "trial 0003".
+        hyperparameters: Where it sits, its grid and its size.
+        images: Images to learn from, and to score it on.
         codes: Codes of all training images of the run where some are left out, int [N, L]; None
             for the manifest's.
     """
 
     name: str
     hyperparameters: Hyperparameters
-    config: TrialConfig
-    images: SearchImages | None = None
-    start: bytes | None = None
+    images: SearchImages
     codes: np.ndarray | None = None
 
     @property
@@ -86,56 +127,76 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Refit:
-    """The training of a winner's tail on all images, in legs.
+class Tail:
+    """A trained tail, or a head alone.
 
     Attributes:
-        hyperparameters: Values of the best trial.
-        images: Images to train on, and those on which each leg is scored.
-        plan: Legs of the training.
-        seed: Seed of order, views and dropout.
-        start: Weights of the best trial's tail, HDF5.
-        codes: As in `Training`.
+        hyperparameters: Hyperparameters of its trial.
+        weights: Weights of the tail, see `tuning.training.tail_weights`.
+        score: Objective of the search that it reached.
+        val_brier: Its Brier score on validation images.
     """
 
     hyperparameters: Hyperparameters
-    images: SearchImages
-    plan: RefitPlan
-    seed: int
-    start: bytes
-    codes: np.ndarray | None = None
+    weights: bytes
+    score: float
+    val_brier: float
 
-    @property
-    def title(self) -> str:
-        """What is trained, for people who watch."""
-        return f"refit {describe(self.hyperparameters)}"
+
+@dataclass(frozen=True)
+class Training(Head):
+    """One leg of a training that is asked for.
+
+    Attributes:
+        start: What it begins with.
+        checkpoint: How far it is, None at its beginning.
+        leg: Number of images of the leg.
+        seconds: Time after which the leg ends early.
+    """
+
+    start: Tail = field(kw_only=True)
+    checkpoint: bytes | None = field(kw_only=True)
+    leg: int = field(kw_only=True)
+    seconds: float = field(kw_only=True)
+
+    def result(self, history: Sequence[Leg]) -> TrialResult:
+        """Return what the training has reached.
+
+        Args:
+            history: All its legs so far, at least one.
+        """
+        best = min(history, key=lambda leg: leg.val_brier)
+        return TrialResult(
+            hyperparameters=self.hyperparameters,
+            score=self.start.score + best.val_brier - self.start.val_brier,
+            val_accuracy=best.val_accuracy,
+            val_auc=best.val_auc,
+            val_brier=best.val_brier,
+            val_loss=best.val_loss,
+            epochs=history[-1].images / self.images.train,
+            seconds=sum(leg.seconds for leg in history),
+            trained=self.images.train,
+            history=tuple(history),
+        )
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training.
+    """What came of a head, or of the legs of a training so far.
 
     Attributes:
         result: What it reached.
-        tail: Weights of the tail at its best epoch, HDF5; None where it did not beat
-            `score_to_beat`.
+        tail: Weights of the tail at its best leg, see `tail_weights`; None where the last leg did
+            not make it better.
+        checkpoint: All that is needed to go on; None for a head.
+        out_of_fold: Class probabilities of the training images by models that were solved without
+            their person, float64 [n, K]; None where there are none.
     """
 
     result: TrialResult
     tail: bytes | None
-
-
-@dataclass(frozen=True)
-class RefitPart:
-    """How far a refit has come.
-
-    Attributes:
-        checkpoint: All that is needed to go on, see `tuning.training.legs.Checkpoint`.
-        trained: What came of it, None before its end.
-    """
-
-    checkpoint: bytes
-    trained: Trained | None
+    checkpoint: bytes | None = None
+    out_of_fold: np.ndarray | None = None
 
 
 class Steps:
@@ -157,190 +218,131 @@ class Steps:
         self._bars = bars
         self._open: dict[tuple[str, int, View], Rows] = {}  # by fingerprint of the images
 
-    def measure(self, depth: int) -> Measured:
-        """Time the frozen backbone, and a training at a fine-tuning depth.
+    def layout(self) -> Layout:
+        """Return what can be cut and where heads can sit."""
+        model, cuts = self.model, range(1, len(self._backbone.stages) + 1)
+        return Layout(
+            shapes={cut: model.shape(cut) for cut in cuts},
+            grids={cut: model.grids(cut) for cut in cuts},
+            gmacs={0: 0.0} | {cut: gmacs_of(model.trunk([cut])) for cut in cuts},
+        )
 
-        Args:
-            depth: Fine-tuning depth, 0..`max_depth`.
-        """
-        step = self._probe.step_time(depth)
-        return Measured(self._probe.pass_seconds, step, self._probe.bytes)
-
-    def make_pass(
-        self,
-        split: str,
-        depths: Sequence[int],
-        views: Sequence[View],
-        shard: int | None = None,
-        count: int | None = None,
-    ) -> None:
+    def make_pass(self, wanted: Pass) -> int:
         """Fill the trunk cache with activations; what it holds is not computed again.
 
         Args:
-            split: Name of the split whose images pass.
-            depths: Fine-tuning depths whose cuts are wanted, below `max_depth`.
-            views: Views of the images.
-            shard: Number of the shard of the images that passes, None for all.
-            count: Number of the split's images that pass, None for all.
+            wanted: Images, view and cuts.
+
+        Returns:
+            Number of images that had to pass.
 
         Raises:
             CacheError: The cache's budget or the disk is too small.
         """
-        images = self._context.images(split, count)
-        if shard is not None:
-            images = images.shards()[shard]
-        progress = self._bars.steps(f"trunk, {split} images")
-        self._context.cache.activations(self.model, images, depths, views, progress)
+        images = self._context.images(wanted.split, wanted.count)
+        if wanted.shard is not None:
+            images = images.shards()[wanted.shard]
+        cache, views = self._context.cache, [wanted.view]
+        missing = cache.count_missing(self.model, images, wanted.cuts, views)
+        self.model.restore()
+        cache.activations(self.model, images, wanted.cuts, views, self._bars.steps(wanted.title))
+        return missing
 
-    def count_missing(
-        self,
-        split: str,
-        depths: Sequence[int],
-        views: Sequence[View],
-        count: int | None = None,
-    ) -> int:
-        """Count the passes of one image in one view that `make_pass` would have to make.
+    def fit_head(self, wanted: Head) -> Trained:
+        """Solve a head in closed form, or train one with a hidden layer, on cached activations.
 
         Args:
-            split: Name of the split whose images pass.
-            depths: Fine-tuning depths whose cuts are wanted, below `max_depth`.
-            views: Views of the images.
-            count: Number of the split's images that pass, None for all.
-        """
-        images = self._context.images(split, count)
-        return self._context.cache.count_missing(self.model, images, depths, views)
-
-    def train(self, training: Training) -> Trained:
-        """Train one configuration, on cached activations or from pixels.
-
-        Args:
-            training: What to train, from where, and for how long.
+            wanted: Head, and the images to learn from.
 
         Raises:
             DivergedError: The loss became infinite or not a number.
             CacheError: The cache's budget or the disk is too small.
         """
-        depths = sorted({0, training.hyperparameters.depth})
-        data = self.data(depths, training.codes, training.images)
-        show = self._bars.epochs(training.title)
-        with _on_disk(training.start) as path:
-            config = replace(training.config, start=path if training.start else None)
-            result, tail = trial.run(self.model, training.hyperparameters, data, config, show)
-            to_beat = config.score_to_beat
-            if to_beat is not None and result.val_brier >= to_beat:
-                return Trained(result, None)
-            return Trained(result, self.tail_weights(tail, path))
+        started = time.perf_counter()
+        head = self._head(wanted)
+        result = head.result(wanted.hyperparameters, time.perf_counter() - started)
+        return Trained(result, tail_weights.to_bytes(head.weights), out_of_fold=head.out_of_fold)
 
-    def train_on(self, refit: Refit, checkpoint: bytes | None, seconds: float) -> RefitPart:
-        """Train a winner's tail on all images, by all devices, for some time or to the end.
+    def train(self, wanted: Training) -> Trained:
+        """Train one leg, on cached activations or from pixels.
 
         Args:
-            refit: What to train, and from where.
-            checkpoint: How far it is, None at its beginning.
-            seconds: Time after which no new leg is begun.
+            wanted: What to train, from where, and for how long.
 
         Raises:
             DivergedError: The loss became infinite or not a number.
+            CacheError: The cache's budget or the disk is too small.
         """
-        data = self.data([refit.hyperparameters.depth], refit.codes, refit.images, held=False)
-        kept = Checkpoint.from_bytes(checkpoint) if checkpoint else None
-        progress = kept or Checkpoint(refit.plan, 0.0, (), [], [], [])
-        show = self._bars.epochs(refit.title)
-        with _on_disk(refit.start) as path:
-            config = LegsConfig(path, progress, refit.seed, seconds)
-            with devices.strategy():
-                progress, result, tail = trial.run_legs(
-                    self._model_of_all_devices, refit.hyperparameters, data, config, show
-                )
-            trained = Trained(result, self.tail_weights(tail, path)) if progress.ended else None
-        return RefitPart(progress.to_bytes(), trained)
+        data = self._data(wanted, wanted.hyperparameters.cut)
+        before = Checkpoint.from_bytes(wanted.checkpoint) if wanted.checkpoint else None
+        start = tail_weights.from_bytes(wanted.start.weights) or {}
+        config = LegConfig(wanted.leg, wanted.seconds, self._context.settings.seed, start, before)
+        show = self._bars.steps(wanted.title, quiet=True)
+        with devices.strategy():
+            done = fit_leg(self._model_of_all_devices, wanted.hyperparameters, data, config, show)
+        result = wanted.result(done.checkpoint.history)
+        tail = None if done.tail is None else tail_weights.to_bytes(done.tail)
+        return Trained(result, tail, done.checkpoint.to_bytes())
 
-    def score(self, result: TrialResult, tail: bytes) -> TrialResult:
-        """Score a tail on all validation images.
-
-        Args:
-            result: What its training reached on a sample of them.
-            tail: Weights of the tail, HDF5.
-
-        Returns:
-            The same result with the figures of all.
-        """
-        images = self._context.images("val")
-        pixels = SearchImages(train=1, val=len(images), views=())
-        val = self._examples("val", [result.hyperparameters.depth], pixels, held=False)
-        with _on_disk(tail) as path:
-            return trial.score(self.model, result, path, val, self._context.labels)
-
-    def out_of_fold(self, images: SearchImages | None = None) -> np.ndarray:
-        """Predict training images by models that were trained without their person.
-
-        Args:
-            images: Images of the search, None for all.
-
-        Returns:
-            Class probabilities, float64 [n, K], NaN where no model could be asked, see
-            `tuning.suspects.cross_validation`.
-        """
-        context = self._context
-        images = images or context.all_images(self._backbone.max_depth)
-        train = self._examples("train", [0], images)
-        rows = context.images("train", images.train).rows
-        people = number_people(context.store.manifest["identity"].iloc[rows])
-        features = MeanOf(train.views[0])
-        return out_of_fold(context.labels, features, train.codes, people, context.settings.seed)
-
-    def evaluate(self, result: TrialResult, tail: bytes) -> Evaluation:
+    def evaluate(self, wanted: Tail) -> Evaluation:
         """Make the whole float32 model of a tail, calibrated on validation images.
 
         Args:
-            result: What the tail's training reached.
-            tail: Weights of the tail, HDF5.
+            wanted: Trained tail.
         """
-        exact = TransferModel(self._backbone, self._context.settings.size, self._weights)
+        context, cut = self._context, wanted.hyperparameters.cut
+        exact = TransferModel(self._backbone, context.settings.size, self._weights)
+        held_out = {split: self._held_out(split, cut) for split in HELD_OUT}
+        weights = tail_weights.from_bytes(wanted.weights)
+        assert weights is not None, "a driver sends what it has read whole"
         progress = self._bars.steps("validation and test images")
-        with _on_disk(tail) as path:
-            saved = SavedTail(result, path)
-            return evaluate(self._context.store, self._context.labels, exact, saved, progress)
+        return evaluate(context, exact, wanted.hyperparameters, weights, held_out, progress)
 
-    def data(
-        self,
-        depths: Sequence[int],
-        codes: np.ndarray | None = None,
-        images: SearchImages | None = None,
-        held: bool = True,
-    ) -> TrainingData:
-        """Return what trainings learn from and are scored on.
+    def _head(self, wanted: Head) -> SolvedHead:
+        context, images = self._context, wanted.images
+        data = self._data(wanted, wanted.hyperparameters.stages)
+        rows = context.images("train", images.train).rows
+        people = number_people(context.store.manifest["identity"].iloc[rows])
+        progress = self._bars.steps(wanted.title, quiet=True)
+        chosen, seed = wanted.hyperparameters, context.settings.seed
+        return solve(self.model, chosen, data, people, seed, progress)
 
-        Args:
-            depths: Fine-tuning depths that are trained at; where 0 is not among them, a head has
-                its statistics from a trained one.
-            codes: Codes of all training images of the run where some are left out, int [N, L];
-                None for the manifest's.
-            images: Images to train and to score on; None for all, with both views cached.
-            held: Whether pooled features that are not cached are held in memory.
-        """
-        images = images or self._context.all_images(self._backbone.max_depth)
-        train = self._examples("train", depths, images, held)
-        if codes is not None:
-            every, rows = (self._context.images("train", n).rows for n in (None, images.train))
-            train = replace(train, codes=codes[np.isin(every, rows)])
-        loss = LabelLoss.of(self._context.labels, train.codes)
-        statistics = FeatureStatistics.neutral(self.model.features)
-        if 0 in depths and not train.from_pixels(0):
-            statistics = FeatureStatistics.of(cast("np.ndarray", train.views[0][0]))
-        val = self._examples("val", depths, images, held)
-        return TrainingData(train, val, statistics, loss)
+    def _data(self, wanted: Head, cut: int) -> TrainingData:
+        """What a training learns from and is scored on."""
+        images, context = wanted.images, self._context
+        of_train = context.images("train", images.train)
+        codes = codes_of(context.store.manifest)[of_train.rows]
+        if wanted.codes is not None:
+            codes = wanted.codes[np.isin(context.images("train").rows, of_train.rows)]
+        views = VIEWS[: images.views or len(VIEWS)]
+        cached = bool(images.views)
+        train = Examples([self._rows(of_train, cut, view, cached) for view in views], codes)
+        of_val = context.images("val", images.val)
+        codes_of_val = codes_of(context.store.manifest)[of_val.rows]
+        val = Examples([self._rows(of_val, cut, VIEWS[0], cached)], codes_of_val)
+        return TrainingData(train, val, LabelLoss.of(context.labels, codes))
 
-    def tail_weights(self, tail: keras.Model, path: Path) -> bytes:
-        """Return the weights of a trained tail, HDF5.
+    def _held_out(self, split: str, cut: int) -> Examples:
+        """A whole split, as the float32 model sees it."""
+        context = self._context
+        images = context.images(split)
+        cached = context.settings.policy == "float32" and self._has(images, cut)
+        rows = self._rows(images, cut, VIEWS[0], cached)
+        return Examples([rows], codes_of(context.store.manifest)[images.rows])
 
-        Args:
-            tail: Trained tail.
-            path: Path of a file that may be overwritten.
-        """
-        path.unlink(missing_ok=True)
-        tail.save_weights(path)
-        return path.read_bytes()
+    def _has(self, images: ImageSet, cut: int) -> bool:
+        return bool(cut) and not self._context.cache.count_missing(
+            self.model, images, [cut], VIEWS[:1]
+        )
+
+    def _rows(self, images: ImageSet, cut: int, view: View, cached: bool) -> ActivationArray:
+        if not (cut and cached):
+            return PixelView(images, view)
+        key = (images.fingerprint, cut, view)
+        if key not in self._open:
+            activations = self._context.cache.activations(self.model, images, [cut], [view])
+            self._open[key] = activations[cut, view]
+        return self._open[key]
 
     @cached_property
     def model(self) -> TransferModel:
@@ -356,51 +358,4 @@ class Steps:
 
     def _model_here(self) -> TransferModel:
         settings = self._context.settings
-        return TransferModel(self._backbone, settings.size, self._weights, settings.precision)
-
-    @cached_property
-    def _probe(self) -> Probe:
-        context, depths = self._context, range(self._backbone.max_depth + 1)
-        possible = depths[: len(context.preset.trials)]
-        return Probe(self.model, context.store, context.labels, possible)
-
-    def _examples(
-        self, split: str, depths: Sequence[int], images: SearchImages, held: bool = True
-    ) -> Examples:
-        of_split = self._context.images(split, images.train if split == "train" else images.val)
-        by_depth: dict[int, list[ActivationArray]] = {}
-        for depth in depths:
-            cached = images.cached(depth)
-            views = VIEWS[: cached or len(VIEWS)] if split == "train" else VIEWS[:1]
-            if cached:
-                by_depth[depth] = [self._cached(of_split, depth, view) for view in views]
-            elif depth == 0 and held:
-                by_depth[depth] = [self._held(of_split, view) for view in views]
-            else:
-                by_depth[depth] = [PixelView(of_split, view) for view in views]
-        return Examples(by_depth, codes_of(self._context.store.manifest)[of_split.rows])
-
-    def _cached(self, images: ImageSet, depth: int, view: View) -> Rows:
-        key = (images.fingerprint, depth, view)
-        if key not in self._open:
-            cached = self._context.cache.activations(self.model, images, [depth], [view])
-            self._open[key] = cached[depth, view]
-        return self._open[key]
-
-    def _held(self, images: ImageSet, view: View) -> Rows:
-        """Pooled features for which the cache is too small, of the few images of a search."""
-        key = (images.fingerprint, 0, view)
-        if key not in self._open:
-            self.model.restore()
-            self._open[key] = pooled_features(self.model, images, view)
-        return self._open[key]
-
-
-@contextmanager
-def _on_disk(weights: bytes | None) -> Iterator[Path]:
-    """A file for weights while the block lasts, with those that have arrived: Keras reads files."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch, _WEIGHTS)
-        if weights:
-            path.write_bytes(weights)
-        yield path
+        return TransferModel(self._backbone, settings.size, self._weights, settings.policy)

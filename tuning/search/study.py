@@ -1,4 +1,4 @@
-"""One backbone's study: Keras Tuner over fine-tuning depth, learning rate and head."""
+"""One backbone's study: Keras Tuner's oracle, asked for trials and told what came of each leg."""
 
 from __future__ import annotations
 
@@ -6,214 +6,138 @@ import contextlib
 import io
 import threading
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras_tuner
-from keras_tuner import errors
-from keras_tuner.engine import base_tuner
 from sklearn.exceptions import ConvergenceWarning
 
-from data.atomic import read_json, write_json
-from tuning.runs.schema import Hyperparameters, TrialRecord, TrialResult
+from data.atomic import read_json
+from tuning.runs.schema import TrialRecord, TrialResult
 from tuning.runs.study_folder import StudyFolder
-from tuning.search.oracles import TimedOracle
+from tuning.search.oracles import OBJECTIVE, SearchOracle
 from tuning.search.steps import Trained
 
-_SILENCE = threading.Lock()  # Standard output is one for all searches of the process.
+_SILENCE = threading.Lock()  # standard output is one for all searches of the process
 
 
-class StartTrial(Protocol):
-    """A function that has one configuration trained."""
+class Study:
+    """The trials of a backbone. It goes on where it was when it is made again on the same folder.
 
-    def __call__(self, hyperparameters: Hyperparameters, epochs: int, name: str) -> Future[Trained]:
-        """Have one configuration trained.
-
-        Args:
-            hyperparameters: Values to train with, as the oracle chose them.
-            epochs: Number of epochs of the fine-tuned stages.
-            name: Name of the training in messages and logs.
-
-        Returns:
-            The result and the trained tail, to come.
-        """
-        ...
-
-
-class Study(base_tuner.BaseTuner):
-    """Keras Tuner's loop over trials that run on cached activations, several side by side.
-
-    Only the best trial's tail is kept on disk. The study goes on where it was when it is made
-    again on the same folder. One thread asks the oracle and tells it: Keras Tuner's own locks
-    stay closed for good when an oracle raises.
+    What a leg came to is written at once: tail, checkpoint, record, Keras Tuner's state, in this
+    order, so that whatever is written last says no more than what is there.
 
     Args:
+        folder: Folder that everything goes to.
         oracle: Says what is tried, from `tuning.search.oracles.create`.
-        start: Function that has one configuration trained.
-        epochs: Number of epochs of a trial, unless the oracle says another number (Hyperband).
-        folder: Folder that results go to.
-        on_trial: Called with each finished trial's record.
+
+    Attributes:
+        folder: Folder of the study.
+        trials: All trials by identifier, in order.
     """
 
-    def __init__(
-        self,
-        oracle: TimedOracle,
-        start: StartTrial,
-        epochs: int,
-        folder: StudyFolder,
-        on_trial: Callable[[TrialRecord], None],
-    ) -> None:
-        self._start = start
-        self._epochs = epochs
-        self._folder = folder
-        self._on_trial = on_trial
-        self._running: dict[str, Future[Trained]] = {}
-        with _SILENCE, contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from …"
-            super().__init__(
-                oracle, directory=str(folder.path.parent), project_name=folder.path.name
-            )
+    def __init__(self, folder: StudyFolder, oracle: SearchOracle) -> None:
+        self.folder = folder
+        self._oracle = oracle
+        folder.make()
+        records = folder.trials()
+        damaged = _drop_damaged_state(folder)
+        oracle._set_project_dir(str(folder.path.parent), folder.path.name)
+        if damaged:
+            _rebuild(oracle, records)
+        elif folder.oracle.exists():
+            with _SILENCE, contextlib.redirect_stdout(io.StringIO()):
+                oracle.reload()
+        self.trials = {record.trial: record for record in records}
+        for trial in oracle.open_trials():
+            self._take_up(trial)
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
 
-    def search(self, slots: Callable[[], int]) -> None:
-        """Run trials until the oracle says that the study ends.
-
-        Args:
-            slots: Returns the number of trials that may run side by side now.
-        """
-        self.on_search_begin()
-        trials: dict[str, Any] = {}  # by Keras Tuner's name of the slot
-        while True:
-            self._fill(trials, slots())
-            if not trials:
-                break
-            wait(
-                [self._running[trial.trial_id] for trial in trials.values()],
-                return_when=FIRST_COMPLETED,
-            )
-            for tuner, trial in list(trials.items()):
-                if self._running[trial.trial_id].done():
-                    del trials[tuner]
-                    self._try_run_and_update_trial(trial)
-                    self.on_trial_end(trial)
-        self.on_search_end()
-
-    def _fill(self, trials: dict[str, Any], slots: int) -> None:
-        """Start trials in the slots that are free, as long as the oracle has some."""
-        for tuner in (f"tuner{slot}" for slot in range(slots)):
-            if tuner in trials:
-                continue
-            trial = self.oracle.create_trial(tuner)
-            if trial.status != "RUNNING":  # idle until another trial ends, or stopped
-                return
-            self.on_trial_begin(trial)
-            self._running[trial.trial_id] = self._begin(trial)
-            trials[tuner] = trial
-
-    def _begin(self, trial: Any) -> Future[Trained]:
-        """Start a trial; one that was killed after its record was written is not trained again."""
-        values = trial.hyperparameters.values
-        done = self._folder.trial(trial.trial_id)
-        if done and done.result and done.values == values:
-            future: Future[Trained] = Future()
-            future.set_result(Trained(done.result, None))
-            return future
-        epochs = int(values.get("tuner/epochs", self._epochs))
-        return self._start(Hyperparameters.of(values), epochs, f"trial-{trial.trial_id}")
-
-    def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
-        """Take what a trial's training came to, and keep its tail if it is the best so far.
+    def ask(self, start: str | None = None, from_pixels: bool = False) -> TrialRecord | None:
+        """Begin a trial that the oracle proposes.
 
         Args:
-            trial: Trial of Keras Tuner whose training has ended.
+            start: Identifier of the trial with whose weights it begins, None for its own head's.
+            from_pixels: Whether it trains on all images from pixels.
 
         Returns:
-            Its metrics by name.
+            The trial, None where the oracle has nothing more to propose.
 
         Raises:
-            errors.FatalError: The disk failed; the trial is run again when the study goes on.
+            OSError: Its record cannot be written.
         """
-        try:
-            trained = self._running.pop(trial.trial_id).result()
-            self._folder.keep_if_best(trained.result, trained.tail)
-            values = dict(trial.hyperparameters.values)
-            self._folder.write_trial(
-                TrialRecord(trial=trial.trial_id, values=values, result=trained.result)
-            )
-        except OSError as error:
-            raise errors.FatalError(f"{self._folder.path}: {error}") from error
-        return metrics_of(trained.result)
+        trial = self._oracle.create_trial(f"trial {len(self.trials)}")
+        if trial.status != "RUNNING":
+            return None
+        values = dict(trial.hyperparameters.values)
+        record = TrialRecord(
+            trial=trial.trial_id, values=values, result=None, start=start, from_pixels=from_pixels
+        )
+        self._write(record)
+        return record
 
-    def on_trial_end(self, trial: Any) -> None:
-        """Report a trial to Keras Tuner, then to `on_trial`.
+    def tell(self, trial: str, trained: Trained, ended: str = "") -> TrialRecord:
+        """Keep what a leg of a trial came to.
 
         Args:
-            trial: Trial of Keras Tuner that ended.
+            trial: Identifier of the trial.
+            trained: Its result so far, and its weights.
+            ended: Why no further leg is trained, empty where it may go on.
+
+        Raises:
+            OSError: It cannot be written; the trial is then where it was before the leg.
         """
-        super().on_trial_end(trial)
-        ended = self.oracle.get_trial(trial.trial_id)
-        if ended.status == "FAILED":
-            reason = reason_of(trial.message or ended.message or "")
-            values = dict(trial.hyperparameters.values)
-            self._folder.write_trial(
-                TrialRecord(trial=trial.trial_id, values=values, result=None, note=reason)
+        if trained.tail is not None:
+            self.folder.write_tail(trial, trained.tail)
+        if trained.checkpoint is not None:
+            self.folder.write_checkpoint(trial, trained.checkpoint)
+        before = self.trials[trial]
+        record = before.model_copy(update={"result": trained.result, "ended": ended})
+        self._write(record)
+        self._oracle.update_trial(trial, metrics_of(trained.result), len(trained.result.history))
+        if before.ended:  # a head that was solved again, on more images
+            self._oracle.score_trial(self._oracle.get_trial(trial))
+        elif ended:
+            self._end(trial, "COMPLETED")
+        return record
+
+    def end(self, trial: str, why: str) -> TrialRecord:
+        """Train no further leg of a trial.
+
+        Args:
+            trial: Identifier of the trial.
+            why: Reason in a word or a line.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        record = self.trials[trial].model_copy(update={"ended": why})
+        self._write(record)
+        self._end(trial, "COMPLETED" if record.result else "FAILED", why)
+        return record
+
+    def best(self) -> TrialRecord | None:
+        """Return the best trial so far, None without any."""
+        scored = [record for record in self.trials.values() if record.result]
+        return min(scored, key=lambda record: record.score, default=None)
+
+    def _write(self, record: TrialRecord) -> None:
+        self.folder.write_trial(record)
+        self.trials[record.trial] = record
+
+    def _end(self, name: str, status: str, message: str | None = None) -> None:
+        trial = self._oracle.get_trial(name)
+        trial.status, trial.message = status, message
+        self._oracle.end_trial(trial)
+
+    def _take_up(self, trial: Any) -> None:
+        """Go on with a trial; one whose record was lost, or written last, is put right."""
+        record = self.trials.get(trial.trial_id)
+        if record is None:
+            self._write(
+                TrialRecord(trial=trial.trial_id, values=trial.hyperparameters.values, result=None)
             )
-        record = self._folder.trial(trial.trial_id)
-        if record:
-            self._on_trial(record)
-
-    def save(self) -> None:
-        """Write Keras Tuner's state; the file changes at once or not at all."""
-        self.oracle.save()
-        write_json(Path(self._get_tuner_fname()), self.get_state())
-
-
-def search(
-    start: StartTrial,
-    folder: StudyFolder,
-    oracle: TimedOracle,
-    epochs: int,
-    on_trial: Callable[[TrialRecord], None],
-    slots: Callable[[], int] = lambda: 1,
-) -> list[TrialRecord]:
-    """Run a study to its end, or go on with it.
-
-    Args:
-        start: Function that has one configuration trained.
-        folder: Folder of the study.
-        oracle: Says what is tried, from `tuning.search.oracles.create`.
-        epochs: Number of epochs of a trial, unless the oracle says another number (Hyperband).
-        on_trial: Called with each finished trial's record.
-        slots: Returns the number of trials that may run side by side now.
-
-    Returns:
-        All trials; the best one's tail is kept beside them, see `StudyFolder`.
-
-    Raises:
-        errors.FatalError: The disk failed; the study goes on when it is searched again.
-    """
-    damaged = _drop_damaged_state(folder)
-    study = Study(oracle, start, epochs, folder, on_trial)
-    if damaged:
-        _rebuild(oracle, folder.trials())
-    warnings.simplefilter("ignore", ConvergenceWarning)  # of few trials' Gaussian process
-    study.search(slots)
-    return folder.trials()
-
-
-def reason_of(trace: str) -> str:
-    r"""Return the exception's own line of a traceback, without the rest of a long message.
-
-    Args:
-        trace: Traceback as Python prints it, "" for none.
-
-    Example:
-        >>> trace = "Traceback (most recent call last):\n  File ...\nValueError: a shape\nmore"
-        >>> reason_of(trace)
-        'ValueError: a shape'
-    """
-    lines = trace.rpartition("Traceback (most recent call last):")[2].splitlines()
-    return next((line for line in lines if line and not line[0].isspace()), "failed")
+        elif record.ended:
+            self._end(trial.trial_id, "COMPLETED" if record.result else "FAILED", record.ended)
 
 
 def metrics_of(result: TrialResult) -> dict[str, float]:
@@ -221,19 +145,9 @@ def metrics_of(result: TrialResult) -> dict[str, float]:
 
     Args:
         result: What a trial reached.
-
-    Example:
-        >>> hyperparameters = Hyperparameters(
-        ...     depth=1, learning_rate=2e-4, head_units=64, dropout=0.3
-        ... )
-        >>> result = TrialResult(
-        ...     hyperparameters=hyperparameters, val_accuracy=0.9, val_auc=0.95, val_brier=0.08,
-        ...     val_loss=0.3, epochs=2, seconds=12.3,
-        ... )
-        >>> metrics_of(result)["val_brier"]
-        0.08
     """
     return {
+        OBJECTIVE: result.score,
         "val_brier": result.val_brier,
         "val_accuracy": result.val_accuracy,
         "val_auc": result.val_auc,
@@ -244,36 +158,41 @@ def metrics_of(result: TrialResult) -> dict[str, float]:
 def _drop_damaged_state(folder: StudyFolder) -> bool:
     """Remove all of Keras Tuner's state files if one of them can't be read or is missing."""
     trials = folder.state_paths()
-    state = [folder.oracle, folder.tuner]
-    if not trials and not any(path.exists() for path in state):
+    if not trials and not folder.oracle.exists():
+        return bool(folder.record_paths())
+    if all(read_json(path) is not None for path in (folder.oracle, *trials)):
         return False
-    if all(read_json(path) is not None for path in (*state, *trials)):
-        return False
-    for path in (*state, *trials):
+    for path in (folder.oracle, *trials):
         path.unlink(missing_ok=True)
     return True
 
 
-def _rebuild(oracle: TimedOracle, trials: Sequence[TrialRecord]) -> None:
+def _rebuild(oracle: SearchOracle, records: list[TrialRecord]) -> None:
     """Put the recorded trials into a fresh oracle, as if it had seen them.
 
     Trials keep their numbers: a gap (a record that is damaged as well) is filled by a failed trial,
     so that no identifier is used twice.
     """
-    known = {record.trial: record for record in trials}
-    last = max(map(int, known), default=-1)
-    for number in range(last + 1):
-        name = oracle.trial_name(number)
-        record = known.get(name)
+    known = {int(record.trial): record for record in records}
+    for number in range(max(known, default=-1) + 1):
+        record = known.get(number)
         space = oracle.get_space()
         space.values = dict(record.values) if record else {}
+        name = record.trial if record else f"{number:04d}"
         trial = keras_tuner.engine.trial.Trial(space, trial_id=name, status="FAILED")
-        trial.message = record.note if record else "its files were damaged"
-        if record and record.result:
-            trial.status = "COMPLETED"
-            for metric, value in metrics_of(record.result).items():
-                trial.metrics.register(metric, direction="min" if "auc" not in metric else "max")
-                trial.metrics.update(metric, value)
-            trial.score = record.result.val_brier
+        trial.message = record.ended if record else "its files were damaged"
+        if record and record.status != "failed":
+            _score(trial, record)
         oracle.adopt(trial)
     oracle.save()
+
+
+def _score(trial: Any, record: TrialRecord) -> None:
+    trial.status = "COMPLETED" if record.ended else "RUNNING"
+    if record.result is None:
+        return
+    for metric, value in metrics_of(record.result).items():
+        higher_is_better = metric in ("val_accuracy", "val_auc")
+        trial.metrics.register(metric, direction="max" if higher_is_better else "min")
+        trial.metrics.update(metric, value)
+    trial.score = record.result.score

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
-from data import ImageStore, Label, attributes
+from data import Label, attributes
 from data.atomic import replacing, write_text
 from data.labels import (
     MISSING,
@@ -23,51 +24,48 @@ from data.labels import (
     codes_of,
     decisions,
     from_outputs,
-    output_slices,
     to_table,
 )
 from data.manifest import DATASET
 from data.progress import ProgressCallback
 from data.rows import Rows
+from data.splits import number_people
 from tuning import metrics
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.image_batches import map_batches
 from tuning.metrics import (
-    fit_temperature,
+    cross_fitted,
+    fit_calibrations,
     logits_of,
     operating_point,
     probabilities,
     subgroups,
 )
 from tuning.runs.schema import (
+    Calibration,
+    Hyperparameters,
     LabelFacts,
-    Origin,
     Scores,
     Subgroup,
     TestScores,
-    TrialResult,
+    TrialRecord,
     ValScores,
     WeightsOrigin,
     WinnerFacts,
 )
-from tuning.search.context import SearchContext
+from tuning.search.context import SearchContext, StepContext
+from tuning.training import predictions, tail_weights
+from tuning.training.batches import Examples
+from tuning.training.tail_weights import TailWeights
 
 _BATCH_SIZE = 64
+_CHECKED = 64  # images that the whole model predicts as well
+_TOLERANCE = 0.02  # of a probability: activations are kept in float16
 _WARM_UP, _CALLS = 3, 15
 
 
-@dataclass(frozen=True)
-class SavedTail:
-    """A trained tail on disk, and what it takes to make the whole model from it.
-
-    Attributes:
-        result: What the training reached; its hyperparameters say where the tail begins and what
-            its head is.
-        weights: Path of the tail's weights, HDF5.
-    """
-
-    result: TrialResult
-    weights: Path
+HELD_OUT = ("val", "test")
+"""The splits whose images a winner is evaluated on."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class Evaluation:
     """A winner's whole model, and what it says of validation and test images.
 
     Attributes:
-        uncalibrated_p: Class probabilities before temperature scaling, float64 [n, K].
+        uncalibrated_p: Class probabilities before calibration, float64 [n, K].
         model: The calibrated float32 model, as a `.keras` file holds it.
         latency_ms: Median time of Keras for one image, ms.
         parameters: Number of the model's weights.
@@ -87,44 +85,34 @@ class Evaluation:
     parameters: int
 
 
-@dataclass(frozen=True)
-class TrainedOn:
-    """Which training a winner is from.
-
-    Attributes:
-        origin: Whether its weights are the best trial's or the refit's.
-        searched: Number of training images that the trials worked on.
-        trained: Number of training images that the winner has seen.
-    """
-
-    origin: Origin
-    searched: int
-    trained: int
-
-
 def evaluate(
-    store: ImageStore,
-    labels: Sequence[Label],
+    context: StepContext,
     model: TransferModel,
-    tail: SavedTail,
+    hyperparameters: Hyperparameters,
+    weights: TailWeights,
+    held_out: Mapping[str, Examples],
     progress: ProgressCallback,
 ) -> Evaluation:
-    """Calibrate on validation images, predict these and the test images.
+    """Predict validation and test images by a tail, calibrate it, and make the whole model.
 
-    Everything is measured on the whole float32 model from pixels, as it is saved and served.
+    The tail predicts from cached activations; the whole float32 model from pixels, as it is saved
+    and served, must say the same of a sample of the images, or else it predicts all of them.
 
     Args:
-        store: Images of the run.
-        labels: Labels that the tail has learned.
+        context: Images and labels of the run.
         model: Model in float32, with pretrained weights.
-        tail: Best of trials and refit.
+        hyperparameters: Where the tail begins and what its head is.
+        weights: Weights of the tail.
+        held_out: Activations at the cut, or images, of each split of `HELD_OUT`.
         progress: Called with the number of images done and of all.
     """
-    held_out = held_out_rows(store.manifest)
-    uncalibrated = assemble(model, tail, labels)
-    p = predict(uncalibrated, labels, store.images, held_out.index.to_numpy(), progress)
-    temperatures = HeldOut.calibrated(labels, held_out, p).temperatures
-    classifier = assemble(model, tail, labels, temperatures)
+    labels, store = context.labels, context.store
+    rows = held_out_rows(store.manifest)
+    p = _by_split(rows, _predicted(labels, model, hyperparameters, weights, held_out, progress))
+    assembled = _Assembled(model, hyperparameters, weights, labels)
+    if not _agree(assembled.classifier(), labels, store.images, rows, p):
+        p = predict(assembled.classifier(), labels, store.images, rows.index.to_numpy(), progress)
+    classifier = assembled.classifier(HeldOut.calibrated(labels, rows, p).calibrations)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "winner.keras")
         classifier.save(path)
@@ -134,13 +122,77 @@ def evaluate(
     )
 
 
+def _predicted(
+    labels: Sequence[Label],
+    model: TransferModel,
+    hyperparameters: Hyperparameters,
+    weights: TailWeights,
+    held_out: Mapping[str, Examples],
+    progress: ProgressCallback,
+) -> dict[str, np.ndarray]:
+    """Class probabilities of each split's images by the tail, float64 [n, K]."""
+    total, done, result = sum(map(len, held_out.values())), 0, {}
+    for split, examples in held_out.items():
+        logits = predictions.predict(model, hyperparameters, weights, examples)
+        result[split] = probabilities(labels, logits)
+        progress(done := done + len(examples), total)
+    return result
+
+
+def _by_split(rows: pd.DataFrame, p: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Put the predictions of each split in the order of the rows."""
+    split = rows["split"].to_numpy()
+    result = np.empty((len(rows), p[HELD_OUT[0]].shape[1]))
+    for name in HELD_OUT:
+        result[split == name] = p[name]
+    return result
+
+
+def _agree(
+    classifier: keras.Model,
+    labels: Sequence[Label],
+    images: Rows,
+    rows: pd.DataFrame,
+    p: np.ndarray,
+) -> bool:
+    """Whether the whole model says of a sample of the images what the tail says."""
+    sample = np.unique(np.linspace(0, len(rows) - 1, _CHECKED).astype(int))
+    whole = predict(classifier, labels, images, rows.index.to_numpy()[sample])
+    return bool(np.abs(whole - p[sample]).max() <= _TOLERANCE)
+
+
+class _Assembled:
+    """A tail in its model; training it would train the whole."""
+
+    def __init__(
+        self,
+        model: TransferModel,
+        chosen: Hyperparameters,
+        weights: TailWeights,
+        labels: Sequence[Label],
+    ) -> None:
+        self._model, self._chosen, self._labels = model, chosen, labels
+        width = sum(label.width for label in labels)
+        neutral = FeatureStatistics.neutral(model.features(chosen.stages, chosen.grid))
+        config = HeadConfig(  # trained weights are loaded, as statistics are
+            chosen.stages, chosen.grid, chosen.head_units, chosen.dropout, neutral, (0.0,) * width
+        )
+        model.restore()
+        self._head = model.head(config)
+        tail_weights.put(model.tail(chosen.stages, chosen.depth, self._head), weights)
+
+    def classifier(self, calibrations: Sequence[Calibration] | None = None) -> keras.Model:
+        """The whole model, from uint8 RGB [N, size, size, 3] to the labels' probabilities."""
+        calibrations = calibrations or [*map(Calibration.none, self._labels)]
+        return self._model.classifier(self._chosen.stages, self._head, self._labels, calibrations)
+
+
 def save_winner(
     context: SearchContext,
     backbone: str,
     weights: WeightsOrigin,
-    result: TrialResult,
+    trial: TrialRecord,
     evaluation: Evaluation,
-    trained_on: TrainedOn,
 ) -> WinnerFacts:
     """Write a winner, its predictions and its facts, in this order.
 
@@ -148,9 +200,8 @@ def save_winner(
         context: Run, data and labels.
         backbone: Name of the backbone.
         weights: Pretrained weights that it started from.
-        result: What its training reached.
+        trial: Trial that its weights are from.
         evaluation: Its whole model and predictions.
-        trained_on: Which training that was, and on how many images.
 
     Returns:
         What is known about the winner, as it is written beside it.
@@ -158,28 +209,29 @@ def save_winner(
     Raises:
         OSError: The winner cannot be written.
     """
-    run = context.run
+    run, result = context.run, trial.result
+    assert result is not None, "it has been evaluated"
     held_out = held_out_rows(context.store.manifest)
-    predictions = HeldOut.calibrated(context.labels, held_out, evaluation.uncalibrated_p)
+    of_images = HeldOut.calibrated(context.labels, held_out, evaluation.uncalibrated_p)
     with replacing(run.winner(backbone)) as new:
         new.write_bytes(evaluation.model)
     facts = WinnerFacts(
         backbone=backbone,
-        origin=trained_on.origin,
+        trial=trial.trial,
         hyperparameters=result.hyperparameters,
+        score=result.score,
         size=context.settings.size,
         weights=weights,
-        labels=predictions.facts(),
+        labels=of_images.facts(),
         latency_ms=evaluation.latency_ms,
         parameters=evaluation.parameters,
         bytes=len(evaluation.model),
         history=result.history,
         seconds=result.seconds,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        searched=trained_on.searched,
-        trained=trained_on.trained,
+        trained=result.trained,
     )
-    write_text(run.predictions(backbone), predictions.table().to_csv(index=False))
+    write_text(run.predictions(backbone), of_images.table().to_csv(index=False))
     run.write_winner(facts)
     return facts
 
@@ -191,33 +243,6 @@ def held_out_rows(manifest: pd.DataFrame) -> pd.DataFrame:
         manifest: Manifest of a run.
     """
     return manifest[manifest["split"].isin(["val", "test"])]
-
-
-def assemble(
-    model: TransferModel,
-    tail: SavedTail,
-    labels: Sequence[Label],
-    temperatures: Sequence[float] | None = None,
-) -> keras.Model:
-    """Make the whole float32 model of a tail on disk.
-
-    Args:
-        model: Model in float32, with pretrained weights.
-        tail: Trained tail on disk.
-        labels: Labels that the tail has learned.
-        temperatures: Number that each label's logits are divided by, see
-            `TransferModel.classifier`; None for 1.
-
-    Returns:
-        The classifier, from uint8 RGB [N, size, size, 3] to the labels' probabilities.
-    """
-    chosen = tail.result.hyperparameters
-    bias = (0.0,) * sum(label.width for label in labels)  # trained ones are loaded, as statistics
-    neutral = FeatureStatistics.neutral(model.features)
-    head = model.head(HeadConfig(chosen.head_units, chosen.dropout, neutral, bias))
-    model.restore()
-    model.tail(chosen.depth, head).load_weights(tail.weights)
-    return model.classifier(head, labels, temperatures or [1.0] * len(labels))
 
 
 def predict(
@@ -284,46 +309,48 @@ class HeldOut:
     Attributes:
         labels: The L labels that are predicted.
         manifest: Rows of the images.
-        uncalibrated_p: Class probabilities before temperature scaling, float64 [N, K].
+        uncalibrated_p: Class probabilities before calibration, float64 [N, K].
         p: Class probabilities after it, float64 [N, K].
-        temperatures: Number that each label's logits are divided by.
+        calibrations: Calibration of each label.
 
     Example:
         >>> from data import GENDER
         >>> manifest = pd.DataFrame({"label": [0, 1] * 4, "split": ["val"] * 4 + ["test"] * 4})
-        >>> p = np.array([[0.8, 0.2], [0.4, 0.6], [0.6, 0.4], [0.7, 0.3]] * 2)
+        >>> manifest["identity"] = None
+        >>> p = np.array([[0.8, 0.2], [0.4, 0.6], [0.6, 0.4], [0.3, 0.7]] * 2)
         >>> held_out = HeldOut.calibrated([GENDER], manifest, p)
         >>> held_out.facts()[0].test.accuracy
-        0.75
+        1.0
     """
 
     labels: tuple[Label, ...]
     manifest: pd.DataFrame
     uncalibrated_p: np.ndarray
     p: np.ndarray
-    temperatures: tuple[float, ...]
+    calibrations: tuple[Calibration, ...]
 
     @classmethod
     def calibrated(cls, labels: Sequence[Label], manifest: pd.DataFrame, p: np.ndarray) -> HeldOut:
-        """Fit the temperatures on the validation images.
+        """Fit the calibrations on the validation images.
 
         Args:
             labels: The labels that are predicted.
             manifest: Rows of the images, with splits and codes.
-            p: Class probabilities before temperature scaling, float [N, K].
+            p: Class probabilities before calibration, float [N, K].
         """
         val = (manifest["split"] == "val").to_numpy()
         codes, logits = codes_of(manifest)[val], logits_of(labels, p)
-        temperatures = tuple(
-            fit_temperature(label, codes[:, number], logits[val, at])
-            for number, (label, at) in enumerate(zip(labels, output_slices(labels), strict=True))
-        )
-        calibrated = probabilities(labels, logits, temperatures)
-        return cls(tuple(labels), manifest, p, calibrated, temperatures)
+        calibrations = fit_calibrations(labels, codes, logits[val])
+        after = probabilities(labels, logits, calibrations)
+        return cls(tuple(labels), manifest, p, after, calibrations)
 
     def facts(self) -> tuple[LabelFacts, ...]:
-        """Return temperature, operating point and figures of each label."""
-        return tuple(map(self._facts, range(len(self.labels))))
+        """Return calibration, operating point and figures of each label."""
+        val = (self.manifest["split"] == "val").to_numpy()
+        codes, people = codes_of(self.manifest)[val], self._people()[val]
+        fair = self.p.copy()
+        fair[val] = cross_fitted(self.labels, codes, self.p[val], people)
+        return tuple(self._facts(number, fair) for number in range(len(self.labels)))
 
     def table(self) -> pd.DataFrame:
         """Return row of the run's manifest, split, codes and probabilities of each image."""
@@ -331,41 +358,49 @@ class HeldOut:
         p = to_table(self.labels, self.p).set_axis(codes.index)
         return pd.concat([codes, p], axis=1).rename_axis("row").reset_index()
 
-    def _facts(self, number: int) -> LabelFacts:
+    def _people(self) -> np.ndarray:
+        return number_people(self.manifest["identity"])
+
+    def _facts(self, number: int, fair: np.ndarray) -> LabelFacts:
+        """Figures of a label; of validation images by what other people calibrated."""
         label, at = self.labels[number], class_slices(self.labels)[number]
         split, codes = self.manifest["split"].to_numpy(), codes_of(self.manifest)[:, number]
-        after, before = self.p[:, at], self.uncalibrated_p[:, at]
+        after, before, people = fair[:, at], self.uncalibrated_p[:, at], self._people()
         val, test = split == "val", split == "test"
+        of = partial(self._scores, label, codes, people)
         return LabelFacts(
             label=label,
-            temperature=self.temperatures[number],
-            operating_point=operating_point(codes[val], after[val]),
-            val=ValScores(
-                **dict(metrics.evaluate(label, codes[val], after[val])),
-                uncalibrated=metrics.evaluate(label, codes[val], before[val]),
-            ),
+            calibration=self.calibrations[number],
+            operating_point=operating_point(codes[val], after[val], people[val]),
+            val=ValScores(**dict(of(after, val)), uncalibrated=of(before, val)),
             test=TestScores(
-                **dict(metrics.evaluate(label, codes[test], after[test])),
-                uncalibrated=metrics.evaluate(label, codes[test], before[test]),
-                subgroups=self._subgroups(test & (codes != MISSING), codes, after),
-                datasets=self._by_dataset(label, test, codes, after),
+                **dict(of(after, test)),
+                uncalibrated=of(before, test),
+                subgroups=self._subgroups(test & (codes != MISSING), codes, after, people),
+                datasets=self._by_dataset(test, partial(of, after)),
             ),
         )
 
+    @staticmethod
+    def _scores(
+        label: Label, codes: np.ndarray, people: np.ndarray, p: np.ndarray, rows: np.ndarray
+    ) -> Scores:
+        return metrics.evaluate(label, codes[rows], p[rows], people[rows])
+
     def _subgroups(
-        self, rows: np.ndarray, codes: np.ndarray, p: np.ndarray
+        self, rows: np.ndarray, codes: np.ndarray, p: np.ndarray, people: np.ndarray
     ) -> tuple[Subgroup, ...]:
         correct = decisions(p[rows]) == codes[rows]
-        return subgroups(self.manifest[rows], attributes(self.manifest), correct)
+        return subgroups(self.manifest[rows], attributes(self.manifest), correct, people[rows])
 
     def _by_dataset(
-        self, label: Label, rows: np.ndarray, codes: np.ndarray, p: np.ndarray
+        self, rows: np.ndarray, scores_of: Callable[[np.ndarray], Scores]
     ) -> dict[str, Scores]:
         if DATASET not in self.manifest:
             return {}
         names = self.manifest[DATASET].to_numpy()
         return {
-            str(name): metrics.evaluate(label, codes[of_set], p[of_set])
+            str(name): scores_of(of_set)
             for name in pd.unique(names)
             if (of_set := rows & (names == name)).any()
         }

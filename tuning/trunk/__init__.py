@@ -1,7 +1,9 @@
 """The frozen trunk: its activations, computed once and read by every trial.
 
 - `cache.py`: folder of all activations, within a disk budget.
-- `entry.py`: what one entry holds, and its key.
-- `forward_pass.py`: one pass of images through the trunk to files.
+- `entry.py`, `entry_files.py`: what one entry holds, its key, its files.
 - `image_set.py`: the images, plain or mirrored.
+- `reuse.py`: what other entries hold of the images.
+- `shard_pass.py`, `forward_pass.py`: passes of images through the trunk to files.
+- `room.py`: room on the disk.
 """

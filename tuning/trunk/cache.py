@@ -5,7 +5,8 @@ Each entry is one (backbone weights, images, size, precision, view, cut), see
 loses one shard, and several processes or machines that need the same pass share it: each takes the
 shards that are free, see `data.locks`. Readers see the shards of a set as one array. An entry that
 is incomplete or damaged is not used. Images that another entry of the same trunk, cut and view
-holds are copied from there, so that no image passes twice, see `tuning.trunk.reuse`.
+holds are copied from there, so that no image passes twice, see `tuning.trunk.reuse`; those that are
+known at a shallower cut go on from there.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ from tuning.trunk.image_set import ImageSet, View
 from tuning.trunk.reuse import HeldEntry
 from tuning.trunk.room import CacheError, make_room, require_room, room_of
 from tuning.trunk.shard_pass import (
-    DepthAndView,
-    HeldEntries,
+    CutAndView,
+    Held,
     ShardPass,
     WantedShard,
     bytes_of,
     wanted_shards,
 )
 
-__all__ = ["CacheError", "DepthAndView", "TrunkCache"]
+__all__ = ["CacheError", "CutAndView", "TrunkCache"]
 
 
 class TrunkCache:
@@ -56,8 +57,8 @@ class TrunkCache:
         >>> pixels = np.zeros((3, 64, 64, 3), np.uint8)
         >>> images = ImageSet.of(pixels, np.array([0, 2]), "fingerprint of the store")
         >>> cache = TrunkCache(Path(tempfile.mkdtemp()), budget=10**9)
-        >>> cache.activations(model, images, depths=[0], views=["plain"])[0, "plain"].shape
-        (2, 1024)
+        >>> cache.activations(model, images, cuts=[2], views=["plain"])[2, "plain"].shape
+        (2, 4, 4, 480)
     """
 
     def __init__(self, folder: Path, budget: int) -> None:
@@ -70,10 +71,10 @@ class TrunkCache:
         self,
         model: TransferModel,
         images: ImageSet,
-        depths: Sequence[int],
+        cuts: Sequence[int],
         views: Sequence[View],
         progress: ProgressCallback = lambda *_: None,
-    ) -> dict[DepthAndView, Rows]:
+    ) -> dict[CutAndView, Rows]:
         """Return the activations at the cuts; those that are missing are computed.
 
         Several processes may call it at once, for the same images or for shards of them.
@@ -81,23 +82,23 @@ class TrunkCache:
         Args:
             model: Model with its pretrained weights in place.
             images: Images to pass through the trunk; of a shard of a set, that shard alone.
-            depths: Fine-tuning depths below the model's `max_depth`.
+            cuts: Numbers of stages of the trunk, at least 1.
             views: Views of the images, of `VIEWS`.
             progress: Called with the number of images done and of all, over all views.
 
         Returns:
-            For each depth and view the activations, float16 [n, ...], memory-mapped, read-only.
+            For each cut and view the activations, float16 [n, ...], memory-mapped, read-only.
 
         Raises:
             CacheError: The budget or the disk is too small.
         """
-        shards = wanted_shards(model, images, depths, views)
-        in_use = set(self.keys(model, images.whole or images, depths, views))
+        shards = wanted_shards(model, images, cuts, views)
+        in_use = set(self.keys(model, images.whole or images, cuts, views))
         missing = _with_entries(shards, lambda key: not self._files.is_intact(key))
         if missing:
             needed = sum(bytes_of(model, shard) for shard in missing)
             require_room(self._files, self.budget, needed, in_use - _keys(missing))
-            held = self._held(images, missing, self._files.is_intact)
+            held = self._held(model, images, missing, self._files.is_intact)
             self._make(model, missing, ShardPass(model, missing, held, progress), in_use)
         self._files.touch(in_use)
         return {
@@ -109,7 +110,7 @@ class TrunkCache:
         self,
         model: TransferModel,
         images: ImageSet,
-        depths: Sequence[int],
+        cuts: Sequence[int],
         views: Sequence[View],
     ) -> int:
         """Count the passes of one image in one view that `activations` would have to make.
@@ -119,13 +120,14 @@ class TrunkCache:
         Args:
             model: Model with its pretrained weights in place.
             images: Images to pass through the trunk.
-            depths: Fine-tuning depths below the model's `max_depth`.
+            cuts: Numbers of stages of the trunk, at least 1.
             views: Views of the images, of `VIEWS`.
         """
-        missing = _with_entries(wanted_shards(model, images, depths, views), self._is_absent)
+        missing = _with_entries(wanted_shards(model, images, cuts, views), self._is_absent)
         if not missing:
             return 0
-        return ShardPass(model, missing, self._held(images, missing, self._files.is_there)).total
+        held = self._held(model, images, missing, self._files.is_there)
+        return ShardPass(model, missing, held).total
 
     def room(self) -> int:
         """Return the number of bytes that entries of one search may take, others make room."""
@@ -135,7 +137,7 @@ class TrunkCache:
         self,
         model: TransferModel,
         images: ImageSet,
-        depths: Sequence[int],
+        cuts: Sequence[int],
         views: Sequence[View],
     ) -> int:
         """Return the bytes on disk that `activations` would add, by passes or as copies.
@@ -145,17 +147,17 @@ class TrunkCache:
         Args:
             model: Model with its pretrained weights in place.
             images: Images to pass through the trunk.
-            depths: Fine-tuning depths below the model's `max_depth`.
+            cuts: Numbers of stages of the trunk, at least 1.
             views: Views of the images, of `VIEWS`.
         """
-        missing = _with_entries(wanted_shards(model, images, depths, views), self._is_absent)
+        missing = _with_entries(wanted_shards(model, images, cuts, views), self._is_absent)
         return sum(bytes_of(model, shard) for shard in missing)
 
     def keys(
         self,
         model: TransferModel,
         images: ImageSet,
-        depths: Sequence[int],
+        cuts: Sequence[int],
         views: Sequence[View],
     ) -> list[str]:
         """Return the names of all entries that `activations` makes or reads, sorted.
@@ -163,10 +165,10 @@ class TrunkCache:
         Args:
             model: Model with its pretrained weights in place.
             images: Images to pass through the trunk.
-            depths: Fine-tuning depths below the model's `max_depth`.
+            cuts: Numbers of stages of the trunk, at least 1.
             views: Views of the images, of `VIEWS`.
         """
-        shards = wanted_shards(model, images, depths, views)
+        shards = wanted_shards(model, images, cuts, views)
         return sorted(_keys(shards))
 
     def read(self, key: str) -> SentEntry | None:
@@ -222,7 +224,7 @@ class TrunkCache:
         *,
         wait: bool = False,
     ) -> bool:
-        name = f"pass-{EntryFacts.of(model, shard.images, depth=0, view='').digest}"
+        name = f"pass-{EntryFacts.of(model, shard.images, cut=0, view='').digest}"
         with alone(self.folder / name, wait=wait) as free:
             if not free:
                 return False
@@ -234,33 +236,31 @@ class TrunkCache:
         return True
 
     def _held(
-        self, images: ImageSet, missing: Sequence[WantedShard], usable: Callable[[str], bool]
-    ) -> HeldEntries:
-        """Entries that hold images of some shards; a file stays open when its entry makes room."""
+        self,
+        model: TransferModel,
+        images: ImageSet,
+        missing: Sequence[WantedShard],
+        usable: Callable[[str], bool],
+    ) -> Held:
+        """Opens entries that hold images of some shards; files stay open when these make room."""
         whole = images.whole or images
-        held = {}
-        for at in {at for shard in missing for at in shard.entries}:
-            shards = [shard for shard in missing if at in shard.entries]
-            wanted = {digest for shard in shards for digest in shard.images.digests.tolist()}
-            entries = self._files.alike(shards[0].entries[at])
-            of_them = (entry for entry in entries if not wanted.isdisjoint(self._of(entry, whole)))
-            held[at] = list(self._opened(of_them, whole, usable))
+        wanted = {digest for shard in missing for digest in shard.images.digests.tolist()}
+
+        def held(at: CutAndView) -> list[HeldEntry]:
+            entries = self._files.alike(EntryFacts.of(model, whole, *at))
+            of_them = (entry for entry in entries if not wanted.isdisjoint(self._of(entry)))
+            return list(self._opened(of_them, usable))
+
         return held
 
-    def _of(self, entry: EntryFacts, whole: ImageSet) -> list[bytes]:
-        return self._digests(entry, whole).tolist()
-
-    def _digests(self, entry: EntryFacts, whole: ImageSet) -> np.ndarray:
-        """Digests of an entry's images; version 0.1.0 wrote none, and one entry for a whole set."""
-        if entry.images == whole.fingerprint:
-            return whole.digests
-        return self._files.digests(entry.key)
+    def _of(self, entry: EntryFacts) -> list[bytes]:
+        return self._files.digests(entry.key).tolist()
 
     def _opened(
-        self, entries: Iterator[EntryFacts], whole: ImageSet, usable: Callable[[str], bool]
+        self, entries: Iterator[EntryFacts], usable: Callable[[str], bool]
     ) -> Iterator[HeldEntry]:
         for entry in entries:
-            digests = self._digests(entry, whole)
+            digests = self._files.digests(entry.key)
             with suppress(OSError, EOFError, ValueError):
                 if usable(entry.key):
                     activations = np.load(self._files.npy(entry.key), mmap_mode="r")

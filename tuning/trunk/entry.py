@@ -25,39 +25,37 @@ class EntryFacts(BaseModel):
         images: Fingerprint of the image set.
         size: Side of the square images, pixels.
         precision: Keras dtype policy of the trunk.
-        cut: Last layer of the trunk, None where nothing is frozen.
-        pooled: Whether the activations are the pooled features, as at depth 0.
+        cut: Last layer of the trunk; None in the facts of a pass over all cuts.
         view: How the images are shown, of `VIEWS`; "" in the facts of a pass over all views.
 
     Example:
         >>> facts = EntryFacts(
         ...     backbone="vgg16", weights="ab", images="cd", size=96, precision="float32",
-        ...     cut="block4_pool", pooled=False, view="plain",
+        ...     cut="block4_pool", view="plain",
         ... )
         >>> facts.key
-        'vgg16-0dc55da5a63215e862f4cd52'
+        'vgg16-739cc89ccb349554af8ea633'
     """
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     backbone: str
     weights: str
     images: str
     size: int
     precision: str
     cut: str | None
-    pooled: bool
     view: str
 
     @classmethod
-    def of(cls, model: TransferModel, images: ImageSet, depth: int, view: str) -> EntryFacts:
+    def of(cls, model: TransferModel, images: ImageSet, cut: int, view: str) -> EntryFacts:
         """Describe the activations of a model for some images.
 
         Args:
             model: Model with its pretrained weights.
             images: Images that run through the trunk.
-            depth: Fine-tuning depth of the cut, 0..`max_depth`.
+            cut: Number of stages of the trunk, 0 for a pass over all cuts.
             view: How the images are shown.
         """
         return cls(
@@ -66,8 +64,7 @@ class EntryFacts(BaseModel):
             images=images.fingerprint,
             size=model.size,
             precision=model.precision,
-            cut=model.backbone.cut(depth),
-            pooled=depth == 0,
+            cut=model.backbone.layer_of(cut),
             view=view,
         )
 
@@ -83,13 +80,13 @@ class EntryFacts(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def is_like(self, other: EntryFacts) -> bool:
-        """Whether another entry differs by its images alone.
+        """Whether another entry differs by its images at most.
 
         Args:
             other: Facts of the other entry.
         """
         ours, theirs = (facts.model_dump(include=_FIELDS - {"images"}) for facts in (self, other))
-        return ours == theirs and self.images != other.images
+        return ours == theirs
 
 
 _FIELDS = set(EntryFacts.model_fields)

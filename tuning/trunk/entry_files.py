@@ -113,7 +113,7 @@ class EntryFiles:
         write_record(self._json(entry.key), StoredEntry(**facts, bytes=size, crc32=crc32))
 
     def alike(self, entry: EntryFacts) -> Iterator[EntryFacts]:
-        """Yield the entries of the same trunk, cut and view for other images; none is checked."""
+        """Yield the entries of the same trunk, cut and view for any images; none is checked."""
         for path in sorted(self.folder.glob(f"{entry.backbone}-*.json")):
             facts = self._facts.get(path.stem) or read_record(path, StoredEntry)
             if facts is None:

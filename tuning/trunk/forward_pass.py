@@ -1,10 +1,15 @@
-"""One pass through the frozen trunk of the images that are new; all activations go to files."""
+"""One pass through the frozen trunk of the images that are new; all activations go to files.
+
+It starts at the pixels, or at a cut whose activations are known: float16 there costs the deeper
+activations no more than their own rounding does.
+"""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from weakref import WeakKeyDictionary
@@ -63,11 +68,8 @@ class ActivationFile:
         self.crc32 = zlib.crc32(half, self.crc32)
 
 
-Forward = Callable[[np.ndarray], list[tf.Tensor]]
-"""Function of uint8 [n, size, size, 3] that returns the activations of each output."""
-
 Shapes = Mapping[int, tuple[int, ...]]
-"""Shape of the activations of all images at each fine-tuning depth."""
+"""Shape of the activations of all images at each cut."""
 
 
 @contextmanager
@@ -75,28 +77,74 @@ def open_files(paths: Mapping[int, Path], shapes: Shapes) -> Iterator[dict[int, 
     """Open files that appear together if the block ends well.
 
     Args:
-        paths: Path of the file for each fine-tuning depth.
-        shapes: Shape of the activations of all images at each depth.
+        paths: Path of the file for each cut.
+        shapes: Shape of the activations of all images at each cut.
 
     Yields:
-        The open file for each depth.
+        The open file for each cut.
 
     Raises:
         OSError: They can't be written.
 
     Example:
         >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp(), "features.npy")
-        >>> with open_files({0: path}, {0: (2, 3)}) as files:
-        ...     files[0].append(np.ones((2, 3)))
+        >>> path = Path(tempfile.mkdtemp(), "activations.npy")
+        >>> with open_files({3: path}, {3: (2, 3)}) as files:
+        ...     files[3].append(np.ones((2, 3)))
         >>> np.load(path).dtype, np.load(path).shape
         (dtype('float16'), (2, 3))
     """
     with ExitStack() as stack:
-        new = {depth: stack.enter_context(replacing(path)) for depth, path in paths.items()}
+        new = {cut: stack.enter_context(replacing(path)) for cut, path in paths.items()}
         with ExitStack() as files:
-            opened = {d: files.enter_context(path.open("wb")) for d, path in new.items()}
-            yield {d: ActivationFile(file, shapes[d]) for d, file in opened.items()}
+            opened = {cut: files.enter_context(path.open("wb")) for cut, path in new.items()}
+            yield {cut: ActivationFile(file, shapes[cut]) for cut, file in opened.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """How some images come to the cuts of a trunk: those that have to pass, from where to where.
+
+    Attributes:
+        passing: Whether an image has to pass, bool [n].
+        cuts: Cuts whose activations the pass gives; at others all images are known.
+        start: Cut where it starts, 0 for the pixels.
+    """
+
+    passing: np.ndarray
+    cuts: tuple[int, ...]
+    start: int
+
+    @property
+    def count(self) -> int:
+        """Number of images that have to pass."""
+        return int(self.passing.sum())
+
+
+Known = Callable[[int], KnownActivations]
+"""What entries hold of some images at a cut."""
+
+
+def way_of(count: int, cuts: Collection[int], known: Known) -> Way:
+    """Find the shortest way of some images.
+
+    Args:
+        count: Number of the images.
+        cuts: Cuts whose activations are wanted.
+        known: Function of a cut that looks up what is known there.
+
+    Returns:
+        The way: from the deepest cut in front of the wanted ones at which all images that have to
+        pass are known, else from the pixels.
+    """
+    found = {cut: known(cut).found for cut in sorted(cuts)}
+    missing = tuple(cut for cut in found if not found[cut].all())
+    if not missing:
+        return Way(np.zeros(count, bool), (), 0)
+    passing = ~np.logical_and.reduce([found[cut] for cut in missing])
+    before = range(missing[0] - 1, 0, -1)
+    start = next((cut for cut in before if known(cut).found[passing].all()), 0)
+    return Way(passing, missing, start)
 
 
 def write_activations(
@@ -104,118 +152,92 @@ def write_activations(
     images: ImageSet,
     view: View,
     files: Mapping[int, ActivationFile],
-    known: Mapping[int, KnownActivations],
+    known: Known,
     progress: ProgressCallback,
 ) -> None:
     """Append the activations of all images to the files, in order.
 
-    Images whose activations are known at every depth do not pass through the trunk.
+    Images whose activations are known at every cut do not pass through the trunk.
 
     Args:
         model: Model with its pretrained weights.
         images: Images whose activations are wanted.
         view: How they are shown.
-        files: File for each fine-tuning depth.
-        known: What other entries hold, for each of these depths.
+        files: File for each cut.
+        known: What other entries hold at a cut.
         progress: Called with the number of images that have passed and of all that must.
     """
-    found = np.logical_and.reduce([known[depth].found for depth in files])
-    passing = _passed(model, images, view, list(files), images.rows[~found], progress)
-    for position in range(len(images)):
-        at_depths = [known[d][position] for d in files] if found[position] else next(passing)
-        for file, row in zip(files.values(), at_depths, strict=True):
+    way = way_of(len(images), files, known)
+    passed = _passed(model, images, view, way, known, progress)
+    for position, passes in enumerate(way.passing):
+        computed = next(passed) if passes else {}
+        for cut, file in files.items():
+            row = computed[cut] if cut in computed else known(cut)[position]
             file.append(row[None])
-
-
-def pooled_features(model: TransferModel, images: ImageSet, view: View) -> np.ndarray:
-    """Compute pooled features in memory, for few images.
-
-    Args:
-        model: Model with its pretrained weights.
-        images: Images to pass through the trunk.
-        view: How they are shown.
-
-    Returns:
-        float16 [n, features], as the cache holds them.
-    """
-    forward = compiled(model.trunk([0]))
-    parts = map_batches(
-        lambda batch: forward(in_view(batch, view))[0].numpy().astype(np.float16),
-        images.images,
-        images.rows,
-        _BATCH_SIZE,
-    )
-    return np.concatenate(list(parts))
 
 
 def _passed(
     model: TransferModel,
     images: ImageSet,
     view: View,
-    depths: Sequence[int],
-    rows: np.ndarray,
+    way: Way,
+    known: Known,
     progress: ProgressCallback,
-) -> Iterator[list[np.ndarray]]:
-    """Yield the activations of one image after the other, float32 at each depth."""
-    if not len(rows):
+) -> Iterator[dict[int, np.ndarray]]:
+    """Yield the activations of one image after the other, float32 at each cut."""
+    if not way.count:
         return
-    forward = _forward(model, tuple(depths))
+    forward = _forward(model, way.cuts, way.start)
+    positions = np.flatnonzero(way.passing)
 
-    def activations(batch: np.ndarray) -> list[tf.Tensor]:
-        return forward(in_view(batch, view))
+    def activations(batch: np.ndarray) -> list[np.ndarray]:
+        if way.start:
+            return forward(known(way.start)[batch])
+        return forward(in_view(images.images[images.rows[batch]], view))
 
-    for outputs in map_batches(activations, images.images, rows, _BATCH_SIZE, progress):
-        arrays = [tf.cast(output, tf.float32).numpy() for output in outputs]
-        yield from ([array[row] for array in arrays] for row in range(len(arrays[0])))
-
-
-def activation_shapes(model: TransferModel, depths: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return the shape of one image's activations at each depth.
-
-    Args:
-        model: Model with its pretrained weights.
-        depths: Fine-tuning depths below the model's `max_depth`.
-    """
-    return [tuple(output.shape[1:]) for output in _trunk(model, depths).outputs]
+    batches = map_batches(activations, positions, np.arange(way.count), _BATCH_SIZE, progress)
+    for outputs in batches:
+        for row in range(len(outputs[0])):
+            yield {cut: of_cut[row] for cut, of_cut in zip(way.cuts, outputs, strict=True)}
 
 
-def _forward(model: TransferModel, depths: tuple[int, ...]) -> Forward:
+Forward = Callable[[np.ndarray], list[np.ndarray]]
+"""Function of what comes in at the start, [n, ...], to the activations of each output, float32."""
+
+
+def _forward(model: TransferModel, cuts: tuple[int, ...], start: int) -> Forward:
     """The graph of a trunk, made once for all shards: tracing a deep one takes seconds."""
     made = _FORWARDS.setdefault(model, {})
-    if depths not in made:
-        made[depths] = compiled(_trunk(model, depths))
-    return made[depths]
+    if (cuts, start) not in made:
+        made[cuts, start] = compiled(model.trunk(cuts, start))
+    return made[cuts, start]
 
 
-def _trunk(model: TransferModel, depths: tuple[int, ...]) -> keras.Model:
-    made = _TRUNKS.setdefault(model, {})
-    if depths not in made:
-        made[depths] = model.trunk(depths)
-    return made[depths]
-
-
-_FORWARDS: WeakKeyDictionary[TransferModel, dict[tuple[int, ...], Forward]] = WeakKeyDictionary()
-_TRUNKS: WeakKeyDictionary[TransferModel, dict[tuple[int, ...], keras.Model]] = WeakKeyDictionary()
+_FORWARDS: WeakKeyDictionary[TransferModel, dict[tuple[tuple[int, ...], int], Forward]] = (
+    WeakKeyDictionary()
+)
 
 
 def compiled(trunk: keras.Model) -> Forward:
     """Make one graph of a trunk's forward pass.
 
     Args:
-        trunk: Model of uint8 RGB images, as `TransferModel.trunk` makes it.
+        trunk: Model as `TransferModel.trunk` makes it.
 
     Returns:
-        Function of uint8 [n, size, size, 3] that returns the activations of each output.
+        Function of its input, [n, ...], that returns the activations of each output, float32.
 
     Example:
-        >>> trunk = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Flatten()])
+        >>> image = keras.Input((2, 2, 3), dtype="uint8")
+        >>> trunk = keras.Model(image, keras.layers.Flatten()(image))
         >>> [activations] = compiled(trunk)(np.zeros((5, 2, 2, 3), np.uint8))
         >>> activations.shape
-        TensorShape([5, 12])
+        (5, 12)
     """
 
     @tf.function(reduce_retracing=True)
     def forward(batch: tf.Tensor) -> list[tf.Tensor]:
-        return keras.tree.flatten(trunk(batch, training=False))
+        outputs = keras.tree.flatten(trunk(batch, training=False))
+        return [tf.cast(output, tf.float32) for output in outputs]
 
-    return forward
+    return lambda batch: [output.numpy() for output in forward(tf.cast(batch, trunk.input.dtype))]

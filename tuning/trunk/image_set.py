@@ -109,7 +109,7 @@ class ImageSet:
 
 
 class PixelView:
-    """The images themselves as a view, for the depth at which nothing is frozen: no cache needed.
+    """The images themselves as a view, where nothing is frozen: no cache needed.
 
     Indexed by rows as an array of activations is, uint8 [n, size, size, 3].
 

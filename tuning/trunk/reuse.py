@@ -58,8 +58,8 @@ class KnownActivations:
         self.found = held[self._places] == digests if entries else np.zeros(len(digests), bool)
         self._activations = JoinedRows([e.activations for e in entries]) if entries else None
 
-    def __getitem__(self, position: int) -> np.ndarray:
-        """Return the activations of one of the images that were found, float16."""
+    def __getitem__(self, position: int | np.ndarray) -> np.ndarray:
+        """Return the activations of an image that was found, or of several, float16."""
         assert self._activations is not None, "asked for what is found only"
         return self._activations[self._places[position]]
 

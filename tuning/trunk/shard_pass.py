@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,15 +13,15 @@ from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import TransferModel
 from tuning.trunk.entry import EntryFacts
 from tuning.trunk.entry_files import EntryFiles
-from tuning.trunk.forward_pass import Shapes, activation_shapes, open_files, write_activations
+from tuning.trunk.forward_pass import open_files, way_of, write_activations
 from tuning.trunk.image_set import VIEWS, ImageSet, View
 from tuning.trunk.reuse import HeldEntry, KnownActivations
 
-DepthAndView = tuple[int, View]
-"""Which activations of some images: the fine-tuning depth of the cut, and the view."""
+CutAndView = tuple[int, View]
+"""Which activations of some images: the number of stages of the trunk, and the view."""
 
-HeldEntries = Mapping[DepthAndView, Sequence[HeldEntry]]
-"""Entries that hold some of the images, for each depth and view."""
+Held = Callable[[CutAndView], Sequence[HeldEntry]]
+"""Function that opens the entries that hold some of the images at a cut, in a view."""
 
 
 @dataclass(frozen=True)
@@ -30,32 +30,30 @@ class WantedShard:
 
     Attributes:
         images: The shard.
-        entries: Facts of the entry for each depth and view.
+        entries: Facts of the entry for each cut and view.
     """
 
     images: ImageSet
-    entries: Mapping[DepthAndView, EntryFacts]
+    entries: Mapping[CutAndView, EntryFacts]
 
-    def only(self, entries: Mapping[DepthAndView, EntryFacts]) -> WantedShard:
+    def only(self, entries: Mapping[CutAndView, EntryFacts]) -> WantedShard:
         """Return the shard with some of its entries."""
         return replace(self, entries=entries)
 
 
 def wanted_shards(
-    model: TransferModel, images: ImageSet, depths: Sequence[int], views: Sequence[View]
+    model: TransferModel, images: ImageSet, cuts: Sequence[int], views: Sequence[View]
 ) -> list[WantedShard]:
     """Return the entries of all shards of an image set.
 
     Args:
         model: Model with its pretrained weights.
         images: Images to pass through the trunk.
-        depths: Fine-tuning depths below the model's `max_depth`.
+        cuts: Numbers of stages of the trunk, at least 1.
         views: Views of the images.
     """
     return [
-        WantedShard(
-            shard, {(d, v): EntryFacts.of(model, shard, d, v) for v in views for d in depths}
-        )
+        WantedShard(shard, {(c, v): EntryFacts.of(model, shard, c, v) for v in views for c in cuts})
         for shard in images.shards()
     ]
 
@@ -66,7 +64,7 @@ class ShardPass:
     Args:
         model: Model with its pretrained weights in place.
         shards: Shards with their missing entries, at least one each.
-        held: What other entries hold of their images.
+        held: Opens what entries hold of their images; called once for each cut and view.
         progress: Called with the number of images done and of all, over shards and views.
 
     Attributes:
@@ -77,7 +75,7 @@ class ShardPass:
         self,
         model: TransferModel,
         shards: Sequence[WantedShard],
-        held: HeldEntries,
+        held: Held,
         progress: ProgressCallback = lambda *_: None,
     ) -> None:
         self._model = model
@@ -87,8 +85,9 @@ class ShardPass:
             shard.images.fingerprint: slice(end - len(part), end)
             for shard, end, part in zip(shards, ends, digests, strict=True)
         }
-        wanted = np.concatenate(digests)
-        self._known = {at: KnownActivations(wanted, entries) for at, entries in held.items()}
+        self._wanted = np.concatenate(digests)
+        self._held = held
+        self._known: dict[CutAndView, KnownActivations] = {}
         self._progress = progress
         self._done = 0
         self.total = sum(self._passing(shard) for shard in shards)
@@ -100,18 +99,17 @@ class ShardPass:
             shard: Shard with the entries that are still missing.
             files: Where they are written.
         """
-        shapes = _shapes(self._model, shard)
-        known = self._known_of(shard)
         done = self._done
         for view, entries in _by_view(shard):
-            paths = {depth: files.npy(entry.key) for depth, entry in entries.items()}
-            of_view = {depth: known[depth, view] for depth in entries}
+            paths = {cut: files.npy(entry.key) for cut, entry in entries.items()}
+            shapes = {cut: (len(shard.images), *self._model.shape(cut)) for cut in entries}
+            known = partial(self._known_at, shard.images, view)
             shown = partial(self._show, done)
             with open_files(paths, shapes) as opened:
-                write_activations(self._model, shard.images, view, opened, of_view, shown)
-            for depth, file in opened.items():
-                files.commit(entries[depth], shard.images.digests, file.crc32)
-            done += _count_unknown(of_view.values())
+                write_activations(self._model, shard.images, view, opened, known, shown)
+            for cut, file in opened.items():
+                files.commit(entries[cut], shard.images.digests, file.crc32)
+            done += self._count(shard.images, view, entries)
 
     def finished(self, shard: WantedShard) -> None:
         """Count a shard as done, by this process or another one.
@@ -125,13 +123,15 @@ class ShardPass:
         self._progress(before + done, max(self.total, before + done))
 
     def _passing(self, shard: WantedShard) -> int:
-        known = self._known_of(shard)
-        by_view = ([known[depth, view] for depth in of] for view, of in _by_view(shard))
-        return sum(_count_unknown(at_depths) for at_depths in by_view)
+        return sum(self._count(shard.images, view, cuts) for view, cuts in _by_view(shard))
 
-    def _known_of(self, shard: WantedShard) -> dict[DepthAndView, KnownActivations]:
-        positions = self._positions[shard.images.fingerprint]
-        return {at: self._known[at].part(positions) for at in shard.entries}
+    def _count(self, images: ImageSet, view: View, cuts: Collection[int]) -> int:
+        return way_of(len(images), cuts, partial(self._known_at, images, view)).count
+
+    def _known_at(self, images: ImageSet, view: View, cut: int) -> KnownActivations:
+        if (cut, view) not in self._known:
+            self._known[cut, view] = KnownActivations(self._wanted, self._held((cut, view)))
+        return self._known[cut, view].part(self._positions[images.fingerprint])
 
 
 def bytes_of(model: TransferModel, shard: WantedShard) -> int:
@@ -141,25 +141,12 @@ def bytes_of(model: TransferModel, shard: WantedShard) -> int:
         model: Model with its pretrained weights.
         shard: Shard with the entries in question.
     """
-    shapes = _shapes(model, shard)
-    return sum(2 * math.prod(shapes[depth]) for depth, _ in shard.entries)
-
-
-def _shapes(model: TransferModel, shard: WantedShard) -> Shapes:
-    depths = sorted({depth for depth, _ in shard.entries})
-    rows = activation_shapes(model, tuple(depths))
-    return {d: (len(shard.images), *shape) for d, shape in zip(depths, rows, strict=True)}
+    return sum(2 * len(shard.images) * math.prod(model.shape(cut)) for cut, _ in shard.entries)
 
 
 def _by_view(shard: WantedShard) -> Iterator[tuple[View, dict[int, EntryFacts]]]:
-    """A shard's entries by depth, view by view; all depths of a view are made in one pass."""
+    """A shard's entries by cut, view by view; all cuts of a view are made in one pass."""
     for view in VIEWS:
-        entries = {depth: entry for (depth, of), entry in shard.entries.items() if of == view}
+        entries = {cut: entry for (cut, of), entry in shard.entries.items() if of == view}
         if entries:
             yield view, entries
-
-
-def _count_unknown(at_depths: Iterable[KnownActivations]) -> int:
-    """Number of images whose activations are not known at every depth."""
-    found = np.logical_and.reduce([known.found for known in at_depths])
-    return int((~found).sum())

@@ -2,10 +2,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from small_data_sets import saved
 
-from data import find_copies, hash_files, split, without_copies
+from data import (
+    Copies,
+    Distinct,
+    find_copies,
+    hash_files,
+    in_one_part,
+    split,
+    without_copies,
+)
+from data.groups import with_first
 from data.manifest import make_manifest
 
 
@@ -54,7 +65,7 @@ def test_of_copies_in_several_parts_the_one_in_test_stays(
     assert "1 images had copies in several parts" in notes
 
 
-def test_look_alikes_stay_in_one_part_and_are_told(portraits: list[Path], tmp_path: Path) -> None:
+def test_look_alikes_are_paired_and_told(portraits: list[Path], tmp_path: Path) -> None:
     whole = [str(path) for path in portraits]
     small = [
         saved(Image.open(path).resize((120, 147)), tmp_path / f"small{i}.jpg")
@@ -65,12 +76,47 @@ def test_look_alikes_stay_in_one_part_and_are_told(portraits: list[Path], tmp_pa
     found = without_copies(manifest, find_copies(hash_files(manifest["path"].tolist())))
     assert found.near.tolist() == [[i, 30 + i] for i in range(30)]
     assert any(note.startswith("60 images look like another one") for note in found.notes)
-    for seed in range(3):
-        parts = split(found.manifest, seed=seed, near=found.near)["split"].to_numpy()
-        assert (parts[:30] == parts[30:]).all()
-        assert set(parts) == {"train", "val", "test"}
-    apart = split(found.manifest, seed=0)["split"].to_numpy()
-    assert (apart[:30] != apart[30:]).any()
+
+
+numbers = st.lists(
+    st.tuples(st.integers(0, 4), st.sampled_from(["train", "val", "test"]), st.booleans()),
+    max_size=30,
+)
+
+
+@given(numbers)
+def test_a_picture_is_in_one_dealt_part_alone(drawn: list[tuple[int, str, bool]]) -> None:
+    """Whatever looks alike; rows of given parts are never left out."""
+    pictures = np.array([picture for picture, _, _ in drawn], np.int64)
+    parts = [part for _, part, _ in drawn]
+    dealt = np.array([was_dealt for _, _, was_dealt in drawn], bool)
+    table = pd.DataFrame({"path": list(map(str, range(len(drawn)))), "split": parts})
+    rest = in_one_part(Distinct(table, with_first(pictures), ("before",)), dealt)
+    kept = rest.manifest["path"].astype(int).to_numpy()
+    assert set(np.flatnonzero(~dealt)) <= set(kept)
+    first = {picture: row for row, picture in reversed(list(enumerate(pictures)))}
+    alone = [row for row in kept if dealt[row]]
+    assert all(parts[row] == parts[first[pictures[row]]] for row in alone)
+    lost = sorted(set(range(len(drawn))) - set(kept))
+    assert all(parts[row] != parts[first[pictures[row]]] for row in lost)
+    assert rest.near.tolist() == with_first(pictures[kept]).tolist()
+    assert len(rest.notes) == 1 + bool(lost)
+
+
+def test_many_copies_of_each_picture_do_not_empty_the_training(tmp_path: Path) -> None:
+    """Ten copies each, dealt one by one: what is left of the parts keeps their shares."""
+    content = np.repeat(np.arange(200), 10)
+    table = rows([f"{row}.jpg" for row in range(2000)], (content % 2).tolist())
+    dealt = np.ones(len(table), bool)
+    copies = Copies(np.arange(len(content)), content)
+    for found in (copies, Copies(content, content)):
+        distinct = without_copies(split(table), found, dealt=dealt)
+        rest = in_one_part(distinct, dealt[: len(distinct.manifest)]).manifest
+        pictures = rest["path"].str.removesuffix(".jpg").astype(int) // 10
+        parts = rest["split"].groupby(pictures)
+        assert (parts.nunique() == 1).all() and len(parts) == 200
+        assert parts.first().value_counts(normalize=True)["train"] > 0.6
+        assert parts.first().value_counts(normalize=True)["test"] > 0.08
 
 
 def test_look_alikes_in_two_given_parts_or_with_two_labels_are_told(

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 from data.locks import alone
-from data.records import write_record
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import TransferModel
 from tuning.trunk.cache import CacheError, TrunkCache
-from tuning.trunk.entry import EntryFacts, StoredEntry
+from tuning.trunk.entry import EntryFacts
 from tuning.trunk.image_set import ImageSet as Images
 from tuning.trunk.image_set import View
 
@@ -67,7 +66,7 @@ def unsharded(
     with monkeypatch.context() as patch:
         patch.setattr("data.rows._LEAST_ROWS", 1000)
         whole = replace(images)
-        return np.array(cache.activations(model, whole, [0], ["plain"])[0, "plain"])
+        return np.array(cache.activations(model, whole, [4], ["plain"])[4, "plain"])
 
 
 def test_shards_together_are_what_one_pass_gives(
@@ -78,12 +77,12 @@ def test_shards_together_are_what_one_pass_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen = Seen()
-    found = cache.activations(model, images, [0, 1], BOTH, seen)
+    found = cache.activations(model, images, [3, 4], BOTH, seen)
     assert len(list(cache.folder.glob("*.npy"))) == 3 * 2 * 2
-    assert found[1, "mirrored"].shape == (10, 2, 2, 832) and seen.last == (20, 20)
+    assert found[3, "mirrored"].shape == (10, 2, 2, 832) and seen.last == (20, 20)
     assert [done for done, _ in seen.calls] == sorted(done for done, _ in seen.calls)
     expected = unsharded(TrunkCache(tmp_path / "one", GIGABYTE), model, images, monkeypatch)
-    np.testing.assert_allclose(found[0, "plain"][np.arange(10)], expected, rtol=5e-3, atol=5e-3)
+    np.testing.assert_allclose(found[4, "plain"][np.arange(10)], expected, rtol=5e-3, atol=5e-3)
 
 
 def test_a_killed_pass_loses_one_shard(
@@ -94,10 +93,10 @@ def test_a_killed_pass_loses_one_shard(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cache.activations(model, images, [0], ["plain"], kill)
+        cache.activations(model, images, [4], ["plain"], kill)
     seen = Seen()
-    assert cache.count_missing(model, images, [0], ["plain"]) == 4
-    TrunkCache(cache.folder, GIGABYTE).activations(model, images, [0], ["plain"], seen)
+    assert cache.count_missing(model, images, [4], ["plain"]) == 4
+    TrunkCache(cache.folder, GIGABYTE).activations(model, images, [4], ["plain"], seen)
     assert seen.last == (4, 4)
 
 
@@ -107,12 +106,12 @@ def test_workers_make_shards_that_the_whole_finds(
     for number, shard in enumerate(images.shards()):
         seen = Seen()
         worker = TrunkCache(cache.folder, GIGABYTE)
-        made = worker.activations(model, shard, [0], BOTH, seen)
-        assert made[0, "plain"].shape == (len(shard), 1024)
+        made = worker.activations(model, shard, [4], BOTH, seen)
+        assert made[4, "plain"].shape == (len(shard), 2, 2, 1024)
         assert seen.last == (2 * len(shard), 2 * len(shard)) == ((6, 6), (6, 6), (8, 8))[number]
     seen = Seen()
-    found = cache.activations(model, images, [0], BOTH, seen)
-    assert seen.calls == [] and found[0, "plain"].shape == (10, 1024)
+    found = cache.activations(model, images, [4], BOTH, seen)
+    assert seen.calls == [] and found[4, "plain"].shape == (10, 2, 2, 1024)
 
 
 def test_a_shard_is_the_same_in_every_process(images: Images) -> None:
@@ -135,7 +134,7 @@ def test_busy_shards_are_left_to_others_until_the_end(
     seen = Seen()
 
     def need() -> None:
-        cache.activations(model, images, [0], ["plain"], seen)
+        cache.activations(model, images, [4], ["plain"], seen)
         made.set()
 
     thread = threading.Thread(target=need)
@@ -143,7 +142,7 @@ def test_busy_shards_are_left_to_others_until_the_end(
         thread.start()
         while len(list(cache.folder.glob("googlenet-*.json"))) < 2:
             assert not made.wait(0.05)
-        assert cache.count_missing(model, images, [0], ["plain"]) == 3
+        assert cache.count_missing(model, images, [4], ["plain"]) == 3
     thread.join()
     assert seen.last == (10, 10)
 
@@ -157,7 +156,7 @@ def test_processes_share_the_shards(
     def need() -> None:
         mine = TrunkCache(cache.folder, GIGABYTE)
         started.wait()
-        mine.activations(model, images, [0], ["plain"], seen)
+        mine.activations(model, images, [4], ["plain"], seen)
 
     threads = [threading.Thread(target=need) for _ in range(2)]
     for thread in threads:
@@ -173,28 +172,12 @@ def test_an_entry_from_before_shards_is_copied(
 ) -> None:
     before = unsharded(cache, model, images, monkeypatch)
     assert len(list(cache.folder.glob("*.npy"))) == 1
-    assert cache.count_missing(model, images, [0], ["plain"]) == 0
-    assert cache.bytes_needed(model, images, [0], ["plain"]) == 10 * 1024 * 2
+    assert cache.count_missing(model, images, [4], ["plain"]) == 0
+    assert cache.bytes_needed(model, images, [4], ["plain"]) == 10 * 4096 * 2
     seen = Seen()
-    found = cache.activations(model, images, [0], ["plain"], seen)
+    found = cache.activations(model, images, [4], ["plain"], seen)
     assert seen.calls == [] and len(list(cache.folder.glob("*.npy"))) == 4
-    np.testing.assert_array_equal(found[0, "plain"], before)
-
-
-def test_an_entry_of_version_0_1_without_digests_is_copied(
-    cache: TrunkCache, model: TransferModel, images: Images
-) -> None:
-    """Written here byte by byte: one entry for all images, and no file of digests."""
-    entry = EntryFacts.of(model, images, 0, "plain")
-    before = np.random.default_rng(0).random((10, 1024)).astype(np.float16)
-    np.save(cache.folder / f"{entry.key}.npy", before)
-    size = (cache.folder / f"{entry.key}.npy").stat().st_size
-    stored = StoredEntry(**dict(entry), bytes=size, crc32=zlib.crc32(before.tobytes()))
-    write_record(cache.folder / f"{entry.key}.json", stored)
-    seen = Seen()
-    found = cache.activations(model, images, [0], ["plain"], seen)
-    assert seen.calls == []
-    np.testing.assert_array_equal(found[0, "plain"], before)
+    np.testing.assert_array_equal(found[4, "plain"], before)
 
 
 def test_what_is_copied_survives_its_eviction(
@@ -205,22 +188,22 @@ def test_what_is_copied_survives_its_eviction(
     [old] = cache.folder.glob("*.npy")
     cache.budget = old.stat().st_size + 1000
     seen = Seen()
-    found = cache.activations(model, images, [0], ["plain"], seen)
+    found = cache.activations(model, images, [4], ["plain"], seen)
     assert seen.calls == [] and not old.exists()
-    np.testing.assert_array_equal(found[0, "plain"], before)
+    np.testing.assert_array_equal(found[4, "plain"], before)
 
 
 def test_a_damaged_shard_alone_passes_again(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
-    before = np.array(cache.activations(model, images, [0], ["plain"])[0, "plain"])
-    [key] = cache.keys(model, images.shards()[1], [0], ["plain"])
+    before = np.array(cache.activations(model, images, [4], ["plain"])[4, "plain"])
+    [key] = cache.keys(model, images.shards()[1], [4], ["plain"])
     path = cache.folder / f"{key}.npy"
     content = bytearray(path.read_bytes())
     content[-5] ^= 0xFF
     path.write_bytes(content)
     seen = Seen()
-    after = cache.activations(model, images, [0], ["plain"], seen)[0, "plain"]
+    after = cache.activations(model, images, [4], ["plain"], seen)[4, "plain"]
     assert seen.last == (3, 3)
     np.testing.assert_array_equal(after, before)
 
@@ -229,12 +212,12 @@ def test_a_damaged_entry_makes_room_for_itself(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
     """Within a budget that holds the set once."""
-    cache.activations(model, images, [0], ["plain"])
+    cache.activations(model, images, [4], ["plain"])
     for path in cache.folder.glob("*.npy"):
         path.write_bytes(path.read_bytes()[:-2])
-    cache.budget = cache.bytes_needed(model, images, [0], BOTH) + 1000
+    cache.budget = cache.bytes_needed(model, images, [4], BOTH) + 1000
     seen = Seen()
-    cache.activations(model, images, [0], ["plain"], seen)
+    cache.activations(model, images, [4], ["plain"], seen)
     assert seen.last == (10, 10)
 
 
@@ -242,15 +225,15 @@ def test_a_worker_leaves_the_other_shards_of_its_set(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
     first, second, _ = images.shards()
-    cache.activations(model, first, [0], ["plain"])
+    cache.activations(model, first, [4], ["plain"])
     [path] = cache.folder.glob("*.npy")
     os.utime(path.with_suffix(".json"), (1, 1))
     cache.budget = int(1.5 * path.stat().st_size)
     with pytest.raises(CacheError, match="CACHE_GB"):
-        cache.activations(model, second, [0], ["plain"])
+        cache.activations(model, second, [4], ["plain"])
     assert path.exists()
     cache.budget = GIGABYTE
-    cache.activations(model, second, [0], ["plain"])
+    cache.activations(model, second, [4], ["plain"])
     uses = [path.stat().st_mtime for path in cache.folder.glob("*.json")]
     assert max(uses) - min(uses) < 60  # the shards of a set are used together
 
@@ -258,29 +241,29 @@ def test_a_worker_leaves_the_other_shards_of_its_set(
 def test_too_little_room_for_all_shards_is_said_before_the_first(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
-    needed = cache.bytes_needed(model, images, [0, 1], BOTH)
-    assert needed == 10 * 2 * 2 * (1024 + 2 * 2 * 832)
+    needed = cache.bytes_needed(model, images, [3, 4], BOTH)
+    assert needed == 10 * 2 * 2 * (4096 + 2 * 2 * 832)
     cache.budget = needed - 1
     other = Images.of(255 - PIXELS, np.arange(3), "other")
-    small = TrunkCache(cache.folder, GIGABYTE).activations(model, other, [0], ["plain"])
+    small = TrunkCache(cache.folder, GIGABYTE).activations(model, other, [4], ["plain"])
     seen = Seen()
     with pytest.raises(CacheError, match="CACHE_GB"):
-        cache.activations(model, images, [0, 1], BOTH, seen)
+        cache.activations(model, images, [3, 4], BOTH, seen)
     assert seen.calls == [] and len(list(cache.folder.glob("*.npy"))) == len(small)
 
 
 def test_what_is_there_needs_no_bytes(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
-    cache.activations(model, images.shards()[2], [0], ["plain"])
-    assert cache.bytes_needed(model, images, [0], ["plain"]) == 6 * 1024 * 2
-    assert cache.bytes_needed(model, images, [0], BOTH) == 16 * 1024 * 2
+    cache.activations(model, images.shards()[2], [4], ["plain"])
+    assert cache.bytes_needed(model, images, [4], ["plain"]) == 6 * 4096 * 2
+    assert cache.bytes_needed(model, images, [4], BOTH) == 16 * 4096 * 2
 
 
 def test_an_unchanged_file_is_read_once_a_process(
     cache: TrunkCache, model: TransferModel, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache.activations(model, images, [0], ["plain"])
+    cache.activations(model, images, [4], ["plain"])
     read: list[int] = []
     checksum = zlib.crc32
 
@@ -291,33 +274,33 @@ def test_an_unchanged_file_is_read_once_a_process(
     monkeypatch.setattr("tuning.trunk.entry_files.zlib.crc32", counted)
     fresh = TrunkCache(cache.folder, GIGABYTE)
     for _ in range(3):
-        fresh.activations(model, images, [0], ["plain"])
-    assert sum(read) == 10 * 1024 * 2
+        fresh.activations(model, images, [4], ["plain"])
+    assert sum(read) == 10 * 4096 * 2
 
 
 def test_entries_travel_to_another_machine(
     cache: TrunkCache, model: TransferModel, images: Images, tmp_path: Path
 ) -> None:
-    made = cache.activations(model, images, [0, 1], ["plain"])
+    made = cache.activations(model, images, [3, 4], ["plain"])
     other = TrunkCache(tmp_path / "other", GIGABYTE)
-    for key in cache.keys(model, images, [0, 1], ["plain"]):
+    for key in cache.keys(model, images, [3, 4], ["plain"]):
         sent = cache.read(key)
         assert sent is not None
         other.adopt(pickle.loads(pickle.dumps(sent, protocol=5)))
     seen = Seen()
-    found = other.activations(model, images, [0, 1], ["plain"], seen)
+    found = other.activations(model, images, [3, 4], ["plain"], seen)
     assert seen.calls == []
     for at, activations in made.items():
         np.testing.assert_array_equal(found[at], activations)
     subset = Images.of(PIXELS, np.array([7, 2]), "subset")
-    assert other.count_missing(model, subset, [0, 1], ["plain"]) == 0  # digests came along
+    assert other.count_missing(model, subset, [3, 4], ["plain"]) == 0  # digests came along
 
 
 def test_what_is_damaged_does_not_travel(
     cache: TrunkCache, model: TransferModel, images: Images, tmp_path: Path
 ) -> None:
-    cache.activations(model, images, [0], ["plain"])
-    key = cache.keys(model, images, [0], ["plain"])[0]
+    cache.activations(model, images, [4], ["plain"])
+    key = cache.keys(model, images, [4], ["plain"])[0]
     sent = cache.read(key)
     assert sent is not None
     other = TrunkCache(tmp_path / "other", GIGABYTE)
@@ -339,8 +322,8 @@ def test_what_is_damaged_does_not_travel(
 def test_an_entry_that_is_there_is_not_replaced(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
-    cache.activations(model, images, [0], ["plain"])
-    key = cache.keys(model, images, [0], ["plain"])[0]
+    cache.activations(model, images, [4], ["plain"])
+    key = cache.keys(model, images, [4], ["plain"])[0]
     before = (cache.folder / f"{key}.npy").stat()
     sent = cache.read(key)
     assert sent is not None
@@ -352,12 +335,12 @@ def test_each_precision_has_keys_of_its_own(model: TransferModel, images: Images
     keys = set()
     for precision in ("float32", "mixed_bfloat16", "mixed_float16"):
         of = TransferModel(BACKBONES["googlenet"], 64, model.weights, precision)
-        keys.add(EntryFacts.of(of, images, 1, "plain").key)
+        keys.add(EntryFacts.of(of, images, 3, "plain").key)
     assert len(keys) == 3
 
 
 def test_half_precision_activations_are_kept(cache: TrunkCache, model: TransferModel) -> None:
     half = TransferModel(BACKBONES["googlenet"], 64, model.weights, "mixed_float16")
     images = Images.of(PIXELS, np.arange(2), "two")
-    made = cache.activations(half, images, [0, 1], ["plain"])
+    made = cache.activations(half, images, [3, 4], ["plain"])
     assert all(np.isfinite(one).all() and one.dtype == np.float16 for one in made.values())

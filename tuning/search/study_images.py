@@ -1,0 +1,103 @@
+"""The images that a study works on: a sample that grows as far as time and disk allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tuning.runs.schema import SearchImages
+from tuning.runs.study_folder import StudyFolder
+from tuning.search.context import SearchContext
+
+_FIRST = 1000  # training images of the first sample
+_LEAST = 250  # of one for which time is short
+_SHARE = 1 / 3  # of a backbone's time, for a pass before what comes behind it
+
+
+class StudyImages:
+    """Number of images and of their views by now.
+
+    Args:
+        context: Run, data and settings.
+        folder: Folder of the study, which keeps it between sessions.
+        of_image: Size of what is cached of an image in one view, bytes.
+        expect: Function of a number of images that returns the expected seconds of their pass.
+    """
+
+    def __init__(
+        self,
+        context: SearchContext,
+        folder: StudyFolder,
+        of_image: int,
+        expect: Callable[[int], float],
+    ) -> None:
+        self._context, self._folder = context, folder
+        self._of_image, self._expect = of_image, expect
+        self._now = folder.read_images()
+        self.all = context.all_images()
+        self.held_out = self.all.val + context.count("test")
+
+    @property
+    def now(self) -> SearchImages:
+        """The images that trials work on by now."""
+        assert self._now is not None, "begun first"
+        return self._now
+
+    @property
+    def are_all(self) -> bool:
+        """Whether there are no more training images."""
+        return self.now.train >= self.all.train
+
+    def begin(self, seconds: float) -> None:
+        """Take as many images as leave most of the time for what comes behind their pass.
+
+        Args:
+            seconds: Time for the backbone, infinite without a limit.
+        """
+        if self._now is not None:
+            return
+        usual = train = min(_FIRST, self.all.train)
+        while train >= 2 * _LEAST and self._expect(train + self.held_out) > _SHARE * seconds:
+            train //= 2
+        if train < usual:
+            self._context.progress.say(f"  time is short: begins with {train:,} training images")
+        self._take(SearchImages(train=train, val=self.all.val, views=1))
+
+    def grow(self, seconds: float) -> bool:
+        """Take all training images, or twice as many, where there are time and room for them.
+
+        Args:
+            seconds: Time for the backbone, infinite without a limit.
+
+        Returns:
+            Whether there are more now.
+        """
+        for train in (self.all.train, 2 * self.now.train):
+            more = min(train, self.all.train) - self.now.train
+            in_time = self._expect(more * self.now.views) <= _SHARE * seconds
+            if more and in_time and self._fits(self.now.train + more):
+                self._take(self.now.model_copy(update={"train": self.now.train + more}))
+                return True
+        return False
+
+    def add_mirrored(self, seconds: float) -> bool:
+        """Take the mirrored views as well, where there is time for their pass.
+
+        Args:
+            seconds: Time for the backbone, infinite without a limit.
+
+        Returns:
+            Whether they have been added.
+        """
+        if self.now.views == 2 or self._expect(self.now.train) > _SHARE * seconds:
+            return False
+        self._take(self.now.model_copy(update={"views": 2}))
+        return True
+
+    def _take(self, images: SearchImages) -> None:
+        self._now = images
+        self._folder.write_images(images)
+
+    def _fits(self, train: int) -> bool:
+        """Whether the cache has room for so many images in both views, beside other backbones."""
+        room = self._context.cache.budget / len(self._context.settings.backbones)
+        return self._of_image * (2 * train + self.held_out) <= room
