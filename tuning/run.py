@@ -20,6 +20,7 @@ from tuning.notices import SYNTHETIC_NOTICE, notices_of
 from tuning.precision import POLICY
 from tuning.progress import Progress
 from tuning.report import report
+from tuning.runs.leaderboard import read_leaderboard
 from tuning.runs.run_folder import RunFolder, rows_fingerprint
 from tuning.runs.schema import (
     DataFacts,
@@ -211,7 +212,7 @@ def _report(context: SearchContext, winners: Sequence[WinnerFacts]) -> None:
         winners={facts.backbone: facts for facts in ranked},
     )
     run.write_metrics(metrics)
-    leaderboard = pd.read_csv(run.leaderboard)
+    leaderboard = read_leaderboard(run)
     progress = context.progress
     with progress.doing("writing the report"), progress.bar("explaining mistakes") as update:
         report.write(run, config, metrics, leaderboard, context.store.images, update)
