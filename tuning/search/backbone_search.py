@@ -30,7 +30,7 @@ from tuning.search import doubted_labels
 from tuning.search.context import SearchContext
 from tuning.search.engine import Hands
 from tuning.search.gains import Gains
-from tuning.search.offers import Offer, Turn
+from tuning.search.offers import Offer, Turn, Work
 from tuning.search.passes import Passes
 from tuning.search.steps import Head, Pass, Steps, Trained, Training
 from tuning.search.study_images import StudyImages
@@ -187,11 +187,10 @@ class BackboneSearch:
         def begin(_: float) -> Future[Trained]:
             return self._begin(head, Steps.fit_head, Head(_title(head), chosen, now, self._codes))
 
-        def end(trained: Trained, seconds: float) -> int:
-            self._note("head", gmacs, seconds)
+        def end(trained: Trained, seconds: float) -> Work:
             self._took(self._trials.take_head(head, trained))
             self._keep_doubts(now, trained)
-            return now.train
+            return self._note("head", Work(now.train, gmacs), seconds)
 
         seconds = self._expect("head", gmacs)
         return self._of_trial(head, "head", now.train, Turn.WINNER, seconds, begin, end)
@@ -215,14 +214,13 @@ class BackboneSearch:
             )  # fmt: skip
             return self._begin(trial, Steps.train, training)
 
-        def end(trained: Trained, seconds: float) -> int:
+        def end(trained: Trained, seconds: float) -> Work:
             before = trial.result.history[-1].images if trial.result else 0
             seen = trained.result.history[-1].images - before
-            self._note("leg", seen * of_image, seconds, kind)
             score = self._trials.best.score if self._trials.best else 1.0
             self._took(record := self._trials.take_leg(trial, trained))
             self._gains.add(seconds, score, min(score, record.score))
-            return seen
+            return self._note("leg", Work(seen, seen * of_image), seconds, kind)
 
         turn = Turn.REST if self._trials.best_tuned else Turn.FINE_TUNED
         expected = self._expect("leg", images.train * of_image, kind)
@@ -240,11 +238,10 @@ class BackboneSearch:
             self._evaluating = True
             return self._begin(best, Steps.evaluate, self._trials.tail(best))
 
-        def end(evaluation: Evaluation, seconds: float) -> int:
+        def end(evaluation: Evaluation, seconds: float) -> Work:
             self._evaluating = False
-            self._note("winner", gmacs, seconds)
             self._save(best, evaluation)
-            return images
+            return self._note("winner", Work(images, gmacs), seconds)
 
         gmacs = self._of_winner()
         seconds = self._expect("winner", gmacs)
@@ -260,15 +257,14 @@ class BackboneSearch:
             self._passes.begin(chosen)
             return self._hands.submit(Steps.make_pass, chosen)
 
-        def end(passed: int, seconds: float) -> int:
+        def end(passed: int, seconds: float) -> Work:
             self._passes.end(chosen)
-            self._note("pass", passed * of_image, seconds)
-            return passed
+            return self._note("pass", Work(passed, passed * of_image), seconds)
 
-        images, deepest = self._passes.images_of(chosen), max(chosen.cuts)
+        images = self._passes.images_of(chosen)
         of_image = self._passes.of_image(chosen, self._layout)
         seconds = self._expect("pass", images * of_image)
-        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise, deepest)
+        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise)
 
     def _of_trial(
         self,
@@ -278,9 +274,9 @@ class BackboneSearch:
         turn: Turn,
         seconds: float,
         begin: Callable[[float], Future[Any]],
-        end: Callable[[Any, float], int],
+        end: Callable[[Any, float], Work],
     ) -> Offer:
-        def ended(result: Any, seconds: float) -> int:
+        def ended(result: Any, seconds: float) -> Work:
             self._busy.discard(trial.trial)
             return end(result, seconds)
 
@@ -377,8 +373,9 @@ class BackboneSearch:
         chosen = self.best.hyperparameters
         return _MODEL + self._images.held_out * self._layout.between(chosen.cut, chosen.stages)
 
-    def _note(self, kind: Kind, gmacs: float, seconds: float, of: str = "") -> None:
-        self._timings.add(kind, self.name, gmacs, seconds, of)
+    def _note(self, kind: Kind, work: Work, seconds: float, of: str = "") -> Work:
+        self._timings.add(kind, self.name, work.gmacs, seconds, of)
+        return work
 
     def _expect(self, kind: Kind, gmacs: float, of: str = "") -> float:
         return self._timings.expect(kind, self.name, gmacs, of)
