@@ -40,7 +40,7 @@ def checked(step: str, value: Any) -> Any:
 
 def _is_whole(value: Any) -> bool:
     if isinstance(value, Layout):
-        return bool(value.bytes) and value.bytes.keys() == value.grids.keys()
+        return bool(value.shapes) and value.shapes.keys() == value.grids.keys()
     if isinstance(value, Trained):
         has_result = isinstance(value.result, TrialResult)
         contents, p = (value.tail, value.checkpoint), value.out_of_fold
