@@ -30,6 +30,7 @@ from data.image_shards import (
     shards,
 )
 from data.images import Framing
+from data.kept_squares import find_kept, source_digests
 from data.manifest import DataError, require_classes_kept
 from data.processors import usable
 from data.progress import ProgressCallback
@@ -124,7 +125,8 @@ def build(
     """Decode a manifest's images into a store, or open the one that is there.
 
     A store is found again by names, sizes and times of the image files; one that is damaged or
-    incomplete is completed. Several processes or machines may build it at once.
+    incomplete is completed, and what other stores in the folder hold is copied from them. Several
+    processes or machines may build it at once.
 
     Args:
         manifest: Manifest of the N images, with `path` and `label`.
@@ -158,7 +160,9 @@ def build(
     store = folder / digest[:16]
     if _opened(store, len(paths), size) is None:
         remove_leftovers(store, _IDLE_SECONDS)
-        decoding = Decoding(paths, framing, search, workers or usable())
+        sources = source_digests(paths, _ways(len(paths), size, framing, search))
+        others = find_kept(folder, sources, size)
+        decoding = Decoding(paths, framing, search, workers or usable(), sources, others)
         _make(store, size, decoding, progress)
     record, images = _opened(store, len(paths), size) or _gone(store)
     _refuse_if_too_many(record, paths, search)
@@ -230,6 +234,15 @@ def fingerprint(
     if search is not None and search.rows.any():
         digest.update(f"{search.version}\n".encode() + np.packbits(search.rows).tobytes())
     return digest.hexdigest()
+
+
+def _ways(count: int, size: int, framing: Framing, search: FaceSearch | None) -> list[str]:
+    """In words how the square of each of `count` images is made."""
+    cropped = f"{_VERSION} {size} {framing}"
+    if search is None:
+        return [cropped] * count
+    found = f"{cropped} {search.version}"
+    return [found if searched else cropped for searched in search.rows]
 
 
 def _opened(store: Path, count: int, size: int) -> tuple[_StoreRecord, Rows] | None:

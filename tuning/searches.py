@@ -135,20 +135,20 @@ class _Searches:
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in done:
             step = self._running.pop(future)
-            error = future.exception()
+            error, images = future.exception(), 0
             with self._apart(step.search):
                 if isinstance(error, Exception):
                     step.offer.fails(error)
                 elif error is not None:
                     raise error
                 else:
-                    step.offer.end(future.result(), self._budget.spent() - step.began)
-            self._record(step)
+                    images = step.offer.end(future.result(), self._budget.spent() - step.began)
+            self._record(step, images)
 
-    def _record(self, step: _Running) -> None:
+    def _record(self, step: _Running, images: int) -> None:
         search, offer = step.search, step.offer
-        ended = self._budget.spent()
-        row = TimelineRow.of(step.began, ended, search.name, offer.kind, offer.images, search.best)
+        times = step.began, self._budget.spent()
+        row = TimelineRow.of(*times, search.name, offer.kind, images, search.best, offer.cut)
         add_row(self._context.run, row)
 
     def _most_urgent(self) -> tuple[BackboneSearch, Offer] | None:

@@ -23,7 +23,7 @@ from data import (
 
 Picture = Callable[..., Path]
 
-STORE = ["images.digests", "images.json", "images.npy", "store.json"]
+STORE = ["images.digests", "images.json", "images.npy", "images.sources", "store.json"]
 
 
 def files_in(folder: Path) -> list[str]:

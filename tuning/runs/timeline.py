@@ -22,7 +22,8 @@ class TimelineRow(NamedTuple):
         ended: The same when it ended.
         backbone: Name of the backbone.
         step: What was done: "pass", "head", "leg", "winner", or "report" for all backbones.
-        images: Number of images that it worked on.
+        images: Number of images that it worked on; those that are cached do not pass again.
+        cut: Deepest cut that a pass filled, empty for other steps.
         trial: Best trial of the backbone by then, empty before the first, as the next four.
         depth: Its fine-tuning depth.
         score: Objective that it reached.
@@ -39,6 +40,7 @@ class TimelineRow(NamedTuple):
     backbone: str
     step: str
     images: int
+    cut: int | None
     trial: str
     depth: int | None
     score: float | None
@@ -54,6 +56,7 @@ class TimelineRow(NamedTuple):
         step: str,
         images: int,
         best: TrialRecord | None,
+        cut: int | None = None,
     ) -> TimelineRow:
         """Describe a step.
 
@@ -64,8 +67,9 @@ class TimelineRow(NamedTuple):
             step: What was done.
             images: Number of images that it worked on.
             best: Best trial of the backbone by then, None before the first.
+            cut: Deepest cut that a pass filled, None for other steps.
         """
-        what = (round(began, 2), round(ended, 2), backbone, step, images)
+        what = (round(began, 2), round(ended, 2), backbone, step, images, cut)
         if best is None or best.result is None:
             return cls(*what, "", None, None, None, None)
         result = best.result

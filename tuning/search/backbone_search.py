@@ -177,10 +177,11 @@ class BackboneSearch:
         def begin(_: float) -> Future[Trained]:
             return self._begin(head, Steps.fit_head, Head(_title(head), chosen, now, self._codes))
 
-        def end(trained: Trained, seconds: float) -> None:
+        def end(trained: Trained, seconds: float) -> int:
             self._note("head", gmacs, seconds)
             self._took(self._trials.take_head(head, trained))
             self._keep_doubts(now, trained)
+            return now.train
 
         seconds = self._expect("head", gmacs)
         return self._of_trial(head, "head", now.train, Turn.WINNER, seconds, begin, end)
@@ -204,13 +205,14 @@ class BackboneSearch:
             )  # fmt: skip
             return self._begin(trial, Steps.train, training)
 
-        def end(trained: Trained, seconds: float) -> None:
+        def end(trained: Trained, seconds: float) -> int:
             before = trial.result.history[-1].images if trial.result else 0
             seen = trained.result.history[-1].images - before
             self._note("leg", seen * of_image, seconds, kind)
             score = self._trials.best.score if self._trials.best else 1.0
             self._took(record := self._trials.take_leg(trial, trained))
             self._gains.add(seconds, score, min(score, record.score))
+            return seen
 
         turn = Turn.REST if self._trials.best_tuned else Turn.FINE_TUNED
         expected = self._expect("leg", images.train * of_image, kind)
@@ -228,10 +230,11 @@ class BackboneSearch:
             self._evaluating = True
             return self._begin(best, Steps.evaluate, self._trials.tail(best))
 
-        def end(evaluation: Evaluation, seconds: float) -> None:
+        def end(evaluation: Evaluation, seconds: float) -> int:
             self._evaluating = False
             self._note("winner", gmacs, seconds)
             self._save(best, evaluation)
+            return images
 
         gmacs = self._of_winner()
         seconds = self._expect("winner", gmacs)
@@ -247,14 +250,15 @@ class BackboneSearch:
             self._passes.begin(chosen)
             return self._hands.submit(Steps.make_pass, chosen)
 
-        def end(passed: int, seconds: float) -> None:
+        def end(passed: int, seconds: float) -> int:
             self._passes.end(chosen)
             self._note("pass", passed * of_image, seconds)
+            return passed
 
-        images = self._passes.images_of(chosen)
+        images, deepest = self._passes.images_of(chosen), max(chosen.cuts)
         of_image = self._passes.of_image(chosen, self._layout)
         seconds = self._expect("pass", images * of_image)
-        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise)
+        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise, deepest)
 
     def _of_trial(
         self,
@@ -264,11 +268,11 @@ class BackboneSearch:
         turn: Turn,
         seconds: float,
         begin: Callable[[float], Future[Any]],
-        end: Callable[[Any, float], None],
+        end: Callable[[Any, float], int],
     ) -> Offer:
-        def ended(result: Any, seconds: float) -> None:
+        def ended(result: Any, seconds: float) -> int:
             self._busy.discard(trial.trial)
-            end(result, seconds)
+            return end(result, seconds)
 
         fails = partial(self._fail, trial)
         return Offer(kind, images, turn, seconds, 0.0, begin, ended, fails)

@@ -8,7 +8,7 @@ from data.labels import codes_of, from_table
 from tuning.runs.schema import SearchImages
 from tuning.runs.study_folder import StudyFolder
 from tuning.search.context import SearchContext
-from tuning.suspects.cross_validation import keep_predictions, read_predictions
+from tuning.suspects.out_of_fold import keep_predictions, read_predictions
 from tuning.suspects.left_out import counts_left_out, without_suspects
 
 

@@ -36,8 +36,10 @@ class Offer:
         seconds: Expected time.
         gain: Share of the backbone's score that it is expected to take away, 0..1.
         begin: Has it done, given the seconds that are left for it; infinite without a limit.
-        end: Takes what came of it, and the seconds that it took.
+        end: Takes what came of it, and the seconds that it took; returns the number of images that
+            it really worked on.
         fails: Takes what it raised; raises it where the search cannot go on.
+        cut: Deepest cut that a pass fills, None of other steps.
     """
 
     kind: Kind
@@ -46,8 +48,9 @@ class Offer:
     seconds: float
     gain: float
     begin: Callable[[float], Future[Any]]
-    end: Callable[[Any, float], None]
+    end: Callable[[Any, float], int]
     fails: Callable[[Exception], None]
+    cut: int | None = None
 
     @property
     def urgency(self) -> tuple[int, float]:
