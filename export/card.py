@@ -13,9 +13,10 @@ from export import audit, int8_gate
 from export.forms import TITLES
 from export.markdown import escape
 from inference.bundle import BundleInfo, LabelInfo, Precision
+from tuning.backbones.registry import BACKBONES
 from tuning.metrics import TARGETS
 from tuning.report import rendering
-from tuning.runs.schema import LabelFacts, RunConfig, WinnerFacts
+from tuning.runs.schema import Hyperparameters, LabelFacts, RunConfig, WinnerFacts
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def render(
         labels=labels,
         limits=limits(info.classes),
         config=config,
-        origin=_origin(info, config.settings.weights),
+        made=_made(facts, _origin(info, config.settings.weights)),
+        hyperparameters=_that_count(facts.hyperparameters),
         on_how_many=facts.on_how_many(config.images.splits["train"].count),
         served=served,
         groups=groups.to_dict("records"),
@@ -126,6 +128,31 @@ def _wrong(label: Label) -> list[tuple[str, str]]:
         f'labeled {second}, decided "{first}", %',
     )
     return list(zip(columns, titles, strict=True))
+
+
+def _made(facts: WinnerFacts, origin: str) -> str:
+    """How the model was trained, in words."""
+    chosen, backbone = facts.hyperparameters, BACKBONES[facts.backbone]
+    which = f"the first {chosen.stages} of {len(backbone.stages)} stages"
+    over = f"over a {chosen.grid} x {chosen.grid} grid" if chosen.grid > 1 else "over the whole map"
+    solved = "trained" if chosen.head_units else "solved by ridge regression"
+    if chosen.depth:
+        deepest = f"last {chosen.depth} stages were" if chosen.depth > 1 else "last stage was"
+        then = f"on frozen stages; then the {deepest} fine-tuned with it"
+    else:
+        then = "alone; the stages are as they were"
+    return (
+        f"{backbone.title}, {which}, from {origin}; the head averages their activations {over}.\n"
+        f"The head was {solved} {then}."
+    )
+
+
+def _that_count(chosen: Hyperparameters) -> dict[str, int | float]:
+    """The hyperparameters; without those of a training where there was none."""
+    values = chosen.model_dump()
+    if chosen.depth or chosen.head_units:
+        return values
+    return {name: values[name] for name in ("stages", "depth", "grid", "head_units")}
 
 
 def _origin(info: BundleInfo, chosen: str) -> str:

@@ -59,19 +59,48 @@ def test_what_does_not_hold_is_not_said(
     assert "`imagenet`, fingerprint `ffffffffffffffff`" in text
 
 
-def test_a_search_on_some_of_the_images_is_told(
+def test_a_winner_of_some_of_the_images_is_told(
     small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame
 ) -> None:
-    def text(**counts: int | None) -> str:
-        facts = small_run.read_metrics().winners["vgg16"].model_copy(update=counts)
+    def text(trained: int) -> str:
+        facts = small_run.read_metrics().winners["vgg16"].model_copy(update={"trained": trained})
         return card.render(info, facts, small_run.read_config(), groups, "int8")
 
-    assert "It was searched on 16 of 96 training images, the winner was then trained on all." in (
-        text(searched=16, trained=96)
-    )
-    assert "then trained on 48 of them." in text(searched=16, trained=48)
-    assert "training on more did not make the winner better" in text(searched=16, trained=16)
-    assert "searched on" not in text(searched=96, trained=96) + text(searched=None, trained=None)
+    assert "It was trained on 16 of 96 training images." in text(16)
+    assert "It was trained on" not in text(96)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "made"),
+    [
+        (
+            {"stages": 4, "depth": 0, "grid": 6, "head_units": 0},
+            "the head averages their activations over a 6 x 6 grid.\nThe head was solved by ridge "
+            "regression alone; the stages are as they were.",
+        ),
+        (
+            {"stages": 4, "depth": 1, "grid": 1, "head_units": 0},
+            "over the whole map.\nThe head was solved by ridge regression on frozen stages; then "
+            "the last stage was fine-tuned with it.",
+        ),
+        (
+            {"stages": 3, "depth": 2, "grid": 1, "head_units": 64},
+            "The head was trained on frozen stages; then the last 2 stages were fine-tuned with "
+            "it.",
+        ),
+    ],
+)
+def test_the_card_says_how_the_model_was_trained(
+    small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame,
+    chosen: dict[str, int], made: str,
+) -> None:  # fmt: skip
+    facts = small_run.read_metrics().winners["vgg16"]
+    hyperparameters = facts.hyperparameters.model_copy(update=chosen)
+    facts = facts.model_copy(update={"hyperparameters": hyperparameters})
+    text = card.render(info, facts, small_run.read_config(), groups, "int8")
+    assert made in text and f"VGG16, the first {chosen['stages']} of 5 stages, from " in text
+    has_training = bool(chosen["depth"] or chosen["head_units"])
+    assert ("| learning rate |" in text) == ("| dropout |" in text) == has_training
 
 
 @pytest.mark.parametrize("served", ["fp32", "int8"])

@@ -94,7 +94,7 @@ def result_of(
     return TrialResult(
         hyperparameters=hyperparameters, score=brier, val_accuracy=best, val_auc=0.9,
         val_brier=brier, val_loss=0.3, epochs=1000 * len(accuracies) / trained, seconds=seconds,
-        trained=trained, history=history(*accuracies) if hyperparameters.depth else (),
+        trained=trained, history=history(*accuracies),
     )  # fmt: skip
 
 

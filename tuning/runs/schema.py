@@ -154,7 +154,7 @@ class TrialResult(_Record):
 
     @property
     def seen(self) -> int:
-        """Number of training images seen, each time counted; a closed form sees each once."""
+        """Number of training images seen, each time and in each view counted."""
         return self.history[-1].images if self.history else self.trained
 
 

@@ -22,6 +22,7 @@ _METRICS = {
     "val_auc": "AUC",
     "seconds": "seconds",
 }
+_PREFIX = "events.out.tfevents."
 _FINEST_GRID = 32  # that the tab's filter offers
 
 
@@ -78,18 +79,18 @@ class HParamsLog:
 
     def _write(self, folder: Path, seen: int, write: Callable[[int], None]) -> None:
         """Write what lies between what is known, -1 for nothing, and what has been seen."""
-        known = max(map(_seen_in, folder.glob("*.v2")), default=-1)
+        known = max(map(_seen_in, folder.glob(f"{_PREFIX}*")), default=-1)
         if seen <= known:
             return
         scratch = Path(tempfile.mkdtemp(prefix=".tensorboard-", dir=self._run.path))
         try:
-            writer = tf.summary.create_file_writer(str(scratch), filename_suffix=f".{seen}.v2")
+            writer = tf.summary.create_file_writer(str(scratch))
             with writer.as_default():
                 write(known)
             writer.close()
             folder.mkdir(parents=True, exist_ok=True)
-            for file in scratch.iterdir():
-                file.rename(folder / file.name)
+            for file in scratch.iterdir():  # one, of a name by which TensorBoard reads in order
+                file.rename(folder / f"{_PREFIX}{seen:012}")
         except tf.errors.OpError as error:
             raise OSError(error.message) from error
         finally:
@@ -98,7 +99,7 @@ class HParamsLog:
 
 def _seen_in(file: Path) -> int:
     """Number of images up to which a file holds legs, by its name; -1 for another one's."""
-    seen = file.name.split(".")[-2]
+    seen = file.name.removeprefix(_PREFIX)
     return int(seen) if seen.isdecimal() else -1
 
 

@@ -76,7 +76,7 @@ RESULT = result_of(chosen(1), 0.9)
         ("make_pass", None),
         ("make_pass", -1),
         ("layout", {"bytes": {}, "grids": {}}),
-        ("layout", Layout({1: 100}, {2: (1,)})),
+        ("layout", Layout({1: (2, 2, 8)}, {2: (1,)}, {0: 0.0, 1: 0.1})),
     ],
 )
 def test_what_a_step_does_not_return_is_refused(step: str, value: object) -> None:
@@ -88,7 +88,7 @@ def test_what_a_step_returns_is_taken() -> None:
     evaluation = Evaluation(np.array([[0.5, 0.5]]), ZIP, 1.0, 1)
     head = Trained(RESULT, ZIP, out_of_fold=np.array([[0.5, 0.5], [np.nan, np.nan]]))
     leg = Trained(RESULT, None, ZIP)
-    layout = Layout({1: 100, 2: 50}, {1: (1, 2), 2: (1,)})
+    layout = Layout({1: (2, 2, 8)}, {1: (1, 2)}, {0: 0.0, 1: 0.1})
     steps = {"evaluate": evaluation, "fit_head": head, "train": leg, "layout": layout}
     for step, value in {**steps, "make_pass": 0}.items():
         assert checked(step, value) is value

@@ -35,10 +35,10 @@ from tuning.runs.timeline import TimelineRow, add_row
 
 WINNERS = ("googlenet", "vgg16")
 STEPS = (
-    TimelineRow(0.0, 30.0, "googlenet", "pass", 1000, "", None, None, None, None),
-    TimelineRow(30.0, 36.0, "googlenet", "head", 1000, "0", 0, 0.4, 0.6, 1000),
-    TimelineRow(36.0, 96.0, "vgg16", "leg", 1000, "1", 1, 0.2, 0.8, 1000),
-    TimelineRow(96.0, 99.0, "", "report", 0, "", None, None, None, None),
+    TimelineRow(0.0, 30.0, "googlenet", "pass", 1000, 2, "", None, None, None, None),
+    TimelineRow(30.0, 36.0, "googlenet", "head", 1000, None, "0", 0, 0.4, 0.6, 1000),
+    TimelineRow(36.0, 96.0, "vgg16", "leg", 1000, None, "1", 1, 0.2, 0.8, 1000),
+    TimelineRow(96.0, 99.0, "", "report", 0, None, "", None, None, None, None),
 )
 COST = {"latency_ms": 12.5, "parameters": 6_200_000, "bytes": 25_300_000}
 
