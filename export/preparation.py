@@ -119,7 +119,7 @@ class _Preparation:
         activations = [label.class_activations for label in info.labels if label.class_activations]
         if activations:
             slopes = [label.slope for label in info.labels]
-            grid = int(info.hyperparameters["grid"])
+            grid = self.source.facts(info.backbone).hyperparameters.grid
             classifier = with_activations(classifier, labels, slopes, grid)
         convert.to_onnx(classifier, labels, bundle.to_metadata(info), path, activations)
 

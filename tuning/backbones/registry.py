@@ -48,6 +48,7 @@ class Backbone:
             classifier; tells what a search of it costs beside the others.
         stages: Stages from the pixels to the feature map.
         attach: Numbers of stages behind which heads are tried first, the most promising first.
+        first_tuned: Number of stages and fine-tuning depth of the first fine-tuned trial.
 
     Example:
         >>> vgg16 = BACKBONES["vgg16"]
@@ -63,6 +64,7 @@ class Backbone:
     gmacs: float
     stages: tuple[Stage, ...]
     attach: tuple[int, ...]
+    first_tuned: tuple[int, int]
 
     def layer_of(self, cut: int) -> str | None:
         """Return the layer that ends the first stages, None where there are none.
@@ -91,7 +93,8 @@ def _vgg(name: str, gmacs: float) -> Backbone:
         "block1_conv1",
         gmacs,
         stages,
-        attach=(4, 5, 3),
+        attach=(3, 4, 5),
+        first_tuned=(4, 1),
     )
 
 
@@ -108,7 +111,8 @@ def _resnet(name: str, gmacs: float, blocks: dict[str, int]) -> Backbone:
         "conv1_conv",
         gmacs,
         stages,
-        attach=(3, 4, 5),
+        attach=(3, 2, 4),
+        first_tuned=(3, 2),
     )
 
 
@@ -127,7 +131,8 @@ def _googlenet() -> Backbone:
         "conv1_7x7_s2",
         1.6,
         stages,
-        attach=(2, 3, 4),
+        attach=(1, 2, 3),
+        first_tuned=(2, 1),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import keras
 from keras import layers
@@ -15,26 +14,13 @@ from data.labels import output_slices
 from tuning.backbones.head_features import ROOT_OFFSET, STANDARDIZE, FeatureStatistics
 from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, Backbone
 from tuning.backbones.weights import Weights
+from tuning.runs.schema import Calibration
 
 INPUT_NAME = "image"
 HEAD = "head"
 """Name of the head within a classifier."""
 
 _MOST_FEATURES = 40_000  # of a head: more cost memory and gain nothing
-
-
-class Scaling(Protocol):
-    """What turns a label's logits into those of calibrated probabilities."""
-
-    @property
-    def slope(self) -> float:
-        """Number that the logits are multiplied by."""
-        ...
-
-    @property
-    def bias(self) -> tuple[float, ...]:
-        """Number that is then added to each logit."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -84,6 +70,7 @@ class TransferModel:
         >>> from data import GENDER
         >>> from tuning.backbones.registry import BACKBONES
         >>> from tuning.backbones.weights import load
+        >>> from tuning.runs.schema import Calibration
         >>> googlenet = BACKBONES["googlenet"]
         >>> model = TransferModel(googlenet, 64, load(googlenet, "none"))
         >>> model.shape(2), model.grids(2), model.features(stages=2, grid=2)
@@ -234,7 +221,7 @@ class TransferModel:
         stages: int,
         head: keras.Model,
         labels: Sequence[Label],
-        calibrations: Sequence[Scaling],
+        calibrations: Sequence[Calibration],
     ) -> keras.Model:
         """Return the whole model.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -36,8 +36,10 @@ class Offer:
         seconds: Expected time.
         gain: Share of the backbone's score that it is expected to take away, 0..1.
         begin: Has it done, given the seconds that are left for it; infinite without a limit.
-        end: Takes what came of it, and the seconds that it took.
+        end: Takes what came of it, and the seconds that it took; returns the number of images that
+            it really worked on.
         fails: Takes what it raised; raises it where the search cannot go on.
+        cut: Deepest cut that a pass fills, None of other steps.
     """
 
     kind: Kind
@@ -46,28 +48,12 @@ class Offer:
     seconds: float
     gain: float
     begin: Callable[[float], Future[Any]]
-    end: Callable[[Any, float], None]
+    end: Callable[[Any, float], int]
     fails: Callable[[Exception], None]
+    cut: int | None = None
 
     @property
     def urgency(self) -> tuple[int, float]:
         """By which offers are sorted, the most urgent first."""
-        if self.turn is Turn.REST:
-            return self.turn, -self.gain / max(self.seconds, 1e-3)
-        return self.turn, self.seconds
-
-    def taking(self, seconds: float) -> Offer:
-        """Return the same offer with another expected time.
-
-        Args:
-            seconds: Expected time.
-        """
-        return replace(self, seconds=seconds)
-
-    def failing(self, fails: Callable[[Exception], None]) -> Offer:
-        """Return the same offer with another end for what goes wrong.
-
-        Args:
-            fails: Takes what it raised.
-        """
-        return replace(self, fails=fails)
+        gain = self.gain / max(self.seconds, 1e-3) if self.turn is Turn.REST else 0.0
+        return self.turn, -gain

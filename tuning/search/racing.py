@@ -63,7 +63,7 @@ def is_behind(challenger: TrialResult, best: TrialResult) -> bool:
     if challenger.history[-1].images < images[0]:
         return False
     there = np.interp(challenger.history[-1].images, images, scores)
-    return challenger.score > there * (1 + _MARGIN)
+    return bool(challenger.score > there * (1 + _MARGIN))
 
 
 def verdict(
