@@ -11,12 +11,15 @@ import numpy as np
 from data.progress import ProgressCallback
 from data.rows import Rows
 from tuning.backbones.head_features import FeatureStatistics, head_features
+from tuning.backbones.transfer_model import TransferModel
 from tuning.heads import closed_form
 from tuning.metrics import MeanScores, mean_scores, probabilities
 from tuning.runs.schema import Hyperparameters, Leg, TrialResult
-from tuning.training.batches import ActivationArray, TrainingData
-from tuning.training.hidden_head import fit_hidden_head
+from tuning.training.batches import ActivationArray, Examples, TrainingData
+from tuning.training.hidden_head import HiddenHeadConfig, fit_hidden_head
 from tuning.training.tail_weights import TailWeights
+
+_EPOCHS, _PATIENCE, _SECONDS = 60, 8, 60.0  # of a head with a hidden layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,7 @@ class SolvedHead:
 
 
 def solve(
+    model: TransferModel,
     hyperparameters: Hyperparameters,
     data: TrainingData,
     people: np.ndarray,
@@ -76,6 +80,7 @@ def solve(
     """Solve a head in closed form, or train one with a hidden layer.
 
     Args:
+        model: Model whose head it is; its weights are neither used nor changed.
         hyperparameters: Stages, grid and size of the head.
         data: Activations behind the stages, to learn from and to score on.
         people: Number of the person in each training image, int [n].
@@ -93,25 +98,34 @@ def solve(
         "standardize/moving_mean": statistics.mean,
         "standardize/moving_variance": statistics.variance,
     }
-    if hyperparameters.head_units:
-        head = fit_hidden_head(hyperparameters, data, train, val, seed, progress)
-        return _scored(data, weights | head.weights, head.val_logits, None)
     labels, codes = data.loss.labels, data.train.codes
-    solved = closed_form.solve(labels, train, codes, people, seed, progress)
-    weights |= {"logit/kernel": solved.kernel, "logit/bias": solved.bias}
-    return _scored(data, weights, val @ solved.kernel + solved.bias, solved.out_of_fold)
+    if not hyperparameters.head_units:
+        solved = closed_form.solve(labels, train, codes, people, seed, progress)
+        weights |= {"logit/kernel": solved.kernel, "logit/bias": solved.bias}
+        return _scored(data, weights, val @ solved.kernel + solved.bias, solved.out_of_fold)
+    views = np.split(train, len(data.train.views))
+    of_features = TrainingData(Examples(views, codes), Examples([val], data.val.codes), data.loss)
+    config = HiddenHeadConfig(_EPOCHS, _PATIENCE, _SECONDS, seed)
+    head = fit_hidden_head(model, hyperparameters, of_features, config, progress)
+    return _trained(data, weights | head.weights, head.best)
+
+
+def _trained(data: TrainingData, weights: TailWeights, best: Leg) -> SolvedHead:
+    figures = MeanScores(
+        accuracy=best.val_accuracy,
+        auc=best.val_auc,
+        brier=best.val_brier,
+        log_loss=best.val_loss,
+    )
+    rows = len(data.train) * len(data.train.views)
+    return SolvedHead(weights, figures, best.val_brier, None, len(data.train), rows)
 
 
 def _scored(
-    data: TrainingData,
-    weights: TailWeights,
-    val_logits: np.ndarray,
-    out_of_fold: np.ndarray | None,
+    data: TrainingData, weights: TailWeights, val_logits: np.ndarray, out_of_fold: np.ndarray
 ) -> SolvedHead:
     labels, rows = data.loss.labels, len(data.train) * len(data.train.views)
     val = mean_scores(labels, data.val.codes, probabilities(labels, val_logits))
-    if out_of_fold is None:
-        return SolvedHead(weights, val, val.brier, None, len(data.train), rows)
     p = probabilities(labels, out_of_fold)
     of_train = mean_scores(labels, data.train.codes, p)
     count = len(data.train) + len(data.val)
