@@ -314,6 +314,24 @@ def workers(
 
 
 @app.command()
+def heads(context: typer.Context) -> None:
+    """What heads in closed form are worth by stage and grid, out of fold and on other images."""
+    import_tensorflow()
+    from benchmarks import heads as benchmark
+    from benchmarks.workload import prepared
+
+    choices: Choices = context.obj
+    settings = choices.settings(5000, "googlenet,vgg16,resnet50", 96, "quick", "random")
+    with (
+        failing_on(*user_errors(), RuntimeError),
+        prepared(settings, choices.artifacts) as workload,
+    ):
+        solved = benchmark.run(workload)
+        shown = [benchmark.table(workload, solved)]
+        _end(choices, "heads", shown, benchmark.content(workload, solved))
+
+
+@app.command()
 def suspects(context: typer.Context) -> None:
     """Which wrong labels are among the first suspects, and what leaving them out is worth."""
     import_tensorflow()

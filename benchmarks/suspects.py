@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -13,31 +12,27 @@ from rich.table import Table
 
 from benchmarks.workload import Workload
 from data import GENDER, label_conflicts
-from data.labels import codes_of, decisions
+from data.labels import codes_of
 from data.splits import number_people
 from tuning.backbones.head_features import FeatureStatistics, head_features
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import TransferModel
-from tuning.heads import closed_form
-from tuning.metrics import probabilities
-from tuning.search.known_ground import heads
+from tuning.heads.closed_form import ClosedForm, solve
+from tuning.metrics import accuracy, probabilities
 from tuning.suspects.confident_learning import doubts
 from tuning.suspects.left_out import without_suspects
+from tuning.suspects.out_of_fold import asked
 from tuning.trunk.cache import TrunkCache
-from tuning.trunk.image_set import VIEWS, ImageSet
+from tuning.trunk.image_set import ImageSet
 
 FIRST = 100
 PLANTED = 0.03
 _CACHE_BYTES = 20 * 10**9
 
-Solve = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Function of the training codes, int [n, 1], that returns class probabilities, float64: of the
-training images out of fold and of the test images."""
-
 
 @dataclass(frozen=True)
 class Found:
-    """What the suspects of one backbone's head are worth, without and with planted errors.
+    """What the suspects of one backbone's features are worth, without and with planted errors.
 
     Attributes:
         backbone: Name of the backbone.
@@ -47,9 +42,9 @@ class Found:
         contradictions: Number of training labels that contradict most photos of the same person.
         contradictions_found: Number of those among the first 100 suspects.
         suspect: Number of training labels that are suspect.
-        accuracy: Test accuracy of the closed-form head that learned all training labels, 0..1.
+        accuracy: Test accuracy of a head in closed form on all training labels, 0..1.
         accuracy_without: The same without those that are suspect.
-        seconds: Wall time of the closed-form head and confident learning.
+        seconds: Wall time of the head and of confident learning.
     """
 
     backbone: str
@@ -72,8 +67,8 @@ def run(workload: Workload) -> list[Found]:
     """
     found = []
     for name in workload.settings.backbones:
-        solve = _solver(workload, name)
-        found += [_found(workload, name, solve, share) for share in (0.0, PLANTED)]
+        features = _features(workload, name)
+        found += [_found(workload, name, features, share) for share in (0.0, PLANTED)]
     return found
 
 
@@ -111,35 +106,25 @@ def content(workload: Workload, found: Iterable[Found]) -> dict[str, Any]:
     return {**workload.facts(), "found": [asdict(row) for row in found]}
 
 
-def _solver(workload: Workload, name: str) -> Solve:
-    """Return how the search solves the head behind a backbone's most promising stage."""
-    backbone, settings, store = BACKBONES[name], workload.settings, workload.store
+def _features(workload: Workload, backbone: str) -> dict[str, np.ndarray]:
+    """Standardized features of training and test images for the stage that is tried first."""
+    model = TransferModel(BACKBONES[backbone], workload.settings.size, workload.weights[backbone])
     cache = TrunkCache(workload.folder / "trunk", _CACHE_BYTES)
-    model = TransferModel(backbone, settings.size, workload.weights[name], settings.policy)
-    stages = backbone.attach[0]
-    grid = heads(backbone.attach, {s: model.grids(s) for s in backbone.attach})[0]["grid"]
-    features = {}
+    stages = BACKBONES[backbone].attach[0]
+    store, features = workload.store, {}
     for split in ("train", "test"):
         rows = np.flatnonzero(store.manifest["split"] == split)
         images = ImageSet.of(store.images, rows, store.fingerprint)
-        show = workload.progress.steps(split)
-        passed = cache.activations(model, images, [stages], VIEWS[:1], show)
-        features[split] = head_features(passed[stages, VIEWS[0]], int(grid))
+        progress = workload.progress.steps(split)
+        maps = cache.activations(model, images, [stages], ["plain"], progress)[stages, "plain"]
+        features[split] = head_features(maps, model.grids(stages)[-1])
     statistics = FeatureStatistics.of(features["train"])
-    train, test = (statistics.standardize(features[split]) for split in ("train", "test"))
-    people = number_people(store.manifest["identity"][store.manifest["split"] == "train"])
-    return partial(_solve, train, test, people, settings.seed)
+    return {split: statistics.standardize(of_split) for split, of_split in features.items()}
 
 
-def _solve(
-    train: np.ndarray, test: np.ndarray, people: np.ndarray, seed: int, codes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    solved = closed_form.solve([GENDER], train, codes, people, seed)
-    logits = test @ solved.kernel + solved.bias
-    return probabilities([GENDER], solved.out_of_fold), probabilities([GENDER], logits)
-
-
-def _found(workload: Workload, backbone: str, solve: Solve, share: float) -> Found:
+def _found(
+    workload: Workload, backbone: str, features: dict[str, np.ndarray], share: float
+) -> Found:
     manifest, seed = workload.store.manifest, workload.settings.seed
     train = manifest[manifest["split"] == "train"]
     test_codes = codes_of(manifest[manifest["split"] == "test"])[:, 0]
@@ -148,11 +133,14 @@ def _found(workload: Workload, backbone: str, solve: Solve, share: float) -> Fou
     planted = np.random.default_rng(seed).choice(len(codes), int(share * len(codes)), replace=False)
     codes[planted] = 1 - codes[planted]
     started = perf_counter()
-    p, of_test = solve(codes)
+    people = number_people(train["identity"])
+    head = solve([GENDER], features["train"], codes, people, seed)
+    p = asked([GENDER], codes, people, probabilities([GENDER], head.out_of_fold))
     doubted = doubts(codes[:, 0], p)
     seconds = perf_counter() - started
     first = np.argsort(-doubted.doubt, kind="stable")[:FIRST]
-    _, of_test_without = solve(without_suspects([GENDER], codes, p))
+    kept = without_suspects([GENDER], codes, p)
+    head_without = solve([GENDER], features["train"], kept, people, seed)
     return Found(
         backbone=backbone,
         planted=len(planted),
@@ -161,11 +149,12 @@ def _found(workload: Workload, backbone: str, solve: Solve, share: float) -> Fou
         contradictions=int(contradicting.sum()),
         contradictions_found=int(contradicting[first].sum()),
         suspect=int(doubted.suspect.sum()),
-        accuracy=_accuracy(of_test, test_codes),
-        accuracy_without=_accuracy(of_test_without, test_codes),
+        accuracy=_accuracy(head, features["test"], test_codes),
+        accuracy_without=_accuracy(head_without, features["test"], test_codes),
         seconds=seconds,
     )
 
 
-def _accuracy(p: np.ndarray, codes: np.ndarray) -> float:
-    return float((decisions(p) == codes).mean())
+def _accuracy(head: ClosedForm, features: np.ndarray, codes: np.ndarray) -> float:
+    logits = features @ head.kernel + head.bias
+    return accuracy(codes, probabilities([GENDER], logits))

@@ -6,4 +6,5 @@
 - `task.py`: what either solves for one label: targets, weights, folds.
 - `folds.py`: parts of the images without a person in two of them.
 - `scaling.py`: from the scores of a regression to calibrated logits.
+- `workers.py`: threads among which BLAS divides the processors.
 """

@@ -12,22 +12,20 @@ labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from data import Label
 from data.labels import MISSING, output_slices
-from data.processors import usable
 from data.progress import ProgressCallback
 from data.sampling import nested_order
 from tuning.heads.dual import DualEquations, DualRidge
 from tuning.heads.primal import PrimalEquations, PrimalRidge
 from tuning.heads.scaling import Scaling, fit_scaling
 from tuning.heads.task import Solution, Task, gathered
+from tuning.heads.workers import workers
 from tuning.metrics import brier, probabilities
 
 MOST_ROWS = 12_000
@@ -149,9 +147,7 @@ class _Tried(NamedTuple):
 def _best(label: Label, equations: DualEquations | PrimalEquations) -> _Tried:
     """Climb from penalty to penalty until both neighbors of the best one are worse."""
     tried: dict[int, _Tried] = {}
-    workers = min(_AT_ONCE, usable())
-    # OpenBLAS's own threads wait for each other in loops: beside other work ten times as long.
-    with ThreadPoolExecutor(workers) as pool, threadpool_limits(max(1, usable() // workers)):
+    with workers(_AT_ONCE) as pool:
         steps = [-1, 0, 1]
         while steps:
             penalties = [_STEP**step for step in steps]
