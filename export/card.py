@@ -14,6 +14,7 @@ from export.forms import TITLES
 from export.markdown import escape
 from inference.bundle import BundleInfo, LabelInfo, Precision
 from tuning.backbones.registry import BACKBONES
+from tuning.metrics import TARGETS
 from tuning.report import rendering
 from tuning.runs.schema import Hyperparameters, LabelFacts, RunConfig, WinnerFacts
 
@@ -49,6 +50,7 @@ def render(
     config: RunConfig,
     groups: pd.DataFrame,
     served: Precision,
+    wanted: float | None = None,
 ) -> str:
     """Write the card as Markdown.
 
@@ -58,8 +60,9 @@ def render(
         config: Settings, data and versions of the run.
         groups: Table of `export.audit.audit`, on the precision that is served.
         served: Precision that is served.
+        wanted: Accuracy that was wanted of the decisions given, 0..1; None for the highest.
     """
-    train = config.images.splits["train"].classes
+    train, test = config.images.splits["train"].classes, config.images.splits["test"]
     labels = [
         _Described(of_bundle, of_run, train.get(of_bundle.name))
         for of_bundle, of_run in zip(info.labels, facts.labels, strict=True)
@@ -79,6 +82,8 @@ def render(
         groups=groups.to_dict("records"),
         wrong=_wrong(info.classes[0]),
         known_identities=bool(len(groups)) and (groups["identities"] < groups["images"]).any(),
+        known_people=0 < test.identities < test.count,
+        wanted=wanted or TARGETS[0],
         minimum=audit.MINIMUM,
         titles=TITLES,
         max_lost=100 * int8_gate.MAX_ACCURACY_LOST,

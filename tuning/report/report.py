@@ -13,6 +13,7 @@ from data.progress import ProgressCallback
 from data.rows import Rows
 from inference.explanation.heat_map import CAVEAT
 from tuning.backbones.registry import BACKBONES
+from tuning.metrics import TARGETS
 from tuning.report import plots
 from tuning.report.confusions import majority
 from tuning.report.mistake_maps import Explained, MistakeMap, explainer
@@ -54,6 +55,7 @@ def write(
     winners, labels = metrics.winners, config.labels
     best = next(iter(winners))
     manifest, predictions = read_manifest(run.manifest), run_predictions(run, best)
+    test = config.images.splits["test"]
     doubted = suspects(labels, manifest, predictions)
     write_text(run.suspects, as_csv(doubted))
     titles = {name: BACKBONES[name].title for name in winners}
@@ -75,6 +77,8 @@ def write(
         sections=sections,
         maps=maps,
         caveat=CAVEAT,
+        by_person=0 < test.identities < test.count,
+        wanted=TARGETS[0],
         silent=asked_in_vain(labels, predictions),
         asked_training="train" in set(predictions["split"]),
         photos=photos,

@@ -36,7 +36,7 @@ from tuning.search.steps import Head, Pass, Steps, Trained, Training
 from tuning.search.study_images import StudyImages
 from tuning.search.timings import Kind, Timings
 from tuning.search.trials import Trials
-from tuning.search.winner import Evaluation, save_winner
+from tuning.search.winner import HELD_OUT, Evaluation, save_winner
 
 _LEG_SECONDS = 90.0
 _SCORING = 1.3  # times as long a leg takes with its scoring
@@ -101,15 +101,18 @@ class BackboneSearch:
             return False
         return winner is None or (winner.trial, winner.score) != (best.trial, best.score)
 
-    def offer(self, seconds: float) -> Offer | None:
+    def offer(self, seconds: float, left: float) -> Offer | None:
         """Return what would be done next; None where it waits for a step, or has converged.
 
         Args:
             seconds: Time for this backbone, infinite without a limit.
+            left: Time for all of them.
         """
         if self._evaluating:
             return None
         self._images.begin(seconds)
+        if self.winner is None and self._first_winner_seconds() > left:
+            return None
         for next_step in (self._next_head, self._first_winner, self._more, self._next_leg):
             offer = next_step(seconds)
             if offer or self._passes.running:
@@ -126,6 +129,13 @@ class BackboneSearch:
             return 0.0
         passes = self._passes.gmacs(self._for_winner(), self._layout)
         return self._expect("pass", passes) + self._expect("winner", self._of_winner())
+
+    def _first_winner_seconds(self) -> float:
+        """Time until the first winner: a head on the first images, and its evaluation."""
+        stages = self._backbone.attach[0]
+        wanted = [*self._plain(stages), *self._held_out(self._cuts)]
+        passes = self._expect("pass", self._passes.gmacs(wanted, self._layout))
+        return passes + self._expect("winner", _MODEL)
 
     def _next_head(self, _: float) -> Offer | None:
         head = self._trials.next_head(self._images.now, self._busy)
@@ -344,8 +354,10 @@ class BackboneSearch:
         cut = self.best.hyperparameters.cut if self.best else 0
         if not cut:
             return []
-        cuts = self._cuts if cut in self._cuts else (cut,)
-        return [Pass(split, self._context.count(split), cuts, "plain") for split in ("val", "test")]
+        return self._held_out(self._cuts if cut in self._cuts else (cut,))
+
+    def _held_out(self, cuts: tuple[int, ...]) -> list[Pass]:
+        return [Pass(split, self._context.count(split), cuts, "plain") for split in HELD_OUT]
 
     def _pass_seconds(self, images: int) -> float:
         """Expected time of a pass of some images to the usual cuts."""

@@ -55,6 +55,5 @@ class Offer:
     @property
     def urgency(self) -> tuple[int, float]:
         """By which offers are sorted, the most urgent first."""
-        if self.turn is Turn.REST:
-            return self.turn, -self.gain / max(self.seconds, 1e-3)
-        return self.turn, self.seconds
+        gain = self.gain / max(self.seconds, 1e-3) if self.turn is Turn.REST else 0.0
+        return self.turn, -gain

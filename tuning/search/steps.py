@@ -304,7 +304,8 @@ class Steps:
         rows = context.images("train", images.train).rows
         people = number_people(context.store.manifest["identity"].iloc[rows])
         progress = self._bars.steps(wanted.title, quiet=True)
-        return solve(wanted.hyperparameters, data, people, context.settings.seed, progress)
+        chosen, seed = wanted.hyperparameters, context.settings.seed
+        return solve(self.model, chosen, data, people, seed, progress)
 
     def _data(self, wanted: Head, cut: int) -> TrainingData:
         """What a training learns from and is scored on."""

@@ -51,6 +51,6 @@ def winner_of(backbone: str, label: str = "gender") -> WinnerFacts:
         hyperparameters=chosen(1).model_dump(), latency_ms=5.0, parameters=10**6, bytes=10**7,
         seconds=2.0, created="2026-11-26T19:00:00+00:00", trained=1000,
         weights={"source": "none", "fingerprint": "0a"},
-        labels=[{"label": named, "temperature": 1, "operating_point": point, "val": raw,
-                 "test": raw}],
+        labels=[{"label": named, "calibration": {"slope": 1, "bias": [0]},
+                 "operating_point": point, "val": raw, "test": raw}],
     )  # fmt: skip

@@ -14,7 +14,7 @@ from small_search import chosen, completed, failed, history
 from data import SPLITS, Label
 from data.labels import class_slices, code_columns, codes_of, decisions, to_table
 from data.manifest import DATASET
-from tuning.metrics import evaluate, operating_point, subgroups
+from tuning.metrics import Calibration, evaluate, operating_point, subgroups
 from tuning.report import report
 from tuning.runs.leaderboard import read_leaderboard, write_leaderboard
 from tuning.runs.run_folder import RunFolder
@@ -162,7 +162,7 @@ def _label_facts(
     names = manifest[DATASET].to_numpy() if DATASET in manifest else np.array([])
     return LabelFacts(
         label=label,
-        temperature=1.0,
+        calibration=Calibration.none(label),
         operating_point=operating_point(codes, p),
         val=ValScores(**dict(scores), uncalibrated=scores),
         test=TestScores(
