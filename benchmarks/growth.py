@@ -94,7 +94,7 @@ def _head(steps: Steps, stages: int, of: SearchImages) -> Head:
 
 def _leg(steps: Steps, name: str, of: SearchImages) -> Training:
     """The first batches of the first fine-tuned training, from its head on."""
-    stages, depth = BACKBONES[name].first_tuned
+    stages, depth, _ = BACKBONES[name].tunings[0]
     head = _head(steps, stages, of)
     solved = steps.fit_head(head)
     assert solved.tail is not None, "a head that is solved has weights"

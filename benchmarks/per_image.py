@@ -25,8 +25,8 @@ def first_cuts(backbone: str) -> tuple[int, ...]:
         True
     """
     entry = BACKBONES[backbone]
-    stages, depth = entry.first_tuned
-    return tuple(sorted({entry.attach[0], stages - depth} - {0}))
+    first = entry.tunings[0]
+    return tuple(sorted({entry.attach[0], first.stages - first.depth} - {0}))
 
 
 class PerImage(NamedTuple):
@@ -99,7 +99,7 @@ def work_table(size: int) -> str:
     ]
     for name, backbone in BACKBONES.items():
         gmacs, deepest = per_image(name, size).gmacs, max(first_cuts(name))
-        stages, depth = backbone.first_tuned
+        stages, depth, _ = backbone.tunings[0]
         leg = _STEP * (gmacs[stages] - gmacs[stages - depth])
         lines.append(
             f"| {backbone.title} | {deepest} | {gmacs[deepest]:.2f} | {stages} | {depth} | "

@@ -39,6 +39,7 @@ from tuning.search.trials import Trials
 from tuning.search.winner import HELD_OUT, Evaluation, save_winner
 
 _LEG_SECONDS = 90.0
+_LEAST_LEG_SECONDS = 10.0
 _SCORING = 1.3  # times as long a leg takes with its scoring
 _WINNER_SHARE = 0.05  # of the time of trainings, to bring the winner up to date
 _MOST_FAILURES = 3  # in a row
@@ -113,11 +114,11 @@ class BackboneSearch:
         self._images.begin(seconds)
         if self.winner is None and self._first_winner_seconds() > left:
             return None
-        for next_step in (self._next_head, self._first_winner, self._more, self._next_leg):
+        for next_step in (self._next_head, self._first_winner, self._more):
             offer = next_step(seconds)
             if offer or self._passes.running:
                 return offer
-        return self._newer_winner()
+        return self._newer_winner() or self._next_leg(left)
 
     def last_winner(self) -> Offer | None:
         """Return the offer to bring the winner up to date, None where it is."""
@@ -158,17 +159,19 @@ class BackboneSearch:
             return self._next_head(seconds)
         return None
 
-    def _next_leg(self, _: float) -> Offer | None:
+    def _next_leg(self, left: float) -> Offer | None:
         if self._trials.has_converged or len(self._busy) >= max(1, self._hands.slots):
+            return None
+        if left < _SCORING * _LEAST_LEG_SECONDS:
             return None
         trial = self._trials.next_tuned(not self._images.are_all, self._busy)
         if trial is None:
             return None
         head = self._trials.head_for(trial)
-        return self._head(head) if head else self._leg(trial)
+        return self._head(head) if head else self._leg(trial, left)
 
     def _newer_winner(self) -> Offer | None:
-        """Bring the winner up to date where that takes little beside the trainings since."""
+        """Bring the winner up to date where that takes little beside what was worked since."""
         if not self.is_stale or self._busy:
             return None
         affordable = _WINNER_SHARE * self._gains.seconds_since_winner
@@ -195,7 +198,7 @@ class BackboneSearch:
         seconds = self._expect("head", gmacs)
         return self._of_trial(head, "head", now.train, Turn.WINNER, seconds, begin, end)
 
-    def _leg(self, trial: TrialRecord) -> Offer | None:
+    def _leg(self, trial: TrialRecord, left: float) -> Offer | None:
         chosen, start = trial.hyperparameters, self._trials.start_of(trial)
         assert start is not None, "its head comes first"
         every = self._images.all.model_copy(update={"views": 0})
@@ -205,12 +208,12 @@ class BackboneSearch:
             return self._pass(wanted, Turn.FINE_TUNED)
         kind, of_image = f"{chosen.stages}-{chosen.depth}", self._of_leg(chosen, images)
 
-        def begin(left: float) -> Future[Trained]:
+        def begin(now_left: float) -> Future[Trained]:
             training = Training(
                 _title(trial), chosen, images, self._codes,
                 start=self._trials.tail(start),
                 checkpoint=self._trials.folder.read_checkpoint(trial.trial),
-                leg=images.train, seconds=min(_LEG_SECONDS, left),
+                leg=images.train, seconds=min(_LEG_SECONDS, now_left / _SCORING),
             )  # fmt: skip
             return self._begin(trial, Steps.train, training)
 
@@ -224,7 +227,7 @@ class BackboneSearch:
 
         turn = Turn.REST if self._trials.best_tuned else Turn.FINE_TUNED
         expected = self._expect("leg", images.train * of_image, kind)
-        seconds = min(expected, _SCORING * _LEG_SECONDS)
+        seconds = min(expected, _SCORING * _LEG_SECONDS, left)
         offer = self._of_trial(trial, "leg", images.train, turn, seconds, begin, end)
         return replace(offer, gain=self._gains.of_a_leg(seconds))
 
@@ -329,8 +332,8 @@ class BackboneSearch:
     @property
     def _cuts(self) -> tuple[int, ...]:
         """Cuts that one pass fills: behind the most promising head, and below the first tuned."""
-        stages, depth = self._backbone.first_tuned
-        return tuple(sorted({self._backbone.attach[0], stages - depth} - {0}))
+        first = self._backbone.tunings[0]
+        return tuple(sorted({self._backbone.attach[0], first.stages - first.depth} - {0}))
 
     def _plain(self, cut: int) -> list[Pass]:
         """Training and validation images in the plain view, at all usual cuts at once."""
