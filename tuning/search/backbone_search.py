@@ -41,7 +41,7 @@ from tuning.search.winner import HELD_OUT, Evaluation, save_winner
 _LEG_SECONDS = 90.0
 _LEAST_LEG_SECONDS = 10.0
 _SCORING = 1.3  # times as long a leg takes with its scoring
-_WINNER_SHARE = 0.05  # of the time of trainings, to bring the winner up to date
+_WINNER_SHARE = 0.05  # of what was worked since, to bring the winner up to date
 _MOST_FAILURES = 3  # in a row
 _STEP = 3  # times the operations of a forward pass that a training step takes
 _MODEL = 50.0  # operations in whose time a whole model is made and saved, billions
@@ -83,7 +83,8 @@ class BackboneSearch:
         of_image = sum(map(layout.bytes_of, self._cuts))
         self._images = StudyImages(context, self._trials.folder, of_image, self._pass_seconds)
         self._passes = Passes(context, hands.divides_passes)
-        self._gains = Gains(self._trials.tuned)
+        self._gains = Gains()
+        self._since_winner = 0.0  # seconds worked since the winner was saved
         self._busy: set[str] = set()  # trials that are worked on
         self._evaluating = False
         self._failures = 0
@@ -174,7 +175,7 @@ class BackboneSearch:
         """Bring the winner up to date where that takes little beside what was worked since."""
         if not self.is_stale or self._busy:
             return None
-        affordable = _WINNER_SHARE * self._gains.seconds_since_winner
+        affordable = _WINNER_SHARE * self._since_winner
         if self._trials.has_converged or self.closing_seconds() <= affordable:
             return self._evaluation(Turn.FINE_TUNED)
         return None
@@ -317,7 +318,7 @@ class BackboneSearch:
     def _save(self, best: TrialRecord, evaluation: Evaluation) -> None:
         weights = WeightsOrigin(source=self._weights.source, fingerprint=self._weights.fingerprint)
         self.winner = save_winner(self._context, self.name, weights, best, evaluation)
-        self._gains.winner_saved()
+        self._since_winner = 0.0
         self._context.progress.winner(self.winner)
         self._on_change()
 
