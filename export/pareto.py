@@ -69,11 +69,11 @@ def _dot(axes: Axes, candidate: Candidate, color: str, edge: str, is_champion: b
     if is_champion:
         axes.scatter(*point, marker="*", s=120, color="gold", edgecolors="black", zorder=3)
     words = (
-        f"{candidate.backbone}, {candidate.precision}, {candidate.size_mb:.0f} MB, "
-        f"{candidate.val_accuracy:.1%} correct"
+        f"{candidate.backbone}{' (champion)' if is_champion else ''}\n"
+        f"{candidate.precision}, {candidate.size_mb:.0f} MB, {candidate.val_accuracy:.1%} correct"
     )
     axes.annotate(
-        words + (" (champion)" if is_champion else ""),
+        words,
         point,
         xytext=(0, 14),
         textcoords="offset points",
