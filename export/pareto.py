@@ -51,7 +51,7 @@ def plot(
     axes.margins(x=0.3, y=0.2)
     axes.set_xlabel("latency of one image, ms")
     axes.set_ylabel("Brier score on validation images, the best at the top")
-    outside = "; red edge: outside the limits" if any(map(limits.excess, candidates)) else ""
+    outside = "\nred edge: outside the limits" if any(map(limits.excess, candidates)) else ""
     axes.set_title(f"Exported models; blue: none is better in score, time and size{outside}")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
