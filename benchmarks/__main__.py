@@ -332,6 +332,43 @@ def heads(context: typer.Context) -> None:
 
 
 @app.command()
+def steps(
+    context: typer.Context,
+    tails: Annotated[
+        str,
+        typer.Option(
+            help='Tails with commas between, each stages/depth such as "4/1". Left out: those that '
+            "a search tries first."
+        ),
+    ] = "",
+    batch_sizes: Annotated[
+        list[int] | None,
+        typer.Option("--batch-size", min=1, help="Images in a step; may be given more than once."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 15,
+) -> None:
+    """How long a training step takes beside its forward pass, and where the rest goes.
+
+    On random images and weights, which take as long as others.
+
+    Example: `python -m benchmarks --backbones resnet50 steps --tails 4/1,5/1 --batch-size 32`.
+    """
+    import_tensorflow()
+    from benchmarks import steps as benchmark
+    from benchmarks.processor_peak import peak_gmacs
+
+    choices: Choices = context.obj
+    settings = choices.settings(100, "googlenet,vgg16,resnet50", 96, "quick", "random")
+    with failing_on(ValueError, error=UsageError):
+        asked = [benchmark.Tail.of(text) for text in tails.split(",") if text.strip()]
+    with failing_on(*user_errors()):
+        timed = list(benchmark.run(settings, asked, batch_sizes or [32], rounds))
+    peak = peak_gmacs()
+    shown = [benchmark.table(settings, timed, peak)]
+    _end(choices, "steps", shown, benchmark.content(settings, timed, peak))
+
+
+@app.command()
 def suspects(context: typer.Context) -> None:
     """Which wrong labels are among the first suspects, and what leaving them out is worth."""
     import_tensorflow()

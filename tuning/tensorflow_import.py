@@ -26,6 +26,8 @@ def import_tensorflow(gpus: bool = True) -> None:
         'tensorflow'
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Left off on processors without AVX-512, where training takes two to three times as long.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     sys.stderr.flush()
