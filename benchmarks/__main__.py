@@ -241,7 +241,8 @@ def anytime(
     settings = choices.settings(5000, "all", 96, preset, "bayesian")
     with failing_on(*user_errors(), RuntimeError):
         if run:
-            measured = benchmark.Anytime.of(_run_named(choices, run))
+            watched = choices.artifacts / "bench" / f"{run}.json"
+            measured = benchmark.Anytime.of(_run_named(choices, run), watched)
         else:
             settings = settings.model_copy(update={"budget": budget})
             measured = benchmark.run(settings, choices.artifacts, busy)
