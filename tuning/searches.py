@@ -20,7 +20,7 @@ from tuning.search.backbone_search import BackboneSearch
 from tuning.search.context import SearchContext
 from tuning.search.engine import Engine
 from tuning.search.followed import FollowedHands
-from tuning.search.offers import Offer
+from tuning.search.offers import Offer, Work
 from tuning.search.timings import Timings
 from tuning.trunk.cache import CacheError
 
@@ -142,20 +142,19 @@ class _Searches:
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in done:
             step = self._running.pop(future)
-            error, images = future.exception(), 0
+            error, work = future.exception(), Work(0, 0.0)
             with self._apart(step.search):
                 if isinstance(error, Exception):
                     step.offer.fails(error)
                 elif error is not None:
                     raise error
                 else:
-                    images = step.offer.end(future.result(), self._budget.spent() - step.began)
-            self._record(step, images)
+                    work = step.offer.end(future.result(), self._budget.spent() - step.began)
+            self._record(step, work)
 
-    def _record(self, step: _Running, images: int) -> None:
-        search, offer = step.search, step.offer
-        times = step.began, self._budget.spent()
-        row = TimelineRow.of(*times, search.name, offer.kind, images, search.best, offer.cut)
+    def _record(self, step: _Running, work: Work) -> None:
+        times, search = (step.began, self._budget.spent()), step.search
+        row = TimelineRow.of(*times, search.name, step.offer.kind, *work, search.best)
         add_row(self._context.run, row)
 
     def _most_urgent(self) -> tuple[BackboneSearch, Offer] | None:
@@ -207,7 +206,7 @@ class _Searches:
         began = self._budget.spent()
         self._report(self._winners())
         self._report_seconds = self._budget.spent() - began
-        row = TimelineRow.of(began, self._budget.spent(), "", "report", 0, None)
+        row = TimelineRow.of(began, self._budget.spent(), "", "report", 0, 0.0, None)
         add_row(self._context.run, row)
 
     def _winners(self) -> list[WinnerFacts]:

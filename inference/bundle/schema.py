@@ -193,6 +193,11 @@ class LabelInfo(_Facts):
         return self.calibration.slope if self.calibration else 1.0
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether no operating point holds, so that every face is "uncertain"."""
+        return self.operating_point is not None and min(self.operating_point.least) == 1
+
+    @property
     def label(self) -> Label:
         """The label and its classes alone."""
         return Label(name=self.name, classes=self.classes)
@@ -238,7 +243,7 @@ class LabelInfo(_Facts):
         point = self.operating_point
         least = point.least if point else [1 / len(self.classes)] * len(self.classes)
         above = np.asarray(p, np.float64) - np.asarray(least)
-        if min(least) == 1 or not np.isfinite(above).all():
+        if self.is_undecided or not np.isfinite(above).all():
             return UNCERTAIN
         best = int(decisions(above[None])[0])
         if point and above[best] < 0:

@@ -5,5 +5,5 @@
 - `primal.py`: the same by the features' products, where features are few.
 - `task.py`: what either solves for one label: targets, weights, folds.
 - `folds.py`: parts of the images without a person in two of them.
-- `scaling.py`: from the scores of a regression to calibrated logits.
+- `workers.py`: threads among which BLAS divides the processors.
 """

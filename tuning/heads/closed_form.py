@@ -12,23 +12,20 @@ labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from data import Label
-from data.labels import MISSING, output_slices
-from data.processors import usable
+from data.labels import MISSING, class_counts, output_slices
 from data.progress import ProgressCallback
 from data.sampling import nested_order
 from tuning.heads.dual import DualEquations, DualRidge
 from tuning.heads.primal import PrimalEquations, PrimalRidge
-from tuning.heads.scaling import Scaling, fit_scaling
 from tuning.heads.task import Solution, Task, gathered
-from tuning.metrics import brier, probabilities
+from tuning.heads.workers import workers
+from tuning.metrics import Calibration, brier, fit_calibration, probabilities
 
 MOST_ROWS = 12_000
 """Rows that the dual form learns from: their products take 0.6 GB, and a solution twice as much."""
@@ -39,7 +36,7 @@ _RANGE = 8  # steps on either side of a penalty as large as the rows are long
 _AT_ONCE = 2  # penalties, each with as much memory as the rows' products
 _ROWS = 2048
 _NO_SOLUTION = Solution(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
-_NO_SCALING = Scaling(1.0, np.empty(0))
+_LEAST_SPREAD = 1e-3  # of scores; less is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +122,14 @@ class _Part(NamedTuple):
 
 def _part(label: Label, ridge: DualRidge | PrimalRidge, task: Task) -> _Part:
     if not task.solvable:
-        width = label.width
-        scores = np.zeros((len(task.codes), width))
-        scaling = fit_scaling(label, task.codes, scores)
-        kernel = np.zeros((ridge.features.shape[1], width), np.float32)
-        return _Part(task, kernel, scaling.bias, scaling.apply(scores), np.nan)
+        bias = _logits_of_frequencies(label, task.codes)
+        kernel = np.zeros((ridge.features.shape[1], label.width), np.float32)
+        return _Part(task, kernel, bias, np.tile(bias, (len(task.codes), 1)), np.nan)
     equations = ridge.equations(task)
-    _, penalty, solution, scaling = _best(label, equations)
-    kernel = equations.kernel(solution) * np.float32(scaling.slope)
-    out_of_fold = scaling.apply(solution.out_of_fold)
-    return _Part(task, kernel, scaling.apply(solution.bias), out_of_fold, penalty)
+    _, penalty, solution, calibration = _best(label, equations)
+    kernel = equations.kernel(solution) * np.float32(calibration.slope)
+    out_of_fold = calibration.apply(solution.out_of_fold)
+    return _Part(task, kernel, calibration.apply(solution.bias), out_of_fold, penalty)
 
 
 class _Tried(NamedTuple):
@@ -143,15 +138,13 @@ class _Tried(NamedTuple):
     brier: float
     penalty: float
     solution: Solution
-    scaling: Scaling
+    calibration: Calibration
 
 
 def _best(label: Label, equations: DualEquations | PrimalEquations) -> _Tried:
     """Climb from penalty to penalty until both neighbors of the best one are worse."""
     tried: dict[int, _Tried] = {}
-    workers = min(_AT_ONCE, usable())
-    # OpenBLAS's own threads wait for each other in loops: beside other work ten times as long.
-    with ThreadPoolExecutor(workers) as pool, threadpool_limits(max(1, usable() // workers)):
+    with workers(_AT_ONCE) as pool:
         steps = [-1, 0, 1]
         while steps:
             penalties = [_STEP**step for step in steps]
@@ -169,11 +162,23 @@ def _try(label: Label, equations: DualEquations | PrimalEquations, penalty: floa
     try:
         solution = equations.solve(penalty)
     except np.linalg.LinAlgError:
-        return _Tried(np.inf, penalty, _NO_SOLUTION, _NO_SCALING)
+        return _Tried(np.inf, penalty, _NO_SOLUTION, Calibration.none(label))
     codes, scores = task.codes[task.scored], solution.out_of_fold[task.scored]
-    scaling = fit_scaling(label, codes, scores)
-    p = probabilities([label], scaling.apply(scores))
-    return _Tried(brier(codes, p), penalty, solution, scaling)
+    calibration = _calibration(label, codes, scores)
+    p = probabilities([label], calibration.apply(scores))
+    return _Tried(brier(codes, p), penalty, solution, calibration)
+
+
+def _calibration(label: Label, codes: np.ndarray, scores: np.ndarray) -> Calibration:
+    spread = max(float(scores.std()), _LEAST_SPREAD)
+    fitted = fit_calibration(label, codes, scores / spread)
+    return Calibration(slope=fitted.slope / spread, bias=fitted.bias)
+
+
+def _logits_of_frequencies(label: Label, codes: np.ndarray) -> np.ndarray:
+    """Logits of classes as frequent as they are, by Laplace's rule of succession, [width]."""
+    counts = np.log(class_counts(codes, len(label.classes)) + 1.0)
+    return counts[1:] - counts[:1] if label.is_binary else counts - counts.mean()
 
 
 def _rank(tried: _Tried, step: int) -> tuple[float, int]:

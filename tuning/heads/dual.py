@@ -9,16 +9,17 @@ rows and a block of the inverse (Dubrule, "Cross validation of kriging in a uniq
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 from scipy import linalg
-from scipy.linalg import blas, lapack
+from scipy.linalg import lapack
 
 from tuning.heads.task import Solution, Task, gathered
+from tuning.heads.workers import workers
 
-_COLUMNS = 2048
+_SIDE = 1024  # rows and columns of a tile of products
 _ROWS = 2048
-_MIRRORED = 512
 
 
 class DualRidge:
@@ -79,9 +80,9 @@ class DualEquations:
         task = self.task
         added = np.float32(penalty * self.ridge.scale) / task.weights
         at = np.searchsorted(self.ridge.rows, task.rows)
-        system = self.ridge.gram[np.ix_(at, at)].T  # as symmetric as before, in Fortran's order
-        system.ravel("K")[:: len(at) + 1] += added
-        factor, failed = lapack.spotrf(system, lower=1, overwrite_a=1)
+        system = self.ridge.gram[np.ix_(at, at)]
+        system.flat[:: len(at) + 1] += added
+        factor, failed = lapack.spotrf(system.T, lower=1, overwrite_a=1)  # in Fortran's order
         if failed:
             raise np.linalg.LinAlgError(f"penalty {penalty:g}")
         known = np.hstack([task.targets, np.ones((len(at), 1), np.float32)])
@@ -115,17 +116,16 @@ class DualEquations:
 
 
 def _gram(features: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Products of rows, float32 [n, n], in Fortran's order; one triangle is computed."""
-    gram = np.zeros((len(rows), len(rows)), np.float32, order="F")
-    width = features.shape[1]
-    for start in range(0, width, _COLUMNS):
-        stop = min(start + _COLUMNS, width)
-        part = features[:, start:stop] if len(rows) == len(features) else features[rows, start:stop]
-        block = np.ascontiguousarray(part, np.float32)
-        gram = blas.ssyrk(1.0, block.T, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
-    for start in range(0, len(rows), _MIRRORED):
-        side = slice(start, start + _MIRRORED)
-        corner = np.tril(gram[side, side], -1)
-        gram[side, side] += corner.T - np.triu(gram[side, side], 1)
-        gram[side, side.stop :] = gram[side.stop :, side].T
+    """Products of rows, float32 [n, n], tile by tile."""
+    gram = np.empty((len(rows), len(rows)), np.float32)
+
+    def multiply(tile: tuple[slice, slice]) -> None:
+        upper, left = tile
+        one, other = (gathered(features, rows[side]) for side in tile)
+        gram[upper, left] = one @ other.T
+        gram[left, upper] = gram[upper, left].T
+
+    sides = [slice(start, start + _SIDE) for start in range(0, len(rows), _SIDE)]
+    with workers() as pool:
+        list(pool.map(multiply, combinations_with_replacement(sides, 2)))
     return gram

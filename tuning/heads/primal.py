@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from tuning.heads.task import Solution, Task, gathered
+from tuning.heads.workers import workers
 
 _ROWS = 2048
 
@@ -39,7 +40,9 @@ class PrimalRidge:
         Args:
             task: Rows of the label, among those to learn from.
         """
-        return PrimalEquations(self, task, [_Moments.of(self, task, fold) for fold in task.folds])
+        with workers() as pool:
+            folds = list(pool.map(lambda fold: _Moments.of(self, task, fold), task.folds))
+        return PrimalEquations(self, task, folds)
 
 
 @dataclass(frozen=True)

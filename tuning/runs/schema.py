@@ -437,7 +437,7 @@ class LabelFacts(_Record):
     @classmethod
     def _temperature_was_the_calibration(cls, content: Any) -> Any:
         """Read `temperature`, by which earlier versions divided the logits."""
-        if not isinstance(content, dict) or "temperature" not in content:
+        if not isinstance(content, dict) or not {"temperature", "label"} <= content.keys():
             return content
         label, temperature = Label.model_validate(content["label"]), content["temperature"]
         if not isinstance(temperature, int | float) or not temperature > 0:

@@ -22,8 +22,8 @@ class TimelineRow(NamedTuple):
         ended: The same when it ended.
         backbone: Name of the backbone.
         step: What was done: "pass", "head", "leg", "winner", or "report" for all backbones.
-        images: Number of images that it worked on; those that are cached do not pass again.
-        cut: Deepest cut that a pass filled, empty for other steps.
+        images: Number of images that it worked on; what is cached does not pass again.
+        gmacs: Billions of multiplications and additions that they take, about.
         trial: Best trial of the backbone by then, empty before the first, as the next four.
         depth: Its fine-tuning depth.
         score: Objective that it reached.
@@ -31,7 +31,7 @@ class TimelineRow(NamedTuple):
         trained: Number of its training images.
 
     Example:
-        >>> TimelineRow.of(1.0, 9.5, "vgg16", "pass", 1000, best=None).ended
+        >>> TimelineRow.of(1.0, 9.5, "vgg16", "pass", 1000, 2600.0, best=None).ended
         9.5
     """
 
@@ -40,7 +40,7 @@ class TimelineRow(NamedTuple):
     backbone: str
     step: str
     images: int
-    cut: int | None
+    gmacs: float
     trial: str
     depth: int | None
     score: float | None
@@ -55,8 +55,8 @@ class TimelineRow(NamedTuple):
         backbone: str,
         step: str,
         images: int,
+        gmacs: float,
         best: TrialRecord | None,
-        cut: int | None = None,
     ) -> TimelineRow:
         """Describe a step.
 
@@ -66,10 +66,10 @@ class TimelineRow(NamedTuple):
             backbone: Name of the backbone.
             step: What was done.
             images: Number of images that it worked on.
+            gmacs: Billions of multiplications and additions that they take.
             best: Best trial of the backbone by then, None before the first.
-            cut: Deepest cut that a pass filled, None for other steps.
         """
-        what = (round(began, 2), round(ended, 2), backbone, step, images, cut)
+        what = (round(began, 2), round(ended, 2), backbone, step, images, round(gmacs, 1))
         if best is None or best.result is None:
             return cls(*what, "", None, None, None, None)
         result = best.result
@@ -110,7 +110,7 @@ def read_timeline(run: RunFolder) -> pd.DataFrame:
         >>> import tempfile
         >>> from pathlib import Path
         >>> run = RunFolder(Path(tempfile.mkdtemp()))
-        >>> add_row(run, TimelineRow.of(1.0, 9.5, "vgg16", "pass", 1000, best=None))
+        >>> add_row(run, TimelineRow.of(1.0, 9.5, "vgg16", "pass", 1000, 2600.0, best=None))
         >>> with run.timeline.open("a") as file:
         ...     _ = file.write("9.5,12.")
         >>> add_row(run, TimelineRow.of(9.5, 13.0, "vgg19", "pass", 1000, best=None))

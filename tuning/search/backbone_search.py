@@ -30,7 +30,7 @@ from tuning.search import doubted_labels
 from tuning.search.context import SearchContext
 from tuning.search.engine import Hands
 from tuning.search.gains import Gains
-from tuning.search.offers import Offer, Turn
+from tuning.search.offers import Offer, Turn, Work
 from tuning.search.passes import Passes
 from tuning.search.steps import Head, Pass, Steps, Trained, Training
 from tuning.search.study_images import StudyImages
@@ -39,8 +39,9 @@ from tuning.search.trials import Trials
 from tuning.search.winner import HELD_OUT, Evaluation, save_winner
 
 _LEG_SECONDS = 90.0
+_LEAST_LEG_SECONDS = 10.0
 _SCORING = 1.3  # times as long a leg takes with its scoring
-_WINNER_SHARE = 0.05  # of the time of trainings, to bring the winner up to date
+_WINNER_SHARE = 0.05  # of what was worked since, to bring the winner up to date
 _MOST_FAILURES = 3  # in a row
 _STEP = 3  # times the operations of a forward pass that a training step takes
 _MODEL = 50.0  # operations in whose time a whole model is made and saved, billions
@@ -82,7 +83,8 @@ class BackboneSearch:
         of_image = sum(map(layout.bytes_of, self._cuts))
         self._images = StudyImages(context, self._trials.folder, of_image, self._pass_seconds)
         self._passes = Passes(context, hands.divides_passes)
-        self._gains = Gains(self._trials.tuned)
+        self._gains = Gains()
+        self._since_winner = 0.0  # seconds worked since the winner was saved
         self._busy: set[str] = set()  # trials that are worked on
         self._evaluating = False
         self._failures = 0
@@ -113,11 +115,11 @@ class BackboneSearch:
         self._images.begin(seconds)
         if self.winner is None and self._first_winner_seconds() > left:
             return None
-        for next_step in (self._next_head, self._first_winner, self._more, self._next_leg):
+        for next_step in (self._next_head, self._first_winner, self._more):
             offer = next_step(seconds)
             if offer or self._passes.running:
                 return offer
-        return self._newer_winner()
+        return self._newer_winner() or self._next_leg(left)
 
     def last_winner(self) -> Offer | None:
         """Return the offer to bring the winner up to date, None where it is."""
@@ -158,20 +160,22 @@ class BackboneSearch:
             return self._next_head(seconds)
         return None
 
-    def _next_leg(self, _: float) -> Offer | None:
+    def _next_leg(self, left: float) -> Offer | None:
         if self._trials.has_converged or len(self._busy) >= max(1, self._hands.slots):
+            return None
+        if left < _SCORING * _LEAST_LEG_SECONDS:
             return None
         trial = self._trials.next_tuned(not self._images.are_all, self._busy)
         if trial is None:
             return None
         head = self._trials.head_for(trial)
-        return self._head(head) if head else self._leg(trial)
+        return self._head(head) if head else self._leg(trial, left)
 
     def _newer_winner(self) -> Offer | None:
-        """Bring the winner up to date where that takes little beside the trainings since."""
+        """Bring the winner up to date where that takes little beside what was worked since."""
         if not self.is_stale or self._busy:
             return None
-        affordable = _WINNER_SHARE * self._gains.seconds_since_winner
+        affordable = _WINNER_SHARE * self._since_winner
         if self._trials.has_converged or self.closing_seconds() <= affordable:
             return self._evaluation(Turn.FINE_TUNED)
         return None
@@ -187,16 +191,15 @@ class BackboneSearch:
         def begin(_: float) -> Future[Trained]:
             return self._begin(head, Steps.fit_head, Head(_title(head), chosen, now, self._codes))
 
-        def end(trained: Trained, seconds: float) -> int:
-            self._note("head", gmacs, seconds)
+        def end(trained: Trained, seconds: float) -> Work:
             self._took(self._trials.take_head(head, trained))
             self._keep_doubts(now, trained)
-            return now.train
+            return self._note("head", Work(now.train, gmacs), seconds)
 
         seconds = self._expect("head", gmacs)
         return self._of_trial(head, "head", now.train, Turn.WINNER, seconds, begin, end)
 
-    def _leg(self, trial: TrialRecord) -> Offer | None:
+    def _leg(self, trial: TrialRecord, left: float) -> Offer | None:
         chosen, start = trial.hyperparameters, self._trials.start_of(trial)
         assert start is not None, "its head comes first"
         every = self._images.all.model_copy(update={"views": 0})
@@ -206,27 +209,26 @@ class BackboneSearch:
             return self._pass(wanted, Turn.FINE_TUNED)
         kind, of_image = f"{chosen.stages}-{chosen.depth}", self._of_leg(chosen, images)
 
-        def begin(left: float) -> Future[Trained]:
+        def begin(now_left: float) -> Future[Trained]:
             training = Training(
                 _title(trial), chosen, images, self._codes,
                 start=self._trials.tail(start),
                 checkpoint=self._trials.folder.read_checkpoint(trial.trial),
-                leg=images.train, seconds=min(_LEG_SECONDS, left),
+                leg=images.train, seconds=min(_LEG_SECONDS, now_left / _SCORING),
             )  # fmt: skip
             return self._begin(trial, Steps.train, training)
 
-        def end(trained: Trained, seconds: float) -> int:
+        def end(trained: Trained, seconds: float) -> Work:
             before = trial.result.history[-1].images if trial.result else 0
             seen = trained.result.history[-1].images - before
-            self._note("leg", seen * of_image, seconds, kind)
             score = self._trials.best.score if self._trials.best else 1.0
             self._took(record := self._trials.take_leg(trial, trained))
             self._gains.add(seconds, score, min(score, record.score))
-            return seen
+            return self._note("leg", Work(seen, seen * of_image), seconds, kind)
 
         turn = Turn.REST if self._trials.best_tuned else Turn.FINE_TUNED
         expected = self._expect("leg", images.train * of_image, kind)
-        seconds = min(expected, _SCORING * _LEG_SECONDS)
+        seconds = min(expected, _SCORING * _LEG_SECONDS, left)
         offer = self._of_trial(trial, "leg", images.train, turn, seconds, begin, end)
         return replace(offer, gain=self._gains.of_a_leg(seconds))
 
@@ -240,11 +242,10 @@ class BackboneSearch:
             self._evaluating = True
             return self._begin(best, Steps.evaluate, self._trials.tail(best))
 
-        def end(evaluation: Evaluation, seconds: float) -> int:
+        def end(evaluation: Evaluation, seconds: float) -> Work:
             self._evaluating = False
-            self._note("winner", gmacs, seconds)
             self._save(best, evaluation)
-            return images
+            return self._note("winner", Work(images, gmacs), seconds)
 
         gmacs = self._of_winner()
         seconds = self._expect("winner", gmacs)
@@ -260,15 +261,14 @@ class BackboneSearch:
             self._passes.begin(chosen)
             return self._hands.submit(Steps.make_pass, chosen)
 
-        def end(passed: int, seconds: float) -> int:
+        def end(passed: int, seconds: float) -> Work:
             self._passes.end(chosen)
-            self._note("pass", passed * of_image, seconds)
-            return passed
+            return self._note("pass", Work(passed, passed * of_image), seconds)
 
-        images, deepest = self._passes.images_of(chosen), max(chosen.cuts)
+        images = self._passes.images_of(chosen)
         of_image = self._passes.of_image(chosen, self._layout)
         seconds = self._expect("pass", images * of_image)
-        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise, deepest)
+        return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise)
 
     def _of_trial(
         self,
@@ -278,9 +278,9 @@ class BackboneSearch:
         turn: Turn,
         seconds: float,
         begin: Callable[[float], Future[Any]],
-        end: Callable[[Any, float], int],
+        end: Callable[[Any, float], Work],
     ) -> Offer:
-        def ended(result: Any, seconds: float) -> int:
+        def ended(result: Any, seconds: float) -> Work:
             self._busy.discard(trial.trial)
             return end(result, seconds)
 
@@ -318,7 +318,7 @@ class BackboneSearch:
     def _save(self, best: TrialRecord, evaluation: Evaluation) -> None:
         weights = WeightsOrigin(source=self._weights.source, fingerprint=self._weights.fingerprint)
         self.winner = save_winner(self._context, self.name, weights, best, evaluation)
-        self._gains.winner_saved()
+        self._since_winner = 0.0
         self._context.progress.winner(self.winner)
         self._on_change()
 
@@ -333,8 +333,8 @@ class BackboneSearch:
     @property
     def _cuts(self) -> tuple[int, ...]:
         """Cuts that one pass fills: behind the most promising head, and below the first tuned."""
-        stages, depth = self._backbone.first_tuned
-        return tuple(sorted({self._backbone.attach[0], stages - depth} - {0}))
+        first = self._backbone.tunings[0]
+        return tuple(sorted({self._backbone.attach[0], first.stages - first.depth} - {0}))
 
     def _plain(self, cut: int) -> list[Pass]:
         """Training and validation images in the plain view, at all usual cuts at once."""
@@ -377,8 +377,9 @@ class BackboneSearch:
         chosen = self.best.hyperparameters
         return _MODEL + self._images.held_out * self._layout.between(chosen.cut, chosen.stages)
 
-    def _note(self, kind: Kind, gmacs: float, seconds: float, of: str = "") -> None:
-        self._timings.add(kind, self.name, gmacs, seconds, of)
+    def _note(self, kind: Kind, work: Work, seconds: float, of: str = "") -> Work:
+        self._timings.add(kind, self.name, work.gmacs, seconds, of)
+        return work
 
     def _expect(self, kind: Kind, gmacs: float, of: str = "") -> float:
         return self._timings.expect(kind, self.name, gmacs, of)

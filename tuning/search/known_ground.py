@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tuning.backbones.registry import Tuning
 from tuning.runs.schema import Hyperparameters, TrialRecord, TunerValues
 from tuning.search.oracles import Grids
 
@@ -48,25 +49,25 @@ def heads(attach: Sequence[int], grids: Grids) -> list[TunerValues]:
 
 
 def next_idea(
-    first: tuple[int, int],
+    tunings: Sequence[Tuning],
     heads: Sequence[TrialRecord],
     tuned: Sequence[TrialRecord],
     more_images: bool,
 ) -> Idea:
     """Return the next fine-tuned trial.
 
-    The first trains stages below the head that is known to gain by it (linear probing first, then
-    fine-tuning; Kumar et al., 2022). Then another learning rate, stages below the best head, one
-    more stage from the best trial's weights (gradual unfreezing; Howard and Ruder, 2018).
+    The first ones train stages below a head as it is known to pay (linear probing first, then
+    fine-tuning; Kumar et al., 2022). Then the stage below the best head, one more stage from the
+    best trial's weights (gradual unfreezing; Howard and Ruder, 2018), a hidden layer.
 
     Args:
-        first: Number of stages and fine-tuning depth of the first trial.
+        tunings: Fine-tunings of the backbone that are tried first.
         heads: Trials of heads alone that have a result, the best first.
         tuned: Fine-tuned trials so far, in order.
         more_images: Whether there are more training images than are cached.
     """
     tried = [_essence(trial.hyperparameters, trial.from_pixels) for trial in tuned]
-    for idea in _ideas(first, heads, tuned, more_images):
+    for idea in _ideas(tunings, heads, tuned, more_images):
         assert idea.values is not None, "only the last resort has none"
         if _essence(Hyperparameters.of(idea.values), idea.from_pixels) not in tried:
             return idea
@@ -74,29 +75,27 @@ def next_idea(
 
 
 def _ideas(
-    first: tuple[int, int],
+    tunings: Sequence[Tuning],
     heads: Sequence[TrialRecord],
     tuned: Sequence[TrialRecord],
     more_images: bool,
 ) -> Iterator[Idea]:
-    stages, depth = first
     linear = [head for head in heads if not head.hyperparameters.head_units]
-    there = next((head for head in linear if head.hyperparameters.stages == stages), linear[0])
-    below = {**there.values, "depth": min(depth, int(there.values["stages"]))}
-    yield Idea(below)
-    yield Idea({**below, "learning_rate": 3 * _LEARNING_RATE})
     scored = [trial for trial in tuned if trial.result]
     best = min(scored, key=lambda trial: trial.score, default=None)
-    if best is None:
-        return
-    if more_images and best.ended:
+    if best and more_images and best.ended:
         yield Idea(best.values, best, from_pixels=True)
-    rate = best.hyperparameters.learning_rate
+    for stages, depth, rate in tunings:
+        there = (head for head in linear if head.hyperparameters.stages == stages)
+        if head := next(there, None):
+            yield Idea({**head.values, "depth": depth, "learning_rate": rate})
+    rate = tunings[0].learning_rate
     yield Idea({**linear[0].values, "depth": 1, "learning_rate": rate})
-    if best.hyperparameters.depth < best.hyperparameters.stages:
-        deeper = {"depth": best.hyperparameters.depth + 1, "learning_rate": rate / 2}
+    if best and best.hyperparameters.cut > 1:
+        deeper = {"depth": best.hyperparameters.depth + 1}
         yield Idea({**best.values, **deeper}, best)
-    yield Idea({**below, "learning_rate": rate, "head_units": _HIDDEN_UNITS})
+    if best:
+        yield Idea({**best.values, "head_units": _HIDDEN_UNITS})
 
 
 def _essence(chosen: Hyperparameters, from_pixels: bool) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuning.search.timings import Kind
 
@@ -25,6 +25,18 @@ class Turn(IntEnum):
     REST = 2
 
 
+class Work(NamedTuple):
+    """How much a step has done.
+
+    Attributes:
+        images: Number of images that it worked on; what is cached does not pass again.
+        gmacs: Billions of multiplications and additions that they take.
+    """
+
+    images: int
+    gmacs: float
+
+
 @dataclass(frozen=True)
 class Offer:
     """A step that a search would have done next.
@@ -36,10 +48,8 @@ class Offer:
         seconds: Expected time.
         gain: Share of the backbone's score that it is expected to take away, 0..1.
         begin: Has it done, given the seconds that are left for it; infinite without a limit.
-        end: Takes what came of it, and the seconds that it took; returns the number of images that
-            it really worked on.
+        end: Takes what came of it, and the seconds that it took; returns how much it has done.
         fails: Takes what it raised; raises it where the search cannot go on.
-        cut: Deepest cut that a pass fills, None of other steps.
     """
 
     kind: Kind
@@ -48,9 +58,8 @@ class Offer:
     seconds: float
     gain: float
     begin: Callable[[float], Future[Any]]
-    end: Callable[[Any, float], int]
+    end: Callable[[Any, float], Work]
     fails: Callable[[Exception], None]
-    cut: int | None = None
 
     @property
     def urgency(self) -> tuple[int, float]:

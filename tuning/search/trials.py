@@ -29,10 +29,10 @@ class Trials:
 
     def __init__(self, context: SearchContext, backbone: Backbone, grids: Grids) -> None:
         self._grids, self._preset = grids, context.preset
-        self._first_tuned = backbone.first_tuned
+        self._tunings = backbone.tunings
         self._proposal: TunerValues | None = None
         algorithm, seed = context.settings.algorithm, context.settings.seed
-        oracle = oracles.create(algorithm, grids, seed, lambda: self._proposal)
+        oracle = oracles.create(algorithm, grids, backbone.frozen, seed, lambda: self._proposal)
         self.folder = context.run.study(backbone.name)
         self._study = Study(self.folder, oracle)
 
@@ -110,7 +110,7 @@ class Trials:
         for trial in tuned:
             if not trial.ended and trial.trial not in busy and trial != best:
                 return trial
-        idea = known_ground.next_idea(self._first_tuned, self.heads, tuned, more_images)
+        idea = known_ground.next_idea(self._tunings, self.heads, tuned, more_images)
         return self._ask(idea)
 
     def start_of(self, trial: TrialRecord) -> TrialRecord | None:

@@ -257,3 +257,12 @@ def test_classes_are_weighed_alike() -> None:
     by_class = class_weights(codes)
     assert task.weights[task.codes == 1] == pytest.approx(by_class[1])
     assert task.weights[task.codes == 0].sum() == pytest.approx(task.weights[task.codes == 1].sum())
+
+
+@pytest.mark.parametrize("unit", [0.01, 1.0, 100.0])
+def test_scores_of_any_scale_become_the_logits_that_they_came_from(unit: float) -> None:
+    logits = 2 * RNG.normal(size=(20_000, 1)) - 0.5
+    codes = (RNG.random(20_000) < probabilities([GENDER], logits)[:, 1]).astype(int)
+    scores = (logits + 3) * unit
+    calibration = closed_form._calibration(GENDER, codes, scores)
+    assert calibration.apply(scores) == pytest.approx(logits, abs=0.3)
