@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,7 +22,18 @@ from tuning.tensorflow_import import import_tensorflow
 if TYPE_CHECKING:
     from rich.table import Table
 
-app = command_group()
+    from tuning.runs.run_folder import RunFolder
+
+app = command_group(needs_command=True)
+
+
+PresetOption = Annotated[
+    Literal["quick", "standard", "full"], typer.Option(help="Preset of the search.")
+]
+RunOption = Annotated[
+    str | None,
+    typer.Option(envvar="RUN", help="Name of a run that is there. Left out: a new one is done."),
+]
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class Choices:
         return str(existing_path(value, option).resolve())
 
 
-@app.callback(invoke_without_command=True)
+@app.callback()
 def bench(
     context: typer.Context,
     data: Annotated[str, typer.Option(envvar="DATA", help="As for `make tune`.")] = "synthetic",
@@ -107,23 +118,22 @@ def bench(
         typer.Option(
             envvar="SAMPLES",
             min=100,
-            help="Images: most to train, a fifth to validate. Left out: 1,500 "
-            "for compare, 400 for parts, 200 for workers.",
+            help="Images to learn from, a fifth of which validate; test images come on top. Left "
+            "out: 1,500 for equal-minutes, 5,000 for anytime and suspects, 2,000 for growth, 1,000 "
+            "for workers.",
         ),
     ] = None,
     backbones: Annotated[
         str | None,
         typer.Option(
             envvar="BACKBONES",
-            help="Comma-separated names. Left out: resnet50,vgg16 for compare, googlenet for the "
-            "others.",
+            help="Comma-separated names, or 'all'. Left out: vgg16,resnet50 for equal-minutes, all "
+            "for anytime, googlenet for growth, googlenet,resnet50 for the others.",
         ),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(
-            envvar="SIZE", help="Side of the images, pixels. Left out: 96, for workers 64."
-        ),
+        typer.Option(envvar="SIZE", help="Side of the images, pixels. Left out: 96."),
     ] = None,
     precision: Annotated[
         Precision,
@@ -139,110 +149,186 @@ def bench(
     ] = Path("artifacts"),
     _version: Version = False,
 ) -> None:
-    """Time the search: three benchmarks, all of them when none is named.
+    """Measure the search on the images, with the weights and of the size that you give.
 
-    `compare` asks whether the search is faster than plain Keras Tuner with the same trials, and
-    how much; `parts` where a trial's seconds go, and which of them grow with images, epochs and
-    trials; `workers` what a second process gains. Two more run when they are named: `suspects` asks
-    which wrong labels are found, `scaling` what a run takes on other machines.
+    `equal-minutes` asks how much sooner than plain Keras Tuner it is as good; `anytime` what a stop
+    at any minute leaves; `minutes` where the time of a run went; `growth` what more images cost;
+    `workers` what more processes gain; `suspects` which wrong labels are found.
 
-    Each is one run that measures both sides in turn, as times of different runs do not compare.
-    It prints a table and writes `artifacts/bench/<name>.json`. Decoding images and loading weights
-    are done before a clock starts. Options that all share come before the name; with the defaults
-    and 2 cores compare takes about twenty minutes, the others a few.
+    Whatever compares two sides measures both in one run, in turn, as times of different runs do not
+    compare. Each prints tables that name the processor and writes `artifacts/bench/<name>.json`,
+    with curves as PNG. Options that all share come before the name.
 
-    Examples: `make bench-search BENCH=workers`, `make bench-search BENCH=compare DATA=faces`,
-    `python -m benchmarks --samples 300 --precision float32 compare --epochs 3`.
+    Examples: `make bench-search BENCH=equal-minutes DATA=celeba WEIGHTS=weights`,
+    `python -m benchmarks --samples 300 equal-minutes --minutes 2`.
     """
     context.obj = Choices(data, weights, samples, backbones, size, precision, seed, artifacts)
-    if context.invoked_subcommand is None:
-        for benchmark in (compare, parts, workers):
-            benchmark(context)
 
 
 @app.command()
-def compare(
+def equal_minutes(
     context: typer.Context,
-    epochs: Annotated[
-        int, typer.Option(min=1, help="Number of epochs of each trial, on both sides.")
-    ] = 5,
-    plain_trials: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Trials of plain Keras Tuner at each depth, at most as many as ours."
-        ),
+    minutes: Annotated[
+        float, typer.Option(min=0.1, help="Time of each search, from its process's start on.")
+    ] = 20.0,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Searches of each side; they alternate in pairs.")
     ] = 1,
-    algorithm: Annotated[
-        Literal["bayesian", "random"],
-        typer.Option(
-            help="Algorithm of our search; bayesian, its default, takes a while before each trial. "
-            "Plain Keras Tuner gets the trials that ours chose."
-        ),
+    tuner: Annotated[
+        Literal["bayesian", "random"], typer.Option(help="Algorithm of plain Keras Tuner.")
     ] = "bayesian",
+    defaults: Annotated[
+        bool,
+        typer.Option(
+            "--defaults",
+            help="Let plain Keras Tuner search once more with TensorFlow's own defaults.",
+        ),
+    ] = False,
 ) -> None:
-    """The same trials by plain Keras Tuner and by us, at depths 0, 1 and 2."""
+    """Plain Keras Tuner and ours with the same time: who is ahead at which minute.
+
+    Each search is a process of its own, with the same images, pretrained weights and variables of
+    the environment. Counted is what a stop would leave: plain's best epoch so far, our best trial
+    (validation images) and the winner on disk (test images). With the defaults it takes eighty
+    minutes on an idle machine.
+
+    Example: `python -m benchmarks --data celeba --weights weights equal-minutes --rounds 3`.
+    """
     import_tensorflow()
-    from benchmarks import compare as benchmark
+    from benchmarks import equal_minutes as benchmark
     from benchmarks.workload import prepared
 
     choices: Choices = context.obj
-    settings = choices.settings(1500, "resnet50,vgg16", 96, "quick", algorithm)
+    settings = choices.settings(1500, "vgg16,resnet50", 96, "standard", "bayesian")
     with (
         failing_on(*user_errors(), RuntimeError),
         prepared(settings, choices.artifacts) as workload,
     ):
-        compared = benchmark.run(workload, epochs, plain_trials)
-        shown: list[Table | str] = [benchmark.table(workload, epochs, compared)]
-        shown += [line for item in compared for line in benchmark.lines(item)]
-        _end(choices, "compare", shown, benchmark.content(workload, epochs, compared))
+        sides = benchmark.run(workload, minutes, rounds, tuner, defaults)
+        compared = benchmark.compare(sides, minutes)
+        shown: list[Table | str] = [benchmark.table(workload, minutes, compared)]
+        shown += _drawn(benchmark.draw(choices.artifacts / "bench", minutes, sides))
+        content = benchmark.content(workload, minutes, sides, compared)
+        _end(choices, "equal-minutes", shown, content)
 
 
 @app.command()
-def parts(
+def anytime(
     context: typer.Context,
-    epochs: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Number of epochs of a trial; growth is measured to four times as many."
-        ),
-    ] = 2,
+    run: RunOption = None,
+    preset: PresetOption = "standard",
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Minutes for the run, as BUDGET. Left out: until converged."),
+    ] = None,
+    busy: Annotated[
+        int, typer.Option(min=0, help="Processes that keep a core busy each meanwhile.")
+    ] = 0,
 ) -> None:
-    """What one trial costs by part, and how it grows with images, epochs and trials."""
+    """What a stop at any minute leaves: accuracy of all backbones over a whole run, as a curve.
+
+    It does what `make tune` does with the same settings, with nothing cached, and puts the run
+    among the others as `anytime-idle` or `anytime-busy-2`; `--run` draws one that is there, also
+    while somebody works on it. Where its minutes went is shown as well, as by `minutes`.
+
+    Examples: `python -m benchmarks --data celeba --weights weights anytime --busy 2`,
+    `python -m benchmarks anytime --run faces-standard-8e1d06`.
+    """
     import_tensorflow()
-    from benchmarks import parts as benchmark
+    from benchmarks import anytime as benchmark
+
+    choices: Choices = context.obj
+    settings = choices.settings(5000, "all", 96, preset, "bayesian")
+    with failing_on(*user_errors(), RuntimeError):
+        if run:
+            measured = benchmark.Anytime.of(_run_named(choices, run))
+        else:
+            settings = settings.model_copy(update={"budget": budget})
+            measured = benchmark.run(settings, choices.artifacts, busy)
+        shown: list[Table | str] = [benchmark.table(measured)]
+        shown += _drawn(benchmark.draw(choices.artifacts / "bench", measured))
+        _end(choices, measured.run.name, shown, benchmark.content(measured))
+        _show_minutes(choices, measured.run)
+
+
+@app.command()
+def minutes(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(envvar="RUN", help="Name of the run.", show_default=False)],
+) -> None:
+    """Where each minute of a run went, and how fast its passes and training steps were.
+
+    Seconds by backbone and step, and billions of multiplications and additions a second (GMAC/s)
+    beside those of NumPy's product of matrices on this machine, which is measured now.
+
+    Example: `python -m benchmarks minutes faces-standard-8e1d06`.
+    """
+    import_tensorflow()
+    choices: Choices = context.obj
+    with failing_on(*user_errors()):
+        _show_minutes(choices, _run_named(choices, run))
+
+
+@app.command()
+def growth(context: typer.Context) -> None:
+    """How time, disk and memory of a search's steps grow with the images: docs/scaling.md.
+
+    Pass, closed-form head and a leg of fine-tuning, on a quarter, half and all training images.
+
+    Example: `python -m benchmarks --data celeba --samples 4000 --backbones vgg16 growth`.
+    """
+    import_tensorflow()
+    from benchmarks import growth as benchmark
     from benchmarks.workload import prepared
 
     choices: Choices = context.obj
-    settings = choices.settings(400, "googlenet", 96, "quick", "bayesian")
+    settings = choices.settings(2000, "googlenet", 96, "standard", "bayesian")
     with (
         failing_on(*user_errors(), RuntimeError),
         prepared(settings, choices.artifacts) as workload,
     ):
-        measured = benchmark.run(workload, epochs)
-        shown = benchmark.tables(workload, epochs, measured)
-        _end(choices, "parts", shown, benchmark.content(workload, epochs, measured))
+        grown = benchmark.run(workload)
+        shown = [benchmark.table(workload, grown)]
+        _end(choices, "growth", shown, benchmark.content(workload, grown))
 
 
 @app.command()
 def workers(
     context: typer.Context,
-    preset: Annotated[
-        Literal["quick", "standard", "full"], typer.Option(help="Preset of the study.")
-    ] = "quick",
+    preset: PresetOption = "quick",
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time of each run.")] = 5.0,
     rounds: Annotated[
         int, typer.Option(min=1, help="Number of rounds, each with all numbers of workers.")
     ] = 1,
 ) -> None:
-    """The same run by one process and by one and two workers, and what Ray itself costs."""
+    """The same minutes for one process and for one and two workers, and what Ray itself costs."""
     import_tensorflow()
     from benchmarks import workers as benchmark
 
     choices: Choices = context.obj
-    settings = choices.settings(200, "googlenet,resnet50", 64, preset, "random")
+    settings = choices.settings(1000, "googlenet,resnet50", 96, preset, "random")
     with failing_on(*user_errors(), RuntimeError):
-        measured = benchmark.run(settings, choices.artifacts, rounds)
-    shown = [benchmark.table(settings, rounds, measured)]
-    _end(choices, "workers", shown, benchmark.content(settings, rounds, measured))
+        measured = benchmark.run(settings, choices.artifacts, minutes, rounds)
+    shown = [benchmark.table(settings, minutes, rounds, measured)]
+    _end(choices, "workers", shown, benchmark.content(settings, minutes, rounds, measured))
+
+
+@app.command()
+def heads(context: typer.Context) -> None:
+    """What heads in closed form are worth by stage and grid, out of fold and on other images."""
+    import_tensorflow()
+    from benchmarks import heads as benchmark
+    from benchmarks.workload import prepared
+
+    choices: Choices = context.obj
+    settings = choices.settings(5000, "googlenet,vgg16,resnet50", 96, "quick", "random")
+    with (
+        failing_on(*user_errors(), RuntimeError),
+        prepared(settings, choices.artifacts) as workload,
+    ):
+        solved = benchmark.run(workload)
+        shown = [benchmark.table(workload, solved)]
+        _end(choices, "heads", shown, benchmark.content(workload, solved))
 
 
 @app.command()
@@ -263,119 +349,29 @@ def suspects(context: typer.Context) -> None:
         _end(choices, "suspects", shown, benchmark.content(workload, found))
 
 
-@app.command()
-def scaling(
-    context: typer.Context,
-    images: Annotated[int, typer.Option(min=100, help="Number of images.")] = 5000,
-    size: Annotated[
-        int | None, typer.Option(help="Side of the images, pixels. Left out: the preset's.")
-    ] = None,
-    backbones: Annotated[
-        str | None, typer.Option(help="Comma-separated names. Left out: all.")
-    ] = None,
-    preset: Annotated[
-        Literal["quick", "standard", "full"], typer.Option(help="Preset of the search.")
-    ] = "standard",
-    cores: Annotated[
-        int | None, typer.Option(min=1, help="Cores of each node. Left out: those here.")
-    ] = None,
-    nodes: Annotated[int, typer.Option(min=1, help="Number of machines.")] = 1,
-    gpus: Annotated[int, typer.Option(min=0, help="GPUs of each node; each is a slot.")] = 0,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Processes of each node, each with its share of the cores. Left out: the number "
-            "with which a run is done first; with --check, 1.",
-        ),
-    ] = None,
-    cache_gb: Annotated[
-        float, typer.Option(min=0.1, help="Disk budget of the trunk cache, as CACHE_GB.")
-    ] = 20.0,
-    budget: Annotated[
-        float | None,
-        typer.Option(
-            min=1,
-            help="Minutes for the run, by which a search chooses its images and trials. Left out: "
-            "all trials of the preset, however long.",
-        ),
-    ] = None,
-    gbit: Annotated[
-        float, typer.Option(min=0.01, help="Billions of bits a second between the machines.")
-    ] = 10.0,
-    shared: Annotated[
-        bool, typer.Option("--shared", help="All machines see one folder: nothing is sent.")
-    ] = False,
-    check: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Folder of a finished run: print what it took beside the prediction. The run was "
-            "made here in one session, with ARTIFACTS of its own. May be given more than once."
-        ),
-    ] = None,
-    measure: Annotated[
-        bool,
-        typer.Option("--measure", help="Measure the constants of this machine and keep them."),
-    ] = False,
-    plans: Annotated[
-        bool, typer.Option("--plans", help="Print the plans of docs/scaling.md, as Markdown.")
-    ] = False,
-    constants: Annotated[
-        Path | None,
-        typer.Option(
-            help="Constants to use, JSON. Left out: those that were measured here, else the "
-            "project's."
-        ),
-    ] = None,
-) -> None:
-    """What a run takes on other machines: minutes by part, disk, network, and what limits it.
+def _run_named(choices: Choices, name: str) -> RunFolder:
+    from tuning.runs.run_folder import RunError, RunFolder
 
-    It is computed from constants of one machine: measure yours by `--measure`, which times every
-    backbone on one core and some on all, for a quarter of an hour in all. Minutes "on the way" add
-    up to the whole run; "slot-min" is the work of all slots, processes or GPUs. docs/scaling.md
-    explains it.
+    runs = choices.artifacts / "runs"
+    with failing_on(RunError, error=UsageError):
+        run = RunFolder.named(runs, name)
+    if not run.path.is_dir():
+        raise UsageError(f"RUN={name}: no such run in {runs}")
+    return run
 
-    Examples: `python -m benchmarks scaling --images 200000 --cores 16 --nodes 3 --cache-gb 200`,
-    `python -m benchmarks scaling --check artifacts/runs/faces-quick-8e1d06`.
-    """
-    import_tensorflow()
-    from benchmarks.scaling import answers, measuring, tables
-    from benchmarks.scaling.scenario import Scenario
-    from data.processors import usable
-    from tuning.search.presets import PRESETS
 
-    choices: Choices = context.obj
-    asked = replace(choices, backbones=backbones or choices.backbones, size=size or choices.size)
-    settings = asked.settings(400, "all", PRESETS[preset].size, preset, "random")
-    if measure:
-        with failing_on(*user_errors()):
-            found = measuring.measure(settings, choices.artifacts, print)
-        shown: list[Table | str] = [tables.constants_table(found)]
-        return _end(choices, answers.CONSTANTS, shown, found.model_dump())
-    scenario = Scenario(
-        images=images,
-        size=settings.size,
-        backbones=settings.backbones,
-        preset=PRESETS[preset],
-        cores=cores or usable(),
-        nodes=nodes,
-        gpus=gpus,
-        workers=workers or 1,
-        cache_gb=cache_gb,
-        budget=budget,
-        gbit=gbit,
-        shared=shared,
-    )
-    with failing_on(ValueError, OSError, error=UsageError), failing_on(*user_errors()):
-        known, whose = answers.constants_for(constants, choices.artifacts)
-        if check:
-            shown, content = answers.checks(known, check, scenario)
-            return _end(choices, "scaling-check", [whose, *shown], content)
-        if plans:
-            shown, content = answers.all_plans(known)
-            return _end(choices, "scaling-plans", shown, content)
-        shown, content = answers.prediction(known, scenario, workers)
-    return _end(choices, "scaling", [whose, *shown], content)
+def _show_minutes(choices: Choices, run: RunFolder) -> None:
+    from benchmarks import minutes as benchmark
+    from benchmarks.processor_peak import peak_gmacs
+
+    where, peak = benchmark.spent(run), peak_gmacs()
+    how_fast = benchmark.speeds(run, peak)
+    shown = [benchmark.spent_table(run, where), benchmark.speed_table(how_fast, peak)]
+    _end(choices, f"minutes-{run.name}", shown, benchmark.content(run, where, how_fast, peak))
+
+
+def _drawn(paths: Iterable[Path]) -> list[Table | str]:
+    return [f"drawn: {path}" for path in paths]
 
 
 def _end(

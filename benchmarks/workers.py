@@ -1,11 +1,14 @@
-"""The same run by one process and by workers of a local Ray, and what Ray itself costs."""
+"""As many minutes for one process and for workers of a local Ray, and what Ray itself costs.
+
+A search decides by the clock what comes next, so runs of different speed do not do the same work.
+What they can be compared by is when every backbone has its first winner, which takes the same work
+in each, and how many images trained within the time.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,39 +16,37 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import pandas as pd
 from rich.table import Table
 
+from benchmarks.tune_process import environment, tune
 from benchmarks.workload import Workload, machine, prepared
 from tuning.cluster import connection
-from tuning.inputs import SYNTHETIC
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.settings import Settings
+from tuning.runs.timeline import read_timeline
 
 COUNTS = (0, 1, 2)
 """Numbers of workers; 0 for one process without Ray."""
 
-_NO_LIMIT = "10000"  # minutes: all plans have all trials
-_OWN = ("WORKERS", "RAY_ADDRESS")
 _TAIL = 60_000_000  # bytes: VGG16's last two blocks
 _CALLS = 200
 
 
 @dataclass(frozen=True)
 class TimedRun:
-    """One whole run, the passes over the images among it.
+    """One whole run, with nothing cached but decoded images.
 
     Attributes:
         workers: Number of workers, 0 for one process without Ray.
         seconds: Seconds of the whole command.
-        trials: Number of trials in the leaderboard of each backbone.
-        completed: Number of all that completed.
+        first_winners: Seconds until each backbone had a winner, from the run's start.
+        trained: Number of images of all legs.
     """
 
     workers: int
     seconds: float
-    trials: dict[str, int]
-    completed: int
+    first_winners: float
+    trained: int
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,22 @@ class Overhead:
 
 @dataclass(frozen=True)
 class WorkersComparison:
-    """One process and workers.
+    """One process and workers, medians over the rounds.
 
     Attributes:
         runs: Runs of all rounds.
-        seconds: Median seconds of the whole command by number of workers.
-        ratio: Seconds of one process over those of the most workers.
+        first_winners: Seconds until each backbone had a winner, by number of workers.
+        trained: Images of all legs, by number of workers.
+        ratio: Seconds of one process until then over those of the most workers.
+        trained_ratio: Images of the most workers over those of one process, None where it has none.
         overhead: What Ray costs.
     """
 
     runs: list[TimedRun]
-    seconds: dict[int, float]
+    first_winners: dict[int, float]
+    trained: dict[int, float]
     ratio: float
+    trained_ratio: float | None
     overhead: Overhead
 
     @classmethod
@@ -88,36 +93,38 @@ class WorkersComparison:
             overhead: What Ray costs.
 
         Example:
-            >>> runs = [TimedRun(count, 90.0 / max(count, 1), {"vgg16": 3}, 3) for count in COUNTS]
-            >>> WorkersComparison.of(runs, Overhead(5.0, 1e-3, 0.2)).ratio
-            2.0
+            >>> runs = [TimedRun(n, 90.0, 40.0 / max(n, 1), 500 * max(n, 1)) for n in COUNTS]
+            >>> compared = WorkersComparison.of(runs, Overhead(5.0, 1e-3, 0.2))
+            >>> compared.ratio, compared.trained_ratio
+            (2.0, 2.0)
         """
-        of = {count: [run.seconds for run in runs if run.workers == count] for count in COUNTS}
-        seconds = {count: median(those) for count, those in of.items()}
-        return cls(runs, seconds, seconds[COUNTS[0]] / seconds[COUNTS[-1]], overhead)
+        of = {count: [run for run in runs if run.workers == count] for count in COUNTS}
+        winners = {count: median(run.first_winners for run in of[count]) for count in COUNTS}
+        trained = {count: median(run.trained for run in of[count]) for count in COUNTS}
+        one, most = COUNTS[0], COUNTS[-1]
+        gained = trained[most] / trained[one] if trained[one] else None
+        return cls(runs, winners, trained, winners[one] / winners[most], gained, overhead)
 
 
-def run(settings: Settings, artifacts: Path, rounds: int) -> WorkersComparison:
+def run(settings: Settings, artifacts: Path, minutes: float, rounds: int) -> WorkersComparison:
     """Do the run by one process, by one worker and by two, in turn.
 
     Args:
-        settings: Settings of the run; its random search gives all the same trials.
+        settings: Settings of the run.
         artifacts: Artifacts of real runs; the runs here lie in a temporary folder in it.
+        minutes: Time of each run.
         rounds: Number of rounds; every second one begins with two workers.
 
     Raises:
-        RuntimeError: A run failed, or its leaderboard lacks trials.
+        RuntimeError: A run failed, or not every backbone got a winner.
     """
     runs: list[TimedRun] = []
+    settings = settings.model_copy(update={"budget": minutes})
     with prepared(settings, artifacts) as workload:
         for number in range(rounds):
             for count in COUNTS[:: -1 if number % 2 else 1]:
-                name = f"round-{number}-workers-{count}"
-                shutil.rmtree(workload.folder / "cache" / "trunk", ignore_errors=True)
-                seconds = _tune(workload, name, count)
-                runs.append(_read(RunFolder(workload.folder / "runs" / name), count, seconds))
-                workload.progress.say(f"workers: {count}, {seconds:.0f} s")
-    _check(runs)
+                workload.progress.say(f"workers: {count}")
+                runs.append(_tune(workload, f"round-{number}-workers-{count}", count))
     return WorkersComparison.of(runs, overhead())
 
 
@@ -148,76 +155,79 @@ def _seconds(call: Any) -> float:
     return time.perf_counter() - began
 
 
-def _tune(workload: Workload, name: str, workers: int) -> float:
-    drawn = workload.artifacts / "datasets" / SYNTHETIC
-    synthetic = workload.settings.data == SYNTHETIC
-    environment = {key: value for key, value in os.environ.items() if key not in _OWN}
-    environment |= {
-        **workload.settings.environment(),
-        "DATA": str(drawn.resolve()) if synthetic else workload.settings.data,
-        "ARTIFACTS": str(workload.folder),
-        "RUN": name,
-        "BUDGET": _NO_LIMIT,
-        **({"WORKERS": str(workers)} if workers else {}),
-    }
-    command = [sys.executable, "-m", "tuning"]
-    started = time.perf_counter()
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
-    if ended.returncode:
-        last = (ended.stderr.strip() or "no message").splitlines()[-1]
-        raise RuntimeError(f"`make tune` with {workers} workers failed: {last}")
-    return seconds
+def _tune(workload: Workload, name: str, workers: int) -> TimedRun:
+    shutil.rmtree(workload.folder / "cache" / "trunk", ignore_errors=True)
+    more = {"WORKERS": str(workers)} if workers else {}
+    variables = environment(workload.settings, workload.artifacts, workload.folder, name, **more)
+    watched = tune(variables, workload.progress.say)
+    return timed(watched.run, workload.settings.backbones, workers, watched.seconds)
 
 
-def _read(run: RunFolder, workers: int, seconds: float) -> TimedRun:
-    table = pd.read_csv(run.leaderboard)
-    counts = {str(name): int(count) for name, count in table["backbone"].value_counts().items()}
-    return TimedRun(workers, seconds, counts, int((table["status"] == "completed").sum()))
+def timed(run: RunFolder, backbones: Sequence[str], workers: int, seconds: float) -> TimedRun:
+    """Read out of a run's timeline what it did.
+
+    Args:
+        run: Folder of the run.
+        backbones: Names of all backbones.
+        workers: Number of workers.
+        seconds: Seconds of the whole command.
+
+    Raises:
+        RuntimeError: Not every backbone has a winner.
+    """
+    rows = read_timeline(run)
+    first = rows[rows["step"] == "winner"].groupby("backbone")["ended"].min()
+    missing = [name for name in backbones if name not in first]
+    if missing:
+        raise RuntimeError(
+            f"with {workers} workers {', '.join(missing)} got no winner: give more --minutes"
+        )
+    trained = int(rows[rows["step"] == "leg"]["images"].sum())
+    return TimedRun(workers, seconds, float(first.max()), trained)
 
 
-def _check(runs: Sequence[TimedRun]) -> None:
-    wanted = runs[0].trials
-    for run in runs:
-        if run.trials != wanted or run.completed != sum(wanted.values()):
-            raise RuntimeError(
-                f"with {run.workers} workers the leaderboard has trials {run.trials}, "
-                f"{run.completed} of them completed, not all of {wanted}"
-            )
-
-
-def content(settings: Settings, rounds: int, measured: WorkersComparison) -> dict[str, Any]:
+def content(
+    settings: Settings, minutes: float, rounds: int, measured: WorkersComparison
+) -> dict[str, Any]:
     """Return the result for JSON.
 
     Args:
         settings: Settings of the run.
+        minutes: Time of each run.
         rounds: Number of rounds, each with all numbers of workers.
         measured: Comparison that `run` returned.
     """
-    return {**machine(), "settings": settings.model_dump(), "rounds": rounds, **asdict(measured)}
+    facts = {**machine(), "settings": settings.model_dump(), "minutes": minutes, "rounds": rounds}
+    return {**facts, **asdict(measured)}
 
 
-def table(settings: Settings, rounds: int, measured: WorkersComparison) -> Table:
+def table(settings: Settings, minutes: float, rounds: int, measured: WorkersComparison) -> Table:
     """Make a table with one row for each number of workers.
 
     Args:
         settings: Settings of the run.
+        minutes: Time of each run.
         rounds: Number of rounds, each with all numbers of workers.
         measured: Comparison that `run` returned.
     """
-    cost = measured.overhead
+    cost, facts = measured.overhead, machine()
     rows = Table(
-        title=f"Workers on {os.cpu_count()} cores: {', '.join(settings.backbones)}, "
+        title=f"{minutes:g} minutes for each number of workers: {', '.join(settings.backbones)}, "
         f"{settings.samples} images, {settings.size} px, preset {settings.preset}",
-        caption=f"medians over rounds ({rounds}), passes included; a local Ray has done its first "
-        f"step after {cost.start:.1f} s, an empty step takes {1e3 * cost.empty:.1f} ms, one with "
-        f"60 MB there and back {cost.with_tail:.2f} s",
+        caption=f"{facts['processor']}, {facts['cores']} cores; medians over rounds ({rounds}); a "
+        f"local Ray has done its first step after {cost.start:.1f} s, an empty step takes "
+        f"{1e3 * cost.empty:.1f} ms, one with 60 MB there and back {cost.with_tail:.2f} s",
     )
-    for head in ("workers", "whole run s", "trials completed"):
+    for head in ("workers", "all have a winner after s", "images trained"):
         rows.add_column(head, justify="right")
     for count in COUNTS:
-        completed = next(run.completed for run in measured.runs if run.workers == count)
         name = str(count) if count else "one process"
-        rows.add_row(name, f"{measured.seconds[count]:.1f}", str(completed))
-    rows.add_row("one process over 2", f"{measured.ratio:.2f} times", "")
+        seconds, trained = measured.first_winners[count], measured.trained[count]
+        rows.add_row(name, f"{seconds:.1f}", f"{trained:,.0f}")
+    gained = measured.trained_ratio
+    rows.add_row(
+        f"{COUNTS[-1]} against one process",
+        f"{measured.ratio:.2f} times as fast",
+        "" if gained is None else f"{gained:.2f} times as many",
+    )
     return rows

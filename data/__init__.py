@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from data.copies.hashes import Hashes, cache_file, hash_files
     from data.copies.matching import Copies, find_copies
     from data.formats import load
-    from data.image_shards import FaceSearch
+    from data.image_shards import FaceSearch, Guess
     from data.image_store import ImageStore, build, reopen
     from data.images import (
         FRAMINGS,
@@ -59,7 +59,7 @@ _HOMES = {
     "data.copies.distinct": ("Distinct", "in_one_part", "with_copies", "without_copies"),
     "data.formats": ("load",),
     "data.copies.hashes": ("Hashes", "cache_file", "hash_files"),
-    "data.image_shards": ("FaceSearch",),
+    "data.image_shards": ("FaceSearch", "Guess"),
     "data.image_store": ("ImageStore", "build", "reopen"),
     "data.images": (
         "FRAMINGS",
@@ -129,6 +129,7 @@ __all__ = [  # noqa: RUF022 - in the order of use
     "reopen",
     "ImageStore",
     "FaceSearch",
+    "Guess",
     "decode",
     "decode_reduced",
     "to_square",

@@ -1,11 +1,11 @@
 """Shards of an image store: some rows of its manifest each, decoded and written by one process.
 
-A shard is three files: `.npy` with the images that could be used, `.digests` with a digest of each,
-and `.json` with what was left out, which is written last and so says that the shard is complete.
+A shard is four files: `.npy` with the images that could be used, `.digests` with a digest of each,
+`.sources` with what each was made of, and `.json` with what was left out, which is written last and
+so says that the shard is complete.
 What a killed process leaves are the shards that it completed; the same call goes on with the rest.
 """
 
-import hashlib
 import os
 import signal
 import threading
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel
@@ -29,6 +29,7 @@ from data.images import (
     share_room,
     to_square,
 )
+from data.kept_squares import SOURCES, KeptSquares, pixel_digest
 from data.locks import alone
 from data.progress import ProgressCallback
 from data.records import read_record, write_record
@@ -40,15 +41,28 @@ _WATCH_SECONDS = 0.5
 _DIGEST = np.dtype("S16")
 
 
+class Guess(NamedTuple):
+    """What is used of an image in which no face was found that can be judged.
+
+    Attributes:
+        pixels: Square that a classifier sees, uint8 [size, size, 3].
+        reason: What was found, in one line.
+    """
+
+    pixels: np.ndarray
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class FaceSearch:
     """How faces are found in images that are not aligned, by a detector that `data` knows not.
 
     Attributes:
         cut_out: Function that takes the path of an image and a size, and gives its face as the
-            square that a classifier sees, uint8 [size, size, 3]. It raises `NoFaceError` where
-            there is none, `ImageError` where the image cannot be read; several threads call it,
-            and several processes, so that it must be a function that can be pickled.
+            square that a classifier sees, uint8 [size, size, 3]. Where there is none it gives a
+            `Guess`, or raises `NoFaceError` to leave the image out, and `ImageError` where it
+            cannot be read; several threads call it, and several processes, so that it must be a
+            function that can be pickled.
         version: Text that changes when the same images give other squares.
         rows: Whether the face is searched for in each of the N images, bool [N]; the others are
             cropped as they are.
@@ -61,17 +75,22 @@ class FaceSearch:
         1
     """
 
-    cut_out: Callable[[Path, int], np.ndarray]
+    cut_out: Callable[[Path, int], np.ndarray | Guess]
     version: str
     rows: np.ndarray
 
 
+Square: TypeAlias = np.ndarray | Guess | ImageError
+"""The image of a row, or why there is none."""
+
+
 class LeftOut(BaseModel):
-    """Images that are not in a store or a shard, by row of the manifest.
+    """Images that are not in a store or a shard as they should be, by row of the manifest.
 
     Attributes:
         broken: Reasons of those that cannot be read.
         faceless: The same of those that show no face that can be used.
+        guessed: The same of those of which a `Guess` is there.
 
     Example:
         >>> LeftOut(broken={4: "empty file"}, faceless={2: "no face found"}).rows
@@ -80,11 +99,25 @@ class LeftOut(BaseModel):
 
     broken: dict[int, str]
     faceless: dict[int, str] = {}
+    guessed: dict[int, str] = {}
 
     @property
     def rows(self) -> dict[int, str]:
-        """Reasons of all of them, in order of their rows."""
+        """Reasons of all that are not there, in order of their rows."""
         return dict(sorted((self.broken | self.faceless).items()))
+
+    def noted(self, row: int, square: Square) -> np.ndarray | None:
+        """Note what is not as it should be of a row, and return its pixels, None if it has none."""
+        if isinstance(square, NoFaceError):
+            self.faceless[row] = str(square)
+        elif isinstance(square, ImageError):
+            self.broken[row] = str(square)
+        elif isinstance(square, Guess):
+            self.guessed[row] = square.reason
+            return np.ascontiguousarray(square.pixels)
+        else:
+            return np.ascontiguousarray(square)
+        return None
 
 
 @dataclass(frozen=True)
@@ -131,34 +164,37 @@ class Shard:
         kept = len(self) - len(left_out.rows)
         return left_out if open_images([self.path], kept, self.size) is not None else None
 
-    def write(
-        self, squares: Iterable[np.ndarray | ImageError], progress: Callable[[], None]
-    ) -> None:
+    @property
+    def sources(self) -> Path:
+        """What its images were made of, see `data.kept_squares`."""
+        return self.path.with_suffix(".sources")
+
+    def write(self, decoding: "Decoding", progress: Callable[[], None]) -> None:
         """Write the shard.
 
         Args:
-            squares: For each row the image, or why there is none.
+            decoding: How the images of its rows are decoded.
             progress: Called after each row.
 
         Raises:
             OSError: It cannot be written.
         """
-        left_out, digests = LeftOut(broken={}, faceless={}), []
+        left_out, made = LeftOut(broken={}), []
         with replacing(self.npy) as unfinished, unfinished.open("wb") as file:
             _write_header(file, len(self), self.size)
-            for row, square in enumerate(squares, start=self.rows.start):
-                if isinstance(square, NoFaceError):
-                    left_out.faceless[row] = str(square)
-                elif isinstance(square, ImageError):
-                    left_out.broken[row] = str(square)
-                else:
-                    file.write(square.data)
-                    digests.append(_digest(square))
+            for row, square in enumerate(decoding.squares(self.size)):
+                pixels = left_out.noted(self.rows.start + row, square)
+                if pixels is not None:
+                    file.write(pixels.data)
+                    source = b"" if isinstance(square, Guess) else decoding.source(row)
+                    made.append((source, pixel_digest(pixels)))
                 progress()
             file.seek(0)
-            _write_header(file, len(digests), self.size)
-        with replacing(self.digests) as new:
-            new.write_bytes(b"".join(digests))
+            _write_header(file, len(made), self.size)
+        table = np.array(made, SOURCES)
+        for path, content in ((self.digests, table["pixels"]), (self.sources, table)):
+            with replacing(path) as new:
+                new.write_bytes(content.tobytes())
         write_record(self.json, left_out)
 
 
@@ -207,6 +243,8 @@ class Decoding:
         framing: The part of each image to keep.
         search: How faces are found; None to find none.
         workers: Number of threads, or of processes where there are many images.
+        sources: What the images are made of, S16 [N], see `data.kept_squares`; None not to note it.
+        kept: Those that earlier stores hold; None to decode all.
 
     Example:
         >>> [reason] = Decoding(["missing.jpg"], "face").squares(96)
@@ -218,25 +256,39 @@ class Decoding:
     framing: Framing
     search: FaceSearch | None = None
     workers: int = 1
+    sources: np.ndarray | None = None
+    kept: KeptSquares | None = None
 
     def of(self, rows: slice) -> "Decoding":
         """Return the same for some of the rows."""
         search = self.search and replace(self.search, rows=self.search.rows[rows])
-        return replace(self, paths=self.paths[rows], search=search)
+        return replace(
+            self,
+            paths=self.paths[rows],
+            search=search,
+            sources=None if self.sources is None else self.sources[rows],
+            kept=self.kept and self.kept.of(rows),
+        )
 
-    def squares(self, size: int) -> Iterator[np.ndarray | ImageError]:
+    def source(self, row: int) -> bytes:
+        """Return what the image of a row is made of, empty where it is not noted."""
+        return b"" if self.sources is None else bytes(self.sources[row])
+
+    def squares(self, size: int) -> Iterator[Square]:
         """Yield the images in order, a batch at a time in flight.
 
         Args:
             size: Side of the squares in pixels.
         """
 
-        def square(row: int) -> np.ndarray | ImageError:
+        def square(row: int) -> Square:
             path = Path(self.paths[row])
+            if self.kept and (square := self.kept.square(row)) is not None:
+                return square
             try:
                 with room_to_decode(path):
                     if self.search is not None and self.search.rows[row]:
-                        return np.ascontiguousarray(self.search.cut_out(path, size))
+                        return self.search.cut_out(path, size)
                     return to_square(decode(path), size, self.framing)
             except ImageError as error:
                 return error
@@ -347,7 +399,7 @@ def _made(shard: Shard, decoding: Decoding, progress: Callable[..., None], wait:
         if not free:
             return False
         if shard.complete() is None:
-            shard.write(decoding.squares(shard.size), progress)
+            shard.write(decoding, progress)
         else:
             progress(len(shard))
     return True
@@ -373,7 +425,7 @@ def digests_of(images: Iterable[np.ndarray]) -> np.ndarray:
         >>> len(digests), len(set(digests)), digests.dtype.itemsize
         (2, 1, 16)
     """
-    return np.frombuffer(b"".join(map(_digest, images)), _DIGEST)
+    return np.array([*map(pixel_digest, images)], _DIGEST)
 
 
 def open_images(paths: Sequence[Path], count: int, size: int) -> Rows | None:
@@ -419,7 +471,3 @@ def open_digests(paths: Sequence[Path], count: int) -> np.ndarray | None:
     except (OSError, ValueError):
         return None
     return digests if len(digests) == count else None
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()

@@ -30,6 +30,7 @@ from data.image_shards import (
     shards,
 )
 from data.images import Framing
+from data.kept_squares import find_kept, source_digests
 from data.manifest import DataError, require_classes_kept
 from data.processors import usable
 from data.progress import ProgressCallback
@@ -79,6 +80,7 @@ class ImageStore:
         size: Side of the images in pixels.
         framing: The part of each image that was kept.
         faceless: Number of those left out in which no face was found that can be used.
+        guessed: Number of those of which a guess is used, see `data.image_shards.Guess`.
         shards: Paths of the files that hold the images, without suffix.
 
     Example:
@@ -100,6 +102,7 @@ class ImageStore:
     size: int
     framing: Framing
     faceless: int = 0
+    guessed: int = 0
     shards: tuple[Path, ...] = ()
 
     @cached_property
@@ -122,7 +125,8 @@ def build(
     """Decode a manifest's images into a store, or open the one that is there.
 
     A store is found again by names, sizes and times of the image files; one that is damaged or
-    incomplete is completed. Several processes or machines may build it at once.
+    incomplete is completed, and what other stores in the folder hold is copied from them. Several
+    processes or machines may build it at once.
 
     Args:
         manifest: Manifest of the N images, with `path` and `label`.
@@ -156,7 +160,9 @@ def build(
     store = folder / digest[:16]
     if _opened(store, len(paths), size) is None:
         remove_leftovers(store, _IDLE_SECONDS)
-        decoding = Decoding(paths, framing, search, workers or usable())
+        sources = source_digests(paths, _ways(len(paths), size, framing, search))
+        others = find_kept(folder, sources, size)
+        decoding = Decoding(paths, framing, search, workers or usable(), sources, others)
         _make(store, size, decoding, progress)
     record, images = _opened(store, len(paths), size) or _gone(store)
     _refuse_if_too_many(record, paths, search)
@@ -171,6 +177,7 @@ def build(
         size=size,
         framing=framing,
         faceless=len(record.faceless),
+        guessed=len(record.guessed),
         shards=tuple(shard_paths(store, record.parts)),
     )
 
@@ -229,6 +236,15 @@ def fingerprint(
     return digest.hexdigest()
 
 
+def _ways(count: int, size: int, framing: Framing, search: FaceSearch | None) -> list[str]:
+    """In words how the square of each of `count` images is made."""
+    cropped = f"{_VERSION} {size} {framing}"
+    if search is None:
+        return [cropped] * count
+    found = f"{cropped} {search.version}"
+    return [found if searched else cropped for searched in search.rows]
+
+
 def _opened(store: Path, count: int, size: int) -> tuple[_StoreRecord, Rows] | None:
     """The record and the images of a store that is whole; None if it is absent or damaged."""
     record = read_record(store / _RECORD, _StoreRecord)
@@ -246,6 +262,7 @@ def _make(store: Path, size: int, decoding: Decoding, progress: ProgressCallback
     for left_out in (shard.complete() or _gone(store) for shard in parts):
         record.broken |= left_out.broken
         record.faceless |= left_out.faceless
+        record.guessed |= left_out.guessed
     write_record(store / _RECORD, record)
 
 

@@ -26,7 +26,8 @@ Framing = Literal["stretch", "crop", "face"]
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)
 
 FramingChoice = Literal["stretch", "crop", "face", "detect"]
-"""What a user may choose: "detect" is "face" of images whose faces are found and aligned first."""
+"""What a user may choose: "detect" is "face" of images whose faces are found and aligned first, and
+of no others."""
 
 # Of an image in CelebA's frame: the square from the hair line to the chin.
 _FACE_SIDE = 0.75  # of the shorter side

@@ -184,8 +184,10 @@ def _shares(
         return [samples] * len(parts), [tested] * len(parts)
     counts = [available(part.manifest, balance, part.strata) for part in parts]
     learned, tests = zip(*counts, strict=True)
-    most = sum(tests) if tested is None else min(tested, samples)
-    return equal_shares(learned, samples), equal_shares(tests, most)
+    shares = equal_shares(learned, samples)
+    if tested is None:
+        return shares, [None] * len(parts)
+    return shares, equal_shares(tests, min(tested, samples))
 
 
 def equal_shares(available: Sequence[int], total: int) -> list[int]:

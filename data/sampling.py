@@ -118,8 +118,9 @@ def _orders(
     classes, orders = _classes(groups), {}
     for part in SPLITS:
         rows = np.flatnonzero(manifest["split"] == part)
-        in_turn = _in_turn(groups[rows], classes, seed) if equal else None
-        orders[part] = rows[nested_order(groups[rows, None], seed) if in_turn is None else in_turn]
+        of_rows = groups[rows]
+        order = _in_turn(of_rows, classes, seed) if equal else nested_order(of_rows[:, None], seed)
+        orders[part] = rows[order]
     return orders
 
 

@@ -13,6 +13,7 @@ from export.by_label import parts
 from export.source import RecordedPredictions, Source
 from inference.bundle import (
     BundleInfo,
+    Calibration,
     DataFacts,
     Input,
     LabelInfo,
@@ -67,16 +68,18 @@ def describe(
 def _labels(
     source: Source, facts: WinnerFacts, val: RecordedPredictions, test: RecordedPredictions
 ) -> tuple[LabelInfo, ...]:
-    val_p, test_p = ([p for _, p in parts(source.labels, split.p)] for split in (val, test))
+    people = source.people(val.rows)
+    fair = metrics.cross_fitted(source.labels, val.codes, val.p, people)
+    val_p, test_p = ([p for _, p in parts(source.labels, split)] for split in (fair, test.p))
     labels, explains = [], has_activations(facts.hyperparameters)
     for at, of_label in enumerate(facts.labels):
-        point = metrics.operating_point(val.codes[:, at], val_p[at], source.target_accuracy)
+        point = metrics.operating_point(val.codes[:, at], val_p[at], people, source.target_accuracy)
         info = LabelInfo(
             name=of_label.label.name,
             classes=of_label.label.classes,
             output=of_label.label.output,
             class_activations=output_name(of_label.label) if explains else None,
-            temperature=of_label.temperature,
+            calibration=Calibration(**of_label.calibration.model_dump()),
             operating_point=OperatingPoint(**point.model_dump()),
         )
         measured = _metrics(of_label, info, test.codes[:, at], test_p[at])

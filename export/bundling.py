@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import get_args
 
 import numpy as np
@@ -26,7 +27,7 @@ from inference.bundle import (
     Precision,
     Speed,
 )
-from tuning.metrics import mean_scores
+from tuning.metrics import TARGETS, by_label, cross_fitted, evaluate, mean_scores, promise
 from tuning.runs.schema import WinnerFacts
 
 
@@ -61,7 +62,7 @@ def export_winner(
     """
     recorded = source.recorded(facts.backbone)
     info = bundle_info.describe(source, facts, recorded["val"], recorded["test"])
-    _say_what_stays_uncertain(info, steps)
+    _say_what_is_promised(info, facts, source.target_accuracy, steps)
     with tempfile.TemporaryDirectory() as scratch:
         prepared = prepare(source, info, recorded, Path(scratch), steps)
         export, models = _Export(source, facts, Path(scratch), steps), prepared.models
@@ -73,16 +74,21 @@ def export_winner(
     return Exported(export.candidate(info, models, served), info)
 
 
-def _say_what_stays_uncertain(info: BundleInfo, steps: Steps) -> None:
-    for label in info.labels:
+def _say_what_is_promised(
+    info: BundleInfo, facts: WinnerFacts, wanted: float | None, steps: Steps
+) -> None:
+    for label, of_label in zip(info.labels, facts.labels, strict=True):
         point = label.operating_point
-        if point and point.share_uncertain == 1:
-            steps.say(
-                f"{label.name!r} is always 'uncertain': the validation images do not show an "
-                f"accuracy of {point.target_accuracy:.2%}, not even of the surest half of the "
-                "decisions; give a lower TARGET_ACCURACY, or more images",
-                "yellow",
-            )
+        assert point and point.target_accuracy is not None and point.share_uncertain is not None
+        said = promise(
+            point.target_accuracy,
+            point.share_uncertain,
+            of_label.val.count,
+            wanted or TARGETS[0],
+        )
+        if point.share_uncertain == 1:
+            said += "; give a lower TARGET_ACCURACY, or more images"
+        steps.say(f"{label.name}: {said}", "yellow" if point.share_uncertain == 1 else None)
 
 
 _Models = Mapping[FormName, Checked]
@@ -116,10 +122,15 @@ class _Export:
         return info.model_copy(update={"speed": timed, "formats": formats})
 
     def _model_file(self, model: Checked, timed: Speed) -> ModelFile:
-        timing, codes = timed.timings[model.form.name], self.source.split("test").codes
+        timing, test = timed.timings[model.form.name], self.source.split("test")
+        scores = [
+            evaluate(label, codes, p, self.source.people(test.rows))
+            for label, (codes, p) in by_label(self.source.labels, test.codes, model.test_p)
+        ]
         return ModelFile.of(
             model.form.path,
-            accuracy=mean_scores(self.source.labels, codes, model.test_p).accuracy,
+            accuracy=mean(each.accuracy for each in scores),
+            accuracy_interval=scores[0].accuracy_interval if len(scores) == 1 else None,
             latency_ms=timing.latency_ms,
             throughput=timing.throughput,
         )
@@ -137,7 +148,8 @@ class _Export:
         checks = self._with_openvino(checks, info, models)
         gaps = audit.largest_gaps(groups)
         info = info.model_copy(update={"audit": gaps, "checks": checks})
-        text = card.render(info, self.facts, self.source.config, groups, served)
+        wanted = self.source.target_accuracy
+        text = card.render(info, self.facts, self.source.config, groups, served, wanted)
         (self.scratch / bundle.CARD_FILE).write_text(text, "utf-8")
         audit.write(groups, self.scratch / audit.FILE)
         names = (bundle.CARD_FILE, audit.FILE, check_images.FILE)
@@ -166,8 +178,9 @@ class _Export:
 
     def candidate(self, info: BundleInfo, models: _Models, served: Precision) -> Candidate:
         """Return how the model that is served stands in the choice of a champion."""
-        codes = self.source.split("val").codes
-        scores = mean_scores(self.source.labels, codes, models[served].val_p)
+        labels, val = self.source.labels, self.source.split("val")
+        fair = cross_fitted(labels, val.codes, models[served].val_p, self.source.people(val.rows))
+        scores = mean_scores(labels, val.codes, fair)
         return Candidate(
             backbone=info.backbone,
             precision=served,

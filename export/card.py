@@ -13,8 +13,10 @@ from export import audit, int8_gate
 from export.forms import TITLES
 from export.markdown import escape
 from inference.bundle import BundleInfo, LabelInfo, Precision
+from tuning.backbones.registry import BACKBONES
+from tuning.metrics import TARGETS
 from tuning.report import rendering
-from tuning.runs.schema import LabelFacts, RunConfig, WinnerFacts
+from tuning.runs.schema import Hyperparameters, LabelFacts, RunConfig, WinnerFacts
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def render(
     config: RunConfig,
     groups: pd.DataFrame,
     served: Precision,
+    wanted: float | None = None,
 ) -> str:
     """Write the card as Markdown.
 
@@ -57,8 +60,9 @@ def render(
         config: Settings, data and versions of the run.
         groups: Table of `export.audit.audit`, on the precision that is served.
         served: Precision that is served.
+        wanted: Accuracy that was wanted of the decisions given, 0..1; None for the highest.
     """
-    train = config.images.splits["train"].classes
+    train, test = config.images.splits["train"].classes, config.images.splits["test"]
     labels = [
         _Described(of_bundle, of_run, train.get(of_bundle.name))
         for of_bundle, of_run in zip(info.labels, facts.labels, strict=True)
@@ -71,12 +75,15 @@ def render(
         labels=labels,
         limits=limits(info.classes),
         config=config,
-        origin=_origin(info, config.settings.weights),
+        made=_made(facts, _origin(info, config.settings.weights)),
+        hyperparameters=_that_count(facts.hyperparameters),
         on_how_many=facts.on_how_many(config.images.splits["train"].count),
         served=served,
         groups=groups.to_dict("records"),
         wrong=_wrong(info.classes[0]),
         known_identities=bool(len(groups)) and (groups["identities"] < groups["images"]).any(),
+        known_people=0 < test.identities < test.count,
+        wanted=wanted or TARGETS[0],
         minimum=audit.MINIMUM,
         titles=TITLES,
         max_lost=100 * int8_gate.MAX_ACCURACY_LOST,
@@ -121,6 +128,31 @@ def _wrong(label: Label) -> list[tuple[str, str]]:
         f'labeled {second}, decided "{first}", %',
     )
     return list(zip(columns, titles, strict=True))
+
+
+def _made(facts: WinnerFacts, origin: str) -> str:
+    """How the model was trained, in words."""
+    chosen, backbone = facts.hyperparameters, BACKBONES[facts.backbone]
+    which = f"the first {chosen.stages} of {len(backbone.stages)} stages"
+    over = f"over a {chosen.grid} x {chosen.grid} grid" if chosen.grid > 1 else "over the whole map"
+    solved = "trained" if chosen.head_units else "solved by ridge regression"
+    if chosen.depth:
+        deepest = f"last {chosen.depth} stages were" if chosen.depth > 1 else "last stage was"
+        then = f"on frozen stages; then the {deepest} fine-tuned with it"
+    else:
+        then = "alone; the stages are as they were"
+    return (
+        f"{backbone.title}, {which}, from {origin}; the head averages their activations {over}.\n"
+        f"The head was {solved} {then}."
+    )
+
+
+def _that_count(chosen: Hyperparameters) -> dict[str, int | float]:
+    """The hyperparameters; without those of a training where there was none."""
+    values = chosen.model_dump()
+    if chosen.depth or chosen.head_units:
+        return values
+    return {name: values[name] for name in ("stages", "depth", "grid", "head_units")}
 
 
 def _origin(info: BundleInfo, chosen: str) -> str:

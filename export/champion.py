@@ -41,8 +41,8 @@ class Candidate:
 
     @property
     def rank_key(self) -> tuple[float, float, float]:
-        """Key to sort by, the best first: by accuracy, then Brier score, then latency."""
-        return -self.val_accuracy, self.val_brier, self.latency_ms
+        """Key to sort by, the best first: by Brier score, then accuracy, then latency."""
+        return self.val_brier, -self.val_accuracy, self.latency_ms
 
     def dominates(self, other: Candidate) -> bool:
         """Compare with another candidate.
@@ -51,10 +51,10 @@ class Candidate:
             other: Candidate to compare with, of the same export.
 
         Returns:
-            Whether it is nowhere worse in accuracy, latency and size, and somewhere better.
+            Whether it is nowhere worse in Brier score, latency and size, and somewhere better.
         """
-        mine = (-self.val_accuracy, self.latency_ms, self.size_mb)
-        theirs = (-other.val_accuracy, other.latency_ms, other.size_mb)
+        mine = (self.val_brier, self.latency_ms, self.size_mb)
+        theirs = (other.val_brier, other.latency_ms, other.size_mb)
         return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
@@ -104,7 +104,7 @@ def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
         candidates: Candidates in any order.
 
     Returns:
-        The candidates by accuracy on validation images, then Brier score, then latency.
+        The candidates by Brier score on validation images, then accuracy, then latency.
 
     Example:
         >>> vgg16 = Candidate("vgg16", "int8", 0.02, 0.97, latency_ms=12.0, size_mb=15.0)

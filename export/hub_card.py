@@ -9,7 +9,6 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from inference.bundle import BundleInfo, LabelInfo, Metrics
-from tuning.metrics import accuracy_interval
 
 THUMBNAIL = "thumbnail.png"
 
@@ -139,9 +138,9 @@ def _results(info: BundleInfo, label: LabelInfo) -> Iterator[EvalResult]:
         value = _extra(metrics, key)
         if value is not None:
             yield _result(info, label, kind, name, value)
-    int8, images = info.formats.get("int8"), info.data.counts.get("test")
-    if int8 and int8.accuracy is not None and images and len(info.labels) == 1:
-        interval = accuracy_interval(round(int8.accuracy * images), images)
+    int8 = info.formats.get("int8")
+    if int8 and int8.accuracy is not None and len(info.labels) == 1:
+        interval = int8.accuracy_interval
         yield _result(info, label, "accuracy", "accuracy of INT8", int8.accuracy, interval)
 
 

@@ -6,24 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from export.champion import Candidate, Limits, pareto_front
 
 FILE = "pareto.png"
-_FRONT, _DOMINATED = "tab:blue", "tab:gray"
+_FRONT, _DOMINATED, _OUTSIDE = "tab:blue", "tab:gray", "tab:red"
 
 
 def plot(
     candidates: Sequence[Candidate], champion: Candidate | None, limits: Limits, path: Path
 ) -> None:
-    """Draw accuracy on validation images over latency; the area of a dot is the model's size.
+    """Draw the Brier score on validation images over latency; a dot's area is the model's size.
 
     Args:
         candidates: Exported models, at least one.
         champion: The champion among them, None if no model is within the limits.
-        limits: Limits, drawn as lines where given.
+        limits: Limits; models outside of them have a red edge.
         path: Path of the PNG file, replaced if it is there.
 
     Example:
@@ -38,35 +39,39 @@ def plot(
     axes = figure.add_subplot()
     front = pareto_front(candidates)
     for candidate in candidates:
-        _dot(axes, candidate, candidate in front, candidate == champion)
+        color = _FRONT if candidate in front else _DOMINATED
+        edge = _OUTSIDE if limits.excess(candidate) else color
+        _dot(axes, candidate, color, edge, candidate == champion)
     if limits.max_latency_ms:
-        axes.axvline(limits.max_latency_ms, color="tab:red", linestyle=":")
-    if limits.min_accuracy:
-        axes.axhline(limits.min_accuracy, color="tab:red", linestyle=":")
+        axes.axvline(limits.max_latency_ms, color=_OUTSIDE, linestyle=":")
     axes.set_xscale("log")
     for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         axis(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axes.invert_yaxis()
     axes.margins(x=0.3, y=0.2)
     axes.set_xlabel("latency of one image, ms")
-    axes.set_ylabel("accuracy on validation images")
-    axes.set_title("Exported models; blue: on the Pareto front of accuracy, latency and size")
+    axes.set_ylabel("Brier score on validation images, the best at the top")
+    outside = "; red edge: outside the limits" if any(map(limits.excess, candidates)) else ""
+    axes.set_title(f"Exported models; blue: none is better in score, time and size{outside}")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
 
 
-def _dot(axes: Axes, candidate: Candidate, on_front: bool, is_champion: bool) -> None:
-    point = (candidate.latency_ms, candidate.val_accuracy)
+def _dot(axes: Axes, candidate: Candidate, color: str, edge: str, is_champion: bool) -> None:
+    point = (candidate.latency_ms, candidate.val_brier)
     axes.scatter(
         *point,
         s=30 + 4 * candidate.size_mb,
-        color=_FRONT if on_front else _DOMINATED,
-        alpha=0.6,
+        facecolors=to_rgba(color, 0.6),
+        edgecolors=edge,
         zorder=2,
     )
     if is_champion:
         axes.scatter(*point, marker="*", s=120, color="gold", edgecolors="black", zorder=3)
-    words = f"{candidate.backbone}, {candidate.precision}, {candidate.size_mb:.0f} MB"
+    words = (
+        f"{candidate.backbone}, {candidate.precision}, {candidate.size_mb:.0f} MB, "
+        f"{candidate.val_accuracy:.1%} correct"
+    )
     axes.annotate(
         words + (" (champion)" if is_champion else ""),
         point,

@@ -21,6 +21,7 @@ from export.source import RecordedPredictions, Source, SplitName
 from inference import bundle
 from inference.bundle import BundleInfo, QuantizationTrial
 from tuning.backbones.class_activations import with_activations
+from tuning.runs.schema import Hyperparameters
 
 Recorded = Mapping[SplitName, RecordedPredictions]
 """What the Keras model predicted for "val" and "test" when the run ended."""
@@ -119,7 +120,7 @@ class _Preparation:
         activations = [label.class_activations for label in info.labels if label.class_activations]
         if activations:
             slopes = [label.slope for label in info.labels]
-            grid = int(info.hyperparameters["grid"])
+            grid = Hyperparameters.of(info.hyperparameters).grid
             classifier = with_activations(classifier, labels, slopes, grid)
         convert.to_onnx(classifier, labels, bundle.to_metadata(info), path, activations)
 

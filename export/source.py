@@ -12,6 +12,7 @@ import pandas as pd
 from data import ImageStore, Label
 from data.labels import codes_of, from_table
 from data.rows import Rows
+from data.splits import number_people
 from tuning.inputs import images_of
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import RunConfig
@@ -118,6 +119,17 @@ class Source:
         """
         rows = np.flatnonzero(self.store.manifest["split"] == name)
         return Split(name, self.store.images, rows, codes_of(self.store.manifest)[rows])
+
+    def people(self, rows: np.ndarray) -> np.ndarray:
+        """Number the people in some images.
+
+        Args:
+            rows: Indices of the images, int [n].
+
+        Returns:
+            Number of the person in each, int [n].
+        """
+        return number_people(self.store.manifest["identity"].iloc[rows])
 
     def winner(self, backbone: str) -> Path:
         """Return the path of a winner's Keras model.

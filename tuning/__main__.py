@@ -117,9 +117,9 @@ def tune(
             envvar="FRAMING",
             help="Part of an image that the classifier sees: all of it (stretch), its central "
             "square (crop), the face of one aligned as CelebA's are (face), or the face that the "
-            "detector finds and aligns first, as it does when it serves (detect: for photos of "
-            "your own; one without a face is left out). Left out: face for CelebA, stretch for "
-            "other data; of several data sets detect for those that are not aligned.",
+            "detector finds and aligns first, as it does when it serves (detect: an image without "
+            "one is not used). Left out: face for CelebA; for other data the face that the "
+            "detector finds, and the middle of an image in which it finds none.",
         ),
     ] = None,
     labels: Annotated[
@@ -210,7 +210,7 @@ def tune(
 
     Examples: `make tune`, `make tune DATA=celeba SAMPLES=5000 PRESET=standard`,
     `make tune LABEL=Smiling,Eyeglasses,Young`, `make tune DATA=celeba,utkface`,
-    `make tune DATA=faces FRAMING=detect BACKBONES=resnet50,googlenet BUDGET=20`.
+    `make tune DATA=faces FRAMING=stretch BACKBONES=resnet50,googlenet BUDGET=20`.
     """
     if context.invoked_subcommand:
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data import DataError, FaceSearch, NoFaceError, decode
+from data import DataError, FaceSearch, Guess, NoFaceError, decode, to_square
 
 if TYPE_CHECKING:
     from inference.detection.detector import Detection
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PROMINENT = 0.5  # of the largest face's side: a smaller one is someone in the background
 
 
-def search_for_faces(rows: np.ndarray) -> FaceSearch:
+def search_for_faces(rows: np.ndarray, guess: bool = False) -> FaceSearch:
     """Return the search for the image store.
 
     Of several faces that can be judged and are at least half as large as the largest one, that
@@ -28,6 +28,8 @@ def search_for_faces(rows: np.ndarray) -> FaceSearch:
 
     Args:
         rows: Whether the face is searched for in each of the N images, bool [N].
+        guess: Whether an image without such a face is used all the same: a face that cannot be
+            judged, or what is in the middle. Else it is left out.
 
     Raises:
         DataError: The face detector is not installed.
@@ -41,6 +43,8 @@ def search_for_faces(rows: np.ndarray) -> FaceSearch:
         Traceback (most recent call last):
             ...
         data.images.NoFaceError: no face found
+        >>> search_for_faces(np.array([True]), guess=True).cut_out(path, 96).reason
+        'no face found'
     """
     from inference.detection.finder import VERSION
     from inference.errors import DetectorError
@@ -48,7 +52,11 @@ def search_for_faces(rows: np.ndarray) -> FaceSearch:
     try:
         _finder()
     except DetectorError as error:
-        raise DataError(f"FRAMING=detect: {error}") from error
+        raise DataError(
+            f"faces can't be found: {error}; FRAMING=stretch or crop takes images as they are"
+        ) from error
+    if guess:
+        return FaceSearch(_cut_out_or_guess, f"{VERSION} or a guess", rows)
     return FaceSearch(_cut_out, VERSION, rows)
 
 
@@ -61,17 +69,26 @@ def _finder() -> FaceFinder:
 
 
 def _cut_out(path: Path, size: int) -> np.ndarray:
+    square = _cut_out_or_guess(path, size)
+    if isinstance(square, Guess):
+        raise NoFaceError(square.reason)
+    return square
+
+
+def _cut_out_or_guess(path: Path, size: int) -> np.ndarray | Guess:
     from inference.bundle import Input
     from inference.detection.alignment import LEAST_QUALITY
 
     found = _finder()(path, Input(size=size, framing="face")).faces
     faces = [(face.detection, face.pixels) for face in found if face.detection]
+    if not faces:
+        return Guess(to_square(decode(path), size, "crop"), "no face found")
     good = [(face, pixels) for face, pixels in faces if face.quality >= LEAST_QUALITY]
-    if not good:
-        best = max((face.quality for face, _ in faces), default=None)
-        raise NoFaceError("no face found" if best is None else f"only a poor face ({best:.2f})")
-    index = 0 if len(good) == 1 else subject([face for face, _ in good], decode(path).size)
-    return good[index][1]
+    chosen = good or faces
+    one = len(chosen) == 1
+    index = 0 if one else subject([face for face, _ in chosen], decode(path).size)
+    face, pixels = chosen[index]
+    return pixels if good else Guess(pixels, f"only a poor face ({face.quality:.2f})")
 
 
 def subject(faces: list[Detection], size: tuple[int, int]) -> int:

@@ -99,7 +99,7 @@ def prepare_images(
     begun = _begun(run, dataset) if run else None
     manifest, notes = begun or _chosen(settings, dataset, artifacts, progress)
     framing, detected = _framing(settings, dataset)
-    search = _search(manifest, detected)
+    search = _search(manifest, detected, settings)
     with progress.bar("finding faces" if search else "decoding images") as update:
         store = data.build(
             manifest,
@@ -127,7 +127,7 @@ def images_of(run: RunFolder, cache: Path) -> ImageStore:
     config, manifest = run.read_config(), data.read_manifest(run.manifest)
     size, facts = config.settings.size, config.images
     kept = data.reopen(manifest, size, facts.framing, cache, config.data.fingerprint)
-    search = None if kept else _search(manifest, facts.detected)
+    search = None if kept else _search(manifest, facts.detected, config.settings)
     return kept or data.build(manifest, size, facts.framing, cache, search=search)
 
 
@@ -205,28 +205,37 @@ def _framing(settings: Settings, dataset: Dataset) -> tuple[Framing, tuple[str, 
     parts = data.parts_of(dataset)
     if settings.framing == "detect":
         return "face", tuple(part.name for part in parts)
-    if settings.framing is not None or len(parts) == 1:
-        return settings.framing or dataset.framing, ()
+    if settings.framing is not None:
+        return settings.framing, ()
     return "face", tuple(part.name for part in parts if part.framing != "face")
 
 
-def _search(manifest: pd.DataFrame, detected: Sequence[str]) -> FaceSearch | None:
+def _search(
+    manifest: pd.DataFrame, detected: Sequence[str], settings: Settings
+) -> FaceSearch | None:
     if not detected:
         return None
-    if DATASET not in manifest:
-        return search_for_faces(np.ones(len(manifest), bool))
-    return search_for_faces(manifest[DATASET].isin(detected).to_numpy(bool))
+    rows = np.ones(len(manifest), bool)
+    if DATASET in manifest:
+        rows = manifest[DATASET].isin(detected).to_numpy(bool)
+    return search_for_faces(rows, guess=settings.framing is None)
 
 
 def _on_faces(dataset: Dataset, detected: Sequence[str], store: ImageStore) -> Iterator[str]:
     if not detected:
         return
-    yield f"faces of {', '.join(detected)} are found and aligned first (FRAMING=detect)"
+    yield f"faces of {', '.join(detected)} are found and aligned first, as when serving"
     aligned = [part.name for part in data.parts_of(dataset) if part.name not in detected]
     if aligned:
         yield f"images of {', '.join(aligned)} are aligned as they are (FRAMING=face)"
     if store.faceless:
         yield f"left out: {store.faceless:,} images without a face, or with a poor one alone"
+    if store.guessed:
+        yield (
+            f"{store.guessed:,} images without a face, or with a poor one alone, are used all the "
+            "same, cropped to the middle or to the poor one; FRAMING=detect leaves them out, "
+            "FRAMING=crop or stretch takes all images as they are"
+        )
 
 
 def _on_shares(dataset: Dataset, store: ImageStore) -> Iterator[str]:

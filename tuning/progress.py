@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuning.bars import Bars
+from tuning.metrics import promise
 from tuning.runs.schema import (
     Hyperparameters,
     RunMetrics,
@@ -89,7 +90,9 @@ class Progress(Bars):
         """
         for of_label in facts.labels:
             name = f"{of_label.label.name} " if len(facts.labels) > 1 else ""
+            point, images = of_label.operating_point, of_label.val.count
             self.say(f"  winner on test images: {name}{_accuracy(of_label.test)}")
+            self.say(f"  {name}{promise(point.target_accuracy, point.share_uncertain, images)}")
 
     def summary(self, metrics: RunMetrics, report: Path) -> None:
         """Print the table of winners when the run is done.

@@ -20,6 +20,8 @@ from tuning.notices import SYNTHETIC_NOTICE, notices_of
 from tuning.precision import POLICY
 from tuning.progress import Progress
 from tuning.report import report
+from tuning.report.best import best_winner
+from tuning.runs.leaderboard import read_leaderboard
 from tuning.runs.run_folder import RunFolder, rows_fingerprint
 from tuning.runs.schema import (
     DataFacts,
@@ -209,9 +211,10 @@ def _report(context: SearchContext, winners: Sequence[WinnerFacts]) -> None:
         notices=(*notices_of(config), *left_out_notices(run, config, config.settings.backbones)),
         seconds=run.read_clock().seconds or None,
         winners={facts.backbone: facts for facts in ranked},
+        chosen=best_winner(run, config.labels, [facts.backbone for facts in ranked]),
     )
     run.write_metrics(metrics)
-    leaderboard = pd.read_csv(run.leaderboard)
+    leaderboard = read_leaderboard(run)
     progress = context.progress
     with progress.doing("writing the report"), progress.bar("explaining mistakes") as update:
         report.write(run, config, metrics, leaderboard, context.store.images, update)

@@ -20,9 +20,11 @@ from tuning.search.backbone_search import BackboneSearch
 from tuning.search.context import SearchContext
 from tuning.search.engine import Engine
 from tuning.search.followed import FollowedHands
-from tuning.search.offers import Offer
+from tuning.search.offers import Offer, Work
 from tuning.search.timings import Timings
 from tuning.trunk.cache import CacheError
+
+_REPORT_SECONDS = 30.0  # until one has been written
 
 
 def search_all(
@@ -118,6 +120,11 @@ class _Searches:
         """Let the winners follow their best trials, at the end of the time or of the search."""
         while self._fill(self._last_winner) or self._running:
             self._take_next()
+        for search in self._searches:
+            if search.winner is None:
+                title = BACKBONES[search.name].title
+                say = self._context.progress.say
+                say(f"{title}: no time for a winner; the same run with a larger BUDGET has one")
 
     def _fill(self, choose: Callable[[], tuple[BackboneSearch, Offer] | None]) -> bool:
         """Begin steps while slots are free; says whether any was begun."""
@@ -135,57 +142,71 @@ class _Searches:
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in done:
             step = self._running.pop(future)
-            error = future.exception()
+            error, work = future.exception(), Work(0, 0.0)
             with self._apart(step.search):
                 if isinstance(error, Exception):
                     step.offer.fails(error)
                 elif error is not None:
                     raise error
                 else:
-                    step.offer.end(future.result(), self._budget.spent() - step.began)
-            self._record(step)
+                    work = step.offer.end(future.result(), self._budget.spent() - step.began)
+            self._record(step, work)
 
-    def _record(self, step: _Running) -> None:
-        search, offer = step.search, step.offer
-        ended = self._budget.spent()
-        row = TimelineRow.of(step.began, ended, search.name, offer.kind, offer.images, search.best)
+    def _record(self, step: _Running, work: Work) -> None:
+        times, search = (step.began, self._budget.spent()), step.search
+        row = TimelineRow.of(*times, search.name, step.offer.kind, *work, search.best)
         add_row(self._context.run, row)
 
     def _most_urgent(self) -> tuple[BackboneSearch, Offer] | None:
-        offers, left = [], self._left()
-        for search in list(self._searches):
-            with self._apart(search):
-                offer = search.offer(left / len(self._searches))
-                fits = offer and (offer.seconds <= left or self._is_first(search))
-                if offer and fits:
-                    offers.append((search, offer))
+        """What one of the searches would do next: first winners one after the other, then gains."""
+        for search in [*self._searches]:
+            if search.winner is None and (offer := self._offer(search)):
+                return search, offer
+        offers = [(s, offer) for s in [*self._searches] if s.winner and (offer := self._offer(s))]
+        # Of equals the cheapest backbone, which comes first.
         return min(offers, key=lambda each: each[1].urgency, default=None)
+
+    def _offer(self, search: BackboneSearch) -> Offer | None:
+        left = self._left()
+        limit = math.inf if self._is_first(search) else left
+        with self._apart(search):
+            offer = search.offer(self._share(search, left), limit)
+            return offer if offer and offer.seconds <= limit else None
+        return None
+
+    def _share(self, search: BackboneSearch, left: float) -> float:
+        """Time for one backbone, where all that go on as far as it share what is left."""
+        waiting = [other for other in self._searches if other.winner is None]
+        others = waiting if search.winner is None else self._searches
+        return left / max(1, len(others))
 
     def _is_first(self, search: BackboneSearch) -> bool:
         """Whether a step is for the run's first winner, which there is whatever it takes."""
         return search is self._searches[0] and not self._winners()
 
     def _last_winner(self) -> tuple[BackboneSearch, Offer] | None:
+        left = self._without_report()
         for search in self._searches:
             with self._apart(search):
-                if offer := search.last_winner():
+                fits = self._is_first(search) or search.closing_seconds() <= left
+                if fits and (offer := search.last_winner()):
                     return search, offer
         return None
 
     def _left(self) -> float:
         """Seconds for further steps: without what winners and the report take in the end."""
+        return self._without_report() - sum(search.closing_seconds() for search in self._searches)
+
+    def _without_report(self) -> float:
         left = self._budget.left()
-        if left is None:
-            return math.inf
-        closing = sum(search.closing_seconds() for search in self._searches)
-        return left - closing - (self._report_seconds or 0.0)
+        return math.inf if left is None else left - (self._report_seconds or _REPORT_SECONDS)
 
     def _first_report(self) -> None:
         """Write a report that can be looked at, and see how long that takes."""
         began = self._budget.spent()
         self._report(self._winners())
         self._report_seconds = self._budget.spent() - began
-        row = TimelineRow.of(began, self._budget.spent(), "", "report", 0, None)
+        row = TimelineRow.of(began, self._budget.spent(), "", "report", 0, 0.0, None)
         add_row(self._context.run, row)
 
     def _winners(self) -> list[WinnerFacts]:

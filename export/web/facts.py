@@ -182,13 +182,38 @@ def question(labels: Sequence[LabelInfo]) -> str:
 
 
 def banner(info: BundleInfo) -> str:
-    """Warn of a model that was trained on drawn faces; empty for others."""
-    if not info.synthetic:
-        return ""
-    return (
-        "The model was trained on drawn faces. These predictions only show that the pipeline "
-        "works; on photos of people they mean nothing."
-    )
+    """Warn of a model that was trained on drawn faces or decides nothing; empty for others.
+
+    Args:
+        info: Facts of the model, with the labels that the page shows.
+
+    Example:
+        >>> info = BundleInfo(
+        ...     backbone="vgg16",
+        ...     labels=[
+        ...         {"name": "gender", "classes": ("woman", "man"), "output": "p_man",
+        ...          "operating_point": {"least": (1.0, 1.0)}}
+        ...     ],
+        ...     input={"size": 96, "framing": "face"},
+        ...     data={"name": "CelebA", "fingerprint": "0a1b"},
+        ...     weights={"source": "imagenet"},
+        ... )
+        >>> banner(info)
+        'Always uncertain: gender. The validation images do not show that even the surest half ...
+    """
+    said = []
+    if info.synthetic:
+        said.append(
+            "The model was trained on drawn faces. These predictions only show that the pipeline "
+            "works; on photos of people they mean nothing."
+        )
+    undecided = summary(label.name for label in info.labels if label.is_undecided)
+    if undecided:
+        said.append(
+            f"Always uncertain: {undecided}. The validation images do not show that even the "
+            "surest half of the decisions are correct often enough."
+        )
+    return " ".join(said)
 
 
 def accuracy(info: BundleInfo) -> str:

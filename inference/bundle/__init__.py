@@ -11,6 +11,7 @@ from inference.bundle.onnx_metadata import from_metadata, to_metadata
 from inference.bundle.schema import (
     SCHEMA_VERSION,
     BundleInfo,
+    Calibration,
     CheckImages,
     DataFacts,
     FormatName,
@@ -45,8 +46,8 @@ from inference.errors import BundleError
 
 __all__ = [
     "CARD_FILE", "INDEX_FILE", "INFO_FILE", "MARGIN", "SCHEMA_VERSION", "Bundle", "BundleError",
-    "BundleInfo", "CheckImages", "DataFacts", "FormatName", "Gap", "Index", "Input", "LabelInfo",
-    "Metrics", "ModelFile", "OperatingPoint", "Precision", "QuantizationTrial", "Speed",
-    "Timing", "WeightFacts", "digest", "faster", "find", "from_metadata", "may_be_replaced",
-    "models_folder", "read", "read_index", "to_metadata", "write", "write_index",
+    "BundleInfo", "Calibration", "CheckImages", "DataFacts", "FormatName", "Gap", "Index", "Input",
+    "LabelInfo", "Metrics", "ModelFile", "OperatingPoint", "Precision", "QuantizationTrial",
+    "Speed", "Timing", "WeightFacts", "digest", "faster", "find", "from_metadata",
+    "may_be_replaced", "models_folder", "read", "read_index", "to_metadata", "write", "write_index",
 ]  # fmt: skip

@@ -129,10 +129,24 @@ class OperatingPoint(_Facts):
         default=None, description="Accuracy of the decisions given on the validation split"
     )
     accuracy_bound: _Share | None = Field(
-        default=None, description="Lower end of its one-sided 95 % interval"
+        default=None, description="Lower end of its 95 % interval, of one side in older bundles"
     )
     share_uncertain: _Share | None = Field(
         default=None, description="Share of the validation split that is uncertain"
+    )
+
+
+class Calibration(_Facts):
+    """What the logits of a label are scaled by, inside the graph: slope times logit plus bias.
+
+    Example:
+        >>> Calibration(slope=0.8, bias=(0.3,)).model_dump()
+        {'slope': 0.8, 'bias': (0.3,)}
+    """
+
+    slope: float = Field(gt=0, description="Number that each logit is multiplied by")
+    bias: tuple[float, ...] = Field(
+        min_length=1, description="Number that is added to each logit: one of two classes, else all"
     )
 
 
@@ -164,8 +178,9 @@ class LabelInfo(_Facts):
         "classes]: their means are its logits but for constants; None where the head has a hidden "
         "layer, and in bundles made before them",
     )
-    temperature: float = Field(
-        default=1.0, gt=0, description="Temperature of the calibration, already inside the graph"
+    calibration: Calibration | None = Field(
+        default=None,
+        description="Calibration, already inside the graph; None where it is not known",
     )
     operating_point: OperatingPoint | None = Field(
         default=None, description="None to always name the most likely class"
@@ -173,16 +188,42 @@ class LabelInfo(_Facts):
     metrics: Metrics = Field(default=Metrics(), description="Figures on the test split")
 
     @property
+    def slope(self) -> float:
+        """Number that the graph multiplies the logits by, 1 where it is not known."""
+        return self.calibration.slope if self.calibration else 1.0
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether no operating point holds, so that every face is "uncertain"."""
+        return self.operating_point is not None and min(self.operating_point.least) == 1
+
+    @property
     def label(self) -> Label:
         """The label and its classes alone."""
         return Label(name=self.name, classes=self.classes)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _temperature_was_the_calibration(cls, content: Any) -> Any:
+        """Read `temperature`, by which older bundles' logits are divided."""
+        if not isinstance(content, Mapping) or "temperature" not in content:
+            return content
+        others = {name: value for name, value in content.items() if name != "temperature"}
+        try:
+            old = _Temperature.model_validate(content)
+        except ValidationError as error:
+            raise ValueError(_first(error)) from None
+        bias = (0.0,) * (1 if len(old.classes) == 2 else len(old.classes))
+        return {"calibration": {"slope": 1 / old.temperature, "bias": bias}, **others}
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         try:
-            Label(name=self.name, classes=self.classes)  # the rules of names are there
+            label = Label(name=self.name, classes=self.classes)  # the rules of names are there
         except ValidationError as error:
             raise ValueError(_first(error)) from None
+        if self.calibration and len(self.calibration.bias) != label.width:
+            raise ValueError("the calibration must have a bias for each logit")
         point = self.operating_point
         if point and len(point.least) != len(self.classes):
             raise ValueError("the operating point must have a number for each class")
@@ -202,7 +243,7 @@ class LabelInfo(_Facts):
         point = self.operating_point
         least = point.least if point else [1 / len(self.classes)] * len(self.classes)
         above = np.asarray(p, np.float64) - np.asarray(least)
-        if min(least) == 1 or not np.isfinite(above).all():
+        if self.is_undecided or not np.isfinite(above).all():
             return UNCERTAIN
         best = int(decisions(above[None])[0])
         if point and above[best] < 0:
@@ -227,6 +268,9 @@ class ModelFile(_Facts):
     sha256: str = Field(description="SHA-256 in hex, see `inference.bundle.files.digest`")
     bytes: int = Field(description="Size in bytes")
     accuracy: _Share | None = Field(default=None, description="Accuracy on the test split")
+    accuracy_interval: tuple[_Share, _Share] | None = Field(
+        default=None, description="Ends of its 95 % interval; None where there are several labels"
+    )
     latency_ms: float | None = Field(
         default=None, description="Milliseconds for one image, the median"
     )
@@ -473,6 +517,15 @@ class Index(_Facts):
         if self.champion not in self.bundles:
             raise ValueError(f"the champion {self.champion} is not among the bundles")
         return self
+
+
+class _Temperature(BaseModel):
+    """What bundles had in place of the calibration."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    classes: tuple[str, ...] = ()
+    temperature: float = Field(gt=0)
 
 
 class _Band(_Facts):

@@ -55,6 +55,17 @@ def header(models: ServedModels) -> str:
             f"<b>Trained on drawn faces:</b> {', '.join(drawn)}. These predictions only show that "
             "the pipeline works; on photos of people they mean nothing."
         )
+    undecided = [
+        f"{word(label.name)} ({bundle.folder.name})"
+        for bundle in models.bundles
+        for label in bundle.info.labels
+        if label.is_undecided
+    ]
+    if undecided:
+        banners.append(
+            f"<b>Always uncertain:</b> {', '.join(undecided)}. The validation images do not show "
+            "that even the surest half of the decisions are correct often enough."
+        )
     if models.left_out:
         banners.append(
             f"<b>Damaged and left out:</b> {', '.join(models.left_out)}. The default model is "

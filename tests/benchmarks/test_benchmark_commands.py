@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from timelines import two_backbones
 
-from benchmarks import compare
 from benchmarks.__main__ import main
 
 ROOT = Path(__file__).parents[2]
@@ -36,50 +36,54 @@ def result(portraits: Path, artifacts: Path, name: str, *arguments: str) -> dict
 
 
 @pytest.mark.slow
-def test_compare(portraits: Path, tmp_path: Path) -> None:
-    content = result(portraits, tmp_path, "compare", "--epochs", "1")
-    (measured,) = content["backbones"]
-    assert [at["depth"] for at in measured["depths"]] == [0, 1, 2]
-    for at in measured["depths"]:
-        assert len(at["ours"]) == compare.OUR_TRIALS[at["depth"]]
-        assert at["plain"][0]["values"] == at["ours"][0]["values"]
-        assert at["plain"][0]["epochs"] == 1
-        assert at["ratio"] == pytest.approx(at["plain_seconds"] / at["our_seconds"])
-    assert content["settings"]["precision"] == "float32"
-    assert [target["wanted"] for target in content["targets"]["googlenet"]] == [100, 15, 10]
+def test_equal_minutes(portraits: Path, tmp_path: Path) -> None:
+    content = result(portraits, tmp_path, "equal-minutes", "--minutes", "0.5")
+    assert [search["side"] for search in content["searches"]] == ["plain", "ours"]
+    assert {each["figure"] for each in content["compared"]} == {"val", "test"}
+    names = ("equal-minutes-googlenet-val.png", "equal-minutes-googlenet-test.png")
+    assert all((tmp_path / "bench" / name).exists() for name in names)
 
 
 @pytest.mark.slow
-def test_parts(portraits: Path, tmp_path: Path) -> None:
-    content = result(portraits, tmp_path, "parts", "--epochs", "1")
-    (measured,) = content["backbones"]
-    assert [cost["depth"] for cost in measured["costs"]] == [0, 1, 2]
-    for cost in measured["costs"]:
-        of = cost["parts"]
-        assert (of["tail"] > 0) is (cost["depth"] > 0)
-        assert of["head"] > 0
-        assert of["checkpoint"] > 0
-    assert {row["by"] for row in measured["growth"]} == {"images", "epochs", "trials"}
-    for row in measured["growth"]:
-        assert len(row["at"]) == len(row["seconds"]) == len(row["ratio"]) == 3
-        assert row["at"] == sorted(row["at"])
+def test_anytime(portraits: Path, tmp_path: Path) -> None:
+    ended = bench(
+        tmp_path, "--data", str(portraits), "anytime", "--budget", "0.5", "--busy", "1",
+        "--preset", "quick",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    content = json.loads((tmp_path / "bench" / "anytime-busy-1.json").read_text())
+    assert content["val"]["googlenet"]
+    assert content["test"]["googlenet"]
+    spent = json.loads((tmp_path / "bench" / "minutes-anytime-busy-1.json").read_text())
+    assert spent["spent"]["steps"]["googlenet"]["pass"] > 0
+    assert spent["peak_gmacs"] > 0
+    assert (tmp_path / "runs" / "anytime-busy-1" / "metrics.json").exists()
+    assert not list(tmp_path.glob("bench-*"))
 
 
 @pytest.mark.slow
 def test_workers(portraits: Path, tmp_path: Path) -> None:
-    content = result(portraits, tmp_path, "workers", "--preset", "quick")
+    content = result(portraits, tmp_path, "workers", "--minutes", "0.7")
     assert [run["workers"] for run in content["runs"]] == [0, 1, 2]
-    assert all(run["trials"] == {"googlenet": 4, "resnet50": 4} for run in content["runs"])
-    assert all(run["completed"] == 8 for run in content["runs"])
-    assert content["ratio"] == pytest.approx(content["seconds"]["0"] / content["seconds"]["2"])
+    assert all(run["first_winners"] > 0 for run in content["runs"])
+
+
+def test_the_minutes_of_a_run_are_shown(tmp_path: Path) -> None:
+    two_backbones(tmp_path / "runs" / "mine")
+    ended = bench(tmp_path, "minutes", "mine")
+    assert ended.returncode == 0, ended.stderr
+    assert "VGG16" in ended.stdout
+    assert (tmp_path / "bench" / "minutes-mine.json").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--backbones", "alexnet", "compare"), "BACKBONES=alexnet: must be one of"),
-        (("--size", "32", "parts"), "SIZE=32: must be 64 to 224"),
+        (("--backbones", "alexnet", "equal-minutes"), "BACKBONES=alexnet: must be one of"),
+        (("--size", "32", "growth"), "SIZE=32: must be 64 to 224"),
         (("--data", "nowhere", "workers"), "DATA=nowhere: no such file or folder"),
+        (("anytime", "--run", "mine"), "RUN=mine: no such run in"),
+        (("minutes", "../mine"), "RUN='../mine': give a name, not a path"),
     ],
 )
 def test_wrong_usage_is_one_line(

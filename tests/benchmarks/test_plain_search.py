@@ -1,46 +1,71 @@
-from dataclasses import replace
+import time
+from pathlib import Path
 
-import numpy as np
+import keras
+import keras_tuner
+import pytest
 
-from benchmarks import compare, plain_search
+from benchmarks import equal_minutes, plain_search
+from benchmarks.plain_search import Clock
+from benchmarks.plain_task import PlainTask
 from benchmarks.workload import Workload
-from data import Label
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
-from tuning.runs.schema import Hyperparameters
-from tuning.search.oracles import search_space
-
-STATISTICS = FeatureStatistics(np.zeros(1024), np.ones(1024))
 
 
-def test_plain_keras_tuner_freezes_what_we_freeze(workload: Workload) -> None:
+@pytest.fixture
+def task(workload: Workload, tmp_path: Path) -> PlainTask:
+    images = tmp_path / "images.npz"
+    equal_minutes._write_images(workload, images)
+    task = equal_minutes._task(workload, images, "googlenet", 1.0, "random", False)
+    return task.model_copy(update={"folder": tmp_path, "seconds": 8.0})
+
+
+def chosen(**values: float) -> keras_tuner.HyperParameters:
+    hp = keras_tuner.HyperParameters()
+    hp.values = {"depth": 0, "dropout": 0.3, "head_units": 0, "learning_rate": 1e-3, **values}
+    return hp
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_it_freezes_what_we_freeze(workload: Workload, task: PlainTask, depth: int) -> None:
+    plain = plain_search._Model(task).build(chosen(depth=depth))
     ours = TransferModel(BACKBONES["googlenet"], 64, workload.weights["googlenet"])
-    side = plain_search._Model(workload, "googlenet", STATISTICS, 1)
-    for depth in compare.DEPTHS:
-        space = search_space(2)
-        space.values |= {"depth": depth}
-        theirs = side.build(space)
-        hp = Hyperparameters.of(space.values)
-        tail = ours.tail(depth, ours.head(HeadConfig(hp.head_units, hp.dropout, STATISTICS)))
-        count = sum(weight.shape.num_elements() for weight in theirs.trainable_weights)
-        assert count == sum(weight.shape.num_elements() for weight in tail.trainable_weights)
+    head = ours.head(HeadConfig(4, 1, 0, 0.3, FeatureStatistics.neutral(1024), (0.0,)))
+    assert count(plain) == count(ours.tail(4, depth, head))
 
 
-def test_plain_keras_tuner_learns_many_classes(workload: Workload) -> None:
-    hair = Label(name="hair", classes=("fair", "brown", "black"))
-    codes = np.arange(len(workload.store.manifest)) % 3
-    store = replace(workload.store, manifest=workload.store.manifest.assign(label=codes))
-    many = replace(workload, store=store, label=hair)
-    base = {"depth": 0, "learning_rate": 3e-4, "head_units": 0, "dropout": 0.3}
-    [timed] = plain_search.search(many, "googlenet", STATISTICS, [base], 1)
-    assert 0 <= timed.accuracy <= 1
+def count(model: keras.Model) -> int:
+    return sum(weight.shape.num_elements() for weight in model.trainable_weights)
 
 
-def test_plain_keras_tuner_runs_the_list(workload: Workload) -> None:
-    base = {"depth": 0, "learning_rate": 3e-4, "head_units": 64, "dropout": 0.3}
-    configurations = [base, {**base, "head_units": 0}]
-    timed = plain_search.search(workload, "googlenet", STATISTICS, configurations, 1)
-    assert [trial.values for trial in timed] == configurations
-    assert all(0 <= trial.accuracy <= 1 and 0 < trial.training < trial.seconds for trial in timed)
-    checkpoints = workload.folder.glob("plain/googlenet-depth-0/trial_*/*.weights.h5")
-    assert len(list(checkpoints)) == 2
+def test_it_starts_from_the_same_weights(workload: Workload, task: PlainTask) -> None:
+    built = plain_search._Model(task).build(chosen())
+    for name, arrays in workload.weights["googlenet"].layers.items():
+        for mine, theirs in zip(built.get_layer(name).get_weights(), arrays, strict=True):
+            assert (mine == theirs).all()
+
+
+def test_it_searches_until_the_time_is_over(task: PlainTask) -> None:
+    result = plain_search.search(task, Clock(time.time()))
+    assert result.trials >= 1
+    assert result.seconds >= 8
+    accuracies = [each.val_accuracy for each in result.improvements]
+    assert accuracies == sorted(set(accuracies))
+    assert all(each.seconds <= 8 for each in result.improvements)
+    assert all(0 <= each.test_accuracy <= 1 for each in result.improvements)
+    assert not list(task.folder.glob("better-*"))
+
+
+def test_many_classes_have_a_logit_each(task: PlainTask) -> None:
+    many = task.model_copy(update={"classes": 3})
+    assert plain_search._Model(many).build(chosen()).output_shape == (None, 3)
+
+
+def test_the_clock_stands_still_while_weights_are_kept() -> None:
+    clock = Clock(time.time())
+    with pytest.raises(OSError), clock.standing_still():
+        time.sleep(0.2)
+        raise OSError
+    assert clock.paused >= 0.2
+    assert clock.seconds() < 0.1

@@ -1,25 +1,27 @@
+from pathlib import Path
+
 import pytest
+from timelines import two_backbones
 
-from benchmarks import workers
-from benchmarks.workers import Overhead, TimedRun, WorkersComparison
+from benchmarks.workers import COUNTS, Overhead, TimedRun, WorkersComparison, timed
 
-ALONE, ONE, TWO = (TimedRun(count, 9 - count, {"vgg16": 3}, 3) for count in (0, 1, 2))
 COST = Overhead(5.0, 0.001, 0.2)
 
 
-def test_the_ratio_is_of_the_medians() -> None:
-    slow = TimedRun(0, 30, {"vgg16": 3}, 3)
-    measured = WorkersComparison.of([ALONE, ONE, TWO, TWO, ALONE, ONE, slow, TWO, ONE], COST)
-    assert measured.seconds == {0: 9, 1: 8, 2: 7}
-    assert measured.ratio == pytest.approx(9 / 7)
+def test_the_ratios_are_of_the_medians() -> None:
+    runs = [TimedRun(count, 60, 30 - 10 * count, 100 + count) for count in COUNTS]
+    slow = [TimedRun(count, 90, 90, 0) for count in COUNTS]
+    measured = WorkersComparison.of([*runs, *slow, *runs], COST)
+    assert measured.first_winners == {0: 30, 1: 20, 2: 10}
+    assert measured.ratio == 3
+    assert measured.trained_ratio == pytest.approx(102 / 100)
 
 
-@pytest.mark.parametrize(
-    "short",
-    [TimedRun(2, 6, {"vgg16": 2}, 2), TimedRun(2, 6, {"vgg16": 3}, 2)],
-    ids=["lacks", "failed"],
-)
-def test_a_leaderboard_that_lacks_trials_is_an_error(short: TimedRun) -> None:
-    workers._check([ALONE, ONE, TWO])
-    with pytest.raises(RuntimeError, match="with 2 workers"):
-        workers._check([ALONE, short])
+def test_a_run_is_timed_to_the_winner_that_comes_last(tmp_path: Path) -> None:
+    run = two_backbones(tmp_path)
+    assert timed(run, ["vgg16", "googlenet"], 2, 75.0) == TimedRun(2, 75.0, 50.0, 80)
+
+
+def test_a_backbone_without_a_winner_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="resnet50 got no winner: give more --minutes"):
+        timed(two_backbones(tmp_path), ["vgg16", "resnet50"], 1, 75.0)

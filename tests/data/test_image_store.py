@@ -12,6 +12,7 @@ import pytest
 from data import (
     DataError,
     FaceSearch,
+    Guess,
     ImageStore,
     NoFaceError,
     build,
@@ -22,7 +23,7 @@ from data import (
 
 Picture = Callable[..., Path]
 
-STORE = ["images.digests", "images.json", "images.npy", "store.json"]
+STORE = ["images.digests", "images.json", "images.npy", "images.sources", "store.json"]
 
 
 def files_in(folder: Path) -> list[str]:
@@ -205,6 +206,19 @@ def test_images_without_a_face_are_listed_apart_from_broken_ones(
         assert len(store.images) == len(store.manifest) == 34
         assert is_red(store).tolist() == [True] * 4 + [False] * 30
     assert len(red.seen) == 10
+
+
+def test_a_guess_is_used_and_counted(folder_manifest: pd.DataFrame, tmp_path: Path) -> None:
+    """Also of most images, and when the store is opened again."""
+
+    def guess(path: Path, size: int) -> np.ndarray | Guess:
+        blue = np.full((size, size, 3), (0, 0, 255), np.uint8)
+        return blue if path.name == "03.png" else Guess(blue[:, ::-1], "no face found")
+
+    for _ in range(2):
+        store = make(folder_manifest, tmp_path / "s", search=FaceSearch(guess, "1", FIRST_TEN))
+        assert (store.guessed, store.faceless, store.broken) == (9, 0, ())
+        assert (store.images[:10] == (0, 0, 255)).all() and len(store.images) == 40
 
 
 def test_images_mostly_without_a_face_are_an_error(

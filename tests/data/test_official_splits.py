@@ -188,6 +188,8 @@ def test_each_of_several_data_sets_keeps_its_own(
     whole = join([load(path, split="official") for path in (celeba, root)])
     manifest = sample_each(split_each(parts_of(whole), seed=3), None, "natural", seed=3)
     assert manifest["split"].tolist() == whole.manifest["split"].tolist()
+    few = sample_each(split_each(parts_of(whole), seed=3), 24, "natural", seed=3, tested=None)
+    assert (few["split"] == "test").sum() == 20 and (few["split"] != "test").sum() == 24
     counts = manifest.groupby(["dataset", "split"]).size()
     assert counts["CelebA"].to_dict() == {"test": 12, "train": 36, "val": 12}
     assert counts["FairFace"].to_dict() == {"test": 8, "train": 34, "val": 6}

@@ -52,6 +52,8 @@ def train(table: Path) -> None:
     from tuning.tensorflow_import import import_tensorflow
 
     import_tensorflow()
+    from tuning.training.trial import TrialConfig
+
     from tuning.backbones import weights
     from tuning.backbones.registry import BACKBONES
     from tuning.progress import Progress
@@ -61,7 +63,6 @@ def train(table: Path) -> None:
     from tuning.search.context import SearchContext
     from tuning.search.presets import Preset
     from tuning.search.steps import Steps, Training
-    from tuning.training.trial import TrialConfig
     from tuning.trunk.cache import TrunkCache
 
     settings = Settings(data="", backbones=("googlenet",), size=SIZE, weights="none")

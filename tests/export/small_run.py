@@ -21,6 +21,7 @@ from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, Trans
 from tuning.backbones.weights import Weights
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import (
+    Calibration,
     DataFacts,
     Hyperparameters,
     ImageFacts,
@@ -56,7 +57,7 @@ def make(folder: Path, name: str = "gender", backbone: str = "vgg16") -> None:
     model.save(run.winner(backbone))
     held_out = manifest[manifest["split"] != "train"]
     p = predict(model, labels, images, held_out.index.to_numpy(), lambda *_: None)
-    scored = HeldOut(labels, held_out, p, p, (1.0,) * len(labels))
+    scored = HeldOut(labels, held_out, p, p, tuple(map(Calibration.none, labels)))
     scored.table().to_csv(run.predictions(backbone), index=False)
     write_record(run.config, _config(labels, manifest))
     facts = WinnerFacts(
@@ -127,7 +128,7 @@ def _trained(
     head = transfer.head(
         HeadConfig(0, 0.0, statistics, (0.0,) * sum(label.width for label in labels))
     )
-    model = transfer.classifier(head, labels, (1.0,) * len(labels))
+    model = transfer.classifier(head, labels, list(map(Calibration.none, labels)))
     losses = {
         label.output: "binary_crossentropy"
         if label.is_binary

@@ -35,7 +35,7 @@ def test_the_card_has_the_figures_of_the_run(
         "random start",
         "not a person's gender",
         "96 images for training, 120 for validation, 120\nfor testing",
-        "| accuracy | 90.00 % (95 % interval 83.3 to 94.2 %) |",
+        "| accuracy | 90.00 % (95 % interval by person 79.6 to 95.4 %) |",
         "| Eyeglasses: yes | 40 |",
         "| ONNX INT8",
         " (served) |",
@@ -59,19 +59,48 @@ def test_what_does_not_hold_is_not_said(
     assert "`imagenet`, fingerprint `ffffffffffffffff`" in text
 
 
-def test_a_search_on_some_of_the_images_is_told(
+def test_a_winner_of_some_of_the_images_is_told(
     small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame
 ) -> None:
-    def text(**counts: int | None) -> str:
-        facts = small_run.read_metrics().winners["vgg16"].model_copy(update=counts)
+    def text(trained: int) -> str:
+        facts = small_run.read_metrics().winners["vgg16"].model_copy(update={"trained": trained})
         return card.render(info, facts, small_run.read_config(), groups, "int8")
 
-    assert "It was searched on 16 of 96 training images, the winner was then trained on all." in (
-        text(searched=16, trained=96)
-    )
-    assert "then trained on 48 of them." in text(searched=16, trained=48)
-    assert "training on more did not make the winner better" in text(searched=16, trained=16)
-    assert "searched on" not in text(searched=96, trained=96) + text(searched=None, trained=None)
+    assert "It was trained on 16 of 96 training images." in text(16)
+    assert "It was trained on" not in text(96)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "made"),
+    [
+        (
+            {"stages": 4, "depth": 0, "grid": 6, "head_units": 0},
+            "the head averages their activations over a 6 x 6 grid.\nThe head was solved by ridge "
+            "regression alone; the stages are as they were.",
+        ),
+        (
+            {"stages": 4, "depth": 1, "grid": 1, "head_units": 0},
+            "over the whole map.\nThe head was solved by ridge regression on frozen stages; then "
+            "the last stage was fine-tuned with it.",
+        ),
+        (
+            {"stages": 3, "depth": 2, "grid": 1, "head_units": 64},
+            "The head was trained on frozen stages; then the last 2 stages were fine-tuned with "
+            "it.",
+        ),
+    ],
+)
+def test_the_card_says_how_the_model_was_trained(
+    small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame,
+    chosen: dict[str, int], made: str,
+) -> None:  # fmt: skip
+    facts = small_run.read_metrics().winners["vgg16"]
+    hyperparameters = facts.hyperparameters.model_copy(update=chosen)
+    facts = facts.model_copy(update={"hyperparameters": hyperparameters})
+    text = card.render(info, facts, small_run.read_config(), groups, "int8")
+    assert made in text and f"VGG16, the first {chosen['stages']} of 5 stages, from " in text
+    has_training = bool(chosen["depth"] or chosen["head_units"])
+    assert ("| learning rate |" in text) == ("| dropout |" in text) == has_training
 
 
 @pytest.mark.parametrize("served", ["fp32", "int8"])
@@ -124,10 +153,10 @@ def test_a_card_of_several_labels_has_the_figures_of_each(
         "not a person's gender",
         "The label 'green&#124;amount' is",
         "0 (20), 1 (20), 2 (20), 3 (20), 4+ (16).",
-        "as a one-sided 95 % bound on 100 validation images",
+        "the lower end of a 95 % interval by person on 100 validation images",
         "addressing a person, or letting a person in; deciding about a person, or finding out",
-        "| temperature of Bright (Guo",
-        "| gender | 90.00 % (83.3 to 94.2 %) | 90.00 % | 90.00 % |",
+        "| calibration of Bright, in the graph: slope of the logits (Platt, 1999) |",
+        "| gender | 90.00 % (79.6 to 95.4 %) | 90.00 % | 90.00 % |",
         "| mean | 96.",
         "decisions of fp32 on each label",
     ):
@@ -174,10 +203,9 @@ def test_the_bound_on_decisions_is_claimed(
     small_run: RunFolder, info: BundleInfo, groups: pd.DataFrame
 ) -> None:
     sure = with_point(info, least=(0.7, 0.7), accuracy_bound=0.92, share_uncertain=0.1)
-    assert (
-        "Decisions given are correct in at least 90 % of cases, as a one-sided 95 % bound on 120"
-        in render(small_run, sure, groups)
-    )
+    text = render(small_run, sure, groups)
+    assert "Decisions given are correct in at least 90 % of cases, the lower end of a 95 %" in text
+    assert "interval by person on 120 validation images" in text
 
 
 def test_a_bound_that_is_not_known_is_not_claimed(
@@ -189,4 +217,4 @@ def test_a_bound_that_is_not_known_is_not_claimed(
         groups,
     )
     assert 'at least 0.700, else the model says "uncertain"' in text
-    assert "one-sided" not in text and "The limit was chosen for correct decisions in 90 %" in text
+    assert "lower end" not in text and "The limit was chosen for correct decisions in 90 %" in text

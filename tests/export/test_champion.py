@@ -108,11 +108,11 @@ def test_the_nearest_miss_is_judged_by_shares_of_the_limits() -> None:
         choose([large, slower], Limits(max_latency_ms=10.0, max_size_mb=100.0))
 
 
-def test_a_tie_in_accuracy_is_decided_by_brier_score_then_by_latency() -> None:
-    sure = replace(MODEL, backbone="sure", val_brier=0.04, latency_ms=30.0)
+def test_the_rank_is_by_brier_score_then_by_accuracy_then_by_latency() -> None:
+    sure = replace(MODEL, backbone="sure", val_accuracy=0.8, val_brier=0.04, latency_ms=99.0)
     fast = replace(MODEL, backbone="fast", latency_ms=9.0)
-    right = replace(MODEL, backbone="right", val_accuracy=0.91, val_brier=0.2, latency_ms=99.0)
-    assert rank([MODEL, fast, sure, right]) == [right, sure, fast, MODEL]
+    right = replace(MODEL, backbone="right", val_accuracy=0.91, latency_ms=30.0)
+    assert rank([MODEL, fast, right, sure]) == [sure, right, fast, MODEL]
 
 
 def test_two_models_alike_are_both_on_the_front() -> None:

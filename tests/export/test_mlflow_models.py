@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> RunFolder:
     run.config.write_text(config.model_dump_json())
     point = {"least": (0.7, 0.7), "target_accuracy": 0.9, "accuracy": 0.9, "share_uncertain": 0.0}
     scores = SCORES | {"uncalibrated": SCORES}
-    label = {"label": GENDER, "temperature": 1, "operating_point": point}
+    label = {"label": GENDER, "calibration": {"slope": 1, "bias": [0]}, "operating_point": point}
     run.write_winner(
         WinnerFacts(
             backbone="vgg16", origin="trial", size=SIZE,

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from data import GENDER, ImageStore, Label
 from data.labels import class_slices
-from tuning.runs.schema import Epoch, Hyperparameters, TrialRecord, TrialResult
+from tuning.runs.schema import Hyperparameters, Leg, TrialRecord, TrialResult
 
 if TYPE_CHECKING:
     from tuning.search.context import SearchContext
@@ -28,7 +28,7 @@ RNG = np.random.default_rng(0)
 
 
 def small_context(folder: Path, images: int, console: Console | None = None) -> SearchContext:
-    """A search of GoogLeNet at 64 px, two trials on `images` faces in noise."""
+    """A search of GoogLeNet at 64 px on `images` faces in noise, which soon converges."""
     from tuning.progress import Progress
     from tuning.runs.run_folder import RunFolder
     from tuning.runs.settings import Settings
@@ -37,7 +37,7 @@ def small_context(folder: Path, images: int, console: Console | None = None) -> 
     from tuning.trunk.cache import TrunkCache
 
     settings = Settings(data="", backbones=("googlenet",), preset="tiny", size=SIZE, weights="none")
-    preset = Preset("tiny", SIZE, (1, 1), epochs=2, refit_epochs=2, patience=9, minutes=None)
+    preset = Preset("tiny", SIZE, patience=1, challengers=1)
     cache = TrunkCache(folder / "cache", 1 << 30)
     run, progress = RunFolder(folder / "run"), Progress(console)
     return SearchContext(
@@ -57,18 +57,25 @@ def faces(train: int) -> ImageStore:
 
 
 def chosen(
-    depth: int, learning_rate: float = 3e-4, head_units: int = 64, dropout: float = 0.1
+    depth: int,
+    learning_rate: float = 3e-4,
+    head_units: int = 0,
+    dropout: float = 0.1,
+    stages: int = 3,
+    grid: int = 1,
 ) -> Hyperparameters:
     return Hyperparameters(
-        depth=depth, learning_rate=learning_rate, head_units=head_units, dropout=dropout
-    )
+        stages=stages, depth=depth, grid=grid, learning_rate=learning_rate,
+        head_units=head_units, dropout=dropout,
+    )  # fmt: skip
 
 
-def history(*accuracies: float) -> tuple[Epoch, ...]:
+def history(*accuracies: float) -> tuple[Leg, ...]:
+    """Legs of a thousand images and a second each."""
     return tuple(
-        Epoch(
-            epoch=i + 1, seconds=1.0, loss=0.3, val_accuracy=value, val_auc=0.9, val_brier=0.1,
-            val_loss=0.3,
+        Leg(
+            leg=i + 1, images=1000 * (i + 1), seconds=1.0, loss=0.3, val_accuracy=value,
+            val_auc=0.9, val_brier=1 - value, val_loss=0.3,
         )
         for i, value in enumerate(accuracies)
     )  # fmt: skip
@@ -78,25 +85,30 @@ def result_of(
     hyperparameters: Hyperparameters,
     *accuracies: float,
     brier: float | None = None,
-    epochs: int | None = None,
     seconds: float = 2.0,
+    trained: int = 1000,
 ) -> TrialResult:
-    """The result of a training with these accuracies after its epochs."""
-    last = accuracies[-1] if accuracies else 0.8
+    """The result of a training with these accuracies behind its legs, or of a head with one."""
+    best = max(accuracies, default=0.8)
+    brier = 1 - best if brier is None else brier
     return TrialResult(
-        hyperparameters=hyperparameters, val_accuracy=last, val_auc=0.9,
-        val_brier=1 - last if brier is None else brier, val_loss=0.3,
-        epochs=epochs or len(accuracies), seconds=seconds, history=history(*accuracies),
+        hyperparameters=hyperparameters, score=brier, val_accuracy=best, val_auc=0.9,
+        val_brier=brier, val_loss=0.3, epochs=1000 * len(accuracies) / trained, seconds=seconds,
+        trained=trained, history=history(*accuracies),
     )  # fmt: skip
 
 
-def completed(trial: str, depth: int, *accuracies: float) -> TrialRecord:
-    result = result_of(chosen(depth), *accuracies)
-    return TrialRecord(trial=trial, values=result.hyperparameters.model_dump(), result=result)
+def completed(
+    trial: str, depth: int, *accuracies: float, ended: str = "converged", stages: int = 3
+) -> TrialRecord:
+    """A trial that has ended, or goes on where that is empty."""
+    result = result_of(chosen(depth, stages=stages), *accuracies)
+    values = result.hyperparameters.model_dump()
+    return TrialRecord(trial=trial, values=values, result=result, ended=ended)
 
 
-def failed(trial: str, note: str) -> TrialRecord:
-    return TrialRecord(trial=trial, values=chosen(1).model_dump(), result=None, note=note)
+def failed(trial: str, why: str) -> TrialRecord:
+    return TrialRecord(trial=trial, values=chosen(1).model_dump(), result=None, ended=why)
 
 
 class Landscape:

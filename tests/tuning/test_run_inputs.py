@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from data import DataError, decode, to_square
+from data import DataError, Guess, ImageError, NoFaceError, decode, to_square
 from data.synthetic.writing import generate
 from inference import FaceFinder
 from inference.bundle import Input
 from inference.detection.detector import Detector
 from inference.detection.finder import PreparedPicture
-from tuning import inputs
+from tuning import face_search, inputs
 from tuning import run as runs
 from tuning.face_search import subject
 from tuning.progress import Progress
@@ -89,14 +89,18 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return seen
 
 
-def test_a_model_learns_from_what_it_sees_when_it_serves(session: Session, photos: Path) -> None:
-    images = session.go(data=str(photos), framing="detect")
+@pytest.mark.parametrize("framing", [None, "detect"])
+def test_a_model_learns_from_what_it_sees_when_it_serves(
+    framing: str | None, session: Session, photos: Path
+) -> None:
+    images = session.go(data=str(photos), framing=framing)
     store = images.store
     assert store.framing == "face" and images.detected == ("folder per class",)
     for path, square in zip(store.manifest["path"], store.images, strict=True):
         [face] = FaceFinder(1)(Path(path), Input(size=SIZE, framing="face")).faces
         assert np.array_equal(square, face.pixels)
-    assert "are found and aligned first (FRAMING=detect)" in session.text
+    assert "are found and aligned first, as when serving" in session.text
+    assert "without a face" not in session.text
 
 
 def test_faces_are_found_once_also_for_export_when_some_have_none(
@@ -126,11 +130,54 @@ def test_images_of_a_run_are_made_again_when_the_cache_is_gone(
     again = inputs.images_of(session.folder(), tmp_path / "elsewhere")
     assert np.array_equal(again.images, first.store.images)
     assert len(searched) == 2 * len(first.store.images)
-    plain = session.go(run="plain", data=str(photos))
+    plain = session.go(run="plain", data=str(photos), framing="stretch")
     assert plain.store.framing == "stretch" and plain.detected == ()
     images = inputs.images_of(session.folder("plain"), tmp_path / "elsewhere")
     assert np.array_equal(images.images, plain.store.images)
     assert len(searched) == 2 * len(first.store.images)
+
+
+def test_images_without_a_face_are_used_and_counted_unless_faces_are_asked_for(
+    session: Session, photos: Path, searched: list[Path], tmp_path: Path
+) -> None:
+    faces = sorted(photos.rglob("*.png"))
+    walls = [tmp_path / f"wall{number}.png" for number in range(3)]
+    for number, wall in enumerate(walls):
+        gray = Image.new("RGB", (120, 90), "gray")
+        gray.paste((90 * number, 0, 0), (50, 30, 70, 60))
+        gray.save(wall)
+    table = tmp_path / "faces.csv"
+    rows = [f"{path},{path.parent.name}\n" for path in faces]
+    table.write_text("path,label\n" + "".join([*rows, *(f"{wall},man\n" for wall in walls)]))
+    images = session.go(data=str(table))
+    assert len(images.store.images) == 43 and images.store.guessed == 3
+    assert "3 images without a face, or with a poor one alone, are used all the same" in (
+        session.text
+    )
+    shown = dict(zip(images.store.manifest["path"], images.store.images, strict=True))
+    assert np.array_equal(shown[str(walls[1])], to_square(decode(walls[1]), SIZE, "crop"))
+    again = inputs.images_of(session.folder(), session.artifacts / "elsewhere")
+    assert np.array_equal(again.images, images.store.images)
+    assert len(searched) == 2 * 43
+    left = session.go(run="left", data=str(table), framing="detect").store
+    assert len(left.images) == 40 and left.faceless == 3 and left.guessed == 0
+
+
+def test_a_poor_face_is_a_better_guess_than_the_middle(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = min(photos.rglob("*.png"))
+    good = face_search.search_for_faces(np.ones(1, bool), guess=True).cut_out(path, SIZE)
+    monkeypatch.setattr("inference.detection.alignment.LEAST_QUALITY", 1.1)
+    poor = face_search.search_for_faces(np.ones(1, bool), guess=True).cut_out(path, SIZE)
+    assert isinstance(poor, Guess) and np.array_equal(poor.pixels, good)
+    assert poor.reason.startswith("only a poor face (0.")
+    with pytest.raises(NoFaceError, match="only a poor face"):
+        face_search.search_for_faces(np.ones(1, bool)).cut_out(path, SIZE)
+    broken = tmp_path / "broken.png"
+    broken.write_text("text")
+    with pytest.raises(ImageError, match="not an image"):
+        face_search.search_for_faces(np.ones(1, bool), guess=True).cut_out(broken, SIZE)
 
 
 def test_pictures_without_faces_are_refused_in_one_line(session: Session, tmp_path: Path) -> None:

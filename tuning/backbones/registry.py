@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -32,6 +33,25 @@ class Stage:
     end: str
 
 
+class Tuning(NamedTuple):
+    """A fine-tuning that has paid on faces, see docs/decisions/43.
+
+    Attributes:
+        stages: Number of stages behind which the head sits.
+        depth: Fine-tuning depth.
+        learning_rate: Learning rate of the stages.
+
+    Example:
+        >>> tuning = BACKBONES["resnet50"].tunings[0]
+        >>> tuning.stages - tuning.depth  # frozen stages
+        1
+    """
+
+    stages: int
+    depth: int
+    learning_rate: float
+
+
 @dataclass(frozen=True)
 class Backbone:
     """One entry of the registry.
@@ -48,11 +68,13 @@ class Backbone:
             classifier; tells what a search of it costs beside the others.
         stages: Stages from the pixels to the feature map.
         attach: Numbers of stages behind which heads are tried first, the most promising first.
+        tunings: Fine-tunings that are tried first, the one that pays soonest first.
+        frozen: Number of stages that never train.
 
     Example:
         >>> vgg16 = BACKBONES["vgg16"]
         >>> vgg16.attach, vgg16.layer_of(4), vgg16.layer_of(0)
-        ((4, 5, 3), 'block4_pool', None)
+        ((3, 4, 2), 'block4_pool', None)
     """
 
     name: str
@@ -63,6 +85,8 @@ class Backbone:
     gmacs: float
     stages: tuple[Stage, ...]
     attach: tuple[int, ...]
+    tunings: tuple[Tuning, ...]
+    frozen: int = 0
 
     def layer_of(self, cut: int) -> str | None:
         """Return the layer that ends the first stages, None where there are none.
@@ -91,7 +115,8 @@ def _vgg(name: str, gmacs: float) -> Backbone:
         "block1_conv1",
         gmacs,
         stages,
-        attach=(4, 5, 3),
+        attach=(3, 4, 2),
+        tunings=(Tuning(3, 1, 1e-4), Tuning(4, 2, 1e-4), Tuning(4, 3, 1e-4)),
     )
 
 
@@ -108,7 +133,9 @@ def _resnet(name: str, gmacs: float, blocks: dict[str, int]) -> Backbone:
         "conv1_conv",
         gmacs,
         stages,
-        attach=(3, 4, 5),
+        attach=(3, 4, 2),
+        tunings=(Tuning(3, 2, 1e-4), Tuning(4, 3, 1e-4), Tuning(3, 2, 3e-4)),
+        frozen=1,
     )
 
 
@@ -127,7 +154,8 @@ def _googlenet() -> Backbone:
         "conv1_7x7_s2",
         1.6,
         stages,
-        attach=(2, 3, 4),
+        attach=(1, 2, 3),
+        tunings=(Tuning(2, 2, 3e-4), Tuning(3, 3, 3e-4), Tuning(1, 1, 1e-4)),
     )
 
 

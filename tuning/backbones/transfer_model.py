@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import keras
 from keras import layers
@@ -16,26 +15,13 @@ from data.labels import output_slices
 from tuning.backbones.head_features import ROOT_OFFSET, STANDARDIZE, FeatureStatistics
 from tuning.backbones.registry import MAX_SIZE, MIN_SIZE, Backbone
 from tuning.backbones.weights import Weights
+from tuning.runs.schema import Calibration
 
 INPUT_NAME = "image"
 HEAD = "head"
 """Name of the head within a classifier."""
 
 _MOST_FEATURES = 40_000  # of a head: more cost memory and gain nothing
-
-
-class Scaling(Protocol):
-    """What turns a label's logits into those of calibrated probabilities."""
-
-    @property
-    def slope(self) -> float:
-        """Number that the logits are multiplied by."""
-        ...
-
-    @property
-    def bias(self) -> tuple[float, ...]:
-        """Number that is then added to each logit."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -85,6 +71,7 @@ class TransferModel:
         >>> from data import GENDER
         >>> from tuning.backbones.registry import BACKBONES
         >>> from tuning.backbones.weights import load
+        >>> from tuning.runs.schema import Calibration
         >>> googlenet = BACKBONES["googlenet"]
         >>> model = TransferModel(googlenet, 64, load(googlenet, "none"))
         >>> model.shape(2), model.grids(2), model.features(stages=2, grid=2)
@@ -113,14 +100,14 @@ class TransferModel:
         for layer in self._whole.layers:
             if isinstance(layer, layers.BatchNormalization):
                 layer.trainable = False  # inference mode, above the cut as well
-        self._changed = set(weights.layers)
+        self._trainable = set(weights.layers)
         self.restore()
+        self._trainable = set()  # layers of tails, which may be trained again at any time
 
     def restore(self) -> None:
-        """Put the pretrained weights back into the layers that a tail was made of."""
-        for name in self._changed:
+        """Put the pretrained weights back into the layers that tails were made of."""
+        for name in self._trainable:
             self._whole.get_layer(name).set_weights(self.weights.layers[name])
-        self._changed = set()
 
     def shape(self, cut: int) -> tuple[int, int, int]:
         """Return height, width and channels of the activation at a cut.
@@ -209,7 +196,7 @@ class TransferModel:
             return head
         with _policy(self.precision):
             body = self.trunk([stages], start=stages - depth)
-            self._changed |= {layer.name for layer in body.layers if layer.weights}
+            self._trainable |= {layer.name for layer in body.layers if layer.weights}
             for layer in body.layers:  # frozen ones of a trunk before, see `from_pixels`
                 layer.trainable = not isinstance(layer, layers.BatchNormalization)
             activation = keras.Input(body.input.shape[1:], dtype=body.input.dtype)
@@ -235,7 +222,7 @@ class TransferModel:
         stages: int,
         head: keras.Model,
         labels: Sequence[Label],
-        calibrations: Sequence[Scaling],
+        calibrations: Sequence[Calibration],
     ) -> keras.Model:
         """Return the whole model.
 

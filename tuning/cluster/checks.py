@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 
 from tuning.cluster.errors import ClusterError
 from tuning.runs.schema import TrialResult
-from tuning.search.steps import RefitPart, Steps, Trained
+from tuning.search.steps import Layout, Steps, Trained
 from tuning.search.winner import Evaluation
 
-_HDF5, _KERAS = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+_ZIP = b"PK\x03\x04"  # of `.npz` and `.keras`
 
 
 def checked(step: str, value: Any) -> Any:
@@ -25,34 +25,39 @@ def checked(step: str, value: Any) -> Any:
         ClusterError: It is not what the step returns.
 
     Example:
-        >>> checked("count_missing", 5)
+        >>> checked("make_pass", 5)
         5
-        >>> checked("count_missing", "many")
+        >>> checked("make_pass", "many")
         Traceback (most recent call last):
             ...
-        tuning.cluster.errors.ClusterError: a worker returned a str for the step count_missing
+        tuning.cluster.errors.ClusterError: a worker returned a str for the step make_pass
     """
-    if not (_is_of(step, value) and _is_whole(value)):
+    wanted = get_type_hints(getattr(Steps, step))["return"]
+    if not (isinstance(value, wanted) and _is_whole(value)):
         raise ClusterError(f"a worker returned a {type(value).__name__} for the step {step}")
     return value
 
 
-def _is_of(step: str, value: Any) -> bool:
-    wanted = get_type_hints(getattr(Steps, step))["return"]
-    return isinstance(value, get_origin(wanted) or wanted)
-
-
 def _is_whole(value: Any) -> bool:
+    if isinstance(value, Layout):
+        return bool(value.shapes) and value.shapes.keys() == value.grids.keys()
     if isinstance(value, Trained):
-        return isinstance(value.result, TrialResult) and _begins(value.tail, _HDF5)
-    if isinstance(value, RefitPart):
-        return isinstance(value.checkpoint, bytes) and _is_whole(value.trained)
+        has_result = isinstance(value.result, TrialResult)
+        contents, p = (value.tail, value.checkpoint), value.out_of_fold
+        return has_result and all(map(_is_zip, contents)) and (p is None or _are_p(p))
     if isinstance(value, Evaluation):
         p = value.uncalibrated_p
-        numbers = isinstance(p, np.ndarray) and p.ndim == 2 and p.dtype.kind == "f"
-        return numbers and bool(((p >= 0) & (p <= 1)).all()) and _begins(value.model, _KERAS)
-    return True
+        is_whole = _are_p(p) and not np.isnan(p).any()
+        return is_whole and value.model is not None and _is_zip(value.model)
+    return bool(value >= 0)
 
 
-def _begins(content: object, with_bytes: bytes) -> bool:
-    return content is None or (isinstance(content, bytes) and content.startswith(with_bytes))
+def _are_p(p: object) -> bool:
+    """Whether these are probabilities, or not a number where an image was not asked about."""
+    if not isinstance(p, np.ndarray) or p.ndim != 2 or p.dtype.kind != "f":
+        return False
+    return bool((((p >= 0) & (p <= 1)) | np.isnan(p)).all())
+
+
+def _is_zip(content: object) -> bool:
+    return content is None or (isinstance(content, bytes) and content.startswith(_ZIP))

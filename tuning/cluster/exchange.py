@@ -2,13 +2,15 @@
 
 An actor on the driver's machine serves what the run has, one part at a time, so that memory stays
 flat: images by the number of their part, activations by the name of their entry; nobody names a
-path. What a worker has computed comes back the same way, so that no image passes twice.
+path. What a worker has computed comes back the same way, so that no image passes twice: entries of
+a smaller sample, or at a shallower cut, are fetched as well where a pass goes on from them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +23,12 @@ from data.rows import Rows, shards_of
 from tuning.backbones.transfer_model import TransferModel
 from tuning.cluster.errors import ClusterError
 from tuning.cluster.inputs import RunInputs
-from tuning.trunk.cache import DepthAndView, TrunkCache
-from tuning.trunk.entry_files import SentEntry
+from tuning.trunk.cache import CacheError, CutAndView, TrunkCache
+from tuning.trunk.entry import EntryFacts
+from tuning.trunk.entry_files import EntryFiles, SentEntry
 from tuning.trunk.image_set import ImageSet, View
+from tuning.trunk.reuse import HeldEntry
+from tuning.trunk.shard_pass import Held, WantedShard
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -47,6 +52,7 @@ class Exchange:
             raise ClusterError(f"the run's images are gone from {run.images}")
         self._images = store.images
         self._cache = TrunkCache(run.cache, run.cache_bytes)
+        self._files = EntryFiles(run.cache)
 
     def images(self, number: int) -> np.ndarray:
         """Return a part of the images.
@@ -69,6 +75,20 @@ class Exchange:
             ValueError: It is no name of an entry.
         """
         return self._cache.read(_checked(key))
+
+    def holding(self, like: EntryFacts, digests: np.ndarray) -> list[str]:
+        """Return the names of entries of the same trunk, cut and view that hold some of the images.
+
+        Args:
+            like: Facts of such an entry, whatever its images.
+            digests: Digests of the images, S16 [n].
+
+        Raises:
+            ValueError: These are no facts of an entry.
+        """
+        _checked(like.key)
+        entries = self._files.alike(like)
+        return [e.key for e in entries if np.isin(self._files.digests(e.key), digests).any()]
 
     def adopt(self, sent: SentEntry, in_use: Sequence[str]) -> None:
         """Keep an entry that a worker has computed.
@@ -172,19 +192,62 @@ class ExchangedCache(TrunkCache):
         self,
         model: TransferModel,
         images: ImageSet,
-        depths: Sequence[int],
+        cuts: Sequence[int],
         views: Sequence[View],
         progress: ProgressCallback = lambda *_: None,
-    ) -> dict[DepthAndView, Rows]:
+    ) -> dict[CutAndView, Rows]:
         """Return the activations at the cuts, see `TrunkCache.activations`."""
-        wanted = self.keys(model, images, depths, views)
-        in_use = self.keys(model, images.whole or images, depths, views)
-        new = [key for key in wanted if not self._files.is_intact(key)]
-        new = [key for key in new if not self._fetch(key, in_use)]
-        found = super().activations(model, images, depths, views, progress)
+        new = self._fetch_all(model, images, cuts, views)
+        found = super().activations(model, images, cuts, views, progress)
+        in_use = self.keys(model, images.whole or images, cuts, views)
         for key in new:
             _got(self._exchange.adopt.remote(self.read(key), in_use))
         return found
+
+    def count_missing(
+        self,
+        model: TransferModel,
+        images: ImageSet,
+        cuts: Sequence[int],
+        views: Sequence[View],
+    ) -> int:
+        """Count the passes that are needed, see `TrunkCache.count_missing`."""
+        self._fetch_all(model, images, cuts, views)
+        return super().count_missing(model, images, cuts, views)
+
+    def _held(
+        self,
+        model: TransferModel,
+        images: ImageSet,
+        missing: Sequence[WantedShard],
+        usable: Callable[[str], bool],
+    ) -> Held:
+        """Open what holds some of the images here, once what holds them at home has been fetched.
+
+        A pass is shorter where they are known, and works where there is no room for them.
+        """
+        here = super()._held(model, images, missing, usable)
+        digests = np.concatenate([shard.images.digests for shard in missing])
+        in_use = {entry.key for shard in missing for entry in shard.entries.values()}
+
+        def held(at: CutAndView) -> Sequence[HeldEntry]:
+            like = EntryFacts.of(model, images.whole or images, *at)
+            with suppress(CacheError):
+                for key in _got(self._exchange.holding.remote(like, digests)):
+                    if not self._files.is_intact(key):
+                        self._fetch(key, in_use)
+            return here(at)
+
+        return held
+
+    def _fetch_all(
+        self, model: TransferModel, images: ImageSet, cuts: Sequence[int], views: Sequence[View]
+    ) -> list[str]:
+        """Fetch the entries that are not here; the names of those that are nowhere."""
+        in_use = self.keys(model, images.whole or images, cuts, views)
+        wanted = self.keys(model, images, cuts, views)
+        missing = [key for key in wanted if not self._files.is_intact(key)]
+        return [key for key in missing if not self._fetch(key, in_use)]
 
     def _fetch(self, key: str, in_use: Collection[str]) -> bool:
         sent = _got(self._exchange.entry.remote(key))

@@ -6,22 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-AT_HOME = frozenset({"count_missing"})
-"""Steps that only look into the run's trunk cache, which the driver's machine has."""
-
-WHOLE_MACHINE = frozenset({"train_on"})
-"""Steps that train on all GPUs of a machine."""
-
 
 @dataclass(frozen=True)
 class Places:
-    """What steps take of a cluster, and how many can be worked on side by side.
+    """What a step takes of a cluster, and how many can be worked on side by side.
 
     Attributes:
         slots: Number of steps that are worked on side by side.
         cores: Cores of a step.
         gpus: GPUs of a step, 0 or 1.
-        most_gpus: GPUs of the machine that has most.
         home: Ray's name of the driver's machine, None where every worker is on it.
         cores_of_ray: What Ray counts for a step; None for its cores.
     """
@@ -29,7 +22,6 @@ class Places:
     slots: int
     cores: int
     gpus: int = 0
-    most_gpus: int = 0
     home: str | None = None
     cores_of_ray: int | None = None
 
@@ -51,23 +43,14 @@ class Places:
         cpus = [int(machine.get("CPU", 0)) for machine in machines]
         gpus = [int(machine.get("GPU", 0)) for machine in machines]
         cores = max(1, min(cores, max(cpus, default=1)))
-        most = max(gpus, default=0)
         fitting = [count // cores for count in cpus]
-        if most:
+        if any(gpus):
             fitting = [min(pair) for pair in zip(fitting, gpus, strict=True)]
-        return cls(sum(fitting), cores, min(most, 1), most, home)
+        return cls(sum(fitting), cores, int(any(gpus)), home)
 
-    def options(self, step: str) -> dict[str, Any]:
-        """Return Ray's options of a step.
-
-        Args:
-            step: Name of a method of `Steps`.
-        """
-        if self.home and step in AT_HOME:
-            return {"num_cpus": 0, "num_gpus": 0, "scheduling_strategy": at_home(self.home)}
-        if step in WHOLE_MACHINE and self.most_gpus:
-            return {"num_cpus": self.cores, "num_gpus": self.most_gpus}
-        return {"num_cpus": self.cores_of_ray or self.cores, "num_gpus": self.gpus}
+    def of_step(self) -> dict[str, Any]:
+        """Return Ray's options of a step."""
+        return {**self.on_processors(), "num_gpus": self.gpus}
 
     def on_processors(self) -> dict[str, Any]:
         """Return Ray's options of what needs a step's cores and no GPU."""

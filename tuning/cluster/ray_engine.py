@@ -46,11 +46,13 @@ class RayEngine:
         import ray
 
         self.slots = places.slots
-        self._artifacts, self._places, self._token = artifacts, places, token
-        self._task = ray.remote(worker.do)
-        self._threads = {"env_vars": environment(places.cores)}
+        self._artifacts, self._home, self._token = artifacts, places.home, token
+        self._task = ray.remote(worker.do).options(
+            max_retries=RETRIES,
+            runtime_env={"env_vars": environment(places.cores)},
+            **places.of_step(),
+        )
         self._shared: tuple[ray.ObjectRef[RunInputs], ActorHandle[Exchange] | None] | None = None
-        self._searches: list[RayHands] = []
         self._pending: set[Future[Any]] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -59,31 +61,15 @@ class RayEngine:
     def hands(
         self, context: SearchContext, backbone: Backbone, weights: Weights
     ) -> Iterator[RayHands]:
-        """Give a search its share of the workers, see `tuning.search.engine.Engine`."""
+        """Let a search use the workers, see `tuning.search.engine.Engine`."""
         import ray
 
         inputs = ray.put(BackboneInputs(backbone.name, weights))
-        with self._lock:
-            self._shared = self._shared or share_run(
-                RunInputs.of(context, self._artifacts, self._token), self._places.home
-            )
-            hands = RayHands(self, worker.Assignment(self._shared[0], inputs, self._shared[1]))
-            self._searches.append(hands)
-        try:
-            yield hands
-        finally:
-            with self._lock:
-                self._searches.remove(hands)
-
-    def share(self, hands: RayHands) -> int:
-        """Number of steps that one of the searches may have done side by side, at least 1.
-
-        Args:
-            hands: Those of the search.
-        """
-        with self._lock:
-            each, more = divmod(self.slots, len(self._searches))
-            return max(1, each + (self._searches.index(hands) < more))
+        self._shared = self._shared or share_run(
+            RunInputs.of(context, self._artifacts, self._token), self._home
+        )
+        run, exchange = self._shared
+        yield RayHands(self, worker.Assignment(run, inputs, exchange))
 
     def submit(self, assignment: worker.Assignment, step: str, *sent: Any) -> Future[Any]:
         """Have a step done.
@@ -98,10 +84,7 @@ class RayEngine:
             if self._stopped:
                 raise KeyboardInterrupt
             self._pending.add(future)
-        task = self._task.options(
-            max_retries=RETRIES, runtime_env=self._threads, **self._places.options(step)
-        )
-        done = task.remote(assignment, step, *sent).future()
+        done = self._task.remote(assignment, step, *sent).future()
         done.add_done_callback(lambda ended: self._settle(future, step, ended))
         return future
 
@@ -147,8 +130,8 @@ class RayHands:
 
     @property
     def slots(self) -> int:
-        """Number of steps that are worked on side by side; more when other searches end."""
-        return self._engine.share(self)
+        """Number of steps that are worked on side by side: whichever search needs them most."""
+        return self._engine.slots
 
     def submit(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 
     from tuning.cluster.exchange import Exchange
 
-_KEPT = 2  # searches whose models a worker keeps
-_steps: OrderedDict[str, Steps] = OrderedDict()
+_steps: dict[str, Steps] = {}  # of all searches: to make models and graphs again takes long
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,6 @@ def do(assignment: Assignment, step: str, args: Sequence[Any], kwargs: Mapping[s
 def _steps_of(assignment: Assignment) -> Steps:
     if assignment.key not in _steps:
         _steps[assignment.key] = _make(assignment)
-    _steps.move_to_end(assignment.key)
-    while len(_steps) > _KEPT:
-        _steps.popitem(last=False)
     return _steps[assignment.key]
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from data.progress import ProgressCallback
+from data.rows import Rows
 from tuning.backbones.head_features import FeatureStatistics, head_features
+from tuning.backbones.transfer_model import TransferModel
 from tuning.heads import closed_form
 from tuning.metrics import MeanScores, mean_scores, probabilities
 from tuning.runs.schema import Hyperparameters, Leg, TrialResult
-from tuning.training.batches import TrainingData
-from tuning.training.hidden_head import fit_hidden_head
+from tuning.training.batches import ActivationArray, Examples, TrainingData
+from tuning.training.hidden_head import HiddenHeadConfig, fit_hidden_head
 from tuning.training.tail_weights import TailWeights
+
+_EPOCHS, _PATIENCE, _SECONDS = 60, 8, 60.0  # of a head with a hidden layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +34,7 @@ class SolvedHead:
         out_of_fold: Class probabilities of the training images by heads that were solved without
             their person, float64 [n, K]; None of a head with a hidden layer.
         trained: Number of training images.
+        rows: The same, each view counted.
     """
 
     weights: TailWeights
@@ -35,6 +42,7 @@ class SolvedHead:
     score: float
     out_of_fold: np.ndarray | None
     trained: int
+    rows: int
 
     def result(self, hyperparameters: Hyperparameters, seconds: float) -> TrialResult:
         """Return the head's result as a trial's, of one leg.
@@ -49,7 +57,7 @@ class SolvedHead:
             "val_brier": self.val.brier,
             "val_loss": self.val.log_loss,
         }
-        leg = Leg(leg=1, images=self.trained, seconds=seconds, loss=self.val.log_loss, **figures)
+        leg = Leg(leg=1, images=self.rows, seconds=seconds, loss=self.val.log_loss, **figures)
         return TrialResult(
             hyperparameters=hyperparameters,
             score=self.score,
@@ -62,6 +70,7 @@ class SolvedHead:
 
 
 def solve(
+    model: TransferModel,
     hyperparameters: Hyperparameters,
     data: TrainingData,
     people: np.ndarray,
@@ -71,6 +80,7 @@ def solve(
     """Solve a head in closed form, or train one with a hidden layer.
 
     Args:
+        model: Model whose head it is; its weights are neither used nor changed.
         hyperparameters: Stages, grid and size of the head.
         data: Activations behind the stages, to learn from and to score on.
         people: Number of the person in each training image, int [n].
@@ -80,37 +90,49 @@ def solve(
     Raises:
         DivergedError: The loss became infinite or not a number.
     """
-    features = np.concatenate(
-        [head_features(view, hyperparameters.grid) for view in data.train.views]
-    )
-    statistics = FeatureStatistics.of(features)
-    statistics.standardize(features, out=features)
-    val = statistics.standardize(head_features(data.val.views[0], hyperparameters.grid))
+    train, val = (_features(of.views, hyperparameters.grid) for of in (data.train, data.val))
+    statistics = FeatureStatistics.of(train)
+    for features in (train, val):
+        statistics.standardize(features, out=features)
     weights: TailWeights = {
         "standardize/moving_mean": statistics.mean,
         "standardize/moving_variance": statistics.variance,
     }
-    if hyperparameters.head_units:
-        head = fit_hidden_head(hyperparameters, data, features, val, seed, progress)
-        return _scored(data, weights | head.weights, head.val_logits, None)
     labels, codes = data.loss.labels, data.train.codes
-    solved = closed_form.solve(labels, features, codes, people, seed, progress)
-    weights |= {"logit/kernel": solved.kernel, "logit/bias": solved.bias}
-    return _scored(data, weights, val @ solved.kernel + solved.bias, solved.out_of_fold)
+    if not hyperparameters.head_units:
+        solved = closed_form.solve(labels, train, codes, people, seed, progress)
+        weights |= {"logit/kernel": solved.kernel, "logit/bias": solved.bias}
+        return _scored(data, weights, val @ solved.kernel + solved.bias, solved.out_of_fold)
+    views = np.split(train, len(data.train.views))
+    of_features = TrainingData(Examples(views, codes), Examples([val], data.val.codes), data.loss)
+    config = HiddenHeadConfig(_EPOCHS, _PATIENCE, _SECONDS, seed)
+    head = fit_hidden_head(model, hyperparameters, of_features, config, progress)
+    return _trained(data, weights | head.weights, head.best)
+
+
+def _trained(data: TrainingData, weights: TailWeights, best: Leg) -> SolvedHead:
+    figures = MeanScores(
+        accuracy=best.val_accuracy,
+        auc=best.val_auc,
+        brier=best.val_brier,
+        log_loss=best.val_loss,
+    )
+    rows = len(data.train) * len(data.train.views)
+    return SolvedHead(weights, figures, best.val_brier, None, len(data.train), rows)
 
 
 def _scored(
-    data: TrainingData,
-    weights: TailWeights,
-    val_logits: np.ndarray,
-    out_of_fold: np.ndarray | None,
+    data: TrainingData, weights: TailWeights, val_logits: np.ndarray, out_of_fold: np.ndarray
 ) -> SolvedHead:
-    labels = data.loss.labels
+    labels, rows = data.loss.labels, len(data.train) * len(data.train.views)
     val = mean_scores(labels, data.val.codes, probabilities(labels, val_logits))
-    if out_of_fold is None:
-        return SolvedHead(weights, val, val.brier, None, len(data.train))
     p = probabilities(labels, out_of_fold)
     of_train = mean_scores(labels, data.train.codes, p)
     count = len(data.train) + len(data.val)
     score = (len(data.train) * of_train.brier + len(data.val) * val.brier) / count
-    return SolvedHead(weights, val, score, p, len(data.train))
+    return SolvedHead(weights, val, score, p, len(data.train), rows)
+
+
+def _features(views: Sequence[ActivationArray], grid: int) -> np.ndarray:
+    """Features of all views, one behind the other, float32 [n, F]."""
+    return np.concatenate([head_features(cast("Rows", view), grid) for view in views])

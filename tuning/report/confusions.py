@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data import Label
+from data.labels import decisions
 from tuning.metrics import accuracy_interval
 from tuning.runs.schema import Scores
 
@@ -23,7 +24,7 @@ class ClassRow:
         name: Name of the class.
         count: Number of images labeled so.
         recall: Share of them that are predicted so, None where there are none.
-        interval: Ends of Wilson's 95 % interval of it, None likewise.
+        interval: Ends of its 95 % interval, None likewise.
         precision: Share of the images predicted so that are labeled so, None without any.
     """
 
@@ -51,30 +52,40 @@ class Confusion:
     share: float
 
 
-def class_rows(label: Label, matrix: Sequence[Sequence[int]]) -> list[ClassRow]:
+def class_rows(
+    label: Label, codes: np.ndarray, p: np.ndarray, people: np.ndarray
+) -> list[ClassRow]:
     """Return how well each class is recognized.
 
     Args:
         label: The label.
-        matrix: Number of images by class (rows) and prediction (columns).
+        codes: Codes of the test images, int [n], none missing.
+        p: Class probabilities, float [n, C].
+        people: Number of the person in each image, int [n].
 
     Example:
         >>> from data import GENDER
-        >>> [(row.name, row.recall, row.precision) for row in class_rows(GENDER, [[3, 1], [0, 4]])]
-        [('woman', 0.75, 1.0), ('man', 1.0, 0.8)]
+        >>> codes, p = np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+        >>> rows = class_rows(GENDER, codes, p, np.arange(3))
+        >>> [(row.name, row.recall, row.precision) for row in rows]
+        [('woman', 0.5, 1.0), ('man', 1.0, 0.5)]
     """
-    counts = np.asarray(matrix)
-    hits, given, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+    predictions = decisions(p)
     return [
-        ClassRow(
-            name=name,
-            count=int(all_),
-            recall=float(hit / all_) if all_ else None,
-            interval=accuracy_interval(int(hit), int(all_)) if all_ else None,
-            precision=float(hit / said) if said else None,
-        )
-        for name, hit, all_, said in zip(label.classes, hits, given, predicted, strict=True)
+        _class_row(name, predictions == code, codes == code, people)
+        for code, name in enumerate(label.classes)
     ]
+
+
+def _class_row(name: str, said: np.ndarray, given: np.ndarray, people: np.ndarray) -> ClassRow:
+    hits = int((said & given).sum())
+    return ClassRow(
+        name=name,
+        count=int(given.sum()),
+        recall=hits / int(given.sum()) if given.any() else None,
+        interval=accuracy_interval(said[given], people[given]) if given.any() else None,
+        precision=hits / int(said.sum()) if said.any() else None,
+    )
 
 
 def largest_confusions(

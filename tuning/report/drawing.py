@@ -27,7 +27,7 @@ COLORS = {name: TONES[i % len(TONES)] for i, name in enumerate(BACKBONES)}
 MARKERS = {name: "osD^v"[i % 5] for i, name in enumerate(BACKBONES)}
 """Marker of each backbone."""
 
-_MAX_DEPTH = max(backbone.max_depth for backbone in BACKBONES.values())
+_DEEPEST = 4  # fine-tuning depth with a color of its own
 _HEAD_ALONE = "#8b949e"
 _SHOWN_LETTERS = 22
 _LONG = 15  # letters with which three names are too many for one line
@@ -71,7 +71,8 @@ class Theme:
         if depth == 0:
             return _HEAD_ALONE
         low, high = self.ramp
-        return to_hex(mpl.colormaps["viridis"](low + (high - low) * (depth - 1) / (_MAX_DEPTH - 1)))
+        share = (min(depth, _DEEPEST) - 1) / (_DEEPEST - 1)
+        return to_hex(mpl.colormaps["viridis"](low + (high - low) * share))
 
 
 _LIGHT, _DARK = Theme("#24292f", (0.05, 0.86)), Theme("#d7dce2", (0.45, 1.0))

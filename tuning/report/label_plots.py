@@ -42,24 +42,29 @@ class Tested:
     Attributes:
         codes: Codes, int [n], none missing.
         p: Class probabilities, float [n, C].
+        people: Number of the person in each image, int [n].
 
     Example:
-        >>> Tested.of(np.array([0, -1]), np.array([[0.9, 0.1], [0.5, 0.5]])).codes.tolist()
-        [0]
+        >>> p = np.array([[0.9, 0.1], [0.5, 0.5]])
+        >>> Tested.of(np.array([0, -1]), p, np.array([3, 4])).people.tolist()
+        [3]
     """
 
     codes: np.ndarray
     p: np.ndarray
+    people: np.ndarray
 
     @classmethod
-    def of(cls, codes: np.ndarray, p: np.ndarray) -> Tested:
+    def of(cls, codes: np.ndarray, p: np.ndarray, people: np.ndarray) -> Tested:
         """Leave out the images without the label.
 
         Args:
             codes: Codes, int [N], `MISSING` for none.
             p: Class probabilities, float [N, C].
+            people: Number of the person in each image, int [N].
         """
-        return cls(codes[codes != MISSING], p[codes != MISSING])
+        has = codes != MISSING
+        return cls(codes[has], p[has], people[has])
 
 
 def roc(label: Label, tests: Mapping[str, Tested]) -> Plot:
@@ -201,14 +206,12 @@ def _said_and_happened(label: Label) -> tuple[str, str]:
 
 def _binned(test: Tested) -> pd.DataFrame:
     said, happened = calibration_points(test.codes, test.p)
-    groups = pd.DataFrame({"said": said, "happened": happened}).groupby(equal_bins(said, _BINS))
-    binned = groups.agg(said=("said", "mean"), hits=("happened", "sum"), count=("happened", "size"))
-    binned = binned[binned["count"] >= _LEAST_IN_BIN].astype({"hits": int, "count": int})
-    intervals = [
-        accuracy_interval(*pair) for pair in zip(binned["hits"], binned["count"], strict=True)
-    ]
-    return binned.assign(
-        share=binned["hits"] / binned["count"],
-        low=[low for low, _ in intervals],
-        high=[high for _, high in intervals],
-    )
+    table = pd.DataFrame({"said": said, "happened": happened, "person": test.people})
+    rows = []
+    for _, of_bin in table.groupby(equal_bins(said, _BINS)):
+        if len(of_bin) >= _LEAST_IN_BIN:
+            happened, people = of_bin["happened"].to_numpy(), of_bin["person"].to_numpy()
+            rows.append(
+                (of_bin["said"].mean(), happened.mean(), *accuracy_interval(happened, people))
+            )
+    return pd.DataFrame(rows, columns=["said", "share", "low", "high"])

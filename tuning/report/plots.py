@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from tuning.backbones.registry import BACKBONES
 from tuning.report.drawing import (
@@ -22,7 +22,7 @@ from tuning.report.drawing import (
     plotted,
     title_of,
 )
-from tuning.runs.schema import Epoch, TrialRecord, WinnerFacts
+from tuning.runs.schema import TrialRecord, WinnerFacts
 
 _DODGE = 0.14  # of the distance between two values, from one backbone's dots to the next one's
 
@@ -34,102 +34,186 @@ class Curves:
     Attributes:
         backbone: Name of the backbone.
         trials: Trials in any order; failed ones have no curve.
-        bold: What is drawn bold: "refit", or "best trial" where there was no time for one.
-        bold_depth: Fine-tuning depth of what is drawn bold.
-        bold_history: Epochs of what is drawn bold.
+        winner: Identifier of the trial that the winner is from, which is drawn bold.
 
     Example:
-        >>> failed = TrialRecord(trial="0", values={"depth": 1}, result=None, note="diverged")
-        >>> Curves("vgg16", [failed], "best trial", bold_depth=0, bold_history=[]).completed
+        >>> values = {"stages": 4, "depth": 1, "grid": 6, "learning_rate": 1e-4, "head_units": 0}
+        >>> values |= {"dropout": 0.3}
+        >>> failed = TrialRecord(trial="0", values=values, result=None, ended="diverged")
+        >>> Curves("vgg16", [failed], winner="1").fine_tuned
         []
     """
 
     backbone: str
     trials: list[TrialRecord]
-    bold: str
-    bold_depth: int
-    bold_history: Sequence[Epoch]
+    winner: str
 
     @property
-    def completed(self) -> list[tuple[int, Sequence[Epoch]]]:
-        """Depth and history of each trial that ended well."""
+    def heads(self) -> list[TrialRecord]:
+        """Heads alone that have a result."""
+        return [t for t in self.trials if t.result and not t.hyperparameters.depth]
+
+    @property
+    def fine_tuned(self) -> list[TrialRecord]:
+        """Trials with fine-tuned stages that have a leg, the winner last."""
+        tuned = [t for t in self.trials if t.result and t.hyperparameters.depth]
+        return sorted(tuned, key=lambda trial: trial.trial == self.winner)
+
+    @property
+    def failed(self) -> int:
+        """Number of failed trials."""
+        return sum(trial.status == "failed" for trial in self.trials)
+
+    def points(self, trial: TrialRecord) -> list[tuple[float, float]]:
+        """Return a trial's curve: thousands of images seen, and accuracy in percent.
+
+        Args:
+            trial: A trial with a result; the curve of a fine-tuned one begins with what it began
+                with, that of a head is a point.
+        """
+        assert trial.result is not None, "asked of trials with a result"
+        if not trial.hyperparameters.depth:
+            return [(0.0, 100 * trial.result.val_accuracy)]
+        legs = [(leg.images / 1000, 100 * leg.val_accuracy) for leg in trial.result.history]
+        start = self._start_of(trial)
         return [
-            (record.hyperparameters.depth, record.result.history)
-            for record in self.trials
-            if record.result and record.result.history
+            *(self.points(start)[:1] if start and not start.hyperparameters.depth else []),
+            *legs,
         ]
+
+    def _start_of(self, trial: TrialRecord) -> TrialRecord | None:
+        """The head that a trial was trained from; other starts have seen images already."""
+        if trial.start:
+            return None
+        of = ("stages", "grid", "head_units")
+        wanted = [trial.values[name] for name in of]
+        return next((h for h in self.heads if [h.values[name] for name in of] == wanted), None)
 
 
 def learning_curves(studies: Sequence[Curves]) -> list[Plot]:
-    """Draw the validation accuracy of every trial by epoch, a plot a backbone on common axes.
+    """Draw the validation accuracy of every trial by images seen, a plot a backbone, one scale.
 
     Args:
         studies: Trainings of each backbone.
     """
-    histories = [
-        history
+    points = [
+        point
         for study in studies
-        for history in [study.bold_history, *(history for _, history in study.completed)]
+        for trial in [*study.heads, *study.fine_tuned]
+        for point in study.points(trial)
     ]
-    rows = pd.DataFrame([row.model_dump() for history in histories for row in history])
-    low, high = 100 * rows["val_accuracy"].min(), 100 * rows["val_accuracy"].max()
-    margin = 0.04 * (high - low) + 0.1
-    limits = (low - margin, high + margin), (0.7, rows["epoch"].max() + 0.3)
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    margin, end = 0.04 * (high - low) + 0.1, max(x for x, _ in points) or 1.0
+    limits = (low - margin, high + margin), (-0.04 * end, 1.04 * end)
     return [_study_curves(study, *limits) for study in studies]
 
 
 def _study_curves(study: Curves, y: tuple[float, float], x: tuple[float, float]) -> Plot:
     def draw(axes: Axes, theme: Theme) -> list[Line2D]:
-        for depth, history in study.completed:
-            _curve(axes, history, color=theme.depth(depth), linewidth=1.3, alpha=0.85)
-        color = theme.depth(study.bold_depth)
-        _curve(axes, study.bold_history, color=color, linewidth=3.2, solid_capstyle="round")
-        depths = sorted({study.bold_depth, *(depth for depth, _ in study.completed)})
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set(xlabel="Epoch", ylabel="Validation accuracy, %", ylim=y, xlim=x)
+        for trial in [*study.heads, *study.fine_tuned]:
+            _curve(axes, study, trial, theme)
+        axes.set(
+            xlabel="Training images seen, thousands",
+            ylabel="Validation accuracy, %",
+            ylim=y,
+            xlim=x,
+        )
+        depths = sorted({trial.hyperparameters.depth for trial in study.fine_tuned})
         keys = [Line2D([], [], color=theme.depth(d), label=f"depth {d}") for d in depths]
-        return [*keys, Line2D([], [], color=color, linewidth=3.2, label=study.bold)]
+        head = Line2D([], [], color=theme.depth(0), marker="o", ls="none", label="head alone")
+        return [head, *keys, Line2D([], [], color=theme.ink, linewidth=3.2, label="winner")]
 
     title = title_of(study.backbone)
-    failed = len(study.trials) - len(study.completed)
-    trials = counted(len(study.completed), "trial") + (f" ({failed} failed)" if failed else "")
-    tops = [_top(history) for _, history in study.completed]
-    reached = f", their best epochs {min(tops):.1f} to {max(tops):.1f} %" if tops else ""
+    trials = f"{counted(len(study.heads), 'head')}, {len(study.fine_tuned)} fine-tuned"
+    trials += f" ({study.failed} failed)" if study.failed else ""
     return plotted(
-        draw,
-        f"{title}: {trials}, {study.bold} at depth {study.bold_depth}",
-        f"Learning curves of {title}: {trials}{reached}; {study.bold} at depth {study.bold_depth}, "
-        f"its best epoch {_top(study.bold_history):.1f} %",
+        draw, f"{title}: {trials}", f"Learning curves of {title}: {trials}{_tops(study)}"
     )
 
 
-def _curve(axes: Axes, history: Sequence[Epoch], **style: Any) -> None:
-    table = pd.DataFrame([row.model_dump() for row in history])
-    marker = "." if len(table) == 1 else None
-    axes.plot(table["epoch"], 100 * table["val_accuracy"], marker=marker, **style)
+def _curve(axes: Axes, study: Curves, trial: TrialRecord, theme: Theme) -> None:
+    """A trial's curve, a dot for a head; the winner's bold, with a ring around a dot."""
+    points, is_winner = study.points(trial), trial.trial == study.winner
+    depth = trial.hyperparameters.depth
+    style: dict[str, Any] = {"color": theme.depth(depth), "alpha": 1.0 if is_winner else 0.85}
+    if len(points) == 1:
+        edge = theme.ink if is_winner else "none"
+        style |= {"marker": "o", "markeredgecolor": edge, "markersize": 8 if is_winner else 5}
+    style |= {"linewidth": 3.2, "solid_capstyle": "round"} if is_winner else {"linewidth": 1.3}
+    axes.plot(*zip(*points, strict=True), **style)
 
 
-def _top(history: Sequence[Epoch]) -> float:
-    return 100 * max(row.val_accuracy for row in history)
+def _tops(study: Curves) -> str:
+    """What the trials have come to, in words."""
+    parts = []
+    for name, trials in (("heads", study.heads), ("fine-tuned", study.fine_tuned)):
+        tops = [100 * t.result.val_accuracy for t in trials if t.result]
+        if tops:
+            parts.append(f"{name} {min(tops):.1f} to {max(tops):.1f} %")
+    winner = next((t for t in study.trials if t.trial == study.winner and t.result), None)
+    if winner and winner.result:
+        depth = winner.hyperparameters.depth
+        reached = 100 * winner.result.val_accuracy
+        parts.append(f"winner at depth {depth}, {reached:.1f} %")
+    return "; " + ", ".join(parts) if parts else ""
+
+
+def anytime(timeline: pd.DataFrame) -> list[Plot]:
+    """Draw what each backbone's best trial had come to by each minute, nothing without a timeline.
+
+    Args:
+        timeline: Table of the run's steps, see `tuning.runs.timeline`.
+    """
+    reached = timeline.dropna(subset=["val_accuracy"])
+    names = [name for name in BACKBONES if name in set(reached["backbone"])]
+    if not names:
+        return []
+    end = timeline["ended"].max() / 60
+
+    def draw(axes: Axes, _: Theme) -> list[Line2D]:
+        for name in names:
+            rows = reached[reached["backbone"] == name].sort_values("ended")
+            x, y = [*rows["ended"] / 60, end], 100 * rows["val_accuracy"]
+            axes.step(x, [*y, y.iloc[-1]], where="post", color=COLORS[name], linewidth=1.8)
+        axes.set(xlabel="Minutes worked on the run", ylabel="Validation accuracy, %")
+        return [key_of(name, linewidth=1.8) for name in names]
+
+    firsts = (reached[reached["backbone"] == name]["ended"].min() / 60 for name in names)
+    first = ", ".join(f"{title_of(n)} {m:.1f}" for n, m in zip(names, firsts, strict=True))
+    return [
+        plotted(
+            draw,
+            "Validation accuracy of each backbone: its best trial by the minute",
+            f"Validation accuracy of each backbone's best trial by the minute; first results after "
+            f"so many minutes: {first}; {end:.1f} minutes in all",
+        )
+    ]
 
 
 def search(leaderboard: pd.DataFrame) -> list[Plot]:
-    """Draw the validation accuracy of each trial against what was searched.
+    """Draw the validation accuracy of each trial against what was searched, where that differs.
 
     Args:
         leaderboard: Table of all trials.
     """
-    return [
-        _against(leaderboard, "depth", "Fine-tuning depth"),
-        _against(leaderboard, "learning_rate", "Learning rate"),
-        _against(leaderboard, "head_units", "Head units"),
-    ]
+    finished = leaderboard.dropna(subset=["score"])
+    tuned = finished[finished["depth"] > 0]
+    titles = {
+        "stages": "Stages in front of the head",
+        "grid": "Grid of the head",
+        "depth": "Fine-tuning depth",
+        "head_units": "Head units",
+    }
+    plots = [_against(finished, column, title) for column, title in titles.items()]
+    rates = _against(tuned, "learning_rate", "Learning rate")
+    return [plot for plot in (*plots, rates) if plot]
 
 
-def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
-    finished = leaderboard.dropna(subset=["val_accuracy"])
+def _against(finished: pd.DataFrame, column: str, title: str) -> Plot | None:
     names = [name for name in BACKBONES if name in set(finished["backbone"])]
     values = sorted(finished[column].unique())
+    if len(values) < 2:
+        return None
 
     def draw(axes: Axes, theme: Theme) -> list[Line2D]:
         for number, name in enumerate(names):
@@ -148,42 +232,38 @@ def _against(leaderboard: pd.DataFrame, column: str, title: str) -> Plot:
         return [key_of(name, linestyle="none", marker=MARKERS[name]) for name in names]
 
     low, high = 100 * finished["val_accuracy"].min(), 100 * finished["val_accuracy"].max()
+    hollow = ", hollow for a head alone" if (finished["depth"] == 0).any() else ""
     return plotted(
         draw,
-        f"{title}: one dot for each trial, the best of each backbone is ringed",
+        f"{title}: one dot for each trial{hollow}; the best of each backbone is ringed",
         f"Validation accuracy against {title.lower()}, {counted(len(finished), 'trial')}, "
         f"{low:.1f} to {high:.1f} %",
     )
 
 
 def _trials(axes: Axes, name: str, x: pd.Series, rows: pd.DataFrame, ink: str) -> None:
-    """A backbone's trials, its best ringed."""
-    y = 100 * rows["val_accuracy"]
-    axes.scatter(x, y, color=COLORS[name], marker=MARKERS[name], alpha=0.85, linewidths=0)
-    best = int(rows["val_brier"].to_numpy().argmin())
+    """A backbone's trials, heads alone hollow, its best ringed."""
+    y, heads = 100 * rows["val_accuracy"], (rows["depth"] == 0).to_numpy()
+    color, marker = COLORS[name], MARKERS[name]
+    axes.scatter(x[~heads], y[~heads], color=color, marker=marker, alpha=0.85, linewidths=0)
+    axes.scatter(x[heads], y[heads], facecolors="none", edgecolors=color, marker=marker, alpha=0.85)
+    best = int(rows["score"].to_numpy().argmin())
     axes.scatter(
         x.iloc[best], y.iloc[best], s=90, facecolors="none", edgecolors=ink, linewidths=1.2
     )
 
 
 def costs(winners: dict[str, WinnerFacts]) -> list[Plot]:
-    """Draw test accuracy against latency and file size, of winners for which they are known.
+    """Draw test accuracy against latency and file size.
 
     Args:
-        winners: Facts of each winner.
-
-    Example:
-        >>> costs({})  # nothing was measured
-        []
+        winners: Facts of each winner, at least one.
     """
-    measured = {name: w for name, w in winners.items() if w.latency_ms and w.bytes}
-    if not measured:
-        return []
-    latencies = {name: w.latency_ms or 0.0 for name, w in measured.items()}
-    sizes = {name: (w.bytes or 0) / 1e6 for name, w in measured.items()}
+    latencies = {name: facts.latency_ms for name, facts in winners.items()}
+    sizes = {name: facts.bytes / 1e6 for name, facts in winners.items()}
     return [
-        _cost(measured, latencies, "latency", "ms"),
-        _cost(measured, sizes, "file size", "MB"),
+        _cost(winners, latencies, "latency", "ms"),
+        _cost(winners, sizes, "file size", "MB"),
     ]
 
 

@@ -13,6 +13,7 @@ from data.progress import ProgressCallback
 from data.rows import Rows
 from inference.explanation.heat_map import CAVEAT
 from tuning.backbones.registry import BACKBONES
+from tuning.metrics import TARGETS
 from tuning.report import plots
 from tuning.report.confusions import majority
 from tuning.report.mistake_maps import Explained, MistakeMap, explainer
@@ -20,8 +21,8 @@ from tuning.report.rendering import render
 from tuning.report.sections import LabelSection, label_sections
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import RunConfig, RunMetrics, WinnerFacts
+from tuning.runs.timeline import minutes_by_step, read_timeline
 from tuning.suspects.table import as_csv, asked_in_vain, run_predictions, suspects
-from tuning.training.trial import HEAD_EPOCHS_FACTOR
 
 _PHOTOS = 24
 _PHOTOS_OF_SEVERAL = 12
@@ -42,7 +43,7 @@ def write(
     Args:
         run: Folder of the run, with its manifest, predictions and trials.
         config: Content of `config.json`: settings, data and versions of the run.
-        metrics: Content of `metrics.json`; winners' costs are left out where it lacks them.
+        metrics: Content of `metrics.json`.
         leaderboard: Table of all trials, see `tuning.runs.leaderboard`.
         images: Images of the run, uint8 RGB [N, s, s, 3], by which mistakes are explained; None for
             no explanations.
@@ -54,6 +55,7 @@ def write(
     winners, labels = metrics.winners, config.labels
     best = next(iter(winners))
     manifest, predictions = read_manifest(run.manifest), run_predictions(run, best)
+    test = config.images.splits["test"]
     doubted = suspects(labels, manifest, predictions)
     write_text(run.suspects, as_csv(doubted))
     titles = {name: BACKBONES[name].title for name in winners}
@@ -75,10 +77,11 @@ def write(
         sections=sections,
         maps=maps,
         caveat=CAVEAT,
+        by_person=0 < test.identities < test.count,
+        wanted=TARGETS[0],
         silent=asked_in_vain(labels, predictions),
         asked_training="train" in set(predictions["split"]),
         photos=photos,
-        head_epochs_factor=HEAD_EPOCHS_FACTOR,
         leaderboard=leaderboard.to_dict("records"),
     )
     write_text(run.report, page)
@@ -122,6 +125,8 @@ def _plots(
         "cost_plots": plots.costs(winners),
         "curves": plots.learning_curves([_curves(run, facts) for facts in winners.values()]),
         "search_plots": plots.search(leaderboard),
+        "anytime_plots": plots.anytime(timeline := read_timeline(run)),
+        "minutes": minutes_by_step(timeline),
     }
 
 
@@ -131,13 +136,4 @@ def _test_predictions(run: RunFolder, backbone: str) -> pd.DataFrame:
 
 
 def _curves(run: RunFolder, facts: WinnerFacts) -> plots.Curves:
-    """Curves of a backbone; without a refit on record the winner is the best trial."""
-    study = run.study(facts.backbone)
-    refit = study.read_refit()
-    return plots.Curves(
-        facts.backbone,
-        study.trials(),
-        "refit" if refit else "best trial",
-        facts.hyperparameters.depth,
-        refit.result.history if refit else facts.history,
-    )
+    return plots.Curves(facts.backbone, run.study(facts.backbone).trials(), facts.trial)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from data import Label
 from data.labels import class_slices, code_columns, codes_of, from_table
+from data.splits import number_people
 from tuning.report.confusions import (
     MOST_IN_A_MATRIX,
     ClassRow,
@@ -114,8 +115,13 @@ def _section(
     label, at = labels[number], class_slices(labels)[number]
     best = next(iter(winners))
     facts = {name: winner.labels[number] for name, winner in winners.items()}
+    people = pd.Series(number_people(manifest["identity"]), manifest.index)
     tested = {
-        name: Tested.of(codes_of(table)[:, number], from_table(labels, table)[:, at])
+        name: Tested.of(
+            codes_of(table)[:, number],
+            from_table(labels, table)[:, at],
+            people[table["row"]].to_numpy(),
+        )
         for name, table in tests.items()
     }
     of_best = pd.DataFrame(from_table(labels, tests[best])[:, at]).assign(
@@ -129,7 +135,7 @@ def _section(
         facts=facts,
         majority=majority(label, facts[best].test),
         plots=[roc(label, tested), reliability(label, tested)],
-        classes=class_rows(label, matrix),
+        classes=class_rows(label, tested[best].codes, tested[best].p, tested[best].people),
         confusions=largest_confusions(label, matrix),
         has_matrix=len(label.classes) <= MOST_IN_A_MATRIX,
         mistakes=mistakes(label, manifest, of_best, disputed),

@@ -120,3 +120,15 @@ def write_leaderboard(run: RunFolder) -> None:
     table = pd.DataFrame(rows, columns=list(LeaderboardRow._fields))
     table = table.sort_values("score", na_position="last", ignore_index=True)
     write_text(run.leaderboard, table.to_csv(index=False))
+
+
+def read_leaderboard(run: RunFolder) -> pd.DataFrame:
+    """Read `leaderboard.csv`, with trials' identifiers as Keras Tuner writes them.
+
+    Args:
+        run: Folder of the run.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return pd.read_csv(run.leaderboard, dtype={"trial": str, "ended": str})

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from statistics import mean
 from typing import Any, Literal, Self
 
+import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from data import GENDER, Framing, Label
@@ -151,6 +152,11 @@ class TrialResult(_Record):
     trained: int
     history: tuple[Leg, ...] = ()
 
+    @property
+    def seen(self) -> int:
+        """Number of training images seen, each time and in each view counted."""
+        return self.history[-1].images if self.history else self.trained
+
 
 class TrialRecord(_Versioned):
     """A trial: `record.json` in its folder, written when it begins and behind each of its legs.
@@ -236,7 +242,7 @@ class Scores(_Record):
     Attributes:
         count: Number of images in the split that have the label.
         accuracy: Share of images whose most likely class is their label's.
-        accuracy_interval: Ends of Wilson's 95 % interval (1927) of the accuracy.
+        accuracy_interval: Ends of the accuracy's 95 % interval, see `metrics.accuracy_interval`.
         balanced_accuracy: Mean of all classes' accuracies.
         auc: Area under the ROC curve; of many classes the mean of each against the rest.
         brier: Mean squared error of the probabilities (Brier, 1950), 0..1, see `metrics.brier`.
@@ -268,10 +274,10 @@ class Scores(_Record):
 
 
 class ValScores(Scores):
-    """Figures of the validation split, and those before temperature scaling.
+    """Figures of a split, and those before calibration.
 
     Attributes:
-        uncalibrated: Figures of the same images by the probabilities before temperature scaling.
+        uncalibrated: Figures of the same images by the probabilities before calibration.
 
     Example:
         >>> raw = {
@@ -293,7 +299,7 @@ class SubgroupScores(_Record):
     Attributes:
         count: Number of images in the subgroup.
         accuracy: Share of correct decisions, 0..1.
-        accuracy_interval: Ends of Wilson's 95 % interval (1927) of the accuracy.
+        accuracy_interval: Ends of the accuracy's 95 % interval, see `metrics.accuracy_interval`.
     """
 
     count: int
@@ -347,8 +353,8 @@ class OperatingPoint(_Record):
         least: Smallest probability of each class with which it is named.
         target_accuracy: Accuracy wanted of the decisions given.
         accuracy: Accuracy that they reach on the validation split.
-        accuracy_bound: Lower end of that accuracy's one-sided 95 % interval, None in runs made
-            before it was asked for.
+        accuracy_bound: Lower end of that accuracy's 95 % interval, None in runs made before it was
+            asked for; of those made before `calibration`, the lower end of a one-sided one.
         share_uncertain: Share of the validation split that gets no decision.
 
     Example:
@@ -367,22 +373,84 @@ class OperatingPoint(_Record):
     share_uncertain: float
 
 
+class Calibration(_Record):
+    """What turns a label's logits into those whose probabilities are calibrated.
+
+    Of two classes this is Platt's scaling (1999), of more it is vector scaling (Guo et al., 2017)
+    with one slope for all classes.
+
+    Attributes:
+        slope: Positive number that the logits are multiplied by.
+        bias: Number that is then added to each logit, one a logit of the label.
+
+    Example:
+        >>> Calibration(slope=0.5, bias=(1.0,)).apply(np.array([[4.0], [-2.0]])).tolist()
+        [[3.0], [0.0]]
+    """
+
+    slope: float = Field(gt=0)
+    bias: tuple[float, ...] = Field(min_length=1)
+
+    @classmethod
+    def none(cls, label: Label) -> Self:
+        """Return the calibration that changes nothing.
+
+        Args:
+            label: The label.
+
+        Example:
+            >>> Calibration.none(GENDER)
+            Calibration(slope=1.0, bias=(0.0,))
+        """
+        return cls(slope=1.0, bias=(0.0,) * label.width)
+
+    def apply(self, logits: np.ndarray) -> np.ndarray:
+        """Return the calibrated logits.
+
+        Args:
+            logits: Logits of the label, float [N, width].
+
+        Returns:
+            float [N, width].
+        """
+        return self.slope * logits + np.asarray(self.bias)
+
+
 class LabelFacts(_Record):
     """What is known about a winner on one label.
 
     Attributes:
         label: The label, with its classes.
-        temperature: What its logits are divided by (Guo et al., 2017).
+        calibration: What its logits are scaled by.
         operating_point: Chosen on validation images.
-        val: Figures of the validation split.
+        val: Figures of the validation split, each fifth of its people calibrated by the others.
         test: Figures of the test split, which was used for nothing else.
     """
 
     label: Label
-    temperature: float
+    calibration: Calibration
     operating_point: OperatingPoint
     val: ValScores
     test: TestScores
+
+    @model_validator(mode="before")
+    @classmethod
+    def _temperature_was_the_calibration(cls, content: Any) -> Any:
+        """Read `temperature`, by which earlier versions divided the logits."""
+        if not isinstance(content, dict) or not {"temperature", "label"} <= content.keys():
+            return content
+        label, temperature = Label.model_validate(content["label"]), content["temperature"]
+        if not isinstance(temperature, int | float) or not temperature > 0:
+            raise ValueError("temperature must be a positive number")
+        calibration = {"slope": 1 / temperature, "bias": (0.0,) * label.width}
+        others = {name: value for name, value in content.items() if name != "temperature"}
+        return {**others, "calibration": calibration}
+
+    @model_validator(mode="after")
+    def _bias_fits(self) -> Self:
+        if len(self.calibration.bias) != self.label.width:
+            raise ValueError("the calibration must have a bias for each logit")
+        return self
 
 
 class WeightsOrigin(_Record):
@@ -569,6 +637,34 @@ class RunConfig(_Record):
     labels: tuple[Label, ...] = (GENDER,)
 
 
+class ChosenWinner(_Record):
+    """The best winner, and its figures on validation images without the luck of being chosen.
+
+    Attributes:
+        backbone: Name of the backbone with the lowest Brier score on validation images.
+        among: Number of winners that it was chosen among.
+        val_brier: Its Brier score on them, as in its facts.
+        val_brier_corrected: What is expected on other images, see `tuning.metrics.choice`.
+        val_accuracy: Its accuracy on them, as in its facts.
+        val_accuracy_corrected: What is expected on other images.
+
+    Example:
+        >>> chosen = ChosenWinner(
+        ...     backbone="vgg16", among=5, val_brier=0.041, val_brier_corrected=0.043,
+        ...     val_accuracy=0.951, val_accuracy_corrected=0.946,
+        ... )
+        >>> round(100 * (chosen.val_accuracy - chosen.val_accuracy_corrected), 1)
+        0.5
+    """
+
+    backbone: str
+    among: int
+    val_brier: float
+    val_brier_corrected: float
+    val_accuracy: float
+    val_accuracy_corrected: float
+
+
 class RunMetrics(_Versioned):
     """What a finished run reached: `metrics.json`.
 
@@ -576,7 +672,8 @@ class RunMetrics(_Versioned):
         run: Name of the run.
         notices: What a reader of the figures must know, a line each.
         seconds: Time worked on the run.
-        winners: Facts of each backbone's winner, best on validation images first.
+        winners: Facts of each backbone's winner, by their Brier score on validation images.
+        chosen: The first of them, with the choice corrected for; None in runs made before it was.
 
     Example:
         >>> notices = ("trained on drawn faces",)
@@ -588,3 +685,4 @@ class RunMetrics(_Versioned):
     notices: tuple[str, ...] = ()
     seconds: float | None = None
     winners: dict[str, WinnerFacts]
+    chosen: ChosenWinner | None = None

@@ -32,8 +32,8 @@ class Settings(BaseModel):
             portraits.
         samples: Number of its images to learn from, None for all, see `data.sample`.
         balance: Whether classes are used as they are ("natural") or equally ("equal").
-        framing: Part of each image that is used, see `data.images.FramingChoice`; None for the data
-            set's own.
+        framing: Part of each image that is used, see `data.images.FramingChoice`; None for "face"
+            where images are aligned as CelebA's, else for the face that is found, or a guess.
         drop_conflicts: Whether training leaves out images that contradict their identity's other
             labels.
         backbones: Names of the backbones to search.

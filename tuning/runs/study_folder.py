@@ -60,6 +60,14 @@ class StudyFolder:
         """Return the record's path of each trial, in order."""
         return sorted(self.path.glob(f"trial_*/{_RECORD}"))
 
+    def record_path(self, trial: str) -> Path:
+        """Return the path of a trial's record.
+
+        Args:
+            trial: Keras Tuner's identifier of the trial.
+        """
+        return self._of(trial) / _RECORD
+
     def trials(self) -> list[TrialRecord]:
         """Return every trial whose record can be read, in order."""
         records = (read_record(path, TrialRecord) for path in self.record_paths())
@@ -74,7 +82,7 @@ class StudyFolder:
         Raises:
             OSError: It cannot be written.
         """
-        write_record(self._of(record.trial) / _RECORD, record)
+        write_record(self.record_path(record.trial), record)
 
     def best(self) -> TrialRecord | None:
         """Return the best trial so far whose weights are kept, None if there is none yet."""

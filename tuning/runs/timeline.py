@@ -22,7 +22,8 @@ class TimelineRow(NamedTuple):
         ended: The same when it ended.
         backbone: Name of the backbone.
         step: What was done: "pass", "head", "leg", "winner", or "report" for all backbones.
-        images: Number of images that it worked on.
+        images: Number of images that it worked on; what is cached does not pass again.
+        gmacs: Billions of multiplications and additions that they take, about.
         trial: Best trial of the backbone by then, empty before the first, as the next four.
         depth: Its fine-tuning depth.
         score: Objective that it reached.
@@ -30,7 +31,7 @@ class TimelineRow(NamedTuple):
         trained: Number of its training images.
 
     Example:
-        >>> TimelineRow.of(1.0, 9.5, "vgg16", "pass", 1000, best=None).ended
+        >>> TimelineRow.of(1.0, 9.5, "vgg16", "pass", 1000, 2600.0, best=None).ended
         9.5
     """
 
@@ -39,6 +40,7 @@ class TimelineRow(NamedTuple):
     backbone: str
     step: str
     images: int
+    gmacs: float
     trial: str
     depth: int | None
     score: float | None
@@ -53,6 +55,7 @@ class TimelineRow(NamedTuple):
         backbone: str,
         step: str,
         images: int,
+        gmacs: float,
         best: TrialRecord | None,
     ) -> TimelineRow:
         """Describe a step.
@@ -63,9 +66,10 @@ class TimelineRow(NamedTuple):
             backbone: Name of the backbone.
             step: What was done.
             images: Number of images that it worked on.
+            gmacs: Billions of multiplications and additions that they take.
             best: Best trial of the backbone by then, None before the first.
         """
-        what = (round(began, 2), round(ended, 2), backbone, step, images)
+        what = (round(began, 2), round(ended, 2), backbone, step, images, round(gmacs, 1))
         if best is None or best.result is None:
             return cls(*what, "", None, None, None, None)
         result = best.result
@@ -83,16 +87,18 @@ def add_row(run: RunFolder, row: TimelineRow) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    is_new = not run.timeline.exists()
+    before = run.timeline.read_bytes() if run.timeline.exists() else b""
     with run.timeline.open("a", newline="") as file:
         writer = csv.writer(file)
-        if is_new:
+        if not before:
             writer.writerow(TimelineRow._fields)
+        elif not before.endswith(b"\n"):  # a kill cut the last row short
+            file.write("\n")
         writer.writerow("" if value is None else value for value in row)
 
 
 def read_timeline(run: RunFolder) -> pd.DataFrame:
-    """Read a run's timeline; a last row that a kill cut short is passed over.
+    """Read a run's timeline; rows that a kill cut short are passed over.
 
     Args:
         run: Folder of the run.
@@ -104,13 +110,34 @@ def read_timeline(run: RunFolder) -> pd.DataFrame:
         >>> import tempfile
         >>> from pathlib import Path
         >>> run = RunFolder(Path(tempfile.mkdtemp()))
-        >>> add_row(run, TimelineRow.of(1.0, 9.5, "vgg16", "pass", 1000, best=None))
+        >>> add_row(run, TimelineRow.of(1.0, 9.5, "vgg16", "pass", 1000, 2600.0, best=None))
         >>> with run.timeline.open("a") as file:
         ...     _ = file.write("9.5,12.")
+        >>> add_row(run, TimelineRow.of(9.5, 13.0, "vgg19", "pass", 1000, best=None))
         >>> read_timeline(run)[["backbone", "ended"]].to_dict("records")
-        [{'backbone': 'vgg16', 'ended': 9.5}]
+        [{'backbone': 'vgg16', 'ended': 9.5}, {'backbone': 'vgg19', 'ended': 13.0}]
     """
     if not run.timeline.exists():
         return pd.DataFrame(columns=list(TimelineRow._fields))
     rows = pd.read_csv(run.timeline, dtype={"trial": str}, keep_default_na=True)
     return rows[rows["images"].notna()]
+
+
+def minutes_by_step(timeline: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Sum up where the time of a run went: minutes by backbone and kind of step.
+
+    Args:
+        timeline: Table as `read_timeline` returns it; steps side by side count each.
+
+    Example:
+        >>> steps = [("vgg16", "pass", 0, 60), ("vgg16", "leg", 60, 90), ("vgg16", "leg", 90, 120)]
+        >>> table = pd.DataFrame(steps, columns=["backbone", "step", "began", "ended"])
+        >>> minutes_by_step(table)
+        {'vgg16': {'pass': 1.0, 'leg': 1.0}}
+    """
+    result: dict[str, dict[str, float]] = {}
+    columns = timeline.fillna({"backbone": ""})[["backbone", "step", "began", "ended"]]
+    for backbone, step, began, ended in columns.itertuples(index=False):
+        of_backbone = result.setdefault(backbone, {})
+        of_backbone[step] = of_backbone.get(step, 0.0) + (ended - began) / 60
+    return result

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,23 +19,32 @@ import numpy as np
 from tuning.backbones.registry import Backbone
 from tuning.backbones.weights import Weights
 from tuning.runs.run_folder import RunError
-from tuning.runs.schema import SearchImages, TrialRecord, WeightsOrigin, WinnerFacts
+from tuning.runs.schema import (
+    Hyperparameters,
+    SearchImages,
+    TrialRecord,
+    WeightsOrigin,
+    WinnerFacts,
+)
 from tuning.search import doubted_labels
 from tuning.search.context import SearchContext
 from tuning.search.engine import Hands
 from tuning.search.gains import Gains
-from tuning.search.offers import Offer, Turn
+from tuning.search.offers import Offer, Turn, Work
 from tuning.search.passes import Passes
 from tuning.search.steps import Head, Pass, Steps, Trained, Training
 from tuning.search.study_images import StudyImages
 from tuning.search.timings import Kind, Timings
 from tuning.search.trials import Trials
-from tuning.search.winner import Evaluation, save_winner
+from tuning.search.winner import HELD_OUT, Evaluation, save_winner
 
 _LEG_SECONDS = 90.0
+_LEAST_LEG_SECONDS = 10.0
 _SCORING = 1.3  # times as long a leg takes with its scoring
-_WINNER_SHARE = 0.05  # of the time of trainings, to bring the winner up to date
+_WINNER_SHARE = 0.05  # of what was worked since, to bring the winner up to date
 _MOST_FAILURES = 3  # in a row
+_STEP = 3  # times the operations of a forward pass that a training step takes
+_MODEL = 50.0  # operations in whose time a whole model is made and saved, billions
 
 
 class BackboneSearch:
@@ -67,14 +77,14 @@ class BackboneSearch:
         self._context, self._hands = context, hands
         self._backbone, self._weights = backbone, weights
         self._timings, self._on_change = timings, on_change
-        layout = hands.submit(Steps.layout).result()
+        self._layout = layout = hands.submit(Steps.layout).result()
         grids = {stages: layout.grids[stages] for stages in backbone.attach}
-        self._trials = Trials(context, backbone.name, grids)
-        of_image = sum(layout.bytes[cut] for cut in self._cuts)
-        expect = partial(self._expect, "pass")
-        self._images = StudyImages(context, self._trials.folder, of_image, expect)
+        self._trials = Trials(context, backbone, grids)
+        of_image = sum(map(layout.bytes_of, self._cuts))
+        self._images = StudyImages(context, self._trials.folder, of_image, self._pass_seconds)
         self._passes = Passes(context, hands.divides_passes)
-        self._gains = Gains(self._trials.tuned)
+        self._gains = Gains()
+        self._since_winner = 0.0  # seconds worked since the winner was saved
         self._busy: set[str] = set()  # trials that are worked on
         self._evaluating = False
         self._failures = 0
@@ -93,20 +103,23 @@ class BackboneSearch:
             return False
         return winner is None or (winner.trial, winner.score) != (best.trial, best.score)
 
-    def offer(self, seconds: float) -> Offer | None:
+    def offer(self, seconds: float, left: float) -> Offer | None:
         """Return what would be done next; None where it waits for a step, or has converged.
 
         Args:
             seconds: Time for this backbone, infinite without a limit.
+            left: Time for all of them.
         """
         if self._evaluating:
             return None
         self._images.begin(seconds)
-        for next_step in (self._next_head, self._first_winner, self._more, self._next_leg):
+        if self.winner is None and self._first_winner_seconds() > left:
+            return None
+        for next_step in (self._next_head, self._first_winner, self._more):
             offer = next_step(seconds)
             if offer or self._passes.running:
                 return offer
-        return self._newer_winner()
+        return self._newer_winner() or self._next_leg(left)
 
     def last_winner(self) -> Offer | None:
         """Return the offer to bring the winner up to date, None where it is."""
@@ -116,11 +129,18 @@ class BackboneSearch:
         """Return the time that `last_winner` would take."""
         if not self.is_stale:
             return 0.0
-        missing = self._passes.missing(self._for_winner())
-        return self._expect("pass", missing) + self._expect("winner", self._images.held_out)
+        passes = self._passes.gmacs(self._for_winner(), self._layout)
+        return self._expect("pass", passes) + self._expect("winner", self._of_winner())
+
+    def _first_winner_seconds(self) -> float:
+        """Time until the first winner: a head on the first images, and its evaluation."""
+        stages = self._backbone.attach[0]
+        wanted = [*self._plain(stages), *self._held_out(self._cuts)]
+        passes = self._expect("pass", self._passes.gmacs(wanted, self._layout))
+        return passes + self._expect("winner", _MODEL)
 
     def _next_head(self, _: float) -> Offer | None:
-        head = self._trials.next_head(self._images.now.train, self._busy)
+        head = self._trials.next_head(self._images.now, self._busy)
         if head is not None:
             return self._head(head)
         if not self._trials.heads and not self._busy:
@@ -133,52 +153,53 @@ class BackboneSearch:
         return self._evaluation(Turn.WINNER)
 
     def _more(self, seconds: float) -> Offer | None:
-        """More images, or a second view once a trial has seen the first one, by their passes."""
+        """Take more images, or a second view of them, and solve the best heads again."""
         if self._busy:
             return None
-        if self._images.grow(seconds):
+        if self._images.grow(seconds) or self._images.add_mirrored(seconds):
             return self._next_head(seconds)
-        if self._trials.best_tuned and not self._trials.has_converged:
-            self._images.add_mirrored(seconds)
         return None
 
-    def _next_leg(self, _: float) -> Offer | None:
+    def _next_leg(self, left: float) -> Offer | None:
         if self._trials.has_converged or len(self._busy) >= max(1, self._hands.slots):
+            return None
+        if left < _SCORING * _LEAST_LEG_SECONDS:
             return None
         trial = self._trials.next_tuned(not self._images.are_all, self._busy)
         if trial is None:
             return None
         head = self._trials.head_for(trial)
-        return self._head(head) if head else self._leg(trial)
+        return self._head(head) if head else self._leg(trial, left)
 
     def _newer_winner(self) -> Offer | None:
-        """Bring the winner up to date where that takes little beside the trainings since."""
+        """Bring the winner up to date where that takes little beside what was worked since."""
         if not self.is_stale or self._busy:
             return None
-        affordable = _WINNER_SHARE * self._gains.seconds_since_winner
+        affordable = _WINNER_SHARE * self._since_winner
         if self._trials.has_converged or self.closing_seconds() <= affordable:
             return self._evaluation(Turn.FINE_TUNED)
         return None
 
     def _head(self, head: TrialRecord) -> Offer | None:
         chosen, now = head.hyperparameters, self._images.now
-        wanted = self._plain(chosen.stages)
+        wanted = self._of_cut(chosen.stages, now)
         if not self._passes.are_made(wanted):
             return self._pass(wanted, Turn.WINNER)
 
-        def begin(_: float) -> Future[Trained]:
-            images = now.model_copy(update={"views": 1})
-            asked = Head(_title(head), chosen, images, self._codes)
-            return self._begin(head, Steps.fit_head, asked)
+        gmacs = self._layout.of_head(chosen, now.train * now.views)
 
-        def end(trained: Trained, seconds: float) -> None:
-            self._note("head", now.train, seconds)
+        def begin(_: float) -> Future[Trained]:
+            return self._begin(head, Steps.fit_head, Head(_title(head), chosen, now, self._codes))
+
+        def end(trained: Trained, seconds: float) -> Work:
             self._took(self._trials.take_head(head, trained))
             self._keep_doubts(now, trained)
+            return self._note("head", Work(now.train, gmacs), seconds)
 
-        return self._of_trial(head, "head", now.train, Turn.WINNER, 0.0, begin, end)
+        seconds = self._expect("head", gmacs)
+        return self._of_trial(head, "head", now.train, Turn.WINNER, seconds, begin, end)
 
-    def _leg(self, trial: TrialRecord) -> Offer | None:
+    def _leg(self, trial: TrialRecord, left: float) -> Offer | None:
         chosen, start = trial.hyperparameters, self._trials.start_of(trial)
         assert start is not None, "its head comes first"
         every = self._images.all.model_copy(update={"views": 0})
@@ -186,29 +207,30 @@ class BackboneSearch:
         wanted = self._of_cut(chosen.cut, images)
         if not self._passes.are_made(wanted):
             return self._pass(wanted, Turn.FINE_TUNED)
-        kind = f"{chosen.stages}-{chosen.depth}"
+        kind, of_image = f"{chosen.stages}-{chosen.depth}", self._of_leg(chosen, images)
 
-        def begin(left: float) -> Future[Trained]:
+        def begin(now_left: float) -> Future[Trained]:
             training = Training(
                 _title(trial), chosen, images, self._codes,
                 start=self._trials.tail(start),
                 checkpoint=self._trials.folder.read_checkpoint(trial.trial),
-                leg=images.train, seconds=min(_LEG_SECONDS, left),
+                leg=images.train, seconds=min(_LEG_SECONDS, now_left / _SCORING),
             )  # fmt: skip
             return self._begin(trial, Steps.train, training)
 
-        def end(trained: Trained, seconds: float) -> None:
+        def end(trained: Trained, seconds: float) -> Work:
             before = trial.result.history[-1].images if trial.result else 0
-            self._note("leg", trained.result.history[-1].images - before, seconds, kind)
+            seen = trained.result.history[-1].images - before
             score = self._trials.best.score if self._trials.best else 1.0
             self._took(record := self._trials.take_leg(trial, trained))
             self._gains.add(seconds, score, min(score, record.score))
+            return self._note("leg", Work(seen, seen * of_image), seconds, kind)
 
         turn = Turn.REST if self._trials.best_tuned else Turn.FINE_TUNED
-        seconds = min(self._expect("leg", images.train, kind), _SCORING * _LEG_SECONDS)
-        gain = self._gains.of_a_leg(seconds)
-        offer = self._of_trial(trial, "leg", images.train, turn, gain, begin, end)
-        return offer.taking(seconds)
+        expected = self._expect("leg", images.train * of_image, kind)
+        seconds = min(expected, _SCORING * _LEG_SECONDS, left)
+        offer = self._of_trial(trial, "leg", images.train, turn, seconds, begin, end)
+        return replace(offer, gain=self._gains.of_a_leg(seconds))
 
     def _evaluation(self, turn: Turn) -> Offer | None:
         if not self._passes.are_made(wanted := self._for_winner()):
@@ -220,13 +242,15 @@ class BackboneSearch:
             self._evaluating = True
             return self._begin(best, Steps.evaluate, self._trials.tail(best))
 
-        def end(evaluation: Evaluation, seconds: float) -> None:
+        def end(evaluation: Evaluation, seconds: float) -> Work:
             self._evaluating = False
-            self._note("winner", images, seconds)
             self._save(best, evaluation)
+            return self._note("winner", Work(images, gmacs), seconds)
 
-        offer = self._of_trial(best, "winner", images, turn, 0.0, begin, end)
-        return offer.failing(self._raise)
+        gmacs = self._of_winner()
+        seconds = self._expect("winner", gmacs)
+        offer = self._of_trial(best, "winner", images, turn, seconds, begin, end)
+        return replace(offer, fails=self._raise)
 
     def _pass(self, wanted: list[Pass], turn: Turn) -> Offer | None:
         chosen = self._passes.next(wanted)
@@ -237,12 +261,13 @@ class BackboneSearch:
             self._passes.begin(chosen)
             return self._hands.submit(Steps.make_pass, chosen)
 
-        def end(passed: int, seconds: float) -> None:
+        def end(passed: int, seconds: float) -> Work:
             self._passes.end(chosen)
-            self._note("pass", passed, seconds)
+            return self._note("pass", Work(passed, passed * of_image), seconds)
 
         images = self._passes.images_of(chosen)
-        seconds = self._expect("pass", images)
+        of_image = self._passes.of_image(chosen, self._layout)
+        seconds = self._expect("pass", images * of_image)
         return Offer("pass", images, turn, seconds, 0.0, begin, end, self._raise)
 
     def _of_trial(
@@ -251,17 +276,16 @@ class BackboneSearch:
         kind: Kind,
         images: int,
         turn: Turn,
-        gain: float,
+        seconds: float,
         begin: Callable[[float], Future[Any]],
-        end: Callable[[Any, float], None],
+        end: Callable[[Any, float], Work],
     ) -> Offer:
-        def ended(result: Any, seconds: float) -> None:
+        def ended(result: Any, seconds: float) -> Work:
             self._busy.discard(trial.trial)
-            end(result, seconds)
+            return end(result, seconds)
 
-        seconds = self._expect(kind, images)
         fails = partial(self._fail, trial)
-        return Offer(kind, images, turn, seconds, gain, begin, ended, fails)
+        return Offer(kind, images, turn, seconds, 0.0, begin, ended, fails)
 
     def _begin(self, trial: TrialRecord, step: Callable[..., Any], asked: object) -> Future[Any]:
         self._busy.add(trial.trial)
@@ -294,7 +318,7 @@ class BackboneSearch:
     def _save(self, best: TrialRecord, evaluation: Evaluation) -> None:
         weights = WeightsOrigin(source=self._weights.source, fingerprint=self._weights.fingerprint)
         self.winner = save_winner(self._context, self.name, weights, best, evaluation)
-        self._gains.winner_saved()
+        self._since_winner = 0.0
         self._context.progress.winner(self.winner)
         self._on_change()
 
@@ -308,9 +332,9 @@ class BackboneSearch:
 
     @property
     def _cuts(self) -> tuple[int, ...]:
-        """Cuts that one pass fills: behind which heads sit, and below the most promising one."""
-        attach = self._backbone.attach
-        return tuple(sorted({*attach, max(1, attach[0] - 1)}))
+        """Cuts that one pass fills: behind the most promising head, and below the first tuned."""
+        first = self._backbone.tunings[0]
+        return tuple(sorted({self._backbone.attach[0], first.stages - first.depth} - {0}))
 
     def _plain(self, cut: int) -> list[Pass]:
         """Training and validation images in the plain view, at all usual cuts at once."""
@@ -330,14 +354,35 @@ class BackboneSearch:
         cut = self.best.hyperparameters.cut if self.best else 0
         if not cut:
             return []
-        cuts = self._cuts if cut in self._cuts else (cut,)
-        return [Pass(split, self._context.count(split), cuts, "plain") for split in ("val", "test")]
+        return self._held_out(self._cuts if cut in self._cuts else (cut,))
 
-    def _note(self, kind: Kind, images: int, seconds: float, of: str = "") -> None:
-        self._timings.add(kind, self.name, self._backbone.gmacs, images, seconds, of)
+    def _held_out(self, cuts: tuple[int, ...]) -> list[Pass]:
+        return [Pass(split, self._context.count(split), cuts, "plain") for split in HELD_OUT]
 
-    def _expect(self, kind: Kind, images: int, of: str = "") -> float:
-        return self._timings.expect(kind, self.name, self._backbone.gmacs, images, of)
+    def _pass_seconds(self, images: int) -> float:
+        """Expected time of a pass of some images to the usual cuts."""
+        return self._expect("pass", images * self._layout.gmacs[max(self._cuts)])
+
+    def _of_leg(self, chosen: Hyperparameters, images: SearchImages) -> float:
+        """Operations for one image of a leg, with those that it is scored on, billions."""
+        trained = self._layout.between(chosen.cut, chosen.stages)
+        frozen = 0.0 if images.views else self._layout.gmacs[chosen.cut]
+        scored = images.val / images.train
+        return _STEP * trained + frozen + scored * (trained + frozen)
+
+    def _of_winner(self) -> float:
+        """Operations of an evaluation, billions."""
+        if self.best is None:
+            return 0.0
+        chosen = self.best.hyperparameters
+        return _MODEL + self._images.held_out * self._layout.between(chosen.cut, chosen.stages)
+
+    def _note(self, kind: Kind, work: Work, seconds: float, of: str = "") -> Work:
+        self._timings.add(kind, self.name, work.gmacs, seconds, of)
+        return work
+
+    def _expect(self, kind: Kind, gmacs: float, of: str = "") -> float:
+        return self._timings.expect(kind, self.name, gmacs, of)
 
 
 def _title(trial: TrialRecord) -> str:

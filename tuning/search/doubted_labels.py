@@ -8,8 +8,8 @@ from data.labels import codes_of, from_table
 from tuning.runs.schema import SearchImages
 from tuning.runs.study_folder import StudyFolder
 from tuning.search.context import SearchContext
-from tuning.suspects.cross_validation import keep_predictions, read_predictions
 from tuning.suspects.left_out import counts_left_out, without_suspects
+from tuning.suspects.out_of_fold import keep_predictions, read_predictions
 
 
 def keep(context: SearchContext, study: StudyFolder, images: SearchImages, p: np.ndarray) -> None:

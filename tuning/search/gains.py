@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from tuning.runs.schema import TrialRecord
-
 _LEGS = 3  # that are looked back at
 _HOPE = 0.01  # share of the score that a leg is expected to take away before it is known
 
@@ -13,21 +9,14 @@ _HOPE = 0.01  # share of the score that a leg is expected to take away before it
 class Gains:
     """The legs of a backbone, as shares of its score a second.
 
-    Args:
-        trials: Fine-tuned trials of earlier sessions.
-
-    Attributes:
-        seconds_since_winner: Time of the legs since the winner was saved.
-
     Example:
-        >>> gains = Gains([])
+        >>> gains = Gains()
         >>> gains.add(seconds=60.0, before=0.04, after=0.036)
         >>> round(gains.of_a_leg(seconds=30.0), 3)
         0.035
     """
 
-    def __init__(self, trials: Collection[TrialRecord]) -> None:
-        self.seconds_since_winner = sum(t.result.seconds for t in trials if t.result)
+    def __init__(self) -> None:
         self._legs: list[tuple[float, float]] = []
 
     def add(self, seconds: float, before: float, after: float) -> None:
@@ -38,12 +27,7 @@ class Gains:
             before: Best score of the backbone before it.
             after: Best score behind it.
         """
-        self.seconds_since_winner += seconds
         self._legs.append((seconds, max(0.0, before - after) / max(before, 1e-9)))
-
-    def winner_saved(self) -> None:
-        """Take note that the winner is up to date."""
-        self.seconds_since_winner = 0.0
 
     def of_a_leg(self, seconds: float) -> float:
         """Return the share of the score that the next leg is expected to take away.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tuning.backbones.registry import Tuning
 from tuning.runs.schema import Hyperparameters, TrialRecord, TunerValues
 from tuning.search.oracles import Grids
 
 _LEARNING_RATE = 1e-4
 _DROPOUT = 0.3
 _HIDDEN_UNITS = 64
-_LARGEST_GRID = 6
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,10 @@ class Idea:
 
 
 def heads(attach: Sequence[int], grids: Grids) -> list[TunerValues]:
-    """Return the heads that are solved first: behind each stage, of the whole map and pooled.
+    """Return the heads that are solved first: the whole map behind each stage, and one pooled.
+
+    The finest grid was the best for faces behind every stage, see docs/decisions/40; where the
+    subject may be anywhere in the picture, its place tells nothing, and pooled features may win.
 
     Args:
         attach: Stages behind which heads are tried, the most promising first.
@@ -38,34 +41,33 @@ def heads(attach: Sequence[int], grids: Grids) -> list[TunerValues]:
 
     Example:
         >>> [(head["stages"], head["grid"]) for head in heads([4, 5], {4: (1, 2, 6), 5: (1, 3)})]
-        [(4, 6), (5, 3), (4, 1), (5, 1)]
+        [(4, 6), (5, 3), (5, 1)]
     """
-    finest = [(stages, max(g for g in grids[stages] if g <= _LARGEST_GRID)) for stages in attach]
-    pooled = [(stages, 1) for stages in attach]
-    chosen = dict.fromkeys([*finest, *pooled])
-    return [_values(stages, depth=0, grid=grid) for stages, grid in chosen]
+    chosen = [(stages, max(grids[stages])) for stages in attach]
+    chosen.append((max(attach), min(grids[max(attach)])))
+    return [_values(stages, depth=0, grid=grid) for stages, grid in dict.fromkeys(chosen)]
 
 
 def next_idea(
-    heads: Sequence[TrialRecord], tuned: Sequence[TrialRecord], more_images: bool
+    tunings: Sequence[Tuning],
+    heads: Sequence[TrialRecord],
+    tuned: Sequence[TrialRecord],
+    more_images: bool,
 ) -> Idea:
     """Return the next fine-tuned trial.
 
-    The first trains the stage below the best head (linear probing first, then fine-tuning; Kumar
-    et al., 2022). Then other learning rates, one more stage from the best trial's weights (gradual
-    unfreezing; Howard and Ruder, 2018), the stage below the best head of other stages.
+    The first ones train stages below a head as it is known to pay (linear probing first, then
+    fine-tuning; Kumar et al., 2022). Then the stage below the best head, one more stage from the
+    best trial's weights (gradual unfreezing; Howard and Ruder, 2018), a hidden layer.
 
     Args:
-        heads: Trials of heads alone that have a result.
+        tunings: Fine-tunings of the backbone that are tried first.
+        heads: Trials of heads alone that have a result, the best first.
         tuned: Fine-tuned trials so far, in order.
         more_images: Whether there are more training images than are cached.
     """
-    by_score = sorted(heads, key=lambda head: head.score)
-    best_head = next(head for head in by_score if not head.hyperparameters.head_units)
-    scored = [trial for trial in tuned if trial.result]
-    best = min(scored, key=lambda trial: trial.score, default=None)
     tried = [_essence(trial.hyperparameters, trial.from_pixels) for trial in tuned]
-    for idea in _ideas(best_head, by_score, best, more_images):
+    for idea in _ideas(tunings, heads, tuned, more_images):
         assert idea.values is not None, "only the last resort has none"
         if _essence(Hyperparameters.of(idea.values), idea.from_pixels) not in tried:
             return idea
@@ -73,26 +75,27 @@ def next_idea(
 
 
 def _ideas(
-    best_head: TrialRecord,
+    tunings: Sequence[Tuning],
     heads: Sequence[TrialRecord],
-    best: TrialRecord | None,
+    tuned: Sequence[TrialRecord],
     more_images: bool,
-) -> list[Idea]:
-    below = {**best_head.values, "depth": 1, "learning_rate": _LEARNING_RATE}
-    ideas = [Idea(below)]
-    if best is None:
-        return ideas
-    chosen = best.hyperparameters
-    if more_images and best.ended:
-        ideas.append(Idea(best.values, best, from_pixels=True))
-    ideas.append(Idea({**below, "learning_rate": 3 * _LEARNING_RATE}))
-    if chosen.depth < chosen.stages:
-        rate = chosen.learning_rate / 2
-        ideas.append(Idea({**best.values, "depth": chosen.depth + 1, "learning_rate": rate}, best))
-    others = (head for head in heads if head.hyperparameters.stages != chosen.stages)
-    ideas += [Idea({**head.values, "depth": 1, "learning_rate": _LEARNING_RATE}) for head in others]
-    ideas.append(Idea({**below, "head_units": _HIDDEN_UNITS}))
-    return ideas
+) -> Iterator[Idea]:
+    linear = [head for head in heads if not head.hyperparameters.head_units]
+    scored = [trial for trial in tuned if trial.result]
+    best = min(scored, key=lambda trial: trial.score, default=None)
+    if best and more_images and best.ended:
+        yield Idea(best.values, best, from_pixels=True)
+    for stages, depth, rate in tunings:
+        there = (head for head in linear if head.hyperparameters.stages == stages)
+        if head := next(there, None):
+            yield Idea({**head.values, "depth": depth, "learning_rate": rate})
+    rate = tunings[0].learning_rate
+    yield Idea({**linear[0].values, "depth": 1, "learning_rate": rate})
+    if best and best.hyperparameters.cut > 1:
+        deeper = {"depth": best.hyperparameters.depth + 1}
+        yield Idea({**best.values, **deeper}, best)
+    if best:
+        yield Idea({**best.values, "head_units": _HIDDEN_UNITS})
 
 
 def _essence(chosen: Hyperparameters, from_pixels: bool) -> tuple[object, ...]:

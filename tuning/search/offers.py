@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuning.search.timings import Kind
 
@@ -25,6 +25,18 @@ class Turn(IntEnum):
     REST = 2
 
 
+class Work(NamedTuple):
+    """How much a step has done.
+
+    Attributes:
+        images: Number of images that it worked on; what is cached does not pass again.
+        gmacs: Billions of multiplications and additions that they take.
+    """
+
+    images: int
+    gmacs: float
+
+
 @dataclass(frozen=True)
 class Offer:
     """A step that a search would have done next.
@@ -36,7 +48,7 @@ class Offer:
         seconds: Expected time.
         gain: Share of the backbone's score that it is expected to take away, 0..1.
         begin: Has it done, given the seconds that are left for it; infinite without a limit.
-        end: Takes what came of it, and the seconds that it took.
+        end: Takes what came of it, and the seconds that it took; returns how much it has done.
         fails: Takes what it raised; raises it where the search cannot go on.
     """
 
@@ -46,28 +58,11 @@ class Offer:
     seconds: float
     gain: float
     begin: Callable[[float], Future[Any]]
-    end: Callable[[Any, float], None]
+    end: Callable[[Any, float], Work]
     fails: Callable[[Exception], None]
 
     @property
     def urgency(self) -> tuple[int, float]:
         """By which offers are sorted, the most urgent first."""
-        if self.turn is Turn.REST:
-            return self.turn, -self.gain / max(self.seconds, 1e-3)
-        return self.turn, self.seconds
-
-    def taking(self, seconds: float) -> Offer:
-        """Return the same offer with another expected time.
-
-        Args:
-            seconds: Expected time.
-        """
-        return replace(self, seconds=seconds)
-
-    def failing(self, fails: Callable[[Exception], None]) -> Offer:
-        """Return the same offer with another end for what goes wrong.
-
-        Args:
-            fails: Takes what it raised.
-        """
-        return replace(self, fails=fails)
+        gain = self.gain / max(self.seconds, 1e-3) if self.turn is Turn.REST else 0.0
+        return self.turn, -gain

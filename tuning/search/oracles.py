@@ -41,42 +41,48 @@ def search_space(grids: Grids) -> keras_tuner.HyperParameters:
     space.Choice("stages", sorted(grids), ordered=True)
     space.Int("depth", 0, min(_DEEPEST, max(grids)))
     space.Choice("grid", sorted({grid for of in grids.values() for grid in of}), ordered=True)
-    space.Float("learning_rate", 1e-5, 1e-3, sampling="log", default=1e-4)
+    space.Float("learning_rate", 5e-5, 6e-4, sampling="log", default=1e-4)
     space.Choice("head_units", [0, 64, 256], ordered=True, default=0)
     space.Float("dropout", 0.0, 0.5, step=0.1, default=0.3)
     return space
 
 
-def possible(values: TunerValues, grids: Grids) -> TunerValues:
+def possible(values: TunerValues, grids: Grids, frozen: int) -> TunerValues:
     """Return the nearest values that a model can have: stages to train, and a grid of the map.
 
     Args:
         values: Values of each hyperparameter, each of them possible by itself.
         grids: Grids that a head may have behind each number of stages.
+        frozen: Number of stages that never train.
 
     Example:
-        >>> possible({"stages": 2, "depth": 3, "grid": 4}, {2: (1, 2, 6)})
+        >>> possible({"stages": 2, "depth": 3, "grid": 4}, {2: (1, 2, 6)}, frozen=0)
         {'stages': 2, 'depth': 2, 'grid': 2}
     """
     stages, depth, grid = (int(values[name]) for name in ("stages", "depth", "grid"))
     nearest = min(grids[stages], key=lambda possible: abs(possible - grid))
-    return {**values, "depth": min(max(1, depth), stages), "grid": nearest}
+    return {**values, "depth": max(1, min(depth, stages - frozen)), "grid": nearest}
 
 
 def create(
-    algorithm: Algorithm, grids: Grids, seed: int, known_ground: Callable[[], TunerValues | None]
+    algorithm: Algorithm,
+    grids: Grids,
+    frozen: int,
+    seed: int,
+    known_ground: Callable[[], TunerValues | None],
 ) -> SearchOracle:
     """Make an oracle for a study.
 
     Args:
         algorithm: Keras Tuner's algorithm, by which fine-tuned trials are proposed.
         grids: Grids that a head may have behind each number of stages.
+        frozen: Number of stages that never train.
         seed: Seed of the oracle's random numbers.
         known_ground: Returns the values of the next trial where they are known to be worth it, None
             to leave it to the algorithm.
 
     Example:
-        >>> oracle = create("random", {3: (1, 6)}, seed=0, known_ground=lambda: None)
+        >>> oracle = create("random", {3: (1, 6)}, 0, seed=0, known_ground=lambda: None)
         >>> oracle.populate_space("0000")["values"]["stages"], oracle.objective.name
         (3, 'score')
     """
@@ -92,7 +98,7 @@ def create(
         oracle: SearchOracle = _Bayesian(num_initial_points=_INITIAL_POINTS, **common)
     else:
         oracle = _Random(**common)
-    oracle.grids, oracle.known_ground = grids, known_ground
+    oracle.grids, oracle.frozen, oracle.known_ground = grids, frozen, known_ground
     oracle.verbose = 0
     return oracle
 
@@ -102,16 +108,18 @@ class SearchOracle(keras_tuner.Oracle):
 
     Attributes:
         grids: Grids that a head may have behind each number of stages.
+        frozen: Number of stages that never train.
         known_ground: Returns the values of the next trial, None to leave it to the algorithm.
 
     Example:
         >>> values = {"stages": 3, "depth": 0, "grid": 6}
-        >>> oracle = create("random", {3: (1, 6)}, seed=0, known_ground=lambda: values)
+        >>> oracle = create("random", {3: (1, 6)}, 0, seed=0, known_ground=lambda: values)
         >>> oracle.populate_space("0000")
         {'status': 'RUNNING', 'values': {'stages': 3, 'depth': 0, 'grid': 6}}
     """
 
     grids: Grids
+    frozen: int
     known_ground: Callable[[], TunerValues | None]
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -125,7 +133,7 @@ class SearchOracle(keras_tuner.Oracle):
             return {"status": "RUNNING", "values": known}
         suggestion = super().populate_space(trial_id)
         if suggestion["status"] == "RUNNING":
-            suggestion["values"] = possible(suggestion["values"], self.grids)
+            suggestion["values"] = possible(suggestion["values"], self.grids, self.frozen)
         return suggestion
 
     def adopt(self, trial: Any) -> None:

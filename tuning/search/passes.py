@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tuning.search.context import StepContext
-from tuning.search.steps import Pass
+from tuning.search.steps import Layout, Pass
 
 
 class Passes:
@@ -54,23 +54,53 @@ class Passes:
         self._running.remove(made)
         self._made.append(made)
 
-    def missing(self, wanted: Sequence[Pass]) -> int:
-        """Count the images of passes that are not made.
+    def gmacs(self, wanted: Sequence[Pass], layout: Layout) -> float:
+        """Return the operations of the passes that are not made, billions.
+
+        Images that a smaller sample holds do not pass again, and a deeper cut goes on from a
+        shallower one.
 
         Args:
-            wanted: Passes of whole image sets.
+            wanted: Passes of whole image sets, or parts of them.
+            layout: Operations up to each cut.
         """
-        parts = (part for whole in wanted for part in self._parts(whole))
-        return sum(self.images_of(part) for part in parts if not _is_among(part, self._made))
+        parts = [part for each in wanted for part in self._parts(each)]
+        missing = (part for part in parts if not _is_among(part, self._made))
+        return sum(self.images_of(part) * self.of_image(part, layout) for part in missing)
+
+    def of_image(self, part: Pass, layout: Layout) -> float:
+        """Return the operations for one image of a pass, billions.
+
+        Args:
+            part: The pass.
+            layout: Operations up to each cut.
+        """
+        same = [made for made in self._made if (made.split, made.view) == (part.split, part.view)]
+        cuts = {cut for made in same if made.count >= part.count for cut in made.cuts}
+        start = max((cut for cut in cuts if cut <= min(part.cuts)), default=0)
+        return layout.between(start, max(part.cuts))
 
     def images_of(self, part: Pass) -> int:
-        """Return the number of images of a pass."""
-        if part.shard is None:
-            return part.count
-        return len(self._context.images(part.split, part.count).shards()[part.shard])
+        """Return the number of images of a pass that no smaller sample holds, about.
+
+        Args:
+            part: The pass.
+        """
+        count = part.count
+        if part.shard is not None:
+            shards = self._context.images(part.split, part.count).shards()
+            count = len(shards[part.shard])
+        held = (
+            made.count
+            for made in self._made
+            if (made.split, made.view) == (part.split, part.view)
+            and made.count < part.count
+            and set(part.cuts) <= set(made.cuts)
+        )
+        return round(count * (1 - max(held, default=0) / part.count))
 
     def _parts(self, whole: Pass) -> list[Pass]:
-        if not self._divided:
+        if not self._divided or whole.shard is not None:
             return [whole]
         shards = self._context.images(whole.split, whole.count).shards()
         return [replace(whole, shard=shard) for shard in range(len(shards))]

@@ -17,6 +17,7 @@ from tuning.runs.schema import Leg, TrialRecord, TrialResult
 _WORTH = 0.005  # of the score: what changes it by less has changed nothing
 _MARGIN = 0.01  # of the score: chance, between two trainings of the same configuration
 _CHALLENGERS_SHARE = 0.5  # of the best trial's time
+_LEAST_EPOCHS, _LEAST_IMAGES = 4, 20_000  # before a training is judged by the fewer of both
 
 
 def tuned(trials: Collection[TrialRecord]) -> list[TrialRecord]:
@@ -63,7 +64,7 @@ def is_behind(challenger: TrialResult, best: TrialResult) -> bool:
     if challenger.history[-1].images < images[0]:
         return False
     there = np.interp(challenger.history[-1].images, images, scores)
-    return challenger.score > there * (1 + _MARGIN)
+    return bool(challenger.score > there * (1 + _MARGIN))
 
 
 def verdict(
@@ -82,6 +83,8 @@ def verdict(
     """
     result = trial.result
     assert result is not None, "asked behind a leg"
+    if not _may_be_judged(result):
+        return ""
     before = start.result.val_brier if start and start.result else float("inf")
     if has_converged(result.history, patience, before):
         return "converged"
@@ -110,6 +113,12 @@ def lost_in_a_row(trials: Sequence[TrialRecord], best: TrialRecord) -> int:
         best: Best of them.
     """
     return sum(bool(trial.ended) and trial.trial > best.trial for trial in trials)
+
+
+def _may_be_judged(result: TrialResult) -> bool:
+    """Whether a training has gone on long enough: the first epochs cost a solved head accuracy."""
+    images = result.history[-1].images
+    return images >= min(_LEAST_IMAGES, _LEAST_EPOCHS * result.trained)
 
 
 def _curve(result: TrialResult) -> tuple[list[int], list[float]]:

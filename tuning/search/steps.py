@@ -18,6 +18,7 @@ import tensorflow as tf
 from data.labels import codes_of
 from data.rows import Rows
 from data.splits import number_people
+from tuning.backbones.operations import gmacs_of
 from tuning.backbones.registry import Backbone
 from tuning.backbones.transfer_model import TransferModel
 from tuning.backbones.weights import Weights
@@ -37,15 +38,44 @@ from tuning.trunk.image_set import VIEWS, ImageSet, PixelView, View
 
 @dataclass(frozen=True)
 class Layout:
-    """What a backbone gives at each cut.
+    """What a backbone gives at each cut, and what that takes.
 
     Attributes:
-        bytes: Size of the activations of one image in one view, as they are cached.
+        shapes: Shape of the activations of one image, height, width, channels.
         grids: Grids that a head may have there.
+        gmacs: Billions of multiplications and additions from the pixels to there; 0 for cut 0.
     """
 
-    bytes: dict[int, int]
+    shapes: dict[int, tuple[int, int, int]]
     grids: dict[int, tuple[int, ...]]
+    gmacs: dict[int, float]
+
+    def bytes_of(self, cut: int) -> int:
+        """Return the size of one image's activations in one view, as they are cached.
+
+        Args:
+            cut: Cut above 0.
+        """
+        return np.dtype(np.float16).itemsize * math.prod(self.shapes[cut])
+
+    def between(self, cut: int, stages: int) -> float:
+        """Return the operations of the stages behind a cut, billions.
+
+        Args:
+            cut: Number of stages before them, from 0.
+            stages: Number of stages with them.
+        """
+        return max(0.0, self.gmacs[stages] - self.gmacs[cut])
+
+    def of_head(self, chosen: Hyperparameters, rows: int) -> float:
+        """Return the operations that solving a head takes, about, billions.
+
+        Args:
+            chosen: Hyperparameters of the head.
+            rows: Number of images, each view counted.
+        """
+        features = chosen.grid**2 * self.shapes[chosen.stages][-1]
+        return rows**2 * features / 1e9
 
 
 @dataclass(frozen=True)
@@ -190,9 +220,12 @@ class Steps:
 
     def layout(self) -> Layout:
         """Return what can be cut and where heads can sit."""
-        cuts = range(1, len(self._backbone.stages) + 1)
-        of_image = {cut: 2 * math.prod(self.model.shape(cut)) for cut in cuts}
-        return Layout(of_image, {cut: self.model.grids(cut) for cut in cuts})
+        model, cuts = self.model, range(1, len(self._backbone.stages) + 1)
+        return Layout(
+            shapes={cut: model.shape(cut) for cut in cuts},
+            grids={cut: model.grids(cut) for cut in cuts},
+            gmacs={0: 0.0} | {cut: gmacs_of(model.trunk([cut])) for cut in cuts},
+        )
 
     def make_pass(self, wanted: Pass) -> int:
         """Fill the trunk cache with activations; what it holds is not computed again.
@@ -271,7 +304,8 @@ class Steps:
         rows = context.images("train", images.train).rows
         people = number_people(context.store.manifest["identity"].iloc[rows])
         progress = self._bars.steps(wanted.title, quiet=True)
-        return solve(wanted.hyperparameters, data, people, context.settings.seed, progress)
+        chosen, seed = wanted.hyperparameters, context.settings.seed
+        return solve(self.model, chosen, data, people, seed, progress)
 
     def _data(self, wanted: Head, cut: int) -> TrainingData:
         """What a training learns from and is scored on."""

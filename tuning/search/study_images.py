@@ -56,7 +56,7 @@ class StudyImages:
         if self._now is not None:
             return
         usual = train = min(_FIRST, self.all.train)
-        while train > _LEAST and self._expect(train + self.held_out) > _SHARE * seconds:
+        while train >= 2 * _LEAST and self._expect(train + self.held_out) > _SHARE * seconds:
             train //= 2
         if train < usual:
             self._context.progress.say(f"  time is short: begins with {train:,} training images")

@@ -1,68 +1,61 @@
-"""How long steps take, from those of this run; the latest counts, for machines change."""
+"""How fast steps are, by those of this run; the latest counts, for machines change."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 Kind = Literal["pass", "head", "leg", "winner"]
+"""What a step does."""
 
-# Seconds of a unit before anything was measured: cautious for a laptop. Passes and legs are given
-# for a billion multiplications and additions at 224 pixels.
-_CAUTIOUS: dict[Kind, float] = {"pass": 0.01, "head": 0.005, "leg": 0.02, "winner": 0.02}
-_BY_OPERATIONS = ("pass", "leg")
+_CAUTIOUS = 10.0  # billions of operations a second, until something has been measured
 
 
 class Timings:
-    """Seconds of an image in each kind of step, by backbone.
+    """Operations a second in each kind of step, by backbone.
 
-    What one backbone has not done yet is judged by the others, in proportion to their operations.
+    What one backbone has not done yet is judged by the last that did it, and what none has done by
+    passes through a frozen backbone.
 
     Example:
         >>> timings = Timings()
-        >>> timings.add("pass", "googlenet", gmacs=1.6, images=1000, seconds=8.0)
-        >>> timings.expect("pass", "vgg16", gmacs=15.3, images=100)
-        7.65
-        >>> timings.add("pass", "vgg16", gmacs=15.3, images=1000, seconds=50.0)
-        >>> timings.expect("pass", "vgg16", gmacs=15.3, images=100)
-        5.0
+        >>> timings.expect("pass", "vgg16", gmacs=100.0)
+        10.0
+        >>> timings.add("pass", "googlenet", gmacs=100.0, seconds=2.0)
+        >>> timings.expect("leg", "vgg16", gmacs=100.0)
+        2.0
+        >>> timings.add("pass", "vgg16", gmacs=100.0, seconds=1.0)
+        >>> timings.expect("pass", "vgg16", gmacs=300.0)
+        3.0
     """
 
     def __init__(self) -> None:
-        self._own: dict[tuple[Kind, str, str], float] = {}
-        self._last = dict(_CAUTIOUS)
+        self._rates: dict[tuple[str, ...], float] = {}
 
-    def add(
-        self, kind: Kind, backbone: str, gmacs: float, images: int, seconds: float, of: str = ""
-    ) -> None:
+    def add(self, kind: Kind, backbone: str, gmacs: float, seconds: float, of: str = "") -> None:
         """Take note of a step.
 
         Args:
             kind: What it did.
             backbone: Name of the backbone.
-            gmacs: Operations of the backbone, see `Backbone.gmacs`.
-            images: Number of images that it worked on.
+            gmacs: Billions of multiplications and additions that it took.
             seconds: Wall time of the step.
             of: What distinguishes it from others of its kind, such as its stages and depth.
         """
-        if images <= 0:
+        if gmacs <= 0:
             return
-        self._own[kind, backbone, of] = self._own[kind, backbone, ""] = seconds / images
-        self._last[kind] = seconds / images / _scale(kind, gmacs)
+        rate = gmacs / max(seconds, 1e-3)
+        for known in ((kind, backbone, of), (kind, backbone), (kind,)):
+            self._rates[known] = rate
 
-    def expect(self, kind: Kind, backbone: str, gmacs: float, images: int, of: str = "") -> float:
+    def expect(self, kind: Kind, backbone: str, gmacs: float, of: str = "") -> float:
         """Return the seconds that a step is expected to take.
 
         Args:
             kind: What it does.
             backbone: Name of the backbone.
-            gmacs: Operations of the backbone.
-            images: Number of images that it works on.
-            of: As in `add`; what was not done yet is judged by the last one of its kind.
+            gmacs: Billions of multiplications and additions that it takes.
+            of: As in `add`.
         """
-        others = self._last[kind] * _scale(kind, gmacs)
-        last = self._own.get((kind, backbone, ""), others)
-        return images * self._own.get((kind, backbone, of), last)
-
-
-def _scale(kind: Kind, gmacs: float) -> float:
-    return gmacs if kind in _BY_OPERATIONS else 1.0
+        known = ((kind, backbone, of), (kind, backbone), (kind,), ("pass", backbone), ("pass",))
+        rates = (self._rates[each] for each in known if each in self._rates)
+        return gmacs / next(rates, _CAUTIOUS)

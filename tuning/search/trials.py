@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tuning.runs.schema import TrialRecord, TunerValues
+from tuning.backbones.registry import Backbone
+from tuning.runs.schema import SearchImages, TrialRecord, TunerValues
 from tuning.search import known_ground, oracles, racing
 from tuning.search.context import SearchContext
 from tuning.search.oracles import Grids
@@ -18,7 +19,7 @@ class Trials:
 
     Args:
         context: Run, data and settings.
-        backbone: Name of the backbone.
+        backbone: Entry of the registry.
         grids: Grids that a head may have behind each number of stages, the most promising number
             first.
 
@@ -26,12 +27,13 @@ class Trials:
         folder: Folder of the study.
     """
 
-    def __init__(self, context: SearchContext, backbone: str, grids: Grids) -> None:
+    def __init__(self, context: SearchContext, backbone: Backbone, grids: Grids) -> None:
         self._grids, self._preset = grids, context.preset
+        self._tunings = backbone.tunings
         self._proposal: TunerValues | None = None
         algorithm, seed = context.settings.algorithm, context.settings.seed
-        oracle = oracles.create(algorithm, grids, seed, lambda: self._proposal)
-        self.folder = context.run.study(backbone)
+        oracle = oracles.create(algorithm, grids, backbone.frozen, seed, lambda: self._proposal)
+        self.folder = context.run.study(backbone.name)
         self._study = Study(self.folder, oracle)
 
     @property
@@ -65,11 +67,11 @@ class Trials:
             return False
         return racing.lost_in_a_row(self.tuned, best) >= self._preset.challengers
 
-    def next_head(self, images: int, busy: set[str]) -> TrialRecord | None:
+    def next_head(self, images: SearchImages, busy: set[str]) -> TrialRecord | None:
         """Return the head to solve next: the first ones once, then the best ones on more images.
 
         Args:
-            images: Number of training images by now.
+            images: Training images and views by now.
             busy: Identifiers of the trials that are worked on.
         """
         trials = self._study.trials.values()
@@ -81,11 +83,9 @@ class Trials:
         for values in known_ground.heads(list(self._grids), self._grids):
             if _same_head(values) not in begun:
                 return self._ask(known_ground.Idea(values))
-        for head in self.heads[:_KEPT_HEADS]:
-            assert head.result is not None, "it has been solved"
-            if head.result.trained < images and head.trial not in busy:
-                return head
-        return None
+        kept = self.heads[: 1 if images.views > 1 else _KEPT_HEADS]
+        fewer = (head for head in kept if _learned_from(head) < images.train * images.views)
+        return next((head for head in fewer if head.trial not in busy), None)
 
     def head_for(self, trial: TrialRecord) -> TrialRecord | None:
         """Return a fine-tuned trial's own head that is to be made, None where it is there.
@@ -110,7 +110,8 @@ class Trials:
         for trial in tuned:
             if not trial.ended and trial.trial not in busy and trial != best:
                 return trial
-        return self._ask(known_ground.next_idea(self.heads, tuned, more_images))
+        idea = known_ground.next_idea(self._tunings, self.heads, tuned, more_images)
+        return self._ask(idea)
 
     def start_of(self, trial: TrialRecord) -> TrialRecord | None:
         """Return the trial with whose weights a fine-tuned one begins, None before it is made.
@@ -188,6 +189,11 @@ class Trials:
         for record in self.tuned:
             if record.ended:
                 self.folder.drop_weights(record.trial, tail=record.trial not in kept)
+
+
+def _learned_from(head: TrialRecord) -> int:
+    """Number of images, each view counted."""
+    return head.result.history[-1].images if head.result else 0
 
 
 def _same_head(values: TunerValues) -> tuple[object, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -23,17 +24,18 @@ from data.labels import (
     codes_of,
     decisions,
     from_outputs,
-    output_slices,
     to_table,
 )
 from data.manifest import DATASET
 from data.progress import ProgressCallback
 from data.rows import Rows
+from data.splits import number_people
 from tuning import metrics
 from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
 from tuning.image_batches import map_batches
 from tuning.metrics import (
-    fit_temperature,
+    cross_fitted,
+    fit_calibrations,
     logits_of,
     operating_point,
     probabilities,
@@ -307,46 +309,48 @@ class HeldOut:
     Attributes:
         labels: The L labels that are predicted.
         manifest: Rows of the images.
-        uncalibrated_p: Class probabilities before temperature scaling, float64 [N, K].
+        uncalibrated_p: Class probabilities before calibration, float64 [N, K].
         p: Class probabilities after it, float64 [N, K].
-        temperatures: Number that each label's logits are divided by.
+        calibrations: Calibration of each label.
 
     Example:
         >>> from data import GENDER
         >>> manifest = pd.DataFrame({"label": [0, 1] * 4, "split": ["val"] * 4 + ["test"] * 4})
-        >>> p = np.array([[0.8, 0.2], [0.4, 0.6], [0.6, 0.4], [0.7, 0.3]] * 2)
+        >>> manifest["identity"] = None
+        >>> p = np.array([[0.8, 0.2], [0.4, 0.6], [0.6, 0.4], [0.3, 0.7]] * 2)
         >>> held_out = HeldOut.calibrated([GENDER], manifest, p)
         >>> held_out.facts()[0].test.accuracy
-        0.75
+        1.0
     """
 
     labels: tuple[Label, ...]
     manifest: pd.DataFrame
     uncalibrated_p: np.ndarray
     p: np.ndarray
-    temperatures: tuple[float, ...]
+    calibrations: tuple[Calibration, ...]
 
     @classmethod
     def calibrated(cls, labels: Sequence[Label], manifest: pd.DataFrame, p: np.ndarray) -> HeldOut:
-        """Fit the temperatures on the validation images.
+        """Fit the calibrations on the validation images.
 
         Args:
             labels: The labels that are predicted.
             manifest: Rows of the images, with splits and codes.
-            p: Class probabilities before temperature scaling, float [N, K].
+            p: Class probabilities before calibration, float [N, K].
         """
         val = (manifest["split"] == "val").to_numpy()
         codes, logits = codes_of(manifest)[val], logits_of(labels, p)
-        temperatures = tuple(
-            fit_temperature(label, codes[:, number], logits[val, at])
-            for number, (label, at) in enumerate(zip(labels, output_slices(labels), strict=True))
-        )
-        calibrated = probabilities(labels, logits, temperatures)
-        return cls(tuple(labels), manifest, p, calibrated, temperatures)
+        calibrations = fit_calibrations(labels, codes, logits[val])
+        after = probabilities(labels, logits, calibrations)
+        return cls(tuple(labels), manifest, p, after, calibrations)
 
     def facts(self) -> tuple[LabelFacts, ...]:
-        """Return temperature, operating point and figures of each label."""
-        return tuple(map(self._facts, range(len(self.labels))))
+        """Return calibration, operating point and figures of each label."""
+        val = (self.manifest["split"] == "val").to_numpy()
+        codes, people = codes_of(self.manifest)[val], self._people()[val]
+        fair = self.p.copy()
+        fair[val] = cross_fitted(self.labels, codes, self.p[val], people)
+        return tuple(self._facts(number, fair) for number in range(len(self.labels)))
 
     def table(self) -> pd.DataFrame:
         """Return row of the run's manifest, split, codes and probabilities of each image."""
@@ -354,41 +358,49 @@ class HeldOut:
         p = to_table(self.labels, self.p).set_axis(codes.index)
         return pd.concat([codes, p], axis=1).rename_axis("row").reset_index()
 
-    def _facts(self, number: int) -> LabelFacts:
+    def _people(self) -> np.ndarray:
+        return number_people(self.manifest["identity"])
+
+    def _facts(self, number: int, fair: np.ndarray) -> LabelFacts:
+        """Figures of a label; of validation images by what other people calibrated."""
         label, at = self.labels[number], class_slices(self.labels)[number]
         split, codes = self.manifest["split"].to_numpy(), codes_of(self.manifest)[:, number]
-        after, before = self.p[:, at], self.uncalibrated_p[:, at]
+        after, before, people = fair[:, at], self.uncalibrated_p[:, at], self._people()
         val, test = split == "val", split == "test"
+        of = partial(self._scores, label, codes, people)
         return LabelFacts(
             label=label,
-            temperature=self.temperatures[number],
-            operating_point=operating_point(codes[val], after[val]),
-            val=ValScores(
-                **dict(metrics.evaluate(label, codes[val], after[val])),
-                uncalibrated=metrics.evaluate(label, codes[val], before[val]),
-            ),
+            calibration=self.calibrations[number],
+            operating_point=operating_point(codes[val], after[val], people[val]),
+            val=ValScores(**dict(of(after, val)), uncalibrated=of(before, val)),
             test=TestScores(
-                **dict(metrics.evaluate(label, codes[test], after[test])),
-                uncalibrated=metrics.evaluate(label, codes[test], before[test]),
-                subgroups=self._subgroups(test & (codes != MISSING), codes, after),
-                datasets=self._by_dataset(label, test, codes, after),
+                **dict(of(after, test)),
+                uncalibrated=of(before, test),
+                subgroups=self._subgroups(test & (codes != MISSING), codes, after, people),
+                datasets=self._by_dataset(test, partial(of, after)),
             ),
         )
 
+    @staticmethod
+    def _scores(
+        label: Label, codes: np.ndarray, people: np.ndarray, p: np.ndarray, rows: np.ndarray
+    ) -> Scores:
+        return metrics.evaluate(label, codes[rows], p[rows], people[rows])
+
     def _subgroups(
-        self, rows: np.ndarray, codes: np.ndarray, p: np.ndarray
+        self, rows: np.ndarray, codes: np.ndarray, p: np.ndarray, people: np.ndarray
     ) -> tuple[Subgroup, ...]:
         correct = decisions(p[rows]) == codes[rows]
-        return subgroups(self.manifest[rows], attributes(self.manifest), correct)
+        return subgroups(self.manifest[rows], attributes(self.manifest), correct, people[rows])
 
     def _by_dataset(
-        self, label: Label, rows: np.ndarray, codes: np.ndarray, p: np.ndarray
+        self, rows: np.ndarray, scores_of: Callable[[np.ndarray], Scores]
     ) -> dict[str, Scores]:
         if DATASET not in self.manifest:
             return {}
         names = self.manifest[DATASET].to_numpy()
         return {
-            str(name): metrics.evaluate(label, codes[of_set], p[of_set])
+            str(name): scores_of(of_set)
             for name in pd.unique(names)
             if (of_set := rows & (names == name)).any()
         }

@@ -2,7 +2,8 @@
 
 MLflow is asked what it has, and is sent what it lacks of what lies in the run's folder. So a run
 that is taken up again goes on in the same MLflow run, and what a server missed is logged when it
-answers.
+answers. A trial goes on as long as it is trained: each of its legs is logged once, at the number of
+images seen; what the search and its winners have come to, at the seconds worked on the run.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from data.records import read_record, write_record
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.schema import Epoch, RunConfig, TrialRecord, WinnerFacts
+from tuning.runs.schema import Leg, RunConfig, TrialRecord, TrialResult, WinnerFacts
 from tuning.tracking.mlflow_server import EXPERIMENT
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ RunState = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 STEP = "face_classifier.step"
 """Tag of a child: which trial or winner of the run it is."""
 
+LOGGED = "face_classifier.logged"
+"""Tag of a child: up to which point it is logged."""
+
 _PARENT = "mlflow.parentRunId"
 _DEFAULT_EXPERIMENT = "face-classifier"
 _AT_ONCE = 500  # metrics; the protocol allows 1,000
 _LETTERS = 500  # of a parameter or a tag; some servers allow no more
 _DIGEST = 32  # letters of the data set's; the protocol allows 36
-_DONE = ("FINISHED", "FAILED")
 
 
 class TrackedRun(BaseModel):
@@ -98,11 +101,12 @@ class MlflowLog:
         parent = self._parent = self._parent or self._open(config)
         for study in self._run.studies():
             for record in study.trials():
-                self._log_trial(study.backbone, record)
+                if record.result or record.ended:
+                    self._log_trial(study.backbone, record, state)
         for backbone in config.settings.backbones:
             facts = self._run.read_winner(backbone)
             if facts:
-                self._log_winner(facts)
+                self._log_winner(facts, state)
         self._log_best(parent)
         self._log_files(parent, state)
         if state == "RUNNING":
@@ -185,55 +189,72 @@ class MlflowLog:
             if not token:
                 return
 
-    def _log_trial(self, backbone: str, record: TrialRecord) -> None:
+    def _log_trial(self, backbone: str, record: TrialRecord, state: RunState) -> None:
+        """Log the legs of a trial that the server lacks, and what the trial has come to."""
+        result, step = record.result, f"{backbone}/trial-{record.trial}"
+        status, seen = _status_of(record, state), result.seen if result else 0
+        if self._has(step, str(seen), status):
+            return
+        wrote = self._run.study(backbone).record_path(record.trial).stat().st_mtime
+        child = self._child_of(step, wrote - (result.seconds if result else 0.0))
+        began, known = child.info.start_time / 1000, int(child.data.tags.get(LOGGED, -1))
+        metrics = list(_curve(result.history if result else (), began, known))
+        if result:
+            metrics += _at(_figures(result), began + result.seconds, seen)
         chosen = {"backbone": backbone, **record.hyperparameters.model_dump()}
-        result, path = record.result, self._run.study(backbone).trial_path(record.trial)
-        figures = {} if result is None else {
-            "val_brier": result.val_brier, "val_accuracy": result.val_accuracy,
-            "val_auc": result.val_auc, "val_loss": result.val_loss, "seconds": result.seconds,
-        }  # fmt: skip
-        self._log_child(
-            f"{backbone}/trial-{record.trial}", path.stat().st_mtime, chosen, figures,
-            result.history if result else (), {"note": record.note} if record.note else {},
-        )  # fmt: skip
+        tags = {"ended": record.ended} if record.ended else {}
+        self._log(child, metrics, chosen, {**tags, LOGGED: seen})
+        self._set_status(step, child, status)
 
-    def _log_winner(self, facts: WinnerFacts) -> None:
-        chosen = {"backbone": facts.backbone, **facts.hyperparameters.model_dump()}
-        figures = {"val_brier": facts.val_brier, "val_accuracy": facts.val_accuracy}
-        for of_label in facts.labels:
-            prefix = f"{metric_name(of_label.label.name)}/" if len(facts.labels) > 1 else ""
-            for split, scores in (("val", of_label.val), ("test", of_label.test)):
-                for name in ("accuracy", "balanced_accuracy", "auc", "brier", "calibration_error"):
-                    figures[f"{prefix}{split}_{name}"] = getattr(scores, name)
-        path = self._run.winner_facts(facts.backbone)
-        self._log_child(
-            f"{facts.backbone}/winner", path.stat().st_mtime, chosen, figures, facts.history,
-            {"origin": facts.origin},
-        )  # fmt: skip
+    def _log_winner(self, facts: WinnerFacts, state: RunState) -> None:
+        """Log a winner; what it is changes, and so is told by tags, which parameters may not be."""
+        step = f"{facts.backbone}/winner"
+        if self._has(step, facts.created, state):
+            return
+        wrote = self._run.winner_facts(facts.backbone).stat().st_mtime
+        child = self._child_of(step, wrote - facts.seconds)
+        if child.data.tags.get(LOGGED) != facts.created:
+            metrics = list(_at(_winner_figures(facts), wrote, self._seconds()))
+            chosen = {"trial": facts.trial, **facts.hyperparameters.model_dump()}
+            tags = {**chosen, LOGGED: facts.created}
+            self._log(child, metrics, {"backbone": facts.backbone}, tags)
+        self._set_status(step, child, state)
 
-    def _log_child(
-        self, step: str, ended: float, params: Mapping[str, Any], figures: Mapping[str, float],
-        epochs: tuple[Epoch, ...], tags: Mapping[str, str],
+    def _has(self, step: str, logged: str, status: RunState) -> bool:
+        """Whether the server has a trial or winner up to a point."""
+        known = self._children.get(step)
+        if known is None:
+            return False
+        return (known.data.tags.get(LOGGED), known.info.status) == (logged, status)
+
+    def _log(
+        self, child: Run, metrics: Sequence[Metric], params: Mapping[str, Any],
+        tags: Mapping[str, Any],
     ) -> None:  # fmt: skip
-        """Log a trial or winner, unless the server has all of it."""
+        """Log metrics, then what says that they are there."""
         from mlflow.entities import Param, RunTag
 
-        known = self._children.get(step)
-        if known and known.info.status in _DONE:
-            return
-        began = ended - sum(epoch.seconds for epoch in epochs)
-        run = known or self._create_child(step, began)
-        metrics = list(_metrics(figures, epochs, began, ended))
+        run = child.info.run_id
+        for first in range(0, len(metrics), _AT_ONCE):
+            self._client.log_batch(run, metrics[first : first + _AT_ONCE])
         self._client.log_batch(
-            run.info.run_id,
+            run,
             params=[Param(*param) for param in _short(params).items()],
             tags=[RunTag(*tag) for tag in _short(tags).items()],
         )
-        for first in range(0, len(metrics), _AT_ONCE):
-            self._client.log_batch(run.info.run_id, metrics[first : first + _AT_ONCE])
-        status = "FINISHED" if figures else "FAILED"
-        self._client.set_terminated(run.info.run_id, status, _milliseconds(ended))
-        self._children[step] = self._client.get_run(run.info.run_id)
+
+    def _set_status(self, step: str, child: Run, status: RunState) -> None:
+        if status != "RUNNING":
+            self._client.set_terminated(child.info.run_id, status)
+        elif child.info.status != status:
+            self._client.update_run(child.info.run_id, status)
+        self._children[step] = self._client.get_run(child.info.run_id)
+
+    def _child_of(self, step: str, began: float) -> Run:
+        return self._children.get(step) or self._create_child(step, began)
+
+    def _seconds(self) -> int:
+        return round(self._run.read_clock().seconds)
 
     def _create_child(self, step: str, began: float) -> Run:
         assert self._parent is not None
@@ -243,14 +264,13 @@ class MlflowLog:
         return self._client.create_run(parent, _milliseconds(began), tags, run_name=name)
 
     def _log_best(self, parent: TrackedRun) -> None:
-        """Log the best trial's figures by the number of trials, as a curve of the search."""
+        """Log the best trial's figures by the time worked, as a curve of the search."""
         trials = [trial for study in self._run.studies() for trial in study.trials()]
-        results = [trial.result for trial in trials if trial.result]
-        if not results:
+        best = min(trials, key=lambda trial: trial.score, default=None)
+        if best is None or best.result is None:
             return
-        best = min(results, key=lambda result: result.val_brier)
-        figures = {"best_val_brier": best.val_brier, "best_val_accuracy": best.val_accuracy}
-        self._client.log_batch(parent.run, list(_at(figures, time.time(), len(trials))))
+        named = {f"best_{name}": value for name, value in _figures(best.result).items()}
+        self._client.log_batch(parent.run, list(_at(named, time.time(), self._seconds())))
 
     def _log_files(self, parent: TrackedRun, state: RunState) -> None:
         run = self._run
@@ -273,16 +293,39 @@ def metric_name(name: str) -> str:
     return re.sub(r"[^0-9A-Za-z_\- ]", "_", name)[:100]
 
 
-def _metrics(
-    figures: Mapping[str, float], epochs: tuple[Epoch, ...], began: float, ended: float
-) -> Iterator[Metric]:
-    """Figures of the best epoch by their names, and all epochs' by `epoch/` and their names."""
+def _status_of(record: TrialRecord, state: RunState) -> RunState:
+    """State of a trial: of one that may go on that of the search, whose failure is not its own."""
+    if record.status == "failed":
+        return "FAILED"
+    if record.status == "ended":
+        return "FINISHED"
+    return "KILLED" if state == "FAILED" else state
+
+
+def _figures(result: TrialResult) -> dict[str, float]:
+    names = ("score", "val_brier", "val_accuracy", "val_auc", "val_loss", "trained", "seconds")
+    return {name: getattr(result, name) for name in names}
+
+
+def _winner_figures(facts: WinnerFacts) -> dict[str, float]:
+    names = ("score", "val_brier", "val_accuracy", "trained")
+    figures: dict[str, float] = {name: getattr(facts, name) for name in names}
+    for of_label in facts.labels:
+        prefix = f"{metric_name(of_label.label.name)}/" if len(facts.labels) > 1 else ""
+        for split, scores in (("val", of_label.val), ("test", of_label.test)):
+            for name in ("accuracy", "balanced_accuracy", "auc", "brier", "calibration_error"):
+                figures[f"{prefix}{split}_{name}"] = getattr(scores, name)
+    return figures
+
+
+def _curve(history: Sequence[Leg], began: float, known: int) -> Iterator[Metric]:
+    """Figures of the legs behind so many images, by `leg/` and their names."""
     at = began
-    for epoch in epochs:
-        at += epoch.seconds
-        named = {f"epoch/{k}": v for k, v in epoch.model_dump(exclude={"epoch"}).items()}
-        yield from _at(named, at, epoch.epoch)
-    yield from _at(figures, ended, len(epochs))
+    for leg in history:
+        at += leg.seconds
+        if leg.images > known:
+            named = {f"leg/{k}": v for k, v in leg.model_dump(exclude={"images"}).items()}
+            yield from _at(named, at, leg.images)
 
 
 def _at(figures: Mapping[str, float], seconds: float, step: int) -> Iterator[Metric]:

@@ -13,7 +13,9 @@ from tuning.training import tail_weights
 from tuning.training.tail_weights import TailWeights
 
 _FACTS = "facts"
-_PARTS = ("weights", "average", "first", "second")
+PARTS = ("weights", "average", "first", "second")
+"""Attributes of a checkpoint that hold an array for each trained weight."""
+
 _HISTORY = TypeAdapter(tuple[Leg, ...])
 
 
@@ -52,9 +54,7 @@ class Checkpoint:
         facts = {"images": self.images, "steps": self.steps, "history": history}
         letters = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         arrays = {
-            f"{part}/{name}": array
-            for part in _PARTS
-            for name, array in getattr(self, part).items()
+            f"{part}/{name}": array for part in PARTS for name, array in getattr(self, part).items()
         }
         return tail_weights.to_bytes({_FACTS: letters, **arrays})
 
@@ -71,7 +71,7 @@ class Checkpoint:
         arrays = tail_weights.read_arrays(content)
         if arrays is None or _FACTS not in arrays:
             return None
-        parts: dict[str, TailWeights] = {part: {} for part in _PARTS}
+        parts: dict[str, TailWeights] = {part: {} for part in PARTS}
         try:
             facts = json.loads(arrays.pop(_FACTS).tobytes())
             for path, array in arrays.items():
@@ -84,5 +84,5 @@ class Checkpoint:
         return checkpoint if checkpoint._is_whole() else None
 
     def _is_whole(self) -> bool:
-        forms = [{n: (a.shape, a.dtype) for n, a in getattr(self, part).items()} for part in _PARTS]
+        forms = [{n: (a.shape, a.dtype) for n, a in getattr(self, part).items()} for part in PARTS]
         return bool(self.weights) and all(form == forms[0] for form in forms)

@@ -16,6 +16,8 @@ from typing import Self
 import numpy as np
 import tensorflow as tf
 
+from tuning.training.feed import tensor_of
+
 _LEAST_STEPS = 32  # of an epoch, which a larger batch must leave
 
 
@@ -59,10 +61,10 @@ def dealt(array: np.ndarray) -> tf.Tensor | tf.distribute.DistributedValues:
     """
     strategy = tf.distribute.get_strategy()
     if strategy.num_replicas_in_sync == 1:
-        return tf.convert_to_tensor(array)
+        return tensor_of(array)
     parts = np.split(array, strategy.num_replicas_in_sync)
     return strategy.experimental_distribute_values_from_function(
-        lambda context: tf.convert_to_tensor(parts[context.replica_id_in_sync_group])
+        lambda context: tensor_of(parts[context.replica_id_in_sync_group])
     )
 
 

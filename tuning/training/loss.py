@@ -11,12 +11,10 @@ import tensorflow as tf
 from data import Label, class_weights
 from data.labels import MISSING, output_slices
 
-LABEL_SMOOTHING = 0.05
-
 
 @dataclass(frozen=True)
 class LabelLoss:
-    """Mean over the labels of their smoothed, weighted cross-entropy.
+    """Mean over the labels of their weighted cross-entropy.
 
     An image without a value of a label adds nothing for it. Weights make a rare class count as much
     as a frequent one, so that what is trained are the logits of equally frequent classes. A head's
@@ -91,14 +89,12 @@ class LabelLoss:
         return tf.add_n(losses) / len(losses)
 
     def _of_label(self, number: int, codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        classes = len(self.labels[number].classes)
         known = tf.maximum(codes, 0)
         weights = tf.gather(tf.constant(self.weights[number], tf.float32), known)
         weights *= tf.cast(codes != MISSING, tf.float32)
         if self.labels[number].is_binary:
-            target = tf.cast(known, tf.float32) * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / 2
+            target = tf.cast(known, tf.float32)
             losses = tf.nn.sigmoid_cross_entropy_with_logits(target, logits[:, 0])
         else:
-            target = tf.one_hot(known, classes) * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / classes
-            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(known, logits)
         return losses * weights

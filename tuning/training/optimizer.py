@@ -1,33 +1,33 @@
 """Adam, and a moving average of the weights, as parts of a graph.
 
-One operation of TensorFlow updates a weight and both of its moments in one pass over memory; Keras's
-optimizer makes some fifteen passes.
+One operation of TensorFlow updates a weight and both of its moments in one pass over memory; the
+optimizer of Keras makes some fifteen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
+
 import tensorflow as tf
 
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedVariable:
-    """A weight under Adam (Kingma and Ba, 2015), with what belongs to it.
+class TrainedVariable(NamedTuple):
+    """A weight under Adam (Kingma and Ba, 2015), with what belongs to it, all float32.
 
     Attributes:
-        weight: Variable of the model, float32.
+        weight: Variable of the model.
+        average: Moving average of the weight.
         first: First moment of its gradient.
         second: Second moment of its gradient.
-        average: Moving average of the weight.
     """
 
     weight: tf.Variable
+    average: tf.Variable
     first: tf.Variable
     second: tf.Variable
-    average: tf.Variable
 
 
 def take_step(

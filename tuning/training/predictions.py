@@ -11,7 +11,7 @@ from tuning.backbones.transfer_model import TransferModel
 from tuning.runs.schema import Hyperparameters
 from tuning.training import tail_weights
 from tuning.training.batches import ActivationArray, Examples
-from tuning.training.feed import read_ahead
+from tuning.training.feed import read_ahead, tensor_of
 from tuning.training.tail_graphs import Form, tail_graphs
 from tuning.training.tail_weights import TailWeights
 
@@ -33,7 +33,7 @@ def predict(
     Returns:
         Logits of all labels side by side, float32 [N, width].
     """
-    form = Form.of(hyperparameters, len(tail["logit/bias"]), examples.are_pixels)
+    form = Form.of(hyperparameters, len(tail["logit/bias"]), examples)
     graphs = tail_graphs(model, form)
     model.restore()
     tail_weights.put(graphs.tail, tail)
@@ -61,4 +61,4 @@ def predict_logits(graph: Callable[[tf.Tensor], tf.Tensor], examples: Examples) 
         return plain[np.arange(start, min(start + _BATCH_SIZE, len(examples)))]
 
     batches = read_ahead(read, range(0, len(examples), _BATCH_SIZE))
-    return np.concatenate([graph(tf.convert_to_tensor(rows)).numpy() for rows in batches])
+    return np.concatenate([graph(tensor_of(rows)).numpy() for rows in batches])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import keras
@@ -20,11 +20,14 @@ from tuning.backbones.head_features import STANDARDIZE, FeatureStatistics
 from tuning.backbones.transfer_model import HeadConfig, TransferModel
 from tuning.runs.schema import Hyperparameters
 from tuning.training import tail_weights
-from tuning.training.folded import lean
+from tuning.training.batches import Examples
 from tuning.training.loss import LabelLoss
 from tuning.training.optimizer import TrainedVariable, average, take_step
 
 _FLOAT16_SCALE = 1024.0  # of the loss, so that small gradients do not vanish
+
+Rows = Literal["activations", "pixels", "features"]
+"""What a tail is fed."""
 
 
 class Form(NamedTuple):
@@ -36,7 +39,7 @@ class Form(NamedTuple):
         grid: Side of the head's grid.
         units: Width of the head's hidden layer, 0 for none.
         width: Number of the head's logits.
-        from_pixels: Whether it is fed images and not activations at its cut.
+        rows: What it is fed: activations at its cut, images, or standardized features of its head.
     """
 
     stages: int
@@ -44,19 +47,26 @@ class Form(NamedTuple):
     grid: int
     units: int
     width: int
-    from_pixels: bool
+    rows: Rows
 
     @classmethod
-    def of(cls, hyperparameters: Hyperparameters, width: int, from_pixels: bool) -> Form:
+    def of(cls, hyperparameters: Hyperparameters, width: int, examples: Examples) -> Form:
         """Return the form of a trial's tail.
 
         Args:
             hyperparameters: Those of the trial.
             width: Number of the head's logits.
-            from_pixels: Whether it is fed images.
+            examples: Activations at its cut, images, or features, which the tail is fed.
         """
         chosen = hyperparameters
-        return cls(chosen.stages, chosen.depth, chosen.grid, chosen.head_units, width, from_pixels)
+        rows = _kind(examples)
+        return cls(chosen.stages, chosen.depth, chosen.grid, chosen.head_units, width, rows)
+
+
+def _kind(examples: Examples) -> Rows:
+    if examples.are_pixels:
+        return "pixels"
+    return "features" if len(examples.views[0].shape) == 2 else "activations"
 
 
 class StepInputs(NamedTuple):
@@ -77,6 +87,27 @@ class StepInputs(NamedTuple):
 
 Step = Callable[[tf.Tensor, tf.Tensor, StepInputs], tf.Tensor]
 """Takes a step on a batch's rows and codes, and returns its mean loss, float32."""
+
+
+class Dropout(NamedTuple):
+    """Dropout (Srivastava et al., 2014) whose rate and seed are inputs of a graph.
+
+    Attributes:
+        rate: Share of the numbers that are set to 0, float32.
+        seed: Seed of a step, int32 [2].
+    """
+
+    rate: tf.Tensor
+    seed: tf.Tensor
+
+    def __call__(self, x: tf.Tensor, place: int) -> tf.Tensor:
+        """Drop numbers, and enlarge the others so that their mean stays.
+
+        Args:
+            x: Activations, float32 [n, F].
+            place: Number of the place in the network, each of which drops others.
+        """
+        return tf.nn.experimental.stateless_dropout(x, self.rate, tf.add(self.seed, [place, 0]))
 
 
 class SharedVariables:
@@ -122,9 +153,10 @@ class TailGraphs:
         head = model.head(_neutral(model, form))
         cut = form.stages - form.depth
         self.tail = model.tail(form.stages, form.depth, head)
-        self._trunk = model.trunk([cut]) if form.from_pixels and cut else None
-        self._body = lean(model.trunk([form.stages], start=cut)) if form.depth else None
-        self._features = keras.Model(head.input, head.get_layer(STANDARDIZE).output)
+        self._trunk = model.trunk([cut]) if form.rows == "pixels" and cut else None
+        self._body = model.trunk([form.stages], start=cut) if form.depth else None
+        features = keras.Model(head.input, head.get_layer(STANDARDIZE).output)
+        self._features = None if form.rows == "features" else features
         self._hidden = head.get_layer("hidden") if form.units else None
         self._logit = head.get_layer("logit")
         self._scale = _FLOAT16_SCALE if model.precision == "mixed_float16" else 1.0
@@ -158,12 +190,12 @@ class TailGraphs:
         self, loss_of: LabelLoss, rows: tf.Tensor, codes: tf.Tensor, inputs: StepInputs
     ) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
-        seed = inputs.seed + [0, context.replica_id_in_sync_group]
+        seed = tf.add(inputs.seed, [0, context.replica_id_in_sync_group])
         trained = list(self.trained.values())
         rows = self._at_cut(rows)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.weight for variable in trained])
-            logits = self._network(rows, inputs.dropout, seed)
+            logits = self._network(rows, Dropout(inputs.dropout, seed))
             loss = tf.reduce_mean(loss_of(codes, logits))
             scaled = loss * (self._scale / context.num_replicas_in_sync)
         gradients = tape.gradient(scaled, [variable.weight for variable in trained])
@@ -176,22 +208,18 @@ class TailGraphs:
     def _at_cut(self, rows: tf.Tensor) -> tf.Tensor:
         return rows if self._trunk is None else _only(self._trunk(rows, training=False))
 
-    def _network(
-        self, rows: tf.Tensor, dropout: tf.Tensor | None = None, seed: tf.Tensor | None = None
-    ) -> tf.Tensor:
-        """Logits; of a training step where there is a dropout rate."""
-
-        def dropped(x: tf.Tensor, number: int) -> tf.Tensor:
-            if dropout is None:
-                return x
-            return tf.nn.experimental.stateless_dropout(x, dropout, seed + [number, 0])
-
+    def _network(self, rows: tf.Tensor, dropped: Dropout | None = None) -> tf.Tensor:
+        """Logits; those of a training step where there is dropout."""
         if self._body is not None:
             rows = tf.cast(rows, self._body.input.dtype)
             rows = _only(self._body(rows, training=False))
-        x = dropped(self._features(tf.cast(rows, tf.float32), training=False), 0)
+        x = tf.cast(rows, tf.float32)
+        if self._features is not None:
+            x = self._features(x, training=False)
+        x = dropped(x, 0) if dropped else x
         if self._hidden is not None:
-            x = dropped(self._hidden(x), 1)
+            x = self._hidden(x)
+            x = dropped(x, 1) if dropped else x
         return self._logit(x)
 
     def _unscaled(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 TailWeights = dict[str, np.ndarray]
 """Weights, float32, by "layer/variable", such as "logit/kernel" or "standardize/moving_mean"."""
@@ -45,13 +47,13 @@ def of(tail: keras.Model) -> TailWeights:
     return {name: value_of(variable) for name, variable in variables(tail).items()}
 
 
-def value_of(variable: keras.Variable) -> np.ndarray:
+def value_of(variable: keras.Variable | tf.Variable) -> np.ndarray:
     """Return a copy of a variable's value.
 
     Args:
-        variable: Variable of Keras or TensorFlow.
+        variable: The variable, float.
     """
-    return np.array(keras.ops.convert_to_numpy(variable), np.float32)
+    return np.array(variable.numpy(), np.float32)
 
 
 def put(tail: keras.Model, weights: TailWeights) -> None:
@@ -86,7 +88,7 @@ def to_bytes(weights: Mapping[str, np.ndarray]) -> bytes:
         {'logit/bias': array([3.], dtype=float32)}
     """
     content = io.BytesIO()
-    np.savez(content, **weights)
+    np.savez(content, **dict[str, Any](weights))
     return content.getvalue()
 
 

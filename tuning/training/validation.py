@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data import Label
-from tuning.metrics import mean_scores, probabilities
+from tuning.metrics import fit_calibrations, mean_scores, probabilities
 from tuning.runs.schema import Leg
 
 
@@ -25,7 +25,10 @@ def scored(
     seconds: float,
     loss: float,
 ) -> Leg:
-    """Score a leg by the logits behind it.
+    """Score a leg by the logits behind it, calibrated on the same images.
+
+    Slope and biases are few beside the images, and without them a leg is judged by how far label
+    smoothing and averaging have moved its logits.
 
     Args:
         labels: The L labels that are learned; figures are means over them.
@@ -47,7 +50,8 @@ def scored(
     """
     if not (np.isfinite(logits).all() and np.isfinite(loss)):
         raise DivergedError(f"the loss diverged in leg {leg}")
-    scores = mean_scores(labels, codes, probabilities(labels, logits))
+    calibrations = fit_calibrations(labels, codes, logits)
+    scores = mean_scores(labels, codes, probabilities(labels, logits, calibrations))
     return Leg(
         leg=leg,
         images=images,

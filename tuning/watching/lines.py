@@ -43,21 +43,22 @@ class Lines:
 
 
 def _of_search(search: WatchedSearch) -> Iterator[str]:
-    if search.plan:
-        yield f"{search.backbone}: {len(search.plan.depths)} trials planned, then a refit"
     for record in search.trials:
-        yield f"{search.backbone}: trial {record.trial}  {_outcome(record)}"
+        if record.result or record.ended:
+            yield f"{search.backbone}: trial {record.trial}  {_outcome(record)}"
     if search.winner:
         winner = search.winner
         yield (
-            f"{search.backbone}: winner at depth {winner.hyperparameters.depth}, "
+            f"{search.backbone}: winner of trial {winner.trial}, "
             f"test accuracy {100 * winner.test_accuracy:.2f} %"
         )
 
 
 def _outcome(record: TrialRecord) -> str:
     what = describe(record.hyperparameters)
-    return f"{what}  {figures(record.result) if record.result else f'failed: {record.note}'}"
+    if record.result is None:
+        return f"{what}  failed: {record.ended}"
+    return f"{what}  {figures(record.result)}  {record.ended}".rstrip()
 
 
 def _of_now(snapshot: Snapshot) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from data.records import read_record
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.schema import RunConfig, StudyPlan, TrialRecord, WinnerFacts
+from tuning.runs.schema import RunConfig, SearchImages, TrialRecord, WinnerFacts
 from tuning.runs.status import Activity, RunStatus
 
 WatchedState = Literal["running", "finished", "failed", "interrupted", "stopped", "unfinished"]
@@ -27,33 +27,27 @@ class WatchedSearch:
     Attributes:
         backbone: Name of the backbone.
         is_begun: Whether its search has begun.
-        plan: Planned trials, None before there is a plan.
-        trials: Trials that ended, in order.
-        has_refit: Whether the refit is done.
-        winner: Facts of the winner, None before the search is complete.
+        images: Images that its trials work on by now, None before it is known.
+        trials: Its trials, in order, those that go on as well.
+        winner: Facts of the winner so far, None before the first.
     """
 
     backbone: str
     is_begun: bool
-    plan: StudyPlan | None
+    images: SearchImages | None
     trials: tuple[TrialRecord, ...]
-    has_refit: bool
     winner: WinnerFacts | None
 
-    def next_step(self, running: int) -> str:
-        """Say what comes next for the backbone, "" where nothing does.
+    @property
+    def best(self) -> TrialRecord | None:
+        """Trial with the best score so far, None before the first."""
+        scored = (trial for trial in self.trials if trial.result)
+        return min(scored, key=lambda trial: trial.score, default=None)
 
-        Args:
-            running: Number of its trainings that are being done.
-        """
-        if self.winner or not self.is_begun:
-            return ""
-        if self.plan is None:
-            return "trials"
-        number = len(self.trials) + running
-        if number < len(self.plan.depths) and not self.has_refit:
-            return f"trial {number + 1} of {len(self.plan.depths)}, then the refit"
-        return "evaluation" if self.has_refit or running else "refit"
+    @property
+    def is_fine_tuned(self) -> bool:
+        """Whether a trial with fine-tuned stages has a leg."""
+        return any(trial.result and trial.hyperparameters.depth for trial in self.trials)
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ class Snapshot:
         config: Settings and data, None while the data set is prepared.
         status: What its driver wrote last, None in runs made before it did.
         searches: Its backbones, in the order of the settings.
-        report: Path of the report, None before the run is finished.
+        report: Path of the report, None before the first one.
     """
 
     name: str
@@ -83,10 +77,9 @@ class Snapshot:
         return self.status.now if self.status and self.state == "running" else ()
 
     def leaderboard(self) -> list[tuple[str, TrialRecord]]:
-        """Return backbone and record of each trial, best Brier score first, failed ones last."""
+        """Return backbone and record of each trial, best score first, those without one last."""
         trials = [(search.backbone, trial) for search in self.searches for trial in search.trials]
-        worst = float("inf")
-        return sorted(trials, key=lambda row: row[1].result.val_brier if row[1].result else worst)
+        return sorted(trials, key=lambda row: (row[1].score, row[1].status == "failed"))
 
 
 class RunReader:
@@ -147,9 +140,8 @@ class RunReader:
         return WatchedSearch(
             backbone=backbone,
             is_begun=study.path.is_dir(),
-            plan=self._record(study.plan, StudyPlan),
+            images=self._record(study.images, SearchImages),
             trials=tuple(trial for trial in trials if trial),
-            has_refit=study.refit.exists(),
             winner=self._record(self._run.winner_facts(backbone), WinnerFacts),
         )
 

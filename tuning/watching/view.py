@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from data.messages import printable
-from tuning.runs.schema import Epoch, TrialRecord
+from data.messages import one_line, printable
+from tuning.runs.schema import Leg, TrialRecord
 from tuning.runs.status import Activity
 from tuning.watching.snapshot import Snapshot, WatchedSearch
 from tuning.watching.sparkline import sparkline
@@ -29,8 +29,9 @@ _HINTS = {
     "unfinished": "nobody is known to work on it: the same `make tune` goes on",
 }
 _PLAIN: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
-_BAR, _CURVE, _LEAST_ROWS = 24, 16, 3
-_WIDE = 108  # columns of a terminal, from which learning rate, head and dropout have room
+_BAR, _CURVE, _SHORT_CURVE, _LEAST_ROWS = 24, 16, 8, 3
+_REASON = 60  # letters of a failure's
+_WIDE = 130  # columns of a terminal, from which all of a trial has room
 
 
 class View:
@@ -56,7 +57,7 @@ class View:
         blocks = not options.ascii_only
         parts: list[Panel | Table] = [_header(self._snapshot), _searches(self._snapshot)]
         if self._snapshot.now:
-            parts.append(_now(self._snapshot.now, blocks))
+            parts.append(_now(self._snapshot.now))
         used = sum(len(console.render_lines(part, options)) for part in parts)
         rows = self._snapshot.leaderboard()
         room = max(_LEAST_ROWS, options.size.height - used - len(parts) - 4)
@@ -91,20 +92,14 @@ def upcoming(snapshot: Snapshot) -> str:
 
 
 def _upcoming(snapshot: Snapshot) -> Iterator[str]:
-    if snapshot.state == "finished":
+    if snapshot.state == "finished" or not snapshot.config:
         return
-    waiting = []
-    for search in snapshot.searches:
-        running = sum(_is_training(activity, search) for activity in snapshot.now)
-        step = search.next_step(running)
-        if step:
-            yield f"{search.backbone}: {step}"
-        elif not search.winner:
-            waiting.append(search.backbone)
-    if waiting:
-        yield ", ".join(waiting)
-    if snapshot.config:
-        yield "report"
+    lacking = [search.backbone for search in snapshot.searches if not search.winner]
+    if lacking:
+        yield f"first winner of {', '.join(lacking)}"
+    frozen = [search.backbone for search in snapshot.searches if not search.is_fine_tuned]
+    yield f"fine-tuning of {', '.join(frozen)}" if frozen else "more of what brings most"
+    yield "report"
 
 
 def _header(snapshot: Snapshot) -> Panel:
@@ -159,41 +154,38 @@ def _time(snapshot: Snapshot) -> Table:
 
 
 def _searches(snapshot: Snapshot) -> Table:
-    table = Table("backbone", "state", "best Brier", "accuracy", "test accuracy", **_PLAIN)
+    """What each backbone has come to: a stop now leaves its winner."""
+    table = Table("backbone", "trials", "images", "best trial", "winner, test images", **_PLAIN)
     for search in snapshot.searches:
-        results = [trial.result for trial in search.trials if trial.result]
-        best = min(results, key=lambda result: result.val_brier, default=None)
-        winner = search.winner
+        best, winner, images = search.best, search.winner, search.images
+        accuracy = 100 * best.result.val_accuracy if best and best.result else 0.0
         table.add_row(
             _text(search.backbone),
             _text(_state_of(search)),
-            f"{best.val_brier:.4f}" if best else "",
-            f"{100 * best.val_accuracy:.2f} %" if best else "",
-            f"{100 * winner.test_accuracy:.2f} %" if winner else "",
+            f"{images.train:,}" if images else "",
+            _text(f"{best.trial}: {accuracy:.2f} %" if best else ""),
+            _text(f"{winner.trial}: {100 * winner.test_accuracy:.2f} %" if winner else ""),
         )
     return table
 
 
 def _state_of(search: WatchedSearch) -> str:
-    if search.winner:
-        return "done"
-    if not search.is_begun:
-        return "waits"
-    if search.has_refit:
-        return "evaluation"
-    if not search.plan and not search.trials:
-        return "timing and passes"
-    planned = f" of {len(search.plan.depths)}" if search.plan else ""
-    failed = sum(trial.result is None for trial in search.trials)
-    return f"{len(search.trials)}{planned} trials" + (f", {failed} failed" if failed else "")
+    if not search.trials:
+        return "first passes" if search.is_begun else "waits"
+    failed = sum(trial.status == "failed" for trial in search.trials)
+    working = [trial for trial in search.trials if trial.status != "failed"]
+    tuned = sum(bool(trial.hyperparameters.depth) for trial in working)
+    heads = len(working) - tuned
+    parts = [
+        f"{heads} head{'s' * (heads != 1)}",
+        f"{tuned} fine-tuned" if tuned else "",
+        f"{failed} failed" if failed else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
-def _is_training(activity: Activity, search: WatchedSearch) -> bool:
-    return activity.backbone == search.backbone and activity.title.startswith(("trial", "refit"))
-
-
-def _now(activities: tuple[Activity, ...], blocks: bool) -> Table:
-    table = Table("now", "", "done", "for", "accuracy", **_PLAIN)
+def _now(activities: tuple[Activity, ...]) -> Table:
+    table = Table("now", "", "done", "for", **_PLAIN)
     for activity in activities:
         name = f"{activity.backbone}: " if activity.backbone else ""
         total = activity.total
@@ -202,7 +194,6 @@ def _now(activities: tuple[Activity, ...], blocks: bool) -> Table:
             ProgressBar(total=total, completed=activity.done, width=_BAR // 2) if total else "",
             f"{activity.done:,} of {total:,}" if total else "",
             duration(time.time() - activity.started),
-            _curve(activity.epochs, blocks),
         )
     return table
 
@@ -212,36 +203,45 @@ def _leaderboard(
 ) -> Table:
     title = "trials, best first" if len(rows) == count else f"best {len(rows)} of {count} trials"
     table = Table(title=title, title_justify="left", **_PLAIN)
-    for name in ("backbone", "trial", "depth"):
+    for name in ("backbone", "trial", "stages", "depth", "grid"):
         table.add_column(name)
-    for name in ("learning rate", "head", "dropout") if is_wide else ():
+    for name in _columns(("learning rate", "head", "dropout"), is_wide):
         table.add_column(name, justify="right")
-    for name in ("Brier", "accuracy", "AUC", "seconds"):
+    for name in ("score", "accuracy", *_columns(("AUC", "seconds"), is_wide)):
         table.add_column(name, justify="right")
-    table.add_column("accuracy by epoch", no_wrap=True)
+    table.add_column("accuracy by leg" if is_wide else "by leg", no_wrap=True)
+    table.add_column("state")
     for backbone, record in rows:
         hp = record.hyperparameters
         wide = (f"{hp.learning_rate:.1e}", str(hp.head_units), f"{hp.dropout:.1f}")
-        chosen = (str(hp.depth), *(wide if is_wide else ()))
-        table.add_row(_text(backbone), _text(record.trial), *chosen, *_figures(record, blocks))
+        chosen = (str(hp.stages), str(hp.depth), str(hp.grid), *_columns(wide, is_wide))
+        figures = _figures(record, is_wide, blocks)
+        table.add_row(_text(backbone), _text(record.trial), *chosen, *figures)
     return table
 
 
-def _figures(record: TrialRecord, blocks: bool) -> tuple[Text | str, ...]:
-    result = record.result
+def _columns(more: tuple[str, ...], is_wide: bool) -> tuple[str, ...]:
+    return more if is_wide else ()
+
+
+def _figures(record: TrialRecord, is_wide: bool, blocks: bool) -> tuple[Text | str, ...]:
+    result, wide = record.result, _columns(("", ""), is_wide)
     if result is None:
-        return ("", "", "", "", _text(f"failed: {record.note}", "red"))
+        failed = record.status == "failed"
+        why = one_line(f"failed: {record.ended}", _REASON)
+        state = _text(why, "red") if failed else "begun"
+        return ("", "", *wide, "", state)
     return (
-        f"{result.val_brier:.4f}",
+        f"{result.score:.4f}",
         f"{100 * result.val_accuracy:.2f} %",
-        f"{result.val_auc:.4f}",
-        f"{result.seconds:.1f}",
-        _curve(result.history, blocks),
+        *_columns((f"{result.val_auc:.4f}", f"{result.seconds:.1f}"), is_wide),
+        _curve(result.history, _CURVE if is_wide else _SHORT_CURVE, blocks),
+        _text(record.ended or "goes on"),
     )
 
 
-def _curve(epochs: tuple[Epoch, ...], blocks: bool) -> str:
-    return sparkline([epoch.val_accuracy for epoch in epochs], _CURVE, blocks)
+def _curve(history: Sequence[Leg], width: int, blocks: bool) -> str:
+    return sparkline([leg.val_accuracy for leg in history], width, blocks)
 
 
 def _text(content: str, style: str = "") -> Text:

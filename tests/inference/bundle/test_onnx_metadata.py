@@ -19,6 +19,11 @@ NAMES = st.text(min_size=1, max_size=12).filter(
 )
 
 
+def calibrations(width: int) -> st.SearchStrategy[dict]:
+    biases = st.lists(st.floats(-50, 50), min_size=width, max_size=width)
+    return st.fixed_dictionaries({"slope": st.floats(0.01, 100), "bias": biases})
+
+
 @st.composite
 def label_infos(draw: st.DrawFn) -> list[dict]:
     """Labels with any names, markup and quotes among them."""
@@ -31,7 +36,9 @@ def label_infos(draw: st.DrawFn) -> list[dict]:
                 "name": name,
                 "classes": classes,
                 "output": f"p_{number}",
-                "temperature": draw(st.floats(0.01, 100)),
+                "calibration": draw(
+                    st.none() | calibrations(1 if len(classes) == 2 else len(classes))
+                ),
                 "operating_point": least and {"least": least, "share_uncertain": 0.1},
             }
         )

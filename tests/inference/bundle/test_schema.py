@@ -10,7 +10,7 @@ from tiny_bundles import HAIR, SEVERAL, SMILING, label_info, make_info
 
 from data import Label
 from inference import BundleError, bundle
-from inference.bundle import LabelInfo
+from inference.bundle import Calibration, LabelInfo
 
 SHARES = st.floats(0, 1)
 
@@ -75,6 +75,10 @@ def label(**changes: object) -> dict[str, object]:
         ([label(temperature=0.0)], "temperature: Input should be greater than 0"),
         ([label(temperature=float("nan"))], "temperature: Input should be"),
         ([label(temperature=10**400)], "temperature: Input should be"),
+        ([label(calibration={"slope": 0, "bias": (0.0,)})], "slope: Input should be greater than"),
+        ([label(calibration={"slope": 1, "bias": ()})], "bias: Tuple should have at least 1 item"),
+        ([label(calibration={"slope": 1, "bias": (0, float("inf"))})], "bias.1: Input should be"),
+        ([label(calibration={"slope": 1, "bias": (0.0, 0.0)})], "must have a bias for each logit"),
         ([label(operating_point={"least": (0.5,)})], "must have a number for each class"),
         ([label(operating_point={"least": (0.5, 1.5)})], "least.1: Input should be less than"),
         ([label(operating_point={"least": (0.5, float("nan"))})], "least.1: Input should be"),
@@ -98,6 +102,15 @@ def test_labels_that_cannot_be_are_one_line(labels: Any, message: str, tmp_path:
         bundle.read(tmp_path)
     assert message in str(error.value) and "make export" in str(error.value)
     assert str(error.value).isprintable() and len(str(error.value)) < 1000
+
+
+def test_the_temperature_of_older_bundles_is_a_calibration() -> None:
+    for classes, width in ((("no", "yes"), 1), (("red", "green", "blue"), 3)):
+        of_label = {"name": "x", "classes": classes, "output": "p_x", "temperature": 2.5}
+        info = LabelInfo.model_validate(of_label)
+        assert info.slope == pytest.approx(0.4)
+        assert info.calibration == Calibration(slope=0.4, bias=(0.0,) * width)
+        assert LabelInfo.model_validate(info.model_dump()) == info
 
 
 def test_names_with_markup_are_names() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from base64 import b64decode
 from collections.abc import Callable
@@ -178,6 +179,17 @@ def test_figures_that_were_not_measured_are_dashes() -> None:
     )
     html = markup.models([figures])
     assert html.count("<td>-</td>") == 4 and "<td>58.9</td>" in html
+
+
+def test_a_model_that_decides_nothing_is_named(models: Path) -> None:
+    read = ServedModels.read(models)
+    assert "Always uncertain" not in markup.header(read)
+    path = models / "vgg16" / "bundle.json"
+    content = json.loads(path.read_text())
+    content["labels"][0]["operating_point"]["least"] = [1.0, 1.0]
+    path.write_text(json.dumps(content))
+    header = markup.header(ServedModels.read(models))
+    assert "Always uncertain:</b> <bdi>gender</bdi> (vgg16)." in header
 
 
 def test_models_of_drawn_faces_are_marked_as_such(models: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from small_search import chosen, result_of
 
 from tuning.bars import Bars
 from tuning.cluster import connection
@@ -18,7 +19,7 @@ from tuning.cluster.token import token_in
 from tuning.cluster.workplace import remove_old
 from tuning.helpers import Helpers
 from tuning.search.engine import OneProcess
-from tuning.search.steps import Trained
+from tuning.search.steps import Layout, Trained
 from tuning.search.winner import Evaluation
 
 
@@ -39,15 +40,12 @@ def test_tokens_of_drivers_that_were_killed_long_ago_are_removed(tmp_path: Path)
         assert not old.exists() and new.exists()
 
 
-def test_a_step_takes_a_gpu_where_there_are_some_and_the_last_training_a_machine() -> None:
+def test_a_step_takes_a_gpu_where_there_are_some() -> None:
     machines = [{"CPU": 8.0}, {"CPU": 32.0, "GPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}]
     places = Places.of(machines, cores=4, home="ab" * 28)
     assert places.slots == 6
-    assert places.options("train") == {"num_cpus": 4, "num_gpus": 1}
-    assert places.options("train_on")["num_gpus"] == 4
-    at_home = places.options("count_missing")
-    assert (at_home["num_cpus"], at_home["num_gpus"]) == (0, 0)
-    assert at_home["scheduling_strategy"].node_id == "ab" * 28
+    assert places.of_step() == {"num_cpus": 4, "num_gpus": 1}
+    assert places.on_processors() == {"num_cpus": 4, "num_gpus": 0}
 
 
 def test_small_machines_give_a_step_what_they_have() -> None:
@@ -56,15 +54,29 @@ def test_small_machines_give_a_step_what_they_have() -> None:
     assert Places.of([{}], cores=4, home="ab" * 28).slots == 0
 
 
+ZIP = b"PK\x03\x04"
+RESULT = result_of(chosen(1), 0.9)
+
+
 @pytest.mark.parametrize(
     ("step", "value"),
     [
         ("train", None),
-        ("train", Trained("better than all", b"\x89HDF\r\n\x1a\n")),  # type: ignore[arg-type]
-        ("evaluate", Evaluation(np.array([[2.0, -1.0]]), b"PK\x03\x04", 1.0, 1)),
+        ("train", Trained("better than all", ZIP)),  # type: ignore[arg-type]
+        ("train", Trained(RESULT, b"\x89HDF\r\n\x1a\n")),
+        ("train", Trained(RESULT, ZIP, b"#!/bin/sh")),
+        ("fit_head", Trained(RESULT, ZIP, out_of_fold=np.array([[2.0, -1.0]]))),
+        ("fit_head", Trained(RESULT, ZIP, out_of_fold=np.array([0.5, 0.5]))),
+        ("fit_head", Trained(RESULT, ZIP, out_of_fold=[[0.5, 0.5]])),  # type: ignore[arg-type]
+        ("evaluate", Evaluation(np.array([[2.0, -1.0]]), ZIP, 1.0, 1)),
+        ("evaluate", Evaluation(np.array([[np.nan, 0.5]]), ZIP, 1.0, 1)),
         ("evaluate", Evaluation(np.array([[0.5, 0.5]]), b"#!/bin/sh", 1.0, 1)),
-        ("count_missing", "5"),
-        ("make_pass", 5),
+        ("evaluate", Evaluation(np.array([[0.5, 0.5]]), None, 1.0, 1)),  # type: ignore[arg-type]
+        ("make_pass", "5"),
+        ("make_pass", None),
+        ("make_pass", -1),
+        ("layout", {"bytes": {}, "grids": {}}),
+        ("layout", Layout({1: (2, 2, 8)}, {2: (1,)}, {0: 0.0, 1: 0.1})),
     ],
 )
 def test_what_a_step_does_not_return_is_refused(step: str, value: object) -> None:
@@ -73,9 +85,13 @@ def test_what_a_step_does_not_return_is_refused(step: str, value: object) -> Non
 
 
 def test_what_a_step_returns_is_taken() -> None:
-    evaluation = Evaluation(np.array([[0.5, 0.5]]), b"PK\x03\x04", 1.0, 1)
-    assert checked("evaluate", evaluation) is evaluation
-    assert checked("make_pass", None) is None
+    evaluation = Evaluation(np.array([[0.5, 0.5]]), ZIP, 1.0, 1)
+    head = Trained(RESULT, ZIP, out_of_fold=np.array([[0.5, 0.5], [np.nan, np.nan]]))
+    leg = Trained(RESULT, None, ZIP)
+    layout = Layout({1: (2, 2, 8)}, {1: (1, 2)}, {0: 0.0, 1: 0.1})
+    steps = {"evaluate": evaluation, "fit_head": head, "train": leg, "layout": layout}
+    for step, value in {**steps, "make_pass": 0}.items():
+        assert checked(step, value) is value
 
 
 def test_images_of_old_runs_make_room_but_not_those_of_this_one(tmp_path: Path) -> None:

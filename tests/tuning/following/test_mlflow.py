@@ -18,6 +18,7 @@ from small_search import completed
 from tracked_run import begun_run, winner_of
 
 from tuning.runs.run_folder import RunFolder
+from tuning.runs.schema import Clock
 from tuning.tracking import mlflow_server
 from tuning.tracking.mlflow_log import STEP, MlflowLog, TrackedRun
 from tuning.tracking.mlflow_thread import MlflowThread
@@ -68,30 +69,74 @@ def test_a_search_is_a_parent_and_trials_and_winners_its_children(
     search = client.get_run(parent.run)
     assert search.info.status == "FINISHED" and search.data.params["backbones"] == "googlenet,vgg16"
     assert search.data.tags["label"] == "gender" and search.data.tags["data"] == "CelebA"
-    assert search.data.metrics["best_val_brier"] == pytest.approx(0.1)
+    assert search.data.metrics["best_score"] == pytest.approx(0.1)
     (given,) = search.inputs.dataset_inputs
     assert given.dataset.digest == ("0a1b" * 16)[:32]
     files = {file.path for file in client.list_artifacts(parent.run)}
     assert files == {"config.json", "leaderboard.csv", "report.html"}
     found = children(parent)
-    assert set(found) == {"googlenet/trial-0", "googlenet/trial-1", "googlenet/winner"}
-    trial, failed, winner = (found[name] for name in sorted(found))
-    assert trial.data.params["depth"] == "0" and trial.data.metrics["val_accuracy"] == 0.9
-    curve = client.get_metric_history(trial.info.run_id, "epoch/val_accuracy")
-    assert [(point.step, point.value) for point in curve] == [(1, 0.5), (2, 0.7), (3, 0.9)]
-    assert failed.info.status == "FAILED" and failed.data.tags["note"] == "out of memory"
-    assert winner.data.metrics["test_accuracy"] == 0.8
+    names = ["googlenet/trial-0", "googlenet/trial-1", "googlenet/trial-2", "googlenet/winner"]
+    assert sorted(found) == names
+    head, trial, failed, winner = (found[name] for name in names)
+    assert head.info.status == "FINISHED" and head.data.tags["ended"] == "solved"
+    assert trial.data.params["depth"] == "1" and trial.data.metrics["val_accuracy"] == 0.9
+    assert legs_of(trial) == [(1000, 0.5), (2000, 0.7), (3000, 0.9)]
+    assert failed.info.status == "FAILED" and failed.data.tags["ended"] == "out of memory"
+    assert winner.data.metrics["test_accuracy"] == 0.8 and winner.data.tags["trial"] == "1"
+
+
+def test_a_trial_grows_by_its_legs_and_each_is_logged_once(store: str, run: RunFolder) -> None:
+    log = MlflowLog(run, mlflow_server.client(), mlflow_server.server() or "")
+    first = log.update("RUNNING")
+    assert first and children(first)["googlenet/trial-1"].info.status == "RUNNING"
+    run.study("googlenet").write_trial(completed("1", 1, 0.5, 0.7, 0.9, 0.95, ended=""))
+    log.update("KILLED")
+    trial = children(first)["googlenet/trial-1"]
+    assert legs_of(trial) == [(1000, 0.5), (2000, 0.7), (3000, 0.9), (4000, 0.95)]
+    assert trial.info.status == "KILLED"
+    update(run)
+    trial = children(first)["googlenet/trial-1"]
+    assert trial.info.status == "RUNNING" and len(legs_of(trial)) == 4
+    run.study("googlenet").write_trial(completed("1", 1, 0.5, 0.7, 0.9, 0.95, 0.95))
+    update(run)
+    trial = children(first)["googlenet/trial-1"]
+    assert trial.info.status == "FINISHED" and len(legs_of(trial)) == 5
+    assert trial.data.tags["ended"] == "converged"
+
+
+def test_a_winner_that_is_brought_up_to_date_stays_one_child(store: str, run: RunFolder) -> None:
+    run.winner("googlenet").parent.mkdir(exist_ok=True)
+    run.winner("googlenet").touch()
+    for trial, seconds in (("0", 60), ("1", 120)):
+        run.write_clock(Clock(seconds=seconds))
+        facts = winner_of("googlenet").model_copy(
+            update={"trial": trial, "created": f"2026-11-26T19:{trial}0:00+00:00"}
+        )
+        run.write_winner(facts)
+        for _ in range(2):
+            parent = update(run)
+    winner = children(parent)["googlenet/winner"]
+    client = mlflow_server.client()
+    curve = client.get_metric_history(winner.info.run_id, "test_accuracy")
+    assert [point.step for point in curve] == [60, 120]
+    assert winner.data.tags["trial"] == "1"
+
+
+def legs_of(trial: mlflow.entities.Run) -> list[tuple[int, float]]:
+    client = mlflow_server.client()
+    curve = client.get_metric_history(trial.info.run_id, "leg/val_accuracy")
+    return [(point.step, point.value) for point in curve]
 
 
 def test_a_run_that_goes_on_goes_on_in_the_same_runs(store: str, run: RunFolder) -> None:
     first = update(run, "KILLED")
     before = children(first)
-    run.study("googlenet").write_trial(completed("2", 1, 0.95))
+    run.study("googlenet").write_trial(completed("3", 1, 0.95))
     second = update(run)
     assert second == first
     assert mlflow_server.client().get_run(first.run).info.status == "RUNNING"
     after = children(second)
-    assert set(after) - set(before) == {"googlenet/trial-2"}
+    assert set(after) - set(before) == {"googlenet/trial-3"}
     assert after["googlenet/trial-0"].info.run_id == before["googlenet/trial-0"].info.run_id
 
 
@@ -110,7 +155,7 @@ def test_what_was_begun_before_a_failure_is_finished(
     assert sum("mlflow.parentRunId" not in one.data.tags for one in found) == 1
     (given,) = client.get_run(parent.run).inputs.dataset_inputs
     assert given.dataset.name == "CelebA"
-    assert children(parent)["googlenet/trial-0"].data.metrics["val_brier"] == pytest.approx(0.1)
+    assert children(parent)["googlenet/trial-0"].data.metrics["val_brier"] == pytest.approx(0.25)
 
 
 def test_a_run_that_was_deleted_there_is_logged_anew(store: str, run: RunFolder) -> None:
@@ -195,7 +240,7 @@ def test_what_a_server_missed_is_logged_when_it_answers(
     monkeypatch.setenv(mlflow_server.URI, store)
     thread.finish("FINISHED")
     assert said[1:] == ["MLflow at store has all of this run now"]
-    assert len(children(update(run))) == 2
+    assert len(children(update(run))) == 3
 
 
 def test_without_an_address_mlflow_is_not_imported(
@@ -236,7 +281,10 @@ def test_a_real_server_with_sqlite(
             monkeypatch.setenv(mlflow_server.URI, f"http://ann:s3cret@127.0.0.1:{port}")
             monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")
             first, second = update(run, "KILLED"), update(run, "FINISHED")
-            assert set(children(first)) == {"googlenet/trial-0", "googlenet/trial-1"}
+            assert (
+                len(children(first)) == 3
+                and len(legs_of(children(first)["googlenet/trial-1"])) == 3
+            )
             assert first == second and "s3cret" not in run.mlflow.read_text()
         finally:
             os.killpg(server.pid, signal.SIGTERM)

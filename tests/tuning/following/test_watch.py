@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from small_search import completed
 from tracked_run import begun_run, winner_of
 
 from tuning.activities import Activities
@@ -43,18 +44,42 @@ def status(run: RunFolder, **changed: object) -> RunStatus:
 def test_it_shows_what_is_done_now_and_next(tmp_path: Path) -> None:
     run = begun_run(tmp_path)
     activities = Activities()
-    activities.update("trial-1 depth 1", 1, 4, "googlenet")
+    activities.update("trial 1 depth 1", 1, 4, "googlenet")
     status(run, now=activities.now())
     seen = shown(run)
-    for words in ("running", "1:05 used", "left", "googlenet: trial-1 depth 1", "1 of 4"):
+    for words in ("running", "1:05 used", "left", "googlenet: trial 1 depth 1", "1 of 4"):
         assert words in seen
-    assert "googlenet: trial 3 of 3, then the refit → vgg16 → report" in seen
-    assert "▁▄█" in seen  # the first trial's accuracy by epoch
+    assert "first winner of googlenet, vgg16 → fine-tuning of vgg16 → report" in seen
+    assert "▁▄█" in seen  # the fine-tuned trial's accuracy by leg
+    run.write_winner(winner_of("googlenet"))
+    assert "first winner of vgg16 → fine-tuning of vgg16 → report" in shown(run)
+
+
+def test_it_shows_what_a_stop_now_would_leave(tmp_path: Path) -> None:
+    run = begun_run(tmp_path)
+    googlenet = next(line for line in shown(run).splitlines() if "1 head, 1 fine-tuned" in line)
+    assert "1,000" in googlenet and "1: 90.00 %" in googlenet and "80.00 %" not in googlenet
+    run.write_winner(winner_of("googlenet"))
+    googlenet = next(line for line in shown(run).splitlines() if "1 head, 1 fine-tuned" in line)
+    assert googlenet.rstrip().endswith("1: 80.00 %")
+    assert "vgg16" in shown(run) and "waits" in shown(run)
+
+
+def test_a_trial_grows_while_it_goes_on(tmp_path: Path) -> None:
+    run = begun_run(tmp_path)
+    reader = RunReader(run)
+    first = reader.read().leaderboard()
+    assert [(record.trial, record.status) for _, record in first] == [("1", "open"), ("0", "ended")]
+    run.study("googlenet").write_trial(completed("1", 1, 0.5, 0.7, 0.9, 0.95))
+    backbone, record = reader.read().leaderboard()[0]
+    assert (backbone, record.ended, record.result.seen) == ("googlenet", "converged", 4000)  # type: ignore[union-attr]
 
 
 def test_a_narrow_terminal_loses_hyperparameters_and_no_figure(tmp_path: Path) -> None:
-    seen = shown(begun_run(tmp_path), width=80)
-    assert "learning rate" not in seen and "0.1000" in seen and "90.00 %" in seen
+    lines = shown(begun_run(tmp_path), width=80).splitlines()
+    assert not any("learning rate" in line for line in lines)
+    best = next(line for line in lines if "0.1000" in line)
+    assert "90.00 %" in best and "▁▄█" in best and best.rstrip().endswith("goes on")
 
 
 def test_a_killed_run_is_shown_as_stopped(tmp_path: Path) -> None:
@@ -116,7 +141,7 @@ def test_names_in_the_folder_are_shown_and_not_obeyed(tmp_path: Path) -> None:
 def test_damaged_files_are_passed_over(tmp_path: Path) -> None:
     run = begun_run(tmp_path)
     run.status.write_text('{"state": "running"')
-    run.study("googlenet").plan.write_text("[]")
+    run.study("googlenet").images.write_text("[]")
     (run.path / "config.json").write_text("null")
     assert "unfinished" in shown(run)
 
@@ -124,15 +149,17 @@ def test_damaged_files_are_passed_over(tmp_path: Path) -> None:
 def test_a_pipe_gets_a_line_for_each_thing_once(tmp_path: Path) -> None:
     run = begun_run(tmp_path)
     run.write_winner(winner_of("googlenet"))
-    run.winner("googlenet").touch()
     status(run, state="interrupted")
     console = Console(file=io.StringIO())
     assert watch(run, console).state == "interrupted"
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert len(lines) == len(set(lines))
-    assert "googlenet: winner at depth 1, test accuracy 80.00 %" in lines
-    assert lines[-2:] == ["run faces: interrupted after 1:05", "left to do: vgg16 → report"]
+    assert "googlenet: winner of trial 1, test accuracy 80.00 %" in lines
+    assert lines[-2:] == [
+        "run faces: interrupted after 1:05",
+        "left to do: first winner of vgg16 → fine-tuning of vgg16 → report",
+    ]
 
 
 def test_the_newest_run_is_watched(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from small_search import completed, failed, history
+from small_search import chosen, completed, failed, history
 
 from data import GENDER
 from tuning.runs.leaderboard import write_leaderboard
 from tuning.runs.run_folder import RunFolder
-from tuning.runs.schema import RunConfig, StudyPlan, TrainingTime, WinnerFacts
+from tuning.runs.schema import RunConfig, SearchImages, WinnerFacts
 from tuning.runs.settings import Settings
 
 SCORES = {
@@ -20,7 +20,7 @@ SCORES = {
 
 
 def begun_run(folder: Path, note: str = "", data: str = "CelebA") -> RunFolder:
-    """One of two backbones has a plan of three trials, of which one or two have ended."""
+    """One of two backbones has a head and a fine-tuned trial that goes on, perhaps a failed one."""
     run = RunFolder(folder / "faces")
     run.path.mkdir(parents=True, exist_ok=True)
     config = RunConfig(
@@ -33,13 +33,11 @@ def begun_run(folder: Path, note: str = "", data: str = "CelebA") -> RunFolder:
     run.config.write_text(config.model_dump_json())
     study = run.study("googlenet")
     study.make()
-    time = TrainingTime(start=1.0, epoch=1.0)
-    study.write_plan(
-        StudyPlan(depths=(0, 1, 1), training_times=(time, time), evaluation_seconds=1.0)
-    )
-    study.write_trial(completed("0", 0, 0.5, 0.7, 0.9))
+    study.write_images(SearchImages(train=1000, val=200, views=1))
+    study.write_trial(completed("0", 0, 0.75, ended="solved"))
+    study.write_trial(completed("1", 1, 0.5, 0.7, 0.9, ended=""))
     if note:
-        study.write_trial(failed("1", note))
+        study.write_trial(failed("2", note))
     write_leaderboard(run)
     return run
 
@@ -49,9 +47,10 @@ def winner_of(backbone: str, label: str = "gender") -> WinnerFacts:
     point = {"least": (0.7, 0.7), "target_accuracy": 0.9, "accuracy": 0.9, "share_uncertain": 0.0}
     named = GENDER.model_copy(update={"name": label}).model_dump()
     return WinnerFacts(
-        backbone=backbone, origin="trial", size=96, history=history(0.7, 0.8),
-        hyperparameters={"depth": 1, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3},
+        backbone=backbone, trial="1", size=96, history=history(0.7, 0.8), score=0.1,
+        hyperparameters=chosen(1).model_dump(), latency_ms=5.0, parameters=10**6, bytes=10**7,
+        seconds=2.0, created="2026-11-26T19:00:00+00:00", trained=1000,
         weights={"source": "none", "fingerprint": "0a"},
-        labels=[{"label": named, "temperature": 1, "operating_point": point, "val": raw,
-                 "test": raw}],
+        labels=[{"label": named, "calibration": {"slope": 1, "bias": [0]},
+                 "operating_point": point, "val": raw, "test": raw}],
     )  # fmt: skip

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
-from small_search import chosen, completed, failed, history, result_of
+from small_search import chosen, completed, failed, history
 
 from data import SPLITS, Label
 from data.labels import class_slices, code_columns, codes_of, decisions, to_table
 from data.manifest import DATASET
-from tuning.metrics import evaluate, operating_point, subgroups
+from tuning.metrics import Calibration, evaluate, operating_point, subgroups
 from tuning.report import report
-from tuning.runs.leaderboard import write_leaderboard
+from tuning.runs.leaderboard import read_leaderboard, write_leaderboard
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import (
     DataFacts,
     ImageFacts,
     LabelFacts,
-    RefitRecord,
     RunConfig,
     RunMetrics,
     SplitFacts,
@@ -32,8 +31,15 @@ from tuning.runs.schema import (
     WinnerFacts,
 )
 from tuning.runs.settings import Settings
+from tuning.runs.timeline import TimelineRow, add_row
 
 WINNERS = ("googlenet", "vgg16")
+STEPS = (
+    TimelineRow(0.0, 30.0, "googlenet", "pass", 1000, 2, "", None, None, None, None),
+    TimelineRow(30.0, 36.0, "googlenet", "head", 1000, None, "0", 0, 0.4, 0.6, 1000),
+    TimelineRow(36.0, 96.0, "vgg16", "leg", 1000, None, "1", 1, 0.2, 0.8, 1000),
+    TimelineRow(96.0, 99.0, "", "report", 0, None, "", None, None, None, None),
+)
 COST = {"latency_ms": 12.5, "parameters": 6_200_000, "bytes": 25_300_000}
 
 
@@ -59,7 +65,7 @@ class Tags(HTMLParser):
 def finished_run(
     root: Path, labels: Sequence[Label], manifest: pd.DataFrame, p: np.ndarray
 ) -> RunFolder:
-    """A run of two backbones, four trials each, one failed; only GoogLeNet has a refit.
+    """A run of two backbones, four trials each, one failed; GoogLeNet's winner is a head.
 
     Both predict `p`, float [N, K], for the images of the manifest; the training images' row of it
     are predictions out of fold.
@@ -76,17 +82,17 @@ def finished_run(
     for name in WINNERS:
         study = run.study(name)
         for record in (
-            completed("0", 0, 0.5, 0.6),
+            completed("0", 0, 0.6, ended="solved", stages=2),
             completed("1", 1, 0.6, 0.8),
-            completed("2", 2, 0.7),
+            completed("2", 2, 0.7, ended=""),
             failed("3", "loss <nan>"),
         ):
             study.write_trial(record)
         table[~train].to_csv(run.predictions(name), index_label="row")
         if train.any():
             table[train].to_csv(study.out_of_fold, index_label="row")
-    refit = RefitRecord(origin="refit", result=result_of(chosen(1), 0.7, 0.9))
-    run.study("googlenet").write_refit(refit)
+    for step in STEPS:
+        add_row(run, step)
     write_leaderboard(run)
     return run
 
@@ -96,15 +102,16 @@ def page_of(
     labels: Sequence[Label],
     manifest: pd.DataFrame,
     p: np.ndarray,
-    costs: Sequence[Mapping[str, float]] = (COST,),
+    trained: int = 44,
     images: np.ndarray | None = None,
     **settings: object,
 ) -> str:
-    """The report of the run, with these costs in the facts of the first winners."""
-    facts = winner_facts(labels, manifest, p)
-    winners = {name: facts.model_copy(update={"backbone": name}) for name in WINNERS}
-    for name, cost in zip(WINNERS, costs, strict=False):
-        winners[name] = winners[name].model_copy(update=dict(cost))
+    """The report of the run, whose winners were trained on so many images."""
+    facts = winner_facts(labels, manifest, p).model_copy(update={"trained": trained})
+    winners = {
+        name: facts.model_copy(update={"backbone": name, "trial": trial})
+        for name, trial in zip(WINNERS, ("0", "1"), strict=True)
+    }
     split = SplitFacts(
         count=44,
         identities=5,
@@ -121,7 +128,7 @@ def page_of(
         labels=tuple(labels),
     )
     metrics = RunMetrics(run="tiny", notices=("A notice.",), seconds=60.0, winners=winners)
-    report.write(run, config, metrics, pd.read_csv(run.leaderboard), images)
+    report.write(run, config, metrics, read_leaderboard(run), images)
     return run.report.read_text(encoding="utf-8")
 
 
@@ -130,15 +137,20 @@ def winner_facts(labels: Sequence[Label], manifest: pd.DataFrame, p: np.ndarray)
     test = (manifest["split"] == "test").to_numpy()
     return WinnerFacts(
         backbone=WINNERS[0],
-        origin="refit",
-        hyperparameters=result_of(chosen(1), 0.8).hyperparameters,
+        trial="1",
+        hyperparameters=chosen(1),
+        score=0.1,
         size=64,
         weights=WeightsOrigin(source="imagenet", fingerprint="w"),
         labels=[
             _label_facts(label, codes_of(manifest)[test, number], p[test, at], manifest[test])
             for number, (label, at) in enumerate(zip(labels, class_slices(labels), strict=True))
         ],
+        **COST,
         history=history(0.6, 0.8),
+        seconds=2.0,
+        created="2026-11-26T19:00:00+00:00",
+        trained=44,
     )
 
 
@@ -150,7 +162,7 @@ def _label_facts(
     names = manifest[DATASET].to_numpy() if DATASET in manifest else np.array([])
     return LabelFacts(
         label=label,
-        temperature=1.0,
+        calibration=Calibration.none(label),
         operating_point=operating_point(codes, p),
         val=ValScores(**dict(scores), uncalibrated=scores),
         test=TestScores(

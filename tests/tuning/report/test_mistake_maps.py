@@ -19,11 +19,14 @@ from tuning.backbones.weights import load
 from tuning.report import report
 from tuning.report.mistake_maps import Explained, explainer
 from tuning.report.photos import Mistake, Photo
-from tuning.runs.schema import WinnerFacts
+from tuning.runs.schema import Calibration, WinnerFacts
 
 HAIR = Label(name="hair", classes=("fair", "brown", "black"))
 LABELS = (GENDER, HAIR)
-TEMPERATURES = (1.5, 0.7)
+CALIBRATIONS = (
+    Calibration(slope=0.7, bias=(0.4,)),
+    Calibration(slope=1.4, bias=(0.2, -0.3, 0.1)),
+)
 SIZE = 64
 
 
@@ -44,7 +47,7 @@ def winner(network: TransferModel, tmp_path: Path) -> Callable[[int], tuple[Path
             rng.uniform(0.5, 2, network.features).astype(np.float32),
         )
         head = network.head(HeadConfig(units, 0.1, statistics, (0.1,) * 4))
-        model = network.classifier(head, LABELS, TEMPERATURES)
+        model = network.classifier(head, LABELS, CALIBRATIONS)
         model.save(tmp_path / "winner.keras")
         return tmp_path / "winner.keras", model
 
@@ -53,8 +56,8 @@ def winner(network: TransferModel, tmp_path: Path) -> Callable[[int], tuple[Path
 
 def facts(units: int) -> WinnerFacts:
     of_labels = [
-        type("Facts", (), {"temperature": temperature, "label": label})()
-        for label, temperature in zip(LABELS, TEMPERATURES, strict=True)
+        type("Facts", (), {"calibration": calibration, "label": label})()
+        for label, calibration in zip(LABELS, CALIBRATIONS, strict=True)
     ]
     return WinnerFacts.model_construct(
         hyperparameters=chosen(1, head_units=units), labels=of_labels

@@ -85,10 +85,10 @@ def test_names_of_users_stay_text(several: tuple[RunFolder, str]) -> None:
     assert MOOD.classes[1] in found.text
     assert not any(name.startswith("on") for _, attributes in found.tags for name in attributes)
     results = run.results.read_text()
-    assert results.splitlines()[2].count("|") == results.splitlines()[0].count("|") == 13
+    assert results.splitlines()[2].count("|") == results.splitlines()[0].count("|") == 15
     rows = [line for line in results.splitlines() if "script" in line]
     assert len(rows) == 2
-    assert all(len(re.findall(r"(?<!\\)\|", row)) == 13 for row in rows)
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 15 for row in rows)
     assert all(r"\<script\>" in row and r"\[y\](z)" in row for row in rows)
 
 

@@ -16,8 +16,8 @@ from data.labels import (
     codes_of,
     from_outputs,
     from_table,
-    output_slices,
 )
+from data.splits import number_people
 from tuning import metrics
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
@@ -68,7 +68,7 @@ def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def test_the_saved_model_gives_the_predictions_written_beside_it(searched: Searched) -> None:
-    """Temperature and all: it is inside the model that is exported."""
+    """Calibration and all: it is inside the model that is exported."""
     model = keras.models.load_model(searched.context.run.winner("googlenet"))
     labels, manifest = searched.context.labels, searched.context.store.manifest
     for split in ("val", "test"):
@@ -89,31 +89,37 @@ def test_the_columns_of_gender_are_as_ever(searched: Searched) -> None:
         assert columns == ["row", "split", "label:gender", "label:hair", *p]
 
 
-def test_the_temperatures_are_those_of_the_validation_images(searched: Searched) -> None:
+def test_the_calibrations_are_those_of_the_validation_images(searched: Searched) -> None:
     labels, codes = searched.context.labels, codes_of(searched.predictions("val"))
     logits = metrics.logits_of(labels, searched.p("val"))
-    for number, facts in enumerate(searched.facts.labels):
-        at = output_slices(labels)[number]
-        again = metrics.fit_temperature(facts.label, codes[:, number], logits[:, at])
-        assert facts.temperature != pytest.approx(1, abs=0.01)
-        assert again == pytest.approx(1, abs=0.01)
-        assert facts.val.uncalibrated.log_loss > facts.val.log_loss
+    for facts, again in zip(
+        searched.facts.labels, metrics.fit_calibrations(labels, codes, logits), strict=True
+    ):
+        assert facts.calibration.slope != pytest.approx(1, abs=0.01)
+        assert again.slope == pytest.approx(1, abs=0.01)
+        assert again.bias == pytest.approx((0,) * facts.label.width, abs=0.01)
 
 
 def test_the_figures_are_of_their_splits_and_the_operating_point_is_of_validation(
     searched: Searched,
 ) -> None:
+    labels, table = searched.context.labels, searched.predictions("val")
+    people = number_people(searched.context.store.manifest["identity"].loc[table["row"]])
+    fair = metrics.cross_fitted(labels, codes_of(table), searched.p("val"), people)
     for number, facts in enumerate(searched.facts.labels):
-        at = class_slices(searched.context.labels)[number]
-        for split, scores in (("val", facts.val), ("test", facts.test)):
+        at = class_slices(labels)[number]
+        for split, p, scores in (
+            ("val", fair, facts.val),
+            ("test", searched.p("test"), facts.test),
+        ):
             codes = codes_of(searched.predictions(split))[:, number]
-            expected = metrics.evaluate(facts.label, codes, searched.p(split)[:, at])
+            expected = metrics.evaluate(facts.label, codes, p[:, at])
             assert scores.count == (codes != MISSING).sum()
             assert scores.confusion == expected.confusion
             assert scores.brier == pytest.approx(expected.brier)
             assert scores.log_loss == pytest.approx(expected.log_loss)
         val = codes_of(searched.predictions("val"))[:, number]
-        point = metrics.operating_point(val, searched.p("val")[:, at])
+        point = metrics.operating_point(val, fair[:, at], people)
         assert facts.operating_point.least == pytest.approx(point.least)
         assert facts.operating_point.share_uncertain == pytest.approx(point.share_uncertain)
 

@@ -1,29 +1,45 @@
 import numpy as np
+import pytest
 
 from tuning.training.batches import Batches, Examples
 
 
-def test_batches_hold_every_row_once_in_either_view() -> None:
-    plain = np.arange(10, dtype=np.float16)[:, None]
-    examples = Examples({0: [plain, plain + 100]}, np.zeros((10, 1), int))
-    batches = Batches(examples, 0, 4, np.random.default_rng(1))
-    rows = np.concatenate([batches[index][0] for index in range(len(batches))])[:, 0]
-    assert sorted(rows % 100) == list(range(10))
-    assert {value >= 100 for value in rows} == {False, True}
-    in_order = Batches(examples, 0, 4)
-    np.testing.assert_array_equal(np.concatenate([in_order[i][0] for i in range(3)]), plain)
+def numbered(count: int) -> Examples:
+    """Rows that say which they are, and in the second view 100 more; codes ten times as much."""
+    rows = np.arange(count, dtype=np.float16)[:, None]
+    return Examples([rows, rows + 100], np.arange(count)[:, None] * 10)
 
 
-def test_codes_go_with_their_rows() -> None:
-    rows = np.arange(10)
-    codes = np.stack([rows * 10, rows * 100], axis=1)
-    examples = Examples({0: [rows[:, None].astype(np.float16)] * 2}, codes)
-    batches = Batches(examples, 0, 4, np.random.default_rng(1))
-    order = []
-    for _ in range(2):
-        for index in range(len(batches)):
-            features, codes = batches[index]
-            order.append(features[:, 0].tolist())
-            np.testing.assert_array_equal(codes, features * [10, 100])
-        batches.on_epoch_end()
-    assert order[:3] != order[3:]  # shuffled anew for each epoch
+def read(batches: Batches, first: int, count: int) -> list[float]:
+    read = [batches.at(first + batches.size * index) for index in range(count)]
+    return np.concatenate([batch.rows[:, 0] for batch in read]).tolist()
+
+
+def test_each_epoch_has_every_example_once_in_either_view() -> None:
+    values = np.array(read(Batches(numbered(10), 5, seed=1), 0, 40)).reshape(-1, 10)
+    assert all(sorted(epoch) == list(range(10)) for epoch in values % 100)
+    assert {tuple(epoch) for epoch in values.tolist()} > {tuple(values[0])}
+    assert {value >= 100 for value in values[0]} == {False, True}
+
+
+def test_a_batch_at_the_end_of_an_epoch_goes_on_with_the_next_one() -> None:
+    batches = Batches(numbered(10), 4, seed=1)
+    values = np.array(read(batches, 0, 5)) % 100
+    assert sorted(values[:8].tolist() + values[8:10].tolist()) == list(range(10))
+    assert sorted(values[10:]) == list(range(10))
+
+
+@pytest.mark.parametrize("size", [4, 7, 32])
+def test_codes_go_with_their_rows(size: int) -> None:
+    for images in (0, 7, 12345):
+        batch = Batches(numbered(10), size, seed=2).at(images)
+        np.testing.assert_array_equal(batch.rows % 100 * 10, batch.codes)
+        assert len(batch.codes) == size
+
+
+def test_what_comes_next_follows_from_seed_and_position_alone() -> None:
+    go_on, anew = (Batches(numbered(10), 4, seed=3) for _ in range(2))
+    go_on.at(0)
+    np.testing.assert_array_equal(go_on.at(96).rows, anew.at(96).rows)
+    others = Batches(numbered(10), 4, seed=4)
+    assert read(others, 0, 5) != read(anew, 0, 5)

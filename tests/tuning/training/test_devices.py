@@ -1,120 +1,94 @@
-"""Training on several devices: the processor, divided into two, stands for two GPUs."""
+"""Training on several devices: the processor, divided, stands for GPUs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
-from small_search import SIZE, faces, small_context
 
-from tuning import metrics
 from tuning.tensorflow_import import import_tensorflow
 
-if TYPE_CHECKING:
-    from tuning.search.context import SearchContext
-
-BATCH = 32
+SIZE = 64
+EXAMPLES = 96
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a trial left: its figures, and the predictions for the validation images of a model that
-    was made of its checkpoint without a strategy."""
+    """What two legs left: losses, and some weights behind them."""
 
     losses: list[float]
-    val_brier: float
-    p: np.ndarray
+    briers: list[float]
+    kernel: np.ndarray
+    average: np.ndarray
 
 
-def test_two_devices_train_what_one_trains(tmp_path: Path) -> None:
-    """One batch an epoch, for Keras draws the order of several anew on more than one device."""
-    codes = faces(BATCH).manifest.query("split == 'val'")["label"].to_numpy()
-    one, two = (on_devices(count, trials, tmp_path / f"{count}", BATCH) for count in (1, 2))
-    for alone, mirrored in zip(one, two, strict=True):
-        np.testing.assert_allclose(mirrored.losses, alone.losses, rtol=1e-3)
-        np.testing.assert_allclose(mirrored.p, alone.p, atol=1e-3)
-        for trained in (alone, mirrored):
-            reloaded = metrics.brier(codes, trained.p)
-            assert reloaded == pytest.approx(trained.val_brier, abs=2e-3)
+@pytest.fixture(scope="module")
+def one() -> Trained:
+    return on_devices(1, "float32")
 
 
-def test_a_search_of_an_odd_number_of_images_on_two_devices(tmp_path: Path) -> None:
-    facts, statuses = on_devices(2, whole_search, tmp_path, BATCH + 3)
-    assert statuses == ["completed", "completed"]
-    assert facts.labels[0].val.count == facts.labels[0].test.count == 25
-    assert np.isfinite([epoch.loss for epoch in facts.history]).all()
+def test_two_devices_train_what_one_trains(one: Trained) -> None:
+    """A batch is no larger here: an epoch of so few examples must keep its steps."""
+    two = on_devices(2, "float32")
+    np.testing.assert_allclose(two.losses, one.losses, rtol=1e-3)
+    np.testing.assert_allclose(two.briers, one.briers, rtol=1e-3)
+    np.testing.assert_allclose(two.average, one.average, atol=1e-4)
 
 
-def on_devices(devices: int, work: Callable[..., Any], folder: Path, images: int) -> Any:
-    """Call `work` in a process of its own: TensorFlow divides the processor once, at its start."""
+def test_in_float16_they_train_as_well(one: Trained) -> None:
+    half = on_devices(2, "mixed_float16")
+    np.testing.assert_allclose(half.losses, one.losses, rtol=0.02)
+    assert half.kernel.dtype == np.float32
+
+
+def on_devices(devices: int, policy: str) -> Trained:
+    """Train in a process of its own: TensorFlow divides the processor once, at its start."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work, devices, folder, images).result()
+        return pool.submit(two_legs, devices, policy).result()
 
 
-def trials(devices: int, folder: Path, images: int) -> list[Trained]:
-    """A trial at depth 0 and one at depth 1, after one that left the layers changed."""
-    context, start = prepared(devices, folder, images)
-    from tuning.backbones.transfer_model import TransferModel
-    from tuning.runs.schema import Hyperparameters
-    from tuning.search.steps import Steps, Training
-    from tuning.search.winner import SavedTail, assemble, predict
-    from tuning.training.trial import TrialConfig
-
-    exact = TransferModel(googlenet(), SIZE, start)
-    steps = Steps(context, googlenet(), start, context.progress)
-    rows = np.flatnonzero(context.store.manifest["split"] == "val")
-    checkpoint = folder / "tail.weights.h5"
-    left = []
-    for depth in (1, 0, 1):
-        chosen = Hyperparameters(depth=depth, learning_rate=1e-5, head_units=8, dropout=0.0)
-        trained = steps.train(Training(f"depth-{depth}", chosen, TrialConfig(2, 9, seed=0)))
-        result = trained.result
-        checkpoint.write_bytes(trained.tail or b"")
-        saved = SavedTail(result, checkpoint)
-        whole = assemble(exact, saved, context.labels)
-        losses = [epoch.loss for epoch in result.history]
-        p = predict(whole, context.labels, context.store.images, rows)
-        left.append(Trained(losses, result.val_brier, p))
-    return left[1:]
-
-
-def whole_search(devices: int, folder: Path, images: int) -> tuple[Any, list[str]]:
-    """A backbone's search to its winner; returns the winner's facts and how the trials ended."""
-    context, start = prepared(devices, folder, images)
-    from tuning.runs.leaderboard import write_leaderboard
-    from tuning.search.backbone_search import search
-    from tuning.search.engine import OneProcess
-
-    facts = search(
-        context, OneProcess(), googlenet(), start, None, lambda: write_leaderboard(context.run)
-    )
-    records = context.run.study(googlenet().name).trials()
-    return facts, [f"{record.status} {record.note}".strip() for record in records]
-
-
-def prepared(devices: int, folder: Path, images: int) -> tuple[SearchContext, Any]:
-    """TensorFlow on a divided processor, a search of two trials, and random weights."""
+def two_legs(devices: int, policy: str) -> Trained:
+    """Two legs, without dropout, which each device draws for itself."""
     import_tensorflow()
     import tensorflow as tf
 
     (processor,) = tf.config.list_physical_devices("CPU")
     part = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(processor, [part] * devices)
-    from tuning.backbones import weights
-    from tuning.training.devices import strategy
+    from tiny_training import chosen, head_start, training_data
 
+    from tuning.training.devices import SharedBatch, strategy
+    from tuning.training.legs import LegConfig, LegOutcome, fit_leg
+
+    hyperparameters = chosen(dropout=0.0)
     with strategy():
-        assert tf.distribute.get_strategy().num_replicas_in_sync == devices
-    return small_context(folder, images), weights.load(googlenet(), "none")
+        assert SharedBatch.here(32, EXAMPLES).devices == devices
+        model = random_model(policy)
+        start = head_start(model, hyperparameters)
+        data = training_data(model.shape(2), EXAMPLES, 25)
+        outcomes: list[LegOutcome] = []
+        for _ in range(2):
+            before = outcomes[-1].checkpoint if outcomes else None
+            leg = LegConfig(96, 1e9, 0, start, before)
+            outcomes.append(fit_leg(model, hyperparameters, data, leg))
+    state = outcomes[-1].checkpoint
+    losses = [outcome.leg.loss for outcome in outcomes]
+    briers = [outcome.leg.val_brier for outcome in outcomes]
+    name = "inception_4a_1x1/kernel"
+    return Trained(losses, briers, state.weights[name], state.average[name])
 
 
-def googlenet() -> Any:
+def random_model(policy: str) -> Any:
+    from tuning.backbones import weights
     from tuning.backbones.registry import BACKBONES
+    from tuning.backbones.transfer_model import TransferModel
 
-    return BACKBONES["googlenet"]
+    googlenet = BACKBONES["googlenet"]
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return TransferModel(googlenet, SIZE, weights.load(googlenet, "none"), policy)

@@ -1,0 +1,16 @@
+from benchmarks import growth
+from benchmarks.per_image import first_cuts, per_image
+from benchmarks.workload import Workload
+
+
+def test_steps_are_measured_on_more_and_more_images(workload: Workload) -> None:
+    grown = growth.run(workload)
+    whole = workload.images("train")
+    assert [each.images for each in grown] == [whole // 4, whole // 2, whole]
+    for each in grown:
+        assert min(each.pass_seconds, each.head_seconds, each.leg_seconds) > 0
+        filled = first_cuts("googlenet")
+        of_image = sum(per_image("googlenet", 64).bytes[cut] for cut in filled)
+        header = 128 * len(filled)
+        assert each.bytes == of_image * each.images + header
+    assert growth.table(workload, grown).row_count == 3

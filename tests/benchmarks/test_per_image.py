@@ -1,0 +1,35 @@
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.per_image import disk_table, first_cuts, per_image, work_table
+from benchmarks.workload import Workload
+from tuning.backbones.registry import BACKBONES
+from tuning.backbones.transfer_model import TransferModel
+from tuning.search.backbone_search import BackboneSearch
+
+PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
+
+
+@pytest.mark.parametrize(("make", "size"), [(disk_table, 96), (disk_table, 160), (work_table, 96)])
+def test_the_page_has_the_tables_of_this_registry(make: Callable[[int], str], size: int) -> None:
+    assert make(size) in PAGE.read_text(encoding="utf-8"), make(size)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_first_pass_is_the_searchs(name: str) -> None:
+    search = SimpleNamespace(_backbone=BACKBONES[name])
+    assert BackboneSearch._cuts.fget(search) == first_cuts(name)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_operations_are_the_registrys(name: str) -> None:
+    assert per_image(name, 224).gmacs[-1] == pytest.approx(BACKBONES[name].gmacs, rel=0.02)
+
+
+def test_bytes_are_those_of_the_model(workload: Workload) -> None:
+    model = TransferModel(BACKBONES["googlenet"], 64, workload.weights["googlenet"])
+    shapes = [model.shape(cut) for cut in range(1, 5)]
+    assert per_image("googlenet", 64).bytes == (0, *(2 * h * w * c for h, w, c in shapes))

@@ -1,2 +1,0 @@
-def lean(x):
-    return x
