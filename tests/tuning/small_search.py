@@ -1,4 +1,4 @@
-"""A search so small that a test can run it, and what its parts make: trials, results, tails.
+"""A search so small that a test can run it, one that is only played, and trials and results.
 
 TensorFlow is imported by the functions that need it and not before: a test divides the processor
 among devices first.
@@ -6,8 +6,11 @@ among devices first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +18,35 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from data import GENDER, ImageStore, Label
-from data.labels import class_slices
+from data import GENDER, ImageStore
 from tuning.runs.schema import Hyperparameters, Leg, TrialRecord, TrialResult
 
 if TYPE_CHECKING:
+    from tuning.backbones.registry import Backbone
+    from tuning.runs.schema import WinnerFacts
     from tuning.search.context import SearchContext
-    from tuning.training.batches import Examples, TrainingData
+    from tuning.search.steps import Head, Layout, Pass, Tail, Trained, Training
+    from tuning.search.winner import Evaluation
 
 SIZE = 64
-RNG = np.random.default_rng(0)
 
 
-def small_context(folder: Path, images: int, console: Console | None = None) -> SearchContext:
+def small_backbone(name: str = "googlenet") -> Backbone:
+    """GoogLeNet up to its second stage, of which the second trains; any name will do."""
+    from tuning.backbones.registry import BACKBONES, Tuning
+
+    google = BACKBONES["googlenet"]
+    stages, tunings = google.stages[:2], (Tuning(2, 1, 1e-3),)
+    return replace(google, name=name, title=name.title(), stages=stages, attach=(2, 1),
+                   tunings=tunings, frozen=1)  # fmt: skip
+
+
+def small_context(
+    folder: Path,
+    images: int,
+    console: Console | None = None,
+    backbones: tuple[str, ...] = ("googlenet",),
+) -> SearchContext:
     """A search of GoogLeNet at 64 px on `images` faces in noise, which soon converges."""
     from tuning.progress import Progress
     from tuning.runs.run_folder import RunFolder
@@ -36,10 +55,11 @@ def small_context(folder: Path, images: int, console: Console | None = None) -> 
     from tuning.search.presets import Preset
     from tuning.trunk.cache import TrunkCache
 
-    settings = Settings(data="", backbones=("googlenet",), preset="tiny", size=SIZE, weights="none")
+    settings = Settings(data="", backbones=backbones, preset="tiny", size=SIZE, weights="none")
     preset = Preset("tiny", SIZE, patience=1, challengers=1)
     cache = TrunkCache(folder / "cache", 1 << 30)
     run, progress = RunFolder(folder / "run"), Progress(console)
+    run.path.mkdir(parents=True, exist_ok=True)
     return SearchContext(
         settings=settings, preset=preset, labels=(GENDER,), store=faces(images), cache=cache,
         run=run, progress=progress,
@@ -111,90 +131,143 @@ def failed(trial: str, why: str) -> TrialRecord:
     return TrialRecord(trial=trial, values=chosen(1).model_dump(), result=None, ended=why)
 
 
-class Landscape:
-    """Stands for training: the score is a known function of the hyperparameters."""
+@dataclass
+class PlayedEngine:
+    """Stands for whoever works on steps: none is done, each takes its seconds on a clock of ours.
 
-    def __init__(self) -> None:
-        self.seen: list[Hyperparameters] = []
+    Heads are better the more stages and images they have, and trainings get better leg by leg.
 
-    def __call__(self, hyperparameters: Hyperparameters, epochs: int, name: str) -> TrialResult:
-        self.seen.append(hyperparameters)
-        brier = self.brier(hyperparameters)
-        return result_of(hyperparameters, brier=brier, epochs=epochs, seconds=0.1)
+    Attributes:
+        slots: Number of steps side by side.
+        seconds: What each kind of step takes, s; a pass that much an image.
+        before: Called with backbone, step and what was asked, before the step; may raise.
+        cached: Passes that were made, also by an engine before this one.
+        done: Backbone, step and what was asked of all that was begun.
+        now: The clock, s.
+    """
 
-    def brier(self, hp: Hyperparameters) -> float:
-        if hp.depth == 2:
-            raise RuntimeError("out of memory")
-        return 0.2 - 0.05 * hp.depth
-
-
-def run_study(
-    landscape: Landscape,
-    folder: Path,
-    algorithm: str,
-    depths: tuple[int, ...],
-    stop_after: int = 99,
-    slots: int = 1,
-    seed: int = 3,
-) -> list[TrialRecord]:
-    """Search a landscape, to the end of the plan or until so many trials have been seen."""
-    from tuning.runs.study_folder import StudyFolder
-    from tuning.search import oracles, study
-    from tuning.search.steps import Trained
-
-    folder.mkdir(exist_ok=True)
-    epochs = 9
-    oracle = oracles.create(
-        algorithm, depths, epochs, seed, lambda: len(landscape.seen) >= stop_after
+    slots: int = 1
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"make_pass": 0.01, "fit_head": 1, "train": 10, "evaluate": 2}
     )
-    trained: list[tuple[Future[Trained], tuple[Hyperparameters, int, str]]] = []
+    before: Callable[[str, str, Any], None] = lambda *_: None
+    cached: set[Any] = field(default_factory=set)
+    done: list[tuple[str, str, Any]] = field(default_factory=list)
+    now: float = 0.0
+    stopped: bool = False
 
-    def start(hyperparameters: Hyperparameters, epochs: int, name: str) -> Future[Trained]:
-        """One that ends at once, or when all slots are taken, the last one first."""
-        trained.append((Future(), (hyperparameters, epochs, name)))
-        future = trained[-1][0]
-        if len(trained) == slots:
-            while trained:
-                _train(landscape, *trained.pop())
+    @contextmanager
+    def hands(self, context: SearchContext, backbone: Backbone, _: Any) -> Iterator[PlayedHands]:
+        yield PlayedHands(self, context, backbone)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def steps(self, step: str, backbone: str | None = None) -> list[Any]:
+        """What was asked of one kind of step."""
+        return [
+            asked for name, kind, asked in self.done if kind == step and backbone in (None, name)
+        ]
+
+    def budget(self, minutes: float | None) -> PlayedBudget:
+        return PlayedBudget(self, minutes)
+
+
+@dataclass
+class PlayedBudget:
+    """Time by the engine's clock."""
+
+    engine: PlayedEngine
+    minutes: float | None
+
+    def spent(self) -> float:
+        return self.engine.now
+
+    def left(self) -> float | None:
+        return None if self.minutes is None else max(0.0, 60 * self.minutes - self.spent())
+
+    def save(self) -> None:
+        pass
+
+
+@dataclass
+class PlayedHands:
+    """One backbone's steps, by their names as `tuning.search.steps.Steps` has them."""
+
+    engine: PlayedEngine
+    context: SearchContext
+    backbone: Backbone
+    divides_passes = False
+
+    @property
+    def slots(self) -> int:
+        return self.engine.slots
+
+    def submit(self, step: Callable[..., Any], *args: Any) -> Future[Any]:
+        name, asked, future = step.__name__, args[0] if args else None, Future[Any]()
+        self.engine.done.append((self.backbone.name, name, asked))
+        try:
+            self.engine.before(self.backbone.name, name, asked)
+            future.set_result(getattr(self, name)(*args))
+        except Exception as error:
+            future.set_exception(error)
         return future
 
-    def finished(_: TrialRecord) -> None:
-        while trained:
-            _train(landscape, *trained.pop())
+    def layout(self) -> Layout:
+        from tuning.search.steps import Layout
 
-    return study.search(start, StudyFolder(folder), oracle, epochs, finished, lambda: slots)
+        cuts = range(1, len(self.backbone.stages) + 1)
+        return Layout(
+            shapes={cut: (4, 4, 8 * cut) for cut in cuts},
+            grids={cut: (1, 2, 4) for cut in cuts},
+            gmacs={0: 0.0} | {cut: 0.1 * cut for cut in cuts},
+        )
+
+    def make_pass(self, wanted: Pass) -> int:
+        key = (self.backbone.name, wanted)
+        passed = 0 if key in self.engine.cached else wanted.count
+        self.engine.cached.add(key)
+        self.engine.now += passed * self.engine.seconds["make_pass"]
+        return passed
+
+    def fit_head(self, head: Head) -> Trained:
+        from tuning.search.steps import Trained
+
+        self.engine.now += self.engine.seconds["fit_head"]
+        hp, images = head.hyperparameters, head.images.train * max(1, head.images.views)
+        brier = 0.2 - 0.02 * hp.stages - 0.001 * hp.grid - 1e-4 * images
+        result = result_of(hp, 1 - brier, seconds=1.0, trained=head.images.train)
+        (leg,) = result.history
+        history = (leg.model_copy(update={"images": images}),)
+        return Trained(result.model_copy(update={"history": history}), b"head")
+
+    def train(self, training: Training) -> Trained:
+        from tuning.search.steps import Trained
+
+        self.engine.now += (seconds := min(self.engine.seconds["train"], training.seconds))
+        before = json.loads(training.checkpoint) if training.checkpoint else []
+        seen = (before[-1]["images"] if before else 0) + training.leg
+        brier = training.start.val_brier * (0.5 + 0.5 * 2.0 ** (-seen / training.images.train))
+        (leg,) = history(1 - brier)
+        changed = {"leg": len(before) + 1, "images": seen, "seconds": seconds}
+        legs = [*map(Leg.model_validate, before), leg.model_copy(update=changed)]
+        checkpoint = json.dumps([each.model_dump() for each in legs]).encode()
+        return Trained(training.result(legs), b"tail", checkpoint)
+
+    def evaluate(self, tail: Tail) -> Evaluation:
+        from tuning.search.winner import Evaluation, held_out_rows
+
+        self.engine.now += self.engine.seconds["evaluate"]
+        p = np.random.default_rng(0).random(len(held_out_rows(self.context.store.manifest)))
+        return Evaluation(np.stack([1 - p, p], 1), b"a model", latency_ms=1.0, parameters=7)
 
 
-def _train(
-    landscape: Landscape, future: Future[Any], arguments: tuple[Hyperparameters, int, str]
-) -> None:
-    from tuning.search.steps import Trained
+def play(
+    context: SearchContext, engine: PlayedEngine, minutes: float | None = None, **others: Any
+) -> list[WinnerFacts]:
+    """A session of a run whose steps are played; its backbones may have any names."""
+    from tuning.backbones.weights import Weights
+    from tuning.searches import search_all
 
-    try:
-        future.set_result(Trained(landscape(*arguments), b"weights"))
-    except Exception as error:
-        future.set_exception(error)
-
-
-def separable(count: int, channels: int, labels: Sequence[Label] = (GENDER,)) -> Examples:
-    """Pooled features in two views, in which 64 channels a class tell each label."""
-    from tuning.training.batches import Examples
-
-    codes = np.stack([RNG.integers(0, len(label.classes), count) for label in labels], axis=1)
-    features = RNG.random((count, channels)).astype(np.float16)
-    for label, at in zip(range(len(labels)), class_slices(labels), strict=True):
-        for code in range(1, at.stop - at.start):
-            channel = 64 * (at.start + code - 1)
-            features[codes[:, label] == code, channel : channel + 64] += np.float16(0.5)
-    return Examples({0: [features, features]}, codes)
-
-
-def training_data(
-    train: Examples, val: Examples, labels: Sequence[Label] = (GENDER,)
-) -> TrainingData:
-    from tuning.backbones.transfer_model import FeatureStatistics
-    from tuning.training.batches import TrainingData
-    from tuning.training.loss import LabelLoss
-
-    loss = LabelLoss.of(labels, train.codes)
-    return TrainingData(train, val, FeatureStatistics.of(train.views[0][0]), loss)
+    weights = {name: Weights("none", {}, "") for name in context.settings.backbones}
+    return search_all(context, engine, weights, engine.budget(minutes), **others)  # type: ignore[arg-type]

@@ -378,6 +378,8 @@ class BackboneSearch:
         return _MODEL + self._images.held_out * self._layout.between(chosen.cut, chosen.stages)
 
     def _note(self, kind: Kind, work: Work, seconds: float, of: str = "") -> Work:
+        if kind != "winner":
+            self._since_winner += seconds
         self._timings.add(kind, self.name, work.gmacs, seconds, of)
         return work
 
