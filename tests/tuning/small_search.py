@@ -219,7 +219,7 @@ class PlayedHands:
         cuts = range(1, len(self.backbone.stages) + 1)
         return Layout(
             shapes={cut: (4, 4, 8 * cut) for cut in cuts},
-            grids={cut: (1, 2, 4) for cut in cuts},
+            grids=dict.fromkeys(cuts, (1, 2, 4)),
             gmacs={0: 0.0} | {cut: 0.1 * cut for cut in cuts},
         )
 
