@@ -182,7 +182,7 @@ class _Searches:
 
     def _is_first(self, search: BackboneSearch) -> bool:
         """Whether a step is for the run's first winner, which there is whatever it takes."""
-        return search is self._searches[0] and not self._winners()
+        return search is self._searches[0] and not any(each.winner for each in self._searches)
 
     def _last_winner(self) -> tuple[BackboneSearch, Offer] | None:
         left = self._without_report()

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tuning.backbones.registry import Backbone
 from tuning.backbones.weights import Weights
@@ -37,6 +38,7 @@ from tuning.search.study_images import StudyImages
 from tuning.search.timings import Kind, Timings
 from tuning.search.trials import Trials
 from tuning.search.winner import HELD_OUT, Evaluation, save_winner
+from tuning.training.validation import DivergedError
 
 _LEG_SECONDS = 90.0
 _LEAST_LEG_SECONDS = 10.0
@@ -226,7 +228,8 @@ class BackboneSearch:
             self._gains.add(seconds, score, min(score, record.score))
             return self._note("leg", Work(seen, seen * of_image), seconds, kind)
 
-        turn = Turn.REST if self._trials.best_tuned else Turn.FINE_TUNED
+        is_first = not (self._trials.best_tuned or self._busy)
+        turn = Turn.FINE_TUNED if is_first else Turn.REST
         expected = self._expect("leg", images.train * of_image, kind)
         seconds = min(expected, _SCORING * _LEG_SECONDS, left)
         offer = self._of_trial(trial, "leg", images.train, turn, seconds, begin, end)
@@ -299,7 +302,7 @@ class BackboneSearch:
     def _fail(self, trial: TrialRecord, error: Exception) -> None:
         """Go on without a trial that failed; not where the disk did, or several in a row do."""
         self._busy.discard(trial.trial)
-        if not isinstance(error, ArithmeticError | RuntimeError | ValueError):
+        if not _is_of_a_training(error):
             raise error
         record = self._trials.fail(trial, _in_a_line(error))
         self._context.progress.leg_done(record, self.best)
@@ -389,6 +392,15 @@ class BackboneSearch:
 
 def _title(trial: TrialRecord) -> str:
     return f"trial {trial.trial}"
+
+
+def _is_of_a_training(error: Exception) -> bool:
+    """Whether another training may do better: numbers or memory failed, not the run's surroundings.
+
+    Those of cache and cluster are subclasses of RuntimeError.
+    """
+    numbers = (ArithmeticError, DivergedError, MemoryError, ValueError, tf.errors.OpError)
+    return isinstance(error, numbers) or type(error) is RuntimeError
 
 
 def _in_a_line(error: Exception) -> str:
