@@ -37,7 +37,7 @@ def small_backbone(name: str = "googlenet") -> Backbone:
 
     google = BACKBONES["googlenet"]
     stages, tunings = google.stages[:2], (Tuning(2, 1, 1e-3),)
-    return replace(google, name=name, title=name.title(), stages=stages, attach=(2, 1),
+    return replace(google, name=name, title=name.title(), stages=stages, attach=(2,),
                    tunings=tunings, frozen=1)  # fmt: skip
 
 

@@ -104,6 +104,7 @@ def test_hidden_layers_are_not_where_fine_tuning_begins() -> None:
 
 def test_tunings_of_the_registry_can_be() -> None:
     for backbone in BACKBONES.values():
+        assert min(backbone.attach) > backbone.frozen  # a stage below any head may train
         for stages, depth, _ in backbone.tunings:
             assert backbone.frozen <= stages - depth < stages <= len(backbone.stages)
             assert stages in backbone.attach

@@ -1,4 +1,4 @@
-"""What the trials of a search are trained on."""
+"""What a search's steps work with: images, views, codes; they neither write nor remember a run."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,40 +6,84 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_search import small_context
+from small_search import chosen, small_context
 
+from data.labels import MISSING
 from tuning.backbones.transfer_model import TransferModel
-from tuning.search.steps import Steps
-from tuning.training.batches import TrainingData
+from tuning.runs.schema import SearchImages
+from tuning.search.context import SearchContext
+from tuning.search.steps import Head, Pass, Steps
+from tuning.trunk.cache import TrunkCache
+
+ALL = SearchImages(train=32, val=25, views=2)
+PASSES = [Pass("train", 32, (1,), "plain"), Pass("train", 32, (1,), "mirrored"),
+          Pass("val", 25, (1,), "plain")]  # fmt: skip
+HEAD = Head("trial 0000", chosen(0, stages=1, grid=2), ALL)
 
 
 @pytest.fixture
-def data(tmp_path: Path, model_of: Callable[[str], TransferModel]) -> TrainingData:
-    """Three women for each man to learn from, at the head's depth."""
+def context(tmp_path: Path) -> SearchContext:
+    """Three women for each man to learn from."""
     context = small_context(tmp_path, 32)
     manifest = context.store.manifest
     train = manifest["split"] == "train"
     label = manifest["label"].where(~train, (np.arange(len(manifest)) % 4 == 0).astype(int))
-    store = replace(context.store, manifest=manifest.assign(label=label))
+    return replace(context, store=replace(context.store, manifest=manifest.assign(label=label)))
+
+
+@pytest.fixture
+def steps(context: SearchContext, model_of: Callable[[str], TransferModel]) -> Steps:
     model = model_of("googlenet")
-    context = replace(context, store=store)
-    return Steps(context, model.backbone, model.weights, context.progress).data([0])
+    steps = Steps(context, model.backbone, model.weights, context.progress)
+    steps.__dict__["model"] = model
+    return steps
 
 
-def test_both_classes_count_the_same_in_training(data: TrainingData) -> None:
-    train = data.train
-    assert (train.codes == 1).sum() == 8 and len(train) == 32
-    assert data.loss.weights == (pytest.approx((2 / 3, 2.0)),)
-
-
-def test_training_sees_images_and_their_mirror_images_and_validation_the_images(
-    data: TrainingData,
+def test_classes_count_the_same_in_training_and_each_image_is_seen_mirrored(
+    steps: Steps,
 ) -> None:
-    plain, mirrored = data.train.views[0]
-    assert plain.shape == mirrored.shape == (32, plain.shape[1])
-    assert not np.array_equal(plain, mirrored)
-    (only,) = data.val.views[0]
-    assert only.shape == (25, plain.shape[1])
-    assert data.statistics.mean == pytest.approx(
-        np.asarray(plain, np.float32).mean(axis=0), rel=1e-2, abs=1e-3
-    )
+    data = steps._data(HEAD, 0)
+    assert (data.train.codes == 1).sum() == 8 and len(data.train) == 32
+    plain, mirrored = data.train.views
+    assert np.array_equal(np.asarray(plain[:]), np.asarray(mirrored[:])[:, :, ::-1])
+    assert len(data.val.views) == 1 and len(data.val) == 25
+
+
+def test_what_has_passed_does_not_pass_again(steps: Steps) -> None:
+    assert [steps.make_pass(wanted) for wanted in PASSES] == [32, 32, 25]
+    assert [steps.make_pass(wanted) for wanted in PASSES] == [0, 0, 0]
+    assert steps.make_pass(replace(PASSES[0], count=16)) in (0, 16)
+
+
+def test_a_head_learns_from_the_images_that_are_asked_for_and_leaves_others_out(
+    steps: Steps,
+) -> None:
+    for wanted in PASSES:
+        steps.make_pass(wanted)
+    trained = steps.fit_head(HEAD)
+    assert trained.result.trained == 32 and trained.result.history[0].images == 64
+    assert trained.out_of_fold is not None and trained.out_of_fold.shape == (32, 2)
+    assert trained.checkpoint is None and trained.tail
+    codes = steps._data(HEAD, 1).train.codes.copy()
+    codes[:3] = MISSING
+    without = steps.fit_head(replace(HEAD, codes=codes))
+    assert without.result.score != trained.result.score
+    one_view = steps.fit_head(replace(HEAD, images=ALL.model_copy(update={"views": 1})))
+    assert one_view.result.history[0].images == 32
+
+
+def test_the_layout_says_what_can_be_cut(steps: Steps) -> None:
+    layout = steps.layout()
+    assert layout.shapes[1] == (8, 8, 192) and layout.bytes_of(1) == 2 * 8 * 8 * 192
+    assert layout.grids[1] == (1, 2, 4, 8)
+    assert 0 == layout.gmacs[0] < layout.gmacs[1] < layout.gmacs[2] < layout.gmacs[4]
+    assert layout.between(1, 1) == 0
+    assert layout.between(1, 2) == pytest.approx(layout.gmacs[2] - layout.gmacs[1])
+
+
+def test_a_cache_without_room_is_an_error_of_its_own(context: SearchContext, steps: Steps) -> None:
+    full = replace(context, cache=TrunkCache(context.cache.folder, 100))
+    small = Steps(full, steps._backbone, steps._weights, context.progress)
+    small.__dict__["model"] = steps.model
+    with pytest.raises(RuntimeError, match="CACHE_GB"):
+        small.make_pass(PASSES[0])
