@@ -153,7 +153,8 @@ def bench(
 
     `equal-minutes` asks how much sooner than plain Keras Tuner it is as good; `anytime` what a stop
     at any minute leaves; `minutes` where the time of a run went; `growth` what more images cost;
-    `workers` what more processes gain; `suspects` which wrong labels are found.
+    `workers` what more processes gain; `suspects` which wrong labels are found; `passes` how fast
+    images pass a frozen trunk, and by what.
 
     Whatever compares two sides measures both in one run, in turn, as times of different runs do not
     compare. Each prints tables that name the processor and writes `artifacts/bench/<name>.json`,
@@ -241,7 +242,8 @@ def anytime(
     settings = choices.settings(5000, "all", 96, preset, "bayesian")
     with failing_on(*user_errors(), RuntimeError):
         if run:
-            measured = benchmark.Anytime.of(_run_named(choices, run))
+            watched = choices.artifacts / "bench" / f"{run}.json"
+            measured = benchmark.Anytime.of(_run_named(choices, run), watched)
         else:
             settings = settings.model_copy(update={"budget": budget})
             measured = benchmark.run(settings, choices.artifacts, busy)
@@ -311,6 +313,30 @@ def workers(
         measured = benchmark.run(settings, choices.artifacts, minutes, rounds)
     shown = [benchmark.table(settings, minutes, rounds, measured)]
     _end(choices, "workers", shown, benchmark.content(settings, minutes, rounds, measured))
+
+
+@app.command()
+def passes(context: typer.Context) -> None:
+    """Passes through frozen trunks on one core: TensorFlow, folded and as trained, onnxruntime.
+
+    Pixels are random, so that no data are needed. TF_ENABLE_ONEDNN_OPTS=0 shows what oneDNN is
+    worth, ONEDNN_MAX_CPU_ISA=AVX2 how it does without AVX-512.
+
+    Example: `python -m benchmarks --weights none --backbones vgg16 passes`.
+    """
+    import_tensorflow()
+    import tensorflow as tf
+
+    from benchmarks import passes as benchmark
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    choices: Choices = context.obj
+    settings = choices.settings(100, "all", 96, "quick", "random")
+    with failing_on(*user_errors(), RuntimeError):
+        speeds, peak = benchmark.run(settings), benchmark.core_peak()
+        shown = [benchmark.table(settings, speeds, peak)]
+        _end(choices, "passes", shown, benchmark.content(settings, speeds, peak))
 
 
 @app.command()
