@@ -16,8 +16,9 @@ from PIL import Image
 from data import GENDER, Label
 from data.labels import MISSING, code_columns, codes_of
 from data.records import write_record
-from tuning.backbones.registry import Backbone
-from tuning.backbones.transfer_model import FeatureStatistics, HeadConfig, TransferModel
+from tuning.backbones.head_features import FeatureStatistics, head_features
+from tuning.backbones.registry import Backbone, Stage
+from tuning.backbones.transfer_model import HeadConfig, TransferModel
 from tuning.backbones.weights import Weights
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import (
@@ -35,7 +36,7 @@ from tuning.runs.settings import Settings
 from tuning.search.winner import HeldOut, predict
 
 RUN = Path("runs", "small")  # in the folder given to `make`
-SIZE = 64
+SIZE, STAGES, GRID = 64, 3, 4
 SPLITS = {"train": 96, "val": 120, "test": 120}
 WRONG_LABELS = {"train": 0, "val": 6, "test": 12}  # so that no figure of one split fits another
 LACKING = 20  # codes of the third label, in validation and test pictures
@@ -62,12 +63,20 @@ def make(folder: Path, name: str = "gender", backbone: str = "vgg16") -> None:
     write_record(run.config, _config(labels, manifest))
     facts = WinnerFacts(
         backbone=backbone,
-        origin="trial",
-        hyperparameters=Hyperparameters(depth=1, learning_rate=3e-3, head_units=0, dropout=0.1),
+        trial="0004",
+        hyperparameters=Hyperparameters(
+            stages=STAGES, depth=1, grid=GRID, learning_rate=3e-3, head_units=0, dropout=0.1
+        ),
+        score=0.1,
         size=SIZE,
         weights=WeightsOrigin(source="none", fingerprint="w"),
         labels=scored.facts(),
+        latency_ms=5.0,
+        parameters=model.count_params(),
+        bytes=run.winner(backbone).stat().st_size,
+        seconds=20.0,
         created="2026-01-01T00:00:00+00:00",
+        trained=SPLITS["train"],
     )
     run.write_metrics(RunMetrics(run=run.name, winners={backbone: facts}))
 
@@ -120,15 +129,18 @@ def _trained(
     name: str, labels: tuple[Label, ...], manifest: pd.DataFrame, images: np.ndarray
 ) -> keras.Model:
     keras.utils.set_random_seed(0)
-    backbone = Backbone(name, name.upper(), _features, (123.7, 116.8, 103.9), "conv0", 0.1, ())
+    stages = tuple(Stage(f"stage{number}", f"pool{number}") for number in range(STAGES))
+    backbone = Backbone(
+        name, name.upper(), _features, (123.7, 116.8, 103.9), "conv0", 0.1, stages,
+        attach=(STAGES,), first_tuned=(STAGES, 1),
+    )  # fmt: skip
     transfer = TransferModel(backbone, SIZE, Weights("none", {}, "w"))
     train = (manifest["split"] == "train").to_numpy()
-    pooled = transfer.trunk([0]).predict(images[train], verbose=0)
-    statistics = FeatureStatistics.of(np.asarray(pooled).reshape(train.sum(), -1))
-    head = transfer.head(
-        HeadConfig(0, 0.0, statistics, (0.0,) * sum(label.width for label in labels))
-    )
-    model = transfer.classifier(head, labels, list(map(Calibration.none, labels)))
+    maps = np.asarray(transfer.trunk([STAGES]).predict(images[train], verbose=0))
+    statistics = FeatureStatistics.of(head_features(maps.reshape(-1, *maps.shape[-3:]), GRID))
+    bias = (0.0,) * sum(label.width for label in labels)
+    head = transfer.head(HeadConfig(STAGES, GRID, 0, 0.0, statistics, bias))
+    model = transfer.classifier(STAGES, head, labels, list(map(Calibration.none, labels)))
     losses = {
         label.output: "binary_crossentropy"
         if label.is_binary
@@ -147,7 +159,7 @@ def _features(pixels: keras.KerasTensor) -> keras.KerasTensor:
     x = layers.AveragePooling2D(2)(pixels)
     for number, filters in enumerate((8, 16, 16)):
         x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}")(x)
-        x = layers.MaxPooling2D()(x)
+        x = layers.MaxPooling2D(name=f"pool{number}")(x)
     return x
 
 

@@ -1,63 +1,42 @@
-"""A run of the version before, which knew no label but gender, is exported as it was then."""
+"""A run of an earlier version, whose search worked otherwise, is refused in a line."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import onnx
 import pytest
 
-from data import GENDER
-from export.bundling import export_winner
-from export.progress import Steps
+from export.__main__ import main
 from export.source import Source
-from inference import Classifier, bundle, whole_image
-from tuning.runs.run_folder import RunFolder
+from tuning.runs.run_folder import RunError, RunFolder
 
 
-def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
-
-
-def config_before(config: dict[str, Any]) -> None:
-    config["format"] = config.pop("schema_version")
-    del config["labels"]
-    for name in ("label", "ages", "drop_suspects"):
-        del config["settings"][name]
-    for part in config["images"]["splits"].values():
-        part["share_man"] = part.pop("classes")["gender"]["man"] / part["count"]
-
-
-def metrics_before(metrics: dict[str, Any]) -> None:
+def as_before(run: RunFolder) -> None:
+    """Make the run's files what a version wrote that knew no stages in front of a head."""
+    config = json.loads(run.config.read_text())
+    run.config.write_text(json.dumps(config | {"schema_version": 1}))
+    metrics = json.loads(run.metrics.read_text())
     for winner in metrics["winners"].values():
-        winner["schema_version"] = 1
-        [label] = winner.pop("labels")
-        for split in ("val", "test"):
-            del label[split]["macro_f1"], label[split]["uncalibrated"]["macro_f1"]
-            winner[split] = label[split]
-        del winner["test"]["datasets"]
-        band = {"low": 0.3, "high": 0.7, "target_accuracy": 0.98, "accuracy": 0.99}
-        winner |= {"band": band | {"share_uncertain": 0.1}, "temperature": 1.0}
+        del winner["trial"], winner["score"], winner["hyperparameters"]["stages"]
+        winner |= {"schema_version": 2, "origin": "refit"}
+    run.metrics.write_text(json.dumps(metrics))
 
 
-@pytest.mark.usefixtures("no_fresh_processes")
-def test_an_old_run_becomes_a_bundle_of_gender(
-    run_copy: RunFolder, exported: Path, image_cache: Path, tmp_path: Path, steps: Steps
+def test_an_old_run_is_refused(run_copy: RunFolder, image_cache: Path) -> None:
+    as_before(run_copy)
+    with pytest.raises(RunError, match="of another version of this program") as refused:
+        Source.open(run_copy, image_cache)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_command_says_so_in_a_line(
+    run_copy: RunFolder, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    rewrite(run_copy.config, config_before)
-    rewrite(run_copy.metrics, metrics_before)
-    facts, source = run_copy.read_metrics().winners["vgg16"], Source.open(run_copy, image_cache)
-    item = export_winner(source, facts, tmp_path / "models" / "vgg16", steps)
-    assert item.info.classes == (GENDER,)
-    point = item.info.labels[0].operating_point
-    assert point and point.accuracy_bound and point.accuracy_bound >= point.target_accuracy
-    bundle.write_index(tmp_path / "models", "vgg16", ["vgg16"])
-    found = bundle.find(tmp_path / "models")
-    assert found.card and "woman (48), man (48)" in found.card and "macro F1" not in found.card
-    folders = (exported, tmp_path / "models")
-    before, now = (onnx.load(folder / "vgg16" / "model.onnx").graph for folder in folders)
-    assert before == now
-    assert Classifier.load(tmp_path / "models", finder=whole_image).precision in ("fp32", "int8")
+    as_before(run_copy)
+    runs = tmp_path / "artifacts" / "runs"
+    runs.mkdir(parents=True)
+    run_copy.path.rename(runs / "old")
+    with pytest.raises(SystemExit) as ended:
+        main(["old", "--artifacts", str(tmp_path / "artifacts"), "--models", str(tmp_path / "m")])
+    assert ended.value.code == 1
+    [line] = capfd.readouterr().err.splitlines()
+    assert line.startswith("error: ") and "another version" in line

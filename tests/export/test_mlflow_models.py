@@ -43,9 +43,14 @@ def run(tmp_path: Path) -> RunFolder:
     label = {"label": GENDER, "calibration": {"slope": 1, "bias": [0]}, "operating_point": point}
     run.write_winner(
         WinnerFacts(
-            backbone="vgg16", origin="trial", size=SIZE,
-            hyperparameters={"depth": 1, "learning_rate": 1e-3, "head_units": 64, "dropout": 0.3},
+            backbone="vgg16", trial="0004", score=0.1, size=SIZE,
+            hyperparameters={
+                "stages": 4, "depth": 1, "grid": 1, "learning_rate": 1e-3, "head_units": 64,
+                "dropout": 0.3,
+            },
             weights={"source": "none", "fingerprint": "0a"},
+            latency_ms=5.0, parameters=10**6, bytes=10**7, seconds=2.0, trained=1000,
+            created="2026-11-26T19:00:00+00:00",
             labels=[{**label, "val": scores, "test": scores}],
         )
     )  # fmt: skip

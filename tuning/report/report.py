@@ -12,6 +12,7 @@ from data.atomic import write_text
 from data.progress import ProgressCallback
 from data.rows import Rows
 from inference.explanation.heat_map import CAVEAT
+from tuning.backbones.class_activations import has_activations
 from tuning.backbones.registry import BACKBONES
 from tuning.metrics import TARGETS
 from tuning.report import plots
@@ -77,6 +78,7 @@ def write(
         sections=sections,
         maps=maps,
         caveat=CAVEAT,
+        has_activations=has_activations(winners[best].hyperparameters),
         by_person=0 < test.identities < test.count,
         wanted=TARGETS[0],
         silent=asked_in_vain(labels, predictions),

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from data.atomic import replacing
 from data.progress import ProgressCallback
+from tuning.backbones.folding import folded
 from tuning.backbones.transfer_model import TransferModel
 from tuning.image_batches import map_batches
 from tuning.trunk.image_set import ImageSet, View, in_view
@@ -160,7 +161,7 @@ def write_activations(
     Images whose activations are known at every cut do not pass through the trunk.
 
     Args:
-        model: Model with its pretrained weights.
+        model: Model whose pretrained weights are used, whatever its layers hold.
         images: Images whose activations are wanted.
         view: How they are shown.
         files: File for each cut.
@@ -209,7 +210,8 @@ def _forward(model: TransferModel, cuts: tuple[int, ...], start: int) -> Forward
     """The graph of a trunk, made once for all shards: tracing a deep one takes seconds."""
     made = _FORWARDS.setdefault(model, {})
     if (cuts, start) not in made:
-        made[cuts, start] = compiled(model.trunk(cuts, start))
+        trunk = folded(model.trunk(cuts, start), model.weights.layers)
+        made[cuts, start] = compiled(trunk)
     return made[cuts, start]
 
 

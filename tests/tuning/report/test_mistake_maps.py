@@ -27,7 +27,7 @@ CALIBRATIONS = (
     Calibration(slope=0.7, bias=(0.4,)),
     Calibration(slope=1.4, bias=(0.2, -0.3, 0.1)),
 )
-SIZE = 64
+SIZE, STAGES, GRID = 64, 2, 4
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +42,13 @@ def winner(network: TransferModel, tmp_path: Path) -> Callable[[int], tuple[Path
     def save(units: int) -> tuple[Path, keras.Model]:
         keras.utils.set_random_seed(0)
         rng = np.random.default_rng(0)
+        features = network.features(STAGES, GRID)
         statistics = FeatureStatistics(
-            rng.normal(0, 1, network.features).astype(np.float32),
-            rng.uniform(0.5, 2, network.features).astype(np.float32),
+            rng.normal(0, 1, features).astype(np.float32),
+            rng.uniform(0.5, 2, features).astype(np.float32),
         )
-        head = network.head(HeadConfig(units, 0.1, statistics, (0.1,) * 4))
-        model = network.classifier(head, LABELS, CALIBRATIONS)
+        head = network.head(HeadConfig(STAGES, GRID, units, 0.1, statistics, (0.1,) * 4))
+        model = network.classifier(STAGES, head, LABELS, CALIBRATIONS)
         model.save(tmp_path / "winner.keras")
         return tmp_path / "winner.keras", model
 
@@ -60,7 +61,7 @@ def facts(units: int) -> WinnerFacts:
         for label, calibration in zip(LABELS, CALIBRATIONS, strict=True)
     ]
     return WinnerFacts.model_construct(
-        hyperparameters=chosen(1, head_units=units), labels=of_labels
+        hyperparameters=chosen(1, head_units=units, stages=STAGES, grid=GRID), labels=of_labels
     )
 
 
