@@ -78,6 +78,7 @@ def make(folder: Path, name: str = "gender", backbone: str = "vgg16") -> None:
         created="2026-01-01T00:00:00+00:00",
         trained=SPLITS["train"],
     )
+    run.write_winner(facts)
     run.write_metrics(RunMetrics(run=run.name, winners={backbone: facts}))
 
 
