@@ -132,7 +132,7 @@ def _trained(
     stages = tuple(Stage(f"stage{number}", f"pool{number}") for number in range(STAGES))
     backbone = Backbone(
         name, name.upper(), _features, (123.7, 116.8, 103.9), "conv0", 0.1, stages,
-        attach=(STAGES,), first_tuned=(STAGES, 1),
+        attach=(STAGES,), tunings=(),
     )  # fmt: skip
     transfer = TransferModel(backbone, SIZE, Weights("none", {}, "w"))
     train = (manifest["split"] == "train").to_numpy()
