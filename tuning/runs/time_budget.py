@@ -8,7 +8,6 @@ import time
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import Clock
 
-
 _OVERTIME = 0.03  # of the whole time
 
 
