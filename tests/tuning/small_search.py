@@ -1,4 +1,4 @@
-"""A search so small that a test can run it, and what its parts make: trials, results, tails.
+"""A search so small that a test can run it, one without any training, and records of trials.
 
 TensorFlow is imported by the functions that need it and not before: a test divides the processor
 among devices first.
@@ -6,25 +6,29 @@ among devices first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from data import GENDER, ImageStore, Label
-from data.labels import class_slices
+from data import GENDER, ImageStore
 from tuning.runs.schema import Hyperparameters, Leg, TrialRecord, TrialResult
 
 if TYPE_CHECKING:
+    from tuning.backbones.registry import Backbone
+    from tuning.backbones.weights import Weights
     from tuning.search.context import SearchContext
-    from tuning.training.batches import Examples, TrainingData
+    from tuning.search.steps import Head, Layout, Pass, Tail, Trained, Training
+    from tuning.search.winner import Evaluation
 
 SIZE = 64
-RNG = np.random.default_rng(0)
 
 
 def small_context(folder: Path, images: int, console: Console | None = None) -> SearchContext:
@@ -111,90 +115,123 @@ def failed(trial: str, why: str) -> TrialRecord:
     return TrialRecord(trial=trial, values=chosen(1).model_dump(), result=None, ended=why)
 
 
-class Landscape:
-    """Stands for training: the score is a known function of the hyperparameters."""
+class Rehearsal:
+    """An engine whose steps take no time and have known results, by a clock of its own.
 
-    def __init__(self) -> None:
-        self.seen: list[Hyperparameters] = []
+    Args:
+        slots: Number of steps side by side; with several, each is done by another thread.
+        brier: Brier score of a head or a leg, of its backbone, hyperparameters and leg, from 0.
+        seconds: Seconds of a step by its name.
 
-    def __call__(self, hyperparameters: Hyperparameters, epochs: int, name: str) -> TrialResult:
-        self.seen.append(hyperparameters)
-        brier = self.brier(hyperparameters)
-        return result_of(hyperparameters, brier=brier, epochs=epochs, seconds=0.1)
+    Attributes:
+        slots: As given.
+        done: Backbone, name and request of each step that was begun.
+        now: Seconds that the steps have taken.
+        most: Largest number of steps that were worked on at the same time.
+        stopped: Whether everybody was told to stop.
+    """
 
-    def brier(self, hp: Hyperparameters) -> float:
-        if hp.depth == 2:
-            raise RuntimeError("out of memory")
-        return 0.2 - 0.05 * hp.depth
+    def __init__(
+        self,
+        slots: int = 1,
+        brier: Callable[[str, Hyperparameters, int], float] = lambda *_: 0.1,
+        seconds: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        self.slots, self.brier, self.seconds = slots, brier, seconds
+        self.done: list[tuple[str, str, Any]] = []
+        self.now, self.most, self.stopped = 0.0, 0, False
+        self.others = ThreadPoolExecutor(8)
+        self._working = 0
+
+    @contextmanager
+    def hands(
+        self, context: SearchContext, backbone: Backbone, weights: Weights
+    ) -> Iterator[RehearsedHands]:
+        yield RehearsedHands(self, context, backbone)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        self._working += 1
+        self.most = max(self.most, self._working)
+        if self.slots > 1:
+            time.sleep(0.002)
+        yield
+        self._working -= 1
+
+    def steps(self, name: str, backbone: str | None = None) -> list[Any]:
+        """What was asked for in the steps of a name, of one backbone or all."""
+        return [what for of, step, what in self.done if step == name and backbone in (None, of)]
 
 
-def run_study(
-    landscape: Landscape,
-    folder: Path,
-    algorithm: str,
-    depths: tuple[int, ...],
-    stop_after: int = 99,
-    slots: int = 1,
-    seed: int = 3,
-) -> list[TrialRecord]:
-    """Search a landscape, to the end of the plan or until so many trials have been seen."""
-    from tuning.runs.study_folder import StudyFolder
-    from tuning.search import oracles, study
-    from tuning.search.steps import Trained
+class RehearsedHands:
+    """The hands of a `Rehearsal` for one backbone."""
 
-    folder.mkdir(exist_ok=True)
-    epochs = 9
-    oracle = oracles.create(
-        algorithm, depths, epochs, seed, lambda: len(landscape.seen) >= stop_after
-    )
-    trained: list[tuple[Future[Trained], tuple[Hyperparameters, int, str]]] = []
+    divides_passes = False
 
-    def start(hyperparameters: Hyperparameters, epochs: int, name: str) -> Future[Trained]:
-        """One that ends at once, or when all slots are taken, the last one first."""
-        trained.append((Future(), (hyperparameters, epochs, name)))
-        future = trained[-1][0]
-        if len(trained) == slots:
-            while trained:
-                _train(landscape, *trained.pop())
+    def __init__(self, engine: Rehearsal, context: SearchContext, backbone: Backbone) -> None:
+        self.engine, self.context, self.backbone = engine, context, backbone
+
+    @property
+    def slots(self) -> int:
+        return self.engine.slots
+
+    def submit(self, step: Callable[..., Any], *asked: Any) -> Future[Any]:
+        name, engine = step.__name__, self.engine
+        engine.done.append((self.backbone.name, name, asked[0] if asked else None))
+        if engine.slots > 1 and asked:
+            return engine.others.submit(self._do, name, *asked)
+        future: Future[Any] = Future()
+        try:
+            future.set_result(self._do(name, *asked))
+        except Exception as error:
+            future.set_exception(error)
         return future
 
-    def finished(_: TrialRecord) -> None:
-        while trained:
-            _train(landscape, *trained.pop())
+    def _do(self, name: str, *asked: Any) -> Any:
+        engine = self.engine
+        with engine.working():
+            engine.now += engine.seconds.get(name, 0.0)
+            return getattr(self, f"_{name}")(*asked)
 
-    return study.search(start, StudyFolder(folder), oracle, epochs, finished, lambda: slots)
+    def _layout(self) -> Layout:
+        from tuning.search.steps import Layout
 
+        cuts = range(1, len(self.backbone.stages) + 1)
+        return Layout(
+            shapes=dict.fromkeys(cuts, (4, 4, 8)),
+            grids=dict.fromkeys(cuts, (1, 2, 4)),
+            gmacs={0: 0.0} | {cut: 0.01 * cut for cut in cuts},
+        )
 
-def _train(
-    landscape: Landscape, future: Future[Any], arguments: tuple[Hyperparameters, int, str]
-) -> None:
-    from tuning.search.steps import Trained
+    def _make_pass(self, wanted: Pass) -> int:
+        return wanted.count
 
-    try:
-        future.set_result(Trained(landscape(*arguments), b"weights"))
-    except Exception as error:
-        future.set_exception(error)
+    def _fit_head(self, wanted: Head) -> Trained:
+        return self._trained(wanted, 0)
 
+    def _train(self, wanted: Training) -> Trained:
+        return self._trained(wanted, int(wanted.checkpoint or b"0"))
 
-def separable(count: int, channels: int, labels: Sequence[Label] = (GENDER,)) -> Examples:
-    """Pooled features in two views, in which 64 channels a class tell each label."""
-    from tuning.training.batches import Examples
+    def _trained(self, wanted: Head, legs: int) -> Trained:
+        from tuning.search.steps import Trained
 
-    codes = np.stack([RNG.integers(0, len(label.classes), count) for label in labels], axis=1)
-    features = RNG.random((count, channels)).astype(np.float16)
-    for label, at in zip(range(len(labels)), class_slices(labels), strict=True):
-        for code in range(1, at.stop - at.start):
-            channel = 64 * (at.start + code - 1)
-            features[codes[:, label] == code, channel : channel + 64] += np.float16(0.5)
-    return Examples({0: [features, features]}, codes)
+        chosen, images = wanted.hyperparameters, wanted.images
+        briers = [self.engine.brier(self.backbone.name, chosen, leg) for leg in range(legs + 1)]
+        result = result_of(chosen, *(1 - brier for brier in briers), trained=images.train)
+        each = images.train * max(1, images.views)
+        history = tuple(
+            leg.model_copy(update={"images": each * leg.leg, "seconds": 1.0})
+            for leg in result.history
+        )
+        checkpoint = str(legs + 1).encode() if chosen.depth else None
+        result = result.model_copy(update={"history": history, "seconds": float(len(history))})
+        return Trained(result, b"weights", checkpoint)
 
+    def _evaluate(self, wanted: Tail) -> Evaluation:
+        from tuning.search.winner import Evaluation, held_out_rows
 
-def training_data(
-    train: Examples, val: Examples, labels: Sequence[Label] = (GENDER,)
-) -> TrainingData:
-    from tuning.backbones.transfer_model import FeatureStatistics
-    from tuning.training.batches import TrainingData
-    from tuning.training.loss import LabelLoss
-
-    loss = LabelLoss.of(labels, train.codes)
-    return TrainingData(train, val, FeatureStatistics.of(train.views[0][0]), loss)
+        p_man = 0.2 + 0.6 * held_out_rows(self.context.store.manifest)["label"].to_numpy()
+        return Evaluation(np.stack([1 - p_man, p_man], axis=1), b"model", 1.0, 100)
