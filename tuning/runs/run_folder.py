@@ -155,8 +155,8 @@ class RunFolder:
         config = read_record(self.config, RunConfig)
         if config is None:
             raise RunError(
-                f"{self.config} is damaged or of another version of this program: give another "
-                "RUN=<name>"
+                f"{self.config} is missing, damaged or of another version of this program: give "
+                "another RUN=<name>"
             )
         return config
 
