@@ -88,6 +88,7 @@ class _Searches:
         self._running: dict[Future[Any], _Running] = {}
         self._failures: list[Exception] = []
         self._report_seconds: float | None = None
+        self._outlook = Outlook(context.progress.say)
 
     def run(self, stack: ExitStack) -> list[WinnerFacts]:
         names = sorted(self._context.settings.backbones, key=lambda name: BACKBONES[name].gmacs)
@@ -113,8 +114,19 @@ class _Searches:
     def _until_converged(self) -> None:
         while self._fill(self._most_urgent) or self._running:
             self._take_next()
-            if self._report_seconds is None and all(s.winner for s in self._searches):
+            if not all(search.best and search.winner for search in self._searches):
+                continue
+            if self._report_seconds is None:
                 self._first_report()
+            self._tell_outlook()
+
+    def _tell_outlook(self) -> None:
+        """Say how long it will go on, once each backbone has trained a leg."""
+        seconds = [search.seconds_to_converge() for search in self._searches]
+        if all(search.is_tuned for search in self._searches):
+            scores = [search.best.score for search in self._searches if search.best]
+            spent, left = self._budget.spent(), self._budget.left()
+            self._outlook.tell(spent, sum(seconds) / self._engine.slots, left, scores)
 
     def _bring_up_to_date(self) -> None:
         """Let the winners follow their best trials, at the end of the time or of the search."""
