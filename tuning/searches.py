@@ -21,6 +21,7 @@ from tuning.search.context import SearchContext
 from tuning.search.engine import Engine
 from tuning.search.followed import FollowedHands
 from tuning.search.offers import Offer, Work
+from tuning.search.outlook import Outlook
 from tuning.search.timings import Timings
 from tuning.trunk.cache import CacheError
 

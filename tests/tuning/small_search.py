@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""A search so small that a test can run it, one without any training, and records of trials.
-=======
 """A search so small that a test can run it, one that is only played, and trials and results.
->>>>>>> tests1
 
 TensorFlow is imported by the functions that need it and not before: a test divides the processor
 among devices first.
@@ -10,20 +6,12 @@ among devices first.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-=======
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
->>>>>>> tests1
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,11 +23,7 @@ from tuning.runs.schema import Hyperparameters, Leg, TrialRecord, TrialResult
 
 if TYPE_CHECKING:
     from tuning.backbones.registry import Backbone
-<<<<<<< HEAD
-    from tuning.backbones.weights import Weights
-=======
     from tuning.runs.schema import WinnerFacts
->>>>>>> tests1
     from tuning.search.context import SearchContext
     from tuning.search.steps import Head, Layout, Pass, Tail, Trained, Training
     from tuning.search.winner import Evaluation
@@ -147,66 +131,6 @@ def failed(trial: str, why: str) -> TrialRecord:
     return TrialRecord(trial=trial, values=chosen(1).model_dump(), result=None, ended=why)
 
 
-<<<<<<< HEAD
-class Rehearsal:
-    """An engine whose steps take no time and have known results, by a clock of its own.
-
-    Args:
-        slots: Number of steps side by side; with several, each is done by another thread.
-        brier: Brier score of a head or a leg, of its backbone, hyperparameters and leg, from 0.
-        seconds: Seconds of a step by its name.
-
-    Attributes:
-        slots: As given.
-        done: Backbone, name and request of each step that was begun.
-        now: Seconds that the steps have taken.
-        most: Largest number of steps that were worked on at the same time.
-        stopped: Whether everybody was told to stop.
-    """
-
-    def __init__(
-        self,
-        slots: int = 1,
-        brier: Callable[[str, Hyperparameters, int], float] = lambda *_: 0.1,
-        seconds: Mapping[str, float] = MappingProxyType({}),
-    ) -> None:
-        self.slots, self.brier, self.seconds = slots, brier, seconds
-        self.done: list[tuple[str, str, Any]] = []
-        self.now, self.most, self.stopped = 0.0, 0, False
-        self.others = ThreadPoolExecutor(8)
-        self._working = 0
-
-    @contextmanager
-    def hands(
-        self, context: SearchContext, backbone: Backbone, weights: Weights
-    ) -> Iterator[RehearsedHands]:
-        yield RehearsedHands(self, context, backbone)
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        self._working += 1
-        self.most = max(self.most, self._working)
-        if self.slots > 1:
-            time.sleep(0.002)
-        yield
-        self._working -= 1
-
-    def steps(self, name: str, backbone: str | None = None) -> list[Any]:
-        """What was asked for in the steps of a name, of one backbone or all."""
-        return [what for of, step, what in self.done if step == name and backbone in (None, of)]
-
-
-class RehearsedHands:
-    """The hands of a `Rehearsal` for one backbone."""
-
-    divides_passes = False
-
-    def __init__(self, engine: Rehearsal, context: SearchContext, backbone: Backbone) -> None:
-        self.engine, self.context, self.backbone = engine, context, backbone
-=======
 @dataclass
 class PlayedEngine:
     """Stands for whoever works on steps: none is done, each takes its seconds on a clock of ours.
@@ -274,50 +198,28 @@ class PlayedHands:
     context: SearchContext
     backbone: Backbone
     divides_passes = False
->>>>>>> tests1
 
     @property
     def slots(self) -> int:
         return self.engine.slots
 
-<<<<<<< HEAD
-    def submit(self, step: Callable[..., Any], *asked: Any) -> Future[Any]:
-        name, engine = step.__name__, self.engine
-        engine.done.append((self.backbone.name, name, asked[0] if asked else None))
-        if engine.slots > 1 and asked:
-            return engine.others.submit(self._do, name, *asked)
-        future: Future[Any] = Future()
-        try:
-            future.set_result(self._do(name, *asked))
-=======
     def submit(self, step: Callable[..., Any], *args: Any) -> Future[Any]:
         name, asked, future = step.__name__, args[0] if args else None, Future[Any]()
         self.engine.done.append((self.backbone.name, name, asked))
         try:
             self.engine.before(self.backbone.name, name, asked)
             future.set_result(getattr(self, name)(*args))
->>>>>>> tests1
         except Exception as error:
             future.set_exception(error)
         return future
 
-<<<<<<< HEAD
-    def _do(self, name: str, *asked: Any) -> Any:
-        engine = self.engine
-        with engine.working():
-            engine.now += engine.seconds.get(name, 0.0)
-            return getattr(self, f"_{name}")(*asked)
-
-    def _layout(self) -> Layout:
-        from tuning.search.steps import Layout
-=======
     def layout(self) -> Layout:
         from tuning.search.steps import Layout
 
         cuts = range(1, len(self.backbone.stages) + 1)
         return Layout(
             shapes={cut: (4, 4, 8 * cut) for cut in cuts},
-            grids={cut: (1, 2, 4) for cut in cuts},
+            grids=dict.fromkeys(cuts, (1, 2, 4)),
             gmacs={0: 0.0} | {cut: 0.1 * cut for cut in cuts},
         )
 
@@ -358,46 +260,8 @@ class PlayedHands:
         self.engine.now += self.engine.seconds["evaluate"]
         p = np.random.default_rng(0).random(len(held_out_rows(self.context.store.manifest)))
         return Evaluation(np.stack([1 - p, p], 1), b"a model", latency_ms=1.0, parameters=7)
->>>>>>> tests1
 
-        cuts = range(1, len(self.backbone.stages) + 1)
-        return Layout(
-            shapes=dict.fromkeys(cuts, (4, 4, 8)),
-            grids=dict.fromkeys(cuts, (1, 2, 4)),
-            gmacs={0: 0.0} | {cut: 0.01 * cut for cut in cuts},
-        )
 
-<<<<<<< HEAD
-    def _make_pass(self, wanted: Pass) -> int:
-        return wanted.count
-
-    def _fit_head(self, wanted: Head) -> Trained:
-        return self._trained(wanted, 0)
-
-    def _train(self, wanted: Training) -> Trained:
-        return self._trained(wanted, int(wanted.checkpoint or b"0"))
-
-    def _trained(self, wanted: Head, legs: int) -> Trained:
-        from tuning.search.steps import Trained
-
-        chosen, images = wanted.hyperparameters, wanted.images
-        briers = [self.engine.brier(self.backbone.name, chosen, leg) for leg in range(legs + 1)]
-        result = result_of(chosen, *(1 - brier for brier in briers), trained=images.train)
-        each = images.train * max(1, images.views)
-        history = tuple(
-            leg.model_copy(update={"images": each * leg.leg, "seconds": 1.0})
-            for leg in result.history
-        )
-        checkpoint = str(legs + 1).encode() if chosen.depth else None
-        result = result.model_copy(update={"history": history, "seconds": float(len(history))})
-        return Trained(result, b"weights", checkpoint)
-
-    def _evaluate(self, wanted: Tail) -> Evaluation:
-        from tuning.search.winner import Evaluation, held_out_rows
-
-        p_man = 0.2 + 0.6 * held_out_rows(self.context.store.manifest)["label"].to_numpy()
-        return Evaluation(np.stack([1 - p_man, p_man], axis=1), b"model", 1.0, 100)
-=======
 def play(
     context: SearchContext, engine: PlayedEngine, minutes: float | None = None, **others: Any
 ) -> list[WinnerFacts]:
@@ -407,4 +271,3 @@ def play(
 
     weights = {name: Weights("none", {}, "") for name in context.settings.backbones}
     return search_all(context, engine, weights, engine.budget(minutes), **others)  # type: ignore[arg-type]
->>>>>>> tests1
