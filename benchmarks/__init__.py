@@ -7,6 +7,7 @@
 - `growth`: what more images cost in time, disk and memory; `per_image` is what needs no
   measuring.
 - `workers`: the same minutes by one process and by workers.
+- `passes`: how fast images pass a frozen trunk.
 - `suspects`: which wrong labels are found.
 - `curves`, `curve_plot`: accuracy over time, compared and drawn.
 

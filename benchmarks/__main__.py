@@ -153,7 +153,8 @@ def bench(
 
     `equal-minutes` asks how much sooner than plain Keras Tuner it is as good; `anytime` what a stop
     at any minute leaves; `minutes` where the time of a run went; `growth` what more images cost;
-    `workers` what more processes gain; `suspects` which wrong labels are found.
+    `workers` what more processes gain; `suspects` which wrong labels are found; `passes` how fast
+    images pass a frozen trunk, and by what.
 
     Whatever compares two sides measures both in one run, in turn, as times of different runs do not
     compare. Each prints tables that name the processor and writes `artifacts/bench/<name>.json`,
@@ -241,7 +242,8 @@ def anytime(
     settings = choices.settings(5000, "all", 96, preset, "bayesian")
     with failing_on(*user_errors(), RuntimeError):
         if run:
-            measured = benchmark.Anytime.of(_run_named(choices, run))
+            watched = choices.artifacts / "bench" / f"{run}.json"
+            measured = benchmark.Anytime.of(_run_named(choices, run), watched)
         else:
             settings = settings.model_copy(update={"budget": budget})
             measured = benchmark.run(settings, choices.artifacts, busy)
@@ -270,7 +272,13 @@ def minutes(
 
 
 @app.command()
-def growth(context: typer.Context) -> None:
+def growth(
+    context: typer.Context,
+    tables: Annotated[
+        bool,
+        typer.Option("--tables", help="Print what needs no measuring, as docs/scaling.md has it."),
+    ] = False,
+) -> None:
     """How time, disk and memory of a search's steps grow with the images: docs/scaling.md.
 
     Pass, closed-form head and a leg of fine-tuning, on a quarter, half and all training images.
@@ -278,6 +286,11 @@ def growth(context: typer.Context) -> None:
     Example: `python -m benchmarks --data celeba --samples 4000 --backbones vgg16 growth`.
     """
     import_tensorflow()
+    if tables:
+        from benchmarks.per_image import page_tables
+
+        typer.echo("\n\n".join(page_tables()))
+        return
     from benchmarks import growth as benchmark
     from benchmarks.workload import prepared
 
@@ -314,6 +327,30 @@ def workers(
 
 
 @app.command()
+def passes(context: typer.Context) -> None:
+    """Passes through frozen trunks on one core: TensorFlow, folded and as trained, onnxruntime.
+
+    Pixels are random, so that no data are needed. TF_ENABLE_ONEDNN_OPTS=0 shows what oneDNN is
+    worth, ONEDNN_MAX_CPU_ISA=AVX2 how it does without AVX-512.
+
+    Example: `python -m benchmarks --weights none --backbones vgg16 passes`.
+    """
+    import_tensorflow()
+    import tensorflow as tf
+
+    from benchmarks import passes as benchmark
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    choices: Choices = context.obj
+    settings = choices.settings(100, "all", 96, "quick", "random")
+    with failing_on(*user_errors(), RuntimeError):
+        speeds, peak = benchmark.run(settings), benchmark.core_peak()
+        shown = [benchmark.table(settings, speeds, peak)]
+        _end(choices, "passes", shown, benchmark.content(settings, speeds, peak))
+
+
+@app.command()
 def heads(context: typer.Context) -> None:
     """What heads in closed form are worth by stage and grid, out of fold and on other images."""
     import_tensorflow()
@@ -329,6 +366,43 @@ def heads(context: typer.Context) -> None:
         solved = benchmark.run(workload)
         shown = [benchmark.table(workload, solved)]
         _end(choices, "heads", shown, benchmark.content(workload, solved))
+
+
+@app.command()
+def steps(
+    context: typer.Context,
+    tails: Annotated[
+        str,
+        typer.Option(
+            help='Tails with commas between, each stages/depth such as "4/1". Left out: those that '
+            "a search tries first."
+        ),
+    ] = "",
+    batch_sizes: Annotated[
+        list[int] | None,
+        typer.Option("--batch-size", min=1, help="Images in a step; may be given more than once."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 15,
+) -> None:
+    """How long a training step takes beside its forward pass, and where the rest goes.
+
+    On random images and weights, which take as long as others.
+
+    Example: `python -m benchmarks --backbones resnet50 steps --tails 4/1,5/1 --batch-size 32`.
+    """
+    import_tensorflow()
+    from benchmarks import steps as benchmark
+    from benchmarks.processor_peak import peak_gmacs
+
+    choices: Choices = context.obj
+    settings = choices.settings(100, "googlenet,vgg16,resnet50", 96, "quick", "random")
+    with failing_on(ValueError, error=UsageError):
+        asked = [benchmark.Tail.of(text) for text in tails.split(",") if text.strip()]
+    with failing_on(*user_errors()):
+        timed = list(benchmark.run(settings, asked, batch_sizes or [32], rounds))
+    peak = peak_gmacs()
+    shown = [benchmark.table(settings, timed, peak)]
+    _end(choices, "steps", shown, benchmark.content(settings, timed, peak))
 
 
 @app.command()

@@ -15,14 +15,16 @@ from benchmarks import curve_plot
 from benchmarks.busy import busy
 from benchmarks.curve_plot import Line
 from benchmarks.curves import Point, value_at
-from benchmarks.tune_process import environment, trial_curves, tune
+from benchmarks.tune_process import environment, seconds_of, trial_curves, tune
 from benchmarks.workload import machine
+from data.atomic import read_json
 from tuning.backbones.registry import BACKBONES
 from tuning.progress import Progress
 from tuning.report.drawing import COLORS
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.settings import Settings
 
+_WIDTH = 80  # letters of a table, whose title is not wider
 _SHOWN = (1, 2, 3, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 360)  # minutes
 
 
@@ -45,11 +47,13 @@ class Anytime:
     test: dict[str, list[Point]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: RunFolder) -> Anytime:
+    def of(cls, run: RunFolder, watched: Path | None = None) -> Anytime:
         """Read a run's timeline; it may be worked on.
 
         Args:
             run: Folder of the run.
+            watched: JSON that was written when the run was watched; None, or nothing there, where
+                nobody did.
 
         Raises:
             RunError: It has no timeline, or no trial yet.
@@ -57,8 +61,9 @@ class Anytime:
         val, score = (trial_curves(run, figure=figure) for figure in ("val_accuracy", "score"))
         if not val:
             raise RunError(f"run {run.name} has no timeline with a trial: see `make tune --help`")
-        ends = (points[-1].seconds for points in val.values())
-        return cls(run, max(run.read_clock().seconds, *ends), val, score)
+        kept = (read_json(watched) or {}).get("test", {}) if watched else {}
+        test = {name: [Point(*point) for point in points] for name, points in kept.items()}
+        return cls(run, seconds_of(run), val, score, test)
 
 
 def run(settings: Settings, artifacts: Path, processes: int) -> Anytime:
@@ -92,7 +97,11 @@ def run(settings: Settings, artifacts: Path, processes: int) -> Anytime:
             if made.exists():
                 kept.path.parent.mkdir(exist_ok=True)
                 shutil.move(made, kept.path)
-    return replace(Anytime.of(kept), test=watched.test)
+    test = {
+        name: [Point(point.seconds - watched.ahead, point.value) for point in points]
+        for name, points in watched.test.items()
+    }
+    return replace(Anytime.of(kept), test=test)
 
 
 def _free_name(runs: Path, name: str) -> RunFolder:
@@ -116,7 +125,7 @@ def draw(folder: Path, measured: Anytime) -> list[Path]:
     name, seconds = measured.run.name, measured.seconds
     accuracy, score = (folder / f"{name}-{figure}.png" for figure in ("accuracy", "score"))
     lines = [*_lines(measured.val), *_lines(measured.test, style="--")]
-    of = "correct validation images (dashed: test), %" if measured.test else "correct, %"
+    of = "correct, % (dashed: test images)" if measured.test else "correct, %"
     curve_plot.draw(accuracy, lines, seconds, name, of)
     of = "score (Brier) in hundredths"
     curve_plot.draw(score, _lines(measured.score), seconds, name, of, low_is_good=True)
@@ -157,6 +166,7 @@ def table(measured: Anytime) -> Table:
     shown = Table(
         title=f"{measured.run.name}: correct validation images after so many minutes, %",
         caption=f"{facts['processor']}, {facts['cores']} cores; of each backbone's best trial",
+        min_width=_WIDTH,
     )
     shown.add_column("backbone", no_wrap=True)
     minutes = [minute for minute in _SHOWN if 60 * minute < seconds]

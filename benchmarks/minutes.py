@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from benchmarks.tune_process import seconds_of
 from benchmarks.workload import machine
 from tuning.backbones.registry import BACKBONES
 from tuning.runs.run_folder import RunError, RunFolder
@@ -16,6 +17,7 @@ from tuning.runs.timeline import read_timeline
 STEPS = ("pass", "head", "leg", "winner")
 START, REPORT, BETWEEN, END = "start", "report", "between steps", "end"
 TIMED = ("pass", "leg")
+_WIDTH = 80  # letters of a table, whose title is not wider
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def spent(run: RunFolder) -> Spent:
     rows = read_timeline(run)
     if rows.empty:
         raise RunError(f"run {run.name} has no timeline: `make tune` of this version writes one")
-    whole = max(run.read_clock().seconds, float(rows["ended"].max()))
+    whole = seconds_of(run)
     took = (rows["ended"] - rows["began"]).groupby([rows["backbone"].fillna(""), rows["step"]])
     sums: dict[Any, float] = took.sum().to_dict()
     backbones = dict.fromkeys(rows["backbone"].dropna().astype(str))
@@ -141,6 +143,7 @@ def spent_table(run: RunFolder, where: Spent) -> Table:
     table = Table(
         title=f"Where {where.seconds / 60:.1f} minutes of {run.name} went, seconds",
         caption=f"for no backbone: {rest}",
+        min_width=_WIDTH,
     )
     table.add_column("backbone", no_wrap=True)
     for head in (*STEPS, "sum", "%"):
@@ -165,6 +168,7 @@ def speed_table(how_fast: list[Speed], peak: float) -> Table:
         caption=f"{facts['processor']}, {facts['cores']} cores; NumPy's product of matrices in "
         f"float32 reaches {peak:.0f} GMAC/s now; a training step is counted as three times its "
         "forward pass, a leg with its scoring",
+        min_width=_WIDTH,
     )
     table.add_column("backbone", no_wrap=True)
     table.add_column("step", no_wrap=True)

@@ -58,6 +58,7 @@ class WatchedRun:
     Attributes:
         run: Folder of the run.
         seconds: Seconds from the start of the process to its end.
+        ahead: Seconds of the process before the run's own clock started.
         val: By backbone, accuracy of its winner on validation images over time.
         test: The same on test images.
         trials: By backbone, accuracy of its best trial on validation images over time, whether it
@@ -66,6 +67,7 @@ class WatchedRun:
 
     run: RunFolder
     seconds: float = 0.0
+    ahead: float = 0.0
     val: dict[str, list[Point]] = field(default_factory=dict)
     test: dict[str, list[Point]] = field(default_factory=dict)
     trials: dict[str, list[Point]] = field(default_factory=dict)
@@ -106,26 +108,31 @@ def tune(variables: Mapping[str, str], on_winner: Callable[[str], None]) -> Watc
     _note_winners(watched, seen, began, on_winner)
     if process.returncode:
         raise RuntimeError(f"`make tune` failed: {_last_line(log)}")
-    watched.trials = trial_curves(watched.run, began)
+    watched.ahead = _ahead(watched.run, began)
+    watched.trials = trial_curves(watched.run, watched.ahead)
     return watched
 
 
+def _ahead(run: RunFolder, began: float) -> float:
+    """Seconds between the start of a run's only process and that of the run's clock."""
+    rows = read_timeline(run)
+    if rows.empty:
+        return 0.0
+    return run.timeline.stat().st_mtime - began - float(rows["ended"].iloc[-1])
+
+
 def trial_curves(
-    run: RunFolder, began: float | None = None, figure: str = "val_accuracy"
+    run: RunFolder, ahead: float = 0.0, figure: str = "val_accuracy"
 ) -> dict[str, list[Point]]:
     """Read a figure of each backbone's best trial over time out of a run's timeline.
 
     Args:
         run: Folder of the run.
-        began: When its only process began, as of `time.time`; None for the run's own clock, which
-            starts when everything has been imported.
+        ahead: Seconds to add to those of the run's own clock, which starts when everything has been
+            imported.
         figure: Column of the timeline.
     """
     rows = read_timeline(run)
-    if rows.empty:
-        return {}
-    last = float(rows["ended"].iloc[-1])
-    ahead = 0.0 if began is None else run.timeline.stat().st_mtime - began - last
     scored = rows[rows[figure].notna()]
     return {
         str(name): [
@@ -134,6 +141,17 @@ def trial_curves(
         ]
         for name, of_one in scored.groupby("backbone")
     }
+
+
+def seconds_of(run: RunFolder) -> float:
+    """Return the seconds that were worked on a run, over all sessions.
+
+    Args:
+        run: Folder of the run.
+    """
+    status, rows = run.read_status(), read_timeline(run)
+    last = 0.0 if rows.empty else float(rows["ended"].max())
+    return max(run.read_clock().seconds, status.spent if status else 0.0, last)
 
 
 def _note_winners(

@@ -51,7 +51,7 @@ def plot(
     axes.margins(x=0.3, y=0.2)
     axes.set_xlabel("latency of one image, ms")
     axes.set_ylabel("Brier score on validation images, the best at the top")
-    outside = "; red edge: outside the limits" if any(map(limits.excess, candidates)) else ""
+    outside = "\nred edge: outside the limits" if any(map(limits.excess, candidates)) else ""
     axes.set_title(f"Exported models; blue: none is better in score, time and size{outside}")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
@@ -69,11 +69,11 @@ def _dot(axes: Axes, candidate: Candidate, color: str, edge: str, is_champion: b
     if is_champion:
         axes.scatter(*point, marker="*", s=120, color="gold", edgecolors="black", zorder=3)
     words = (
-        f"{candidate.backbone}, {candidate.precision}, {candidate.size_mb:.0f} MB, "
-        f"{candidate.val_accuracy:.1%} correct"
+        f"{candidate.backbone}{' (champion)' if is_champion else ''}\n"
+        f"{candidate.precision}, {candidate.size_mb:.0f} MB, {candidate.val_accuracy:.1%} correct"
     )
     axes.annotate(
-        words + (" (champion)" if is_champion else ""),
+        words,
         point,
         xytext=(0, 14),
         textcoords="offset points",

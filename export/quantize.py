@@ -37,7 +37,6 @@ _BATCH = 16  # all activations of a batch are held in memory while ranges are ta
 _PROBE = 16  # images on which the noise of each layer is measured
 _PERCENTILE = 99.999
 _OPERATORS = ["Conv", "Relu", "MaxPool", "Add", "Concat", "Pad"]
-_AVERAGES = ("AveragePool", "GlobalAveragePool")
 _METHODS = {
     "minmax": CalibrationMethod.MinMax,
     "percentile": CalibrationMethod.Percentile,
@@ -228,13 +227,8 @@ def _give_each_its_own_weights(graph: onnx.GraphProto) -> None:
 
 
 def _outside_trunk(nodes: Sequence[onnx.NodeProto]) -> Iterator[str]:
-    """Names of what comes before the first convolution, and of the head.
-
-    The head begins with averages, where its grid is not the whole map, a sum and the last square
-    root of the graph.
-    """
+    """Names of the nodes before the first convolution, and of the head: from its root's sum on."""
     kinds = [node.op_type for node in nodes]
-    first, head = kinds.index("Conv"), len(kinds) - 2 - kinds[::-1].index("Sqrt")
-    if kinds[head - 1] in _AVERAGES:
-        head -= 1
-    yield from (node.name for node in (*nodes[:first], *nodes[head:]))
+    root = max(at for at, kind in enumerate(kinds) if kind == "Sqrt")
+    offset = [node.output[0] for node in nodes].index(nodes[root].input[0])
+    yield from (node.name for node in (*nodes[: kinds.index("Conv")], *nodes[offset:]))

@@ -185,7 +185,7 @@ class _Searches:
         return search is self._searches[0] and not self._winners()
 
     def _last_winner(self) -> tuple[BackboneSearch, Offer] | None:
-        left = self._without_report()
+        left = self._without_report() + self._budget.overtime()
         for search in self._searches:
             with self._apart(search):
                 fits = self._is_first(search) or search.closing_seconds() <= left

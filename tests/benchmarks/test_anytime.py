@@ -1,3 +1,4 @@
+import json
 import time
 from pathlib import Path
 
@@ -20,6 +21,14 @@ def test_the_timeline_is_read_as_curves(tmp_path: Path) -> None:
     }
     assert measured.score["vgg16"][-1] == Point(40, 0.07)
     assert measured.seconds == 70
+
+
+def test_what_was_seen_of_winners_stays_when_a_run_is_drawn_again(tmp_path: Path) -> None:
+    run, path = two_backbones(tmp_path / "run"), tmp_path / "run.json"
+    seen = {"vgg16": [Point(40, 0.93)]}
+    assert Anytime.of(run, path).test == {}
+    path.write_text(json.dumps({"test": seen}))
+    assert Anytime.of(run, path).test == seen
 
 
 def test_curves_are_drawn(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from timelines import two_backbones
 from benchmarks import equal_minutes
 from benchmarks.curves import Point
 from benchmarks.equal_minutes import DEFAULTS, OURS, PLAIN, Side
-from benchmarks.tune_process import trial_curves
+from benchmarks.tune_process import _ahead, trial_curves
 from benchmarks.workload import Workload
 
 POINTS = {
@@ -54,7 +54,8 @@ def test_the_result_is_json_and_a_table(workload: Workload, tmp_path: Path) -> N
 def test_a_timeline_is_put_on_the_clock_of_its_process(tmp_path: Path) -> None:
     run = two_backbones(tmp_path)
     written = run.timeline.stat().st_mtime  # behind the last row, at 60 s of the run's clock
-    [point] = trial_curves(run, began=written - 65)["googlenet"]
+    ahead = _ahead(run, began=written - 65)
+    [point] = trial_curves(run, ahead)["googlenet"]
     assert point.seconds == pytest.approx(50 + 5)
 
 

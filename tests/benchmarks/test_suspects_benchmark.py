@@ -1,4 +1,3 @@
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,9 +16,8 @@ def test_planted_errors_are_found_by_telling_features_and_labels_stay_as_they_ar
         store=SimpleNamespace(manifest=manifest), settings=SimpleNamespace(seed=0)
     )
     features = np.random.default_rng(0).normal(size=(COUNT, 8)) + 4 * codes[:, None]
-    people = np.arange(150)
-    solve = partial(suspects._solve, features[:150], features[150:], people, 0)
-    found = suspects._found(workload, "vgg16", solve, share=0.04)  # type: ignore[arg-type]
+    split = {"train": features[:150], "test": features[150:]}
+    found = suspects._found(workload, "vgg16", split, share=0.04)  # type: ignore[arg-type]
     assert (found.planted, found.planted_found, found.planted_suspect) == (6, 6, 6)
     assert (found.suspect, found.contradictions, found.accuracy_without) == (6, 0, 1.0)
     assert (manifest["label"] == codes).all()

@@ -23,3 +23,14 @@ def test_gpus_can_be_left_to_others() -> None:
     import_tensorflow(gpus=False)
     assert not tf.config.get_visible_devices("GPU")
     assert tf.config.get_visible_devices("CPU")
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_unless_the_user_has_chosen(
+    monkeypatch: pytest.MonkeyPatch, chosen: str | None, expected: str
+) -> None:
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if chosen:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    import_tensorflow()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -260,7 +261,10 @@ class TransferModel:
 def _features(maps: keras.KerasTensor, step: int) -> keras.KerasTensor:
     """Add the layers that compute what `head_features` does."""
     pooled = layers.AveragePooling2D(step, name="fields")(maps) if step > 1 else maps
-    return layers.Flatten(name="features")(keras.ops.sqrt(pooled + ROOT_OFFSET))
+    # Not Flatten, which exports to eight nodes.
+    return keras.ops.reshape(
+        keras.ops.sqrt(pooled + ROOT_OFFSET), (-1, math.prod(pooled.shape[1:]))
+    )
 
 
 def _only(outputs: list[keras.KerasTensor]) -> keras.KerasTensor:

@@ -37,7 +37,8 @@ def accuracy_interval(correct: np.ndarray, people: np.ndarray | None = None) -> 
     z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
+    # By rounding, an end at 0 or 1 may miss the share itself.
+    return max(min(float(middle - half), share), 0.0), min(max(float(middle + half), share), 1.0)
 
 
 def lower_bound(share: float, n: float) -> float:

@@ -42,6 +42,7 @@ _LEG_SECONDS = 90.0
 _LEAST_LEG_SECONDS = 10.0
 _SCORING = 1.3  # times as long a leg takes with its scoring
 _WINNER_SHARE = 0.05  # of what was worked since, to bring the winner up to date
+_WORTH_SAVING = 0.05  # of the winner's score: that much better is worth it at once
 _MOST_FAILURES = 3  # in a row
 _STEP = 3  # times the operations of a forward pass that a training step takes
 _MODEL = 50.0  # operations in whose time a whole model is made and saved, billions
@@ -172,13 +173,18 @@ class BackboneSearch:
         return self._head(head) if head else self._leg(trial, left)
 
     def _newer_winner(self) -> Offer | None:
-        """Bring the winner up to date where that takes little beside what was worked since."""
+        """Bring the winner up to date where it has gained, or that takes little beside the rest."""
         if not self.is_stale or self._busy:
             return None
-        affordable = _WINNER_SHARE * self._since_winner
-        if self._trials.has_converged or self.closing_seconds() <= affordable:
+        is_cheap = self.closing_seconds() <= _WINNER_SHARE * self._since_winner
+        if is_cheap or self._trials.has_converged or self._has_gained():
             return self._evaluation(Turn.FINE_TUNED)
         return None
+
+    def _has_gained(self) -> bool:
+        """Whether the best trial is so much better that a stop now would lose much."""
+        assert self.winner and self.best, "there is a winner to be behind"
+        return self.best.score <= (1 - _WORTH_SAVING) * self.winner.score
 
     def _head(self, head: TrialRecord) -> Offer | None:
         chosen, now = head.hyperparameters, self._images.now
@@ -214,7 +220,7 @@ class BackboneSearch:
                 _title(trial), chosen, images, self._codes,
                 start=self._trials.tail(start),
                 checkpoint=self._trials.folder.read_checkpoint(trial.trial),
-                leg=images.train, seconds=min(_LEG_SECONDS, now_left / _SCORING),
+                leg=images.train, seconds=min(_LEG_SECONDS, now_left / 2),
             )  # fmt: skip
             return self._begin(trial, Steps.train, training)
 

@@ -27,8 +27,8 @@ def scored(
 ) -> Leg:
     """Score a leg by the logits behind it, calibrated on the same images.
 
-    Slope and biases are few beside the images, and without them a leg is judged by how far label
-    smoothing and averaging have moved its logits.
+    Slope and biases are few beside the images, and without them a leg is judged by the scale of its
+    logits, which calibration changes at any rate.
 
     Args:
         labels: The L labels that are learned; figures are means over them.

@@ -80,7 +80,7 @@ class TrunkCache:
         Several processes may call it at once, for the same images or for shards of them.
 
         Args:
-            model: Model with its pretrained weights in place.
+            model: Model whose pretrained weights are used.
             images: Images to pass through the trunk; of a shard of a set, that shard alone.
             cuts: Numbers of stages of the trunk, at least 1.
             views: Views of the images, of `VIEWS`.
@@ -118,7 +118,7 @@ class TrunkCache:
         Entries are believed, not read.
 
         Args:
-            model: Model with its pretrained weights in place.
+            model: Model whose pretrained weights are used.
             images: Images to pass through the trunk.
             cuts: Numbers of stages of the trunk, at least 1.
             views: Views of the images, of `VIEWS`.
@@ -145,7 +145,7 @@ class TrunkCache:
         Entries are believed, not read.
 
         Args:
-            model: Model with its pretrained weights in place.
+            model: Model whose pretrained weights are used.
             images: Images to pass through the trunk.
             cuts: Numbers of stages of the trunk, at least 1.
             views: Views of the images, of `VIEWS`.
@@ -163,7 +163,7 @@ class TrunkCache:
         """Return the names of all entries that `activations` makes or reads, sorted.
 
         Args:
-            model: Model with its pretrained weights in place.
+            model: Model whose pretrained weights are used.
             images: Images to pass through the trunk.
             cuts: Numbers of stages of the trunk, at least 1.
             views: Views of the images, of `VIEWS`.

@@ -20,7 +20,9 @@ import tensorflow as tf
 
 from data.atomic import replacing
 from data.progress import ProgressCallback
+from tuning.backbones.folding import folded
 from tuning.backbones.transfer_model import TransferModel
+from tuning.half_floats import tensor_of
 from tuning.image_batches import map_batches
 from tuning.trunk.image_set import ImageSet, View, in_view
 from tuning.trunk.reuse import KnownActivations
@@ -160,7 +162,7 @@ def write_activations(
     Images whose activations are known at every cut do not pass through the trunk.
 
     Args:
-        model: Model with its pretrained weights.
+        model: Model whose pretrained weights are used, whatever its layers hold.
         images: Images whose activations are wanted.
         view: How they are shown.
         files: File for each cut.
@@ -192,7 +194,7 @@ def _passed(
 
     def activations(batch: np.ndarray) -> list[np.ndarray]:
         if way.start:
-            return forward(known(way.start)[batch])
+            return forward(tensor_of(known(way.start)[batch]))
         return forward(in_view(images.images[images.rows[batch]], view))
 
     batches = map_batches(activations, positions, np.arange(way.count), _BATCH_SIZE, progress)
@@ -201,7 +203,7 @@ def _passed(
             yield {cut: of_cut[row] for cut, of_cut in zip(way.cuts, outputs, strict=True)}
 
 
-Forward = Callable[[np.ndarray], list[np.ndarray]]
+Forward = Callable[[np.ndarray | tf.Tensor], list[np.ndarray]]
 """Function of what comes in at the start, [n, ...], to the activations of each output, float32."""
 
 
@@ -209,7 +211,8 @@ def _forward(model: TransferModel, cuts: tuple[int, ...], start: int) -> Forward
     """The graph of a trunk, made once for all shards: tracing a deep one takes seconds."""
     made = _FORWARDS.setdefault(model, {})
     if (cuts, start) not in made:
-        made[cuts, start] = compiled(model.trunk(cuts, start))
+        trunk = folded(model.trunk(cuts, start), model.weights.layers)
+        made[cuts, start] = compiled(trunk)
     return made[cuts, start]
 
 

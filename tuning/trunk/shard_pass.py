@@ -47,7 +47,7 @@ def wanted_shards(
     """Return the entries of all shards of an image set.
 
     Args:
-        model: Model with its pretrained weights.
+        model: Model whose pretrained weights are used.
         images: Images to pass through the trunk.
         cuts: Numbers of stages of the trunk, at least 1.
         views: Views of the images.
@@ -62,7 +62,7 @@ class ShardPass:
     """A pass over several shards.
 
     Args:
-        model: Model with its pretrained weights in place.
+        model: Model whose pretrained weights are used.
         shards: Shards with their missing entries, at least one each.
         held: Opens what entries hold of their images; called once for each cut and view.
         progress: Called with the number of images done and of all, over shards and views.
@@ -138,7 +138,7 @@ def bytes_of(model: TransferModel, shard: WantedShard) -> int:
     """Return the bytes on disk that a shard's entries take, without what says what they are.
 
     Args:
-        model: Model with its pretrained weights.
+        model: Model whose pretrained weights are used.
         shard: Shard with the entries in question.
     """
     return sum(2 * len(shard.images) * math.prod(model.shape(cut)) for cut, _ in shard.entries)

@@ -24,6 +24,15 @@ def test_they_are_scipy_s_where_each_image_is_another_person(correct: int, total
     assert lower_bound(correct / total, total) == pytest.approx(exact.low)
 
 
+@pytest.mark.parametrize("people", [1, 2, 3, 7, 19, 50])
+def test_the_share_lies_within(people: int) -> None:
+    """Also where it is 0 or 1, so that a plot's bars have no negative length."""
+    for total in range(people, 60):
+        for correct in (np.zeros(total, bool), np.ones(total, bool), np.arange(total) < total // 2):
+            low, high = metrics.accuracy_interval(correct, np.arange(total) % people)
+            assert 0 <= low <= correct.mean() <= high <= 1
+
+
 def test_copies_of_images_add_nothing() -> None:
     correct = np.random.default_rng(0).random(200) < 0.9
     copies = effective_size(correct.repeat(6), np.arange(200).repeat(6))

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 from small_search import Landscape, run_study
+from tuning.training.early_stopping import OBJECTIVE
 
 from tuning.runs.schema import Hyperparameters
 from tuning.search import oracles
-from tuning.training.early_stopping import OBJECTIVE
 
 
 def test_the_first_trial_at_a_depth_takes_over_what_was_found_so_far(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 from small_search import small_context
+from tuning.training.early_stopping import DivergedError
 
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
@@ -23,7 +24,6 @@ from tuning.search.backbone_search import search
 from tuning.search.context import SearchContext
 from tuning.search.engine import OneProcess
 from tuning.search.steps import RefitPart, Steps
-from tuning.training.early_stopping import DivergedError
 from tuning.trunk.cache import TrunkCache
 
 GOOGLENET = BACKBONES["googlenet"]
