@@ -133,20 +133,24 @@ class Progress(Bars):
 
 
 def describe(hp: Hyperparameters) -> str:
-    """Describe hyperparameters in a few words, aligned in a column.
+    """Describe hyperparameters in a few words.
 
     Args:
         hp: Hyperparameters of a training.
 
     Example:
-        >>> chosen = {"stages": 4, "depth": 1, "grid": 6, "learning_rate": 1e-4, "head_units": 64}
-        >>> describe(Hyperparameters(**chosen, dropout=0.3))
-        'stages 4  grid 6  depth 1  head  64  learning rate 1.0e-04  dropout 0.3'
+        >>> chosen = {"stages": 4, "grid": 6, "learning_rate": 1e-4, "dropout": 0.3}
+        >>> describe(Hyperparameters(**chosen, depth=0, head_units=0))
+        'head behind stage 4, grid 6'
+        >>> describe(Hyperparameters(**chosen, depth=2, head_units=64))
+        'head behind stage 4, grid 6, 64 units; trains 2 stages, rate 1.0e-04, dropout 0.3'
     """
-    head = f"stages {hp.stages}  grid {hp.grid}  depth {hp.depth}  head {hp.head_units:3d}"
+    units = f", {hp.head_units} units" if hp.head_units else ""
+    head = f"head behind stage {hp.stages}, grid {hp.grid}{units}"
     if not hp.depth:
         return head
-    return f"{head}  learning rate {hp.learning_rate:.1e}  dropout {hp.dropout:.1f}"
+    trained = f"{hp.depth} stage{'s' if hp.depth > 1 else ''}"
+    return f"{head}; trains {trained}, rate {hp.learning_rate:.1e}, dropout {hp.dropout:.1f}"
 
 
 def figures(result: TrialResult) -> str:
