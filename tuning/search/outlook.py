@@ -1,4 +1,4 @@
-"""What is still to come of a run, and what the last minutes have brought, in a line now and then."""
+"""What is still to come of a run, and what the last minutes have brought: a line now and then."""
 
 from __future__ import annotations
 
