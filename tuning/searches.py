@@ -86,6 +86,7 @@ class _Searches:
         self._on_change, self._report = on_change, report
         self._timings = Timings()
         self._searches: list[BackboneSearch] = []
+        self._given_up: list[BackboneSearch] = []  # their winners so far count
         self._running: dict[Future[Any], _Running] = {}
         self._failures: list[Exception] = []
         self._report_seconds: float | None = None
@@ -115,7 +116,7 @@ class _Searches:
     def _until_converged(self) -> None:
         while self._fill(self._most_urgent) or self._running:
             self._take_next()
-            if not all(search.best and search.winner for search in self._searches):
+            if not all(search.winner for search in self._searches):
                 continue
             if self._report_seconds is None:
                 self._first_report()
@@ -223,7 +224,8 @@ class _Searches:
         add_row(self._context.run, row)
 
     def _winners(self) -> list[WinnerFacts]:
-        winners = [search.winner for search in self._searches if search.winner]
+        searches = [*self._searches, *self._given_up]
+        winners = [search.winner for search in searches if search.winner]
         if not winners and self._failures:
             raise self._failures[0]
         return winners
@@ -245,6 +247,7 @@ class _Searches:
                 self._context.progress.say(f"{title}{error}", style="red")
             if search in self._searches:
                 self._searches.remove(search)
+                self._given_up.append(search)
 
 
 @contextmanager
