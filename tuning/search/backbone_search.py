@@ -186,7 +186,7 @@ class BackboneSearch:
         trial = self._trials.next_tuned(not self._images.are_all, self._busy)
         if trial is None:
             return None
-        head = self._trials.head_for(trial)
+        head = self._trials.head_for(trial, self._images.now)
         return self._head(head) if head else self._leg(trial, left)
 
     def _newer_winner(self) -> Offer | None:
