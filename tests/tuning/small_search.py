@@ -1,4 +1,4 @@
-"""A search so small that a test can run it, one without any training, and records of trials.
+"""A search so small that a test can run it, one that is only played, and trials and results.
 
 TensorFlow is imported by the functions that need it and not before: a test divides the processor
 among devices first.
@@ -6,12 +6,12 @@ among devices first.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from tuning.runs.schema import Hyperparameters, Leg, TrialRecord, TrialResult
 
 if TYPE_CHECKING:
     from tuning.backbones.registry import Backbone
-    from tuning.backbones.weights import Weights
+    from tuning.runs.schema import WinnerFacts
     from tuning.search.context import SearchContext
     from tuning.search.steps import Head, Layout, Pass, Tail, Trained, Training
     from tuning.search.winner import Evaluation
@@ -31,7 +31,22 @@ if TYPE_CHECKING:
 SIZE = 64
 
 
-def small_context(folder: Path, images: int, console: Console | None = None) -> SearchContext:
+def small_backbone(name: str = "googlenet") -> Backbone:
+    """GoogLeNet up to its second stage, of which the second trains; any name will do."""
+    from tuning.backbones.registry import BACKBONES, Tuning
+
+    google = BACKBONES["googlenet"]
+    stages, tunings = google.stages[:2], (Tuning(2, 1, 1e-3),)
+    return replace(google, name=name, title=name.title(), stages=stages, attach=(2, 1),
+                   tunings=tunings, frozen=1)  # fmt: skip
+
+
+def small_context(
+    folder: Path,
+    images: int,
+    console: Console | None = None,
+    backbones: tuple[str, ...] = ("googlenet",),
+) -> SearchContext:
     """A search of GoogLeNet at 64 px on `images` faces in noise, which soon converges."""
     from tuning.progress import Progress
     from tuning.runs.run_folder import RunFolder
@@ -40,10 +55,11 @@ def small_context(folder: Path, images: int, console: Console | None = None) -> 
     from tuning.search.presets import Preset
     from tuning.trunk.cache import TrunkCache
 
-    settings = Settings(data="", backbones=("googlenet",), preset="tiny", size=SIZE, weights="none")
+    settings = Settings(data="", backbones=backbones, preset="tiny", size=SIZE, weights="none")
     preset = Preset("tiny", SIZE, patience=1, challengers=1)
     cache = TrunkCache(folder / "cache", 1 << 30)
     run, progress = RunFolder(folder / "run"), Progress(console)
+    run.path.mkdir(parents=True, exist_ok=True)
     return SearchContext(
         settings=settings, preset=preset, labels=(GENDER,), store=faces(images), cache=cache,
         run=run, progress=progress,
@@ -115,123 +131,143 @@ def failed(trial: str, why: str) -> TrialRecord:
     return TrialRecord(trial=trial, values=chosen(1).model_dump(), result=None, ended=why)
 
 
-class Rehearsal:
-    """An engine whose steps take no time and have known results, by a clock of its own.
+@dataclass
+class PlayedEngine:
+    """Stands for whoever works on steps: none is done, each takes its seconds on a clock of ours.
 
-    Args:
-        slots: Number of steps side by side; with several, each is done by another thread.
-        brier: Brier score of a head or a leg, of its backbone, hyperparameters and leg, from 0.
-        seconds: Seconds of a step by its name.
+    Heads are better the more stages and images they have, and trainings get better leg by leg.
 
     Attributes:
-        slots: As given.
-        done: Backbone, name and request of each step that was begun.
-        now: Seconds that the steps have taken.
-        most: Largest number of steps that were worked on at the same time.
-        stopped: Whether everybody was told to stop.
+        slots: Number of steps side by side.
+        seconds: What each kind of step takes, s; a pass that much an image.
+        before: Called with backbone, step and what was asked, before the step; may raise.
+        cached: Passes that were made, also by an engine before this one.
+        done: Backbone, step and what was asked of all that was begun.
+        now: The clock, s.
     """
 
-    def __init__(
-        self,
-        slots: int = 1,
-        brier: Callable[[str, Hyperparameters, int], float] = lambda *_: 0.1,
-        seconds: Mapping[str, float] = MappingProxyType({}),
-    ) -> None:
-        self.slots, self.brier, self.seconds = slots, brier, seconds
-        self.done: list[tuple[str, str, Any]] = []
-        self.now, self.most, self.stopped = 0.0, 0, False
-        self.others = ThreadPoolExecutor(8)
-        self._working = 0
+    slots: int = 1
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"make_pass": 0.01, "fit_head": 1, "train": 10, "evaluate": 2}
+    )
+    before: Callable[[str, str, Any], None] = lambda *_: None
+    cached: set[Any] = field(default_factory=set)
+    done: list[tuple[str, str, Any]] = field(default_factory=list)
+    now: float = 0.0
+    stopped: bool = False
 
     @contextmanager
-    def hands(
-        self, context: SearchContext, backbone: Backbone, weights: Weights
-    ) -> Iterator[RehearsedHands]:
-        yield RehearsedHands(self, context, backbone)
+    def hands(self, context: SearchContext, backbone: Backbone, _: Any) -> Iterator[PlayedHands]:
+        yield PlayedHands(self, context, backbone)
 
     def stop(self) -> None:
         self.stopped = True
 
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        self._working += 1
-        self.most = max(self.most, self._working)
-        if self.slots > 1:
-            time.sleep(0.002)
-        yield
-        self._working -= 1
+    def steps(self, step: str, backbone: str | None = None) -> list[Any]:
+        """What was asked of one kind of step."""
+        return [
+            asked for name, kind, asked in self.done if kind == step and backbone in (None, name)
+        ]
 
-    def steps(self, name: str, backbone: str | None = None) -> list[Any]:
-        """What was asked for in the steps of a name, of one backbone or all."""
-        return [what for of, step, what in self.done if step == name and backbone in (None, of)]
+    def budget(self, minutes: float | None) -> PlayedBudget:
+        return PlayedBudget(self, minutes)
 
 
-class RehearsedHands:
-    """The hands of a `Rehearsal` for one backbone."""
+@dataclass
+class PlayedBudget:
+    """Time by the engine's clock."""
 
+    engine: PlayedEngine
+    minutes: float | None
+
+    def spent(self) -> float:
+        return self.engine.now
+
+    def left(self) -> float | None:
+        return None if self.minutes is None else max(0.0, 60 * self.minutes - self.spent())
+
+    def save(self) -> None:
+        pass
+
+
+@dataclass
+class PlayedHands:
+    """One backbone's steps, by their names as `tuning.search.steps.Steps` has them."""
+
+    engine: PlayedEngine
+    context: SearchContext
+    backbone: Backbone
     divides_passes = False
-
-    def __init__(self, engine: Rehearsal, context: SearchContext, backbone: Backbone) -> None:
-        self.engine, self.context, self.backbone = engine, context, backbone
 
     @property
     def slots(self) -> int:
         return self.engine.slots
 
-    def submit(self, step: Callable[..., Any], *asked: Any) -> Future[Any]:
-        name, engine = step.__name__, self.engine
-        engine.done.append((self.backbone.name, name, asked[0] if asked else None))
-        if engine.slots > 1 and asked:
-            return engine.others.submit(self._do, name, *asked)
-        future: Future[Any] = Future()
+    def submit(self, step: Callable[..., Any], *args: Any) -> Future[Any]:
+        name, asked, future = step.__name__, args[0] if args else None, Future[Any]()
+        self.engine.done.append((self.backbone.name, name, asked))
         try:
-            future.set_result(self._do(name, *asked))
+            self.engine.before(self.backbone.name, name, asked)
+            future.set_result(getattr(self, name)(*args))
         except Exception as error:
             future.set_exception(error)
         return future
 
-    def _do(self, name: str, *asked: Any) -> Any:
-        engine = self.engine
-        with engine.working():
-            engine.now += engine.seconds.get(name, 0.0)
-            return getattr(self, f"_{name}")(*asked)
-
-    def _layout(self) -> Layout:
+    def layout(self) -> Layout:
         from tuning.search.steps import Layout
 
         cuts = range(1, len(self.backbone.stages) + 1)
         return Layout(
-            shapes=dict.fromkeys(cuts, (4, 4, 8)),
+            shapes={cut: (4, 4, 8 * cut) for cut in cuts},
             grids=dict.fromkeys(cuts, (1, 2, 4)),
-            gmacs={0: 0.0} | {cut: 0.01 * cut for cut in cuts},
+            gmacs={0: 0.0} | {cut: 0.1 * cut for cut in cuts},
         )
 
-    def _make_pass(self, wanted: Pass) -> int:
-        return wanted.count
+    def make_pass(self, wanted: Pass) -> int:
+        key = (self.backbone.name, wanted)
+        passed = 0 if key in self.engine.cached else wanted.count
+        self.engine.cached.add(key)
+        self.engine.now += passed * self.engine.seconds["make_pass"]
+        return passed
 
-    def _fit_head(self, wanted: Head) -> Trained:
-        return self._trained(wanted, 0)
-
-    def _train(self, wanted: Training) -> Trained:
-        return self._trained(wanted, int(wanted.checkpoint or b"0"))
-
-    def _trained(self, wanted: Head, legs: int) -> Trained:
+    def fit_head(self, head: Head) -> Trained:
         from tuning.search.steps import Trained
 
-        chosen, images = wanted.hyperparameters, wanted.images
-        briers = [self.engine.brier(self.backbone.name, chosen, leg) for leg in range(legs + 1)]
-        result = result_of(chosen, *(1 - brier for brier in briers), trained=images.train)
-        each = images.train * max(1, images.views)
-        history = tuple(
-            leg.model_copy(update={"images": each * leg.leg, "seconds": 1.0})
-            for leg in result.history
-        )
-        checkpoint = str(legs + 1).encode() if chosen.depth else None
-        result = result.model_copy(update={"history": history, "seconds": float(len(history))})
-        return Trained(result, b"weights", checkpoint)
+        self.engine.now += self.engine.seconds["fit_head"]
+        hp, images = head.hyperparameters, head.images.train * max(1, head.images.views)
+        brier = 0.2 - 0.02 * hp.stages - 0.001 * hp.grid - 1e-4 * images
+        result = result_of(hp, 1 - brier, seconds=1.0, trained=head.images.train)
+        (leg,) = result.history
+        history = (leg.model_copy(update={"images": images}),)
+        return Trained(result.model_copy(update={"history": history}), b"head")
 
-    def _evaluate(self, wanted: Tail) -> Evaluation:
+    def train(self, training: Training) -> Trained:
+        from tuning.search.steps import Trained
+
+        self.engine.now += (seconds := min(self.engine.seconds["train"], training.seconds))
+        before = json.loads(training.checkpoint) if training.checkpoint else []
+        seen = (before[-1]["images"] if before else 0) + training.leg
+        brier = training.start.val_brier * (0.5 + 0.5 * 2.0 ** (-seen / training.images.train))
+        (leg,) = history(1 - brier)
+        changed = {"leg": len(before) + 1, "images": seen, "seconds": seconds}
+        legs = [*map(Leg.model_validate, before), leg.model_copy(update=changed)]
+        checkpoint = json.dumps([each.model_dump() for each in legs]).encode()
+        return Trained(training.result(legs), b"tail", checkpoint)
+
+    def evaluate(self, tail: Tail) -> Evaluation:
         from tuning.search.winner import Evaluation, held_out_rows
 
-        p_man = 0.2 + 0.6 * held_out_rows(self.context.store.manifest)["label"].to_numpy()
-        return Evaluation(np.stack([1 - p_man, p_man], axis=1), b"model", 1.0, 100)
+        self.engine.now += self.engine.seconds["evaluate"]
+        p = np.random.default_rng(0).random(len(held_out_rows(self.context.store.manifest)))
+        return Evaluation(np.stack([1 - p, p], 1), b"a model", latency_ms=1.0, parameters=7)
+
+
+def play(
+    context: SearchContext, engine: PlayedEngine, minutes: float | None = None, **others: Any
+) -> list[WinnerFacts]:
+    """A session of a run whose steps are played; its backbones may have any names."""
+    from tuning.backbones.weights import Weights
+    from tuning.searches import search_all
+
+    weights = {name: Weights("none", {}, "") for name in context.settings.backbones}
+    return search_all(context, engine, weights, engine.budget(minutes), **others)  # type: ignore[arg-type]

@@ -113,7 +113,7 @@ def read_timeline(run: RunFolder) -> pd.DataFrame:
         >>> add_row(run, TimelineRow.of(1.0, 9.5, "vgg16", "pass", 1000, 2600.0, best=None))
         >>> with run.timeline.open("a") as file:
         ...     _ = file.write("9.5,12.")
-        >>> add_row(run, TimelineRow.of(9.5, 13.0, "vgg19", "pass", 1000, best=None))
+        >>> add_row(run, TimelineRow.of(9.5, 13.0, "vgg19", "pass", 1000, 2600.0, None))
         >>> read_timeline(run)[["backbone", "ended"]].to_dict("records")
         [{'backbone': 'vgg16', 'ended': 9.5}, {'backbone': 'vgg19', 'ended': 13.0}]
     """

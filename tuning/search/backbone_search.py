@@ -26,7 +26,7 @@ from tuning.runs.schema import (
     WeightsOrigin,
     WinnerFacts,
 )
-from tuning.search import doubted_labels
+from tuning.search import doubted_labels, racing
 from tuning.search.context import SearchContext
 from tuning.search.engine import Hands
 from tuning.search.gains import Gains
@@ -97,6 +97,11 @@ class BackboneSearch:
         return self._trials.best
 
     @property
+    def is_tuned(self) -> bool:
+        """Whether it has trained a leg."""
+        return self._trials.best_tuned is not None
+
+    @property
     def is_stale(self) -> bool:
         """Whether the winner is not that of the best trial's best leg."""
         best, winner = self.best, self.winner
@@ -132,6 +137,18 @@ class BackboneSearch:
             return 0.0
         passes = self._passes.gmacs(self._for_winner(), self._layout)
         return self._expect("pass", passes) + self._expect("winner", self._of_winner())
+
+    def seconds_to_converge(self) -> float:
+        """Return the time until it has converged, if no challenger becomes the best, about."""
+        best, tuned = self._trials.best_tuned, self._trials.tuned
+        if self._trials.has_converged or best is None:
+            return 0.0
+        preset, images = self._context.preset, self._images.now
+        lost = racing.lost_in_a_row(tuned, best)
+        trials = max(0, preset.challengers - lost) + (not best.ended)
+        gmacs = images.train * self._of_leg(best.hyperparameters, images)
+        epoch = self._expect("leg", gmacs, _kind(best.hyperparameters))
+        return trials * (racing.LEAST_EPOCHS + preset.patience) * epoch
 
     def _first_winner_seconds(self) -> float:
         """Time until the first winner: a head on the first images, and its evaluation."""
@@ -169,7 +186,7 @@ class BackboneSearch:
         trial = self._trials.next_tuned(not self._images.are_all, self._busy)
         if trial is None:
             return None
-        head = self._trials.head_for(trial)
+        head = self._trials.head_for(trial, self._images.now)
         return self._head(head) if head else self._leg(trial, left)
 
     def _newer_winner(self) -> Offer | None:
@@ -213,7 +230,7 @@ class BackboneSearch:
         wanted = self._of_cut(chosen.cut, images)
         if not self._passes.are_made(wanted):
             return self._pass(wanted, Turn.FINE_TUNED)
-        kind, of_image = f"{chosen.stages}-{chosen.depth}", self._of_leg(chosen, images)
+        kind, of_image = _kind(chosen), self._of_leg(chosen, images)
 
         def begin(now_left: float) -> Future[Trained]:
             training = Training(
@@ -384,11 +401,17 @@ class BackboneSearch:
         return _MODEL + self._images.held_out * self._layout.between(chosen.cut, chosen.stages)
 
     def _note(self, kind: Kind, work: Work, seconds: float, of: str = "") -> Work:
+        if kind != "winner":
+            self._since_winner += seconds
         self._timings.add(kind, self.name, work.gmacs, seconds, of)
         return work
 
     def _expect(self, kind: Kind, gmacs: float, of: str = "") -> float:
         return self._timings.expect(kind, self.name, gmacs, of)
+
+
+def _kind(chosen: Hyperparameters) -> str:
+    return f"{chosen.stages}-{chosen.depth}"
 
 
 def _title(trial: TrialRecord) -> str:

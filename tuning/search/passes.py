@@ -75,7 +75,12 @@ class Passes:
             part: The pass.
             layout: Operations up to each cut.
         """
-        same = [made for made in self._made if (made.split, made.view) == (part.split, part.view)]
+        same = [
+            made
+            for made in self._made
+            if (made.split, made.view) == (part.split, part.view)
+            and made.shard in (None, part.shard)
+        ]
         cuts = {cut for made in same if made.count >= part.count for cut in made.cuts}
         start = max((cut for cut in cuts if cut <= min(part.cuts)), default=0)
         return layout.between(start, max(part.cuts))
