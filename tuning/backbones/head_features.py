@@ -17,8 +17,10 @@ from data.rows import Rows
 if TYPE_CHECKING:
     import keras
 
-ROOT_OFFSET = 0.01
-"""Added to averages before the square root, whose gradient at 0 is infinite."""
+ROOT_OFFSET = 1.0
+"""Added to averages before the square root, whose gradient at 0 is infinite.
+
+Half of the activations that are not 0 are above 40: heads are as accurate as with 0.01."""
 
 STANDARDIZE = "standardize"
 """Name of the head's layer that standardizes."""
