@@ -13,8 +13,8 @@ from export import by_label
 TOLERANCE = 5e-4
 """A probability that an exported model gives may differ by less than this.
 
-Where a sample of the run's own predictions agrees with Keras they are the reference, and these come from
-activations that are kept in float16: that moved a probability by 1.1e-4 (GoogLeNet, 2,000 images).
+Where a sample of the run's own predictions agrees with Keras they are the reference, and these come
+from activations that are kept in float16, which has moved a probability by 1.1e-4.
 """
 
 
