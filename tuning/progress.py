@@ -78,9 +78,11 @@ class Progress(Bars):
         if record.result is None:
             self.say(f"{title}  failed: {record.ended}", style="red")
             return
-        is_best = best is not None and best.trial == record.trial
-        verdict = "best so far" if is_best else record.ended
-        self.say(f"{title}  {figures(record.result)}  {verdict}{self._left()}")
+        verdicts = [record.ended or "goes on"]
+        if best is not None and best.trial == record.trial:
+            is_tuned = record.hyperparameters.depth > 0
+            verdicts = ["best so far", *(verdicts if is_tuned else [])]
+        self.say(f"{title}  {figures(record.result)}  {', '.join(verdicts)}{self._left()}")
 
     def winner(self, facts: WinnerFacts) -> None:
         """Print the winner of a backbone's search.
@@ -164,11 +166,12 @@ def figures(result: TrialResult) -> str:
         >>> figures(TrialResult(hyperparameters=chosen | {"dropout": 0.3}, score=0.07,
         ...                     val_accuracy=0.9, val_auc=0.95, val_brier=0.08, val_loss=0.3,
         ...                     epochs=2, seconds=12.3, trained=4000))
-        'accuracy 90.00 %  score 0.0700   12.3 s'
+        'accuracy 90.00 %  score 0.0700   12.3 s  2.0 epochs'
     """
+    epochs = f"  {result.epochs:.1f} epochs" if result.hyperparameters.depth else ""
     return (
         f"accuracy {100 * result.val_accuracy:5.2f} %  score {result.score:.4f}  "
-        f"{result.seconds:5.1f} s"
+        f"{result.seconds:5.1f} s{epochs}"
     )
 
 

@@ -29,7 +29,6 @@ def test_a_run_of_all_images_ends_where_the_cache_holds_some(tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     run = tmp_path / "artifacts" / "runs" / "tiny"
     images = json.loads((run / "studies" / "googlenet" / "images.json").read_text())
-    assert "CACHE_GB leaves no room for more" in done.stdout
     assert f"begins with {images['train']} of 770 training images" in done.stdout
     assert (run / "winners" / "googlenet.json").exists()
     held = sum(path.stat().st_size for path in (run.parents[1] / "cache" / "trunk").glob("*.npy"))
