@@ -272,7 +272,13 @@ def minutes(
 
 
 @app.command()
-def growth(context: typer.Context) -> None:
+def growth(
+    context: typer.Context,
+    tables: Annotated[
+        bool,
+        typer.Option("--tables", help="Print what needs no measuring, as docs/scaling.md has it."),
+    ] = False,
+) -> None:
     """How time, disk and memory of a search's steps grow with the images: docs/scaling.md.
 
     Pass, closed-form head and a leg of fine-tuning, on a quarter, half and all training images.
@@ -280,6 +286,11 @@ def growth(context: typer.Context) -> None:
     Example: `python -m benchmarks --data celeba --samples 4000 --backbones vgg16 growth`.
     """
     import_tensorflow()
+    if tables:
+        from benchmarks.per_image import page_tables
+
+        typer.echo("\n\n".join(page_tables()))
+        return
     from benchmarks import growth as benchmark
     from benchmarks.workload import prepared
 

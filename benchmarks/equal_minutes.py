@@ -25,7 +25,7 @@ from data.labels import codes_of
 from tuning.backbones.registry import BACKBONES
 from tuning.report.drawing import TONES
 
-PLAIN, DEFAULTS, OURS = "plain", "plain, TensorFlow's own defaults", "ours"
+PLAIN, DEFAULTS, OURS = "plain", "TF's own", "ours"
 FIGURES = {"val": "validation", "test": "test"}
 """What is compared, with its name."""
 
@@ -37,7 +37,7 @@ class Side:
     """One search of one backbone by one side.
 
     Attributes:
-        side: "plain", "ours", or plain with TensorFlow's own defaults.
+        side: `PLAIN`, `OURS`, or `DEFAULTS`: plain with TensorFlow's own defaults.
         backbone: Name of the backbone.
         round: Number of the round, from 1.
         val: Accuracy on validation images over time, 0..1: plain's best epoch, our best trial.
@@ -251,22 +251,22 @@ def table(workload: Workload, minutes: float, compared: Sequence[Comparison]) ->
     rows = Table(
         title=f"{minutes:g} minutes each for plain Keras Tuner and ours: {workload.caption()}, "
         f"{workload.settings.size} px, {workload.settings.policy}",
-        caption=f"{workload.facts()['processor']}, {os.cpu_count()} cores; of the round in the "
-        "middle, by the ratio; minutes are counted at their ends, from the start of the processes",
+        caption=f"{workload.facts()['processor']}, {os.cpu_count()} cores; minutes at whose end "
+        "ours is ahead or behind, from the start of the processes; the best that plain reaches, "
+        "when, and when ours does, empty where never; rounds: "
+        f"{len(compared[0].races)}, the one in the middle by the ratio",
     )
-    rows.add_column("backbone", no_wrap=True)
-    rows.add_column("against")
-    rows.add_column("images")
-    for head in ("ours ahead", "level", "behind", "plain's best", "plain s", "ours s", "ratio"):
-        rows.add_column(head, justify="right")
+    for head in ("backbone", "against", "of"):
+        rows.add_column(head, no_wrap=True)
+    for head in ("ahead", "behind", "best %", "at s", "ours s", "ratio"):
+        rows.add_column(head, justify="right", no_wrap=head not in ("ahead", "behind"))
     for each in compared:
         race = sorted(each.races, key=lambda race: race.ratio or 0.0)[len(each.races) // 2]
         rows.add_row(
-            each.backbone, each.against, FIGURES[each.figure],
-            *(_ranges(part) for part in (race.ahead, race.level, race.behind)),
-            "" if race.plain_best is None else f"{100 * race.plain_best:.2f} %",
+            each.backbone, each.against, each.figure, _ranges(race.ahead), _ranges(race.behind),
+            "none" if race.plain_best is None else f"{100 * race.plain_best:.2f}",
             _seconds(race.plain_seconds), _seconds(race.our_seconds),
-            "not reached" if each.ratio is None else f"{each.ratio:.1f}",
+            "" if each.ratio is None else f"{each.ratio:.1f}",
         )  # fmt: skip
     return rows
 

@@ -66,18 +66,15 @@ def table(workload: Workload, heads: Iterable[Solved]) -> Table:
         heads: The heads.
     """
     shown = Table(
-        "backbone", "stages", "grid", "features", "penalty", "out of fold", "validation", "test",
-        "Brier out of fold", "validation", "test", "seconds",
+        "backbone", "stages", "grid", "% out of fold, val, test", "Brier out of fold", "seconds",
         title=f"Heads in closed form: {workload.caption()}",
     )  # fmt: skip
     for head in heads:
         shown.add_row(
             BACKBONES[head.backbone].title,
             *map(str, (head.stages, head.grid)),
-            f"{head.features:,}",
-            f"{head.penalty:.2g}",
-            *(f"{100 * value:.2f} %" for value in head.accuracy.values()),
-            *(f"{value:.4f}" for value in head.brier.values()),
+            "  ".join(f"{100 * value:.2f}" for value in head.accuracy.values()),
+            f"{head.brier['train']:.4f}",
             f"{head.seconds:.1f}",
         )
     return shown

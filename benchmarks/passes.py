@@ -156,6 +156,7 @@ def _session(trunk: keras.Model) -> Forward:
     rewrite(model.graph)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # no warnings about constants that nothing uses
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

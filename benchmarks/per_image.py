@@ -65,6 +65,11 @@ def per_image(backbone: str, size: int) -> PerImage:
     )
 
 
+def page_tables() -> list[str]:
+    """Return the tables of docs/scaling.md, Markdown."""
+    return [disk_table(96), disk_table(160), work_table(96)]
+
+
 def disk_table(size: int) -> str:
     """Make a Markdown table of the kilobytes of an image in one view at each cut.
 

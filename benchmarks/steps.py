@@ -186,11 +186,11 @@ def table(settings: Settings, timed: Iterable[StepTime], peak: float) -> Table:
         peak: Billions of multiplications and additions a second of a product of matrices.
     """
     shown = Table(
-        "backbone", "stages/depth", "batch", "forward", "step", "ratio", "Adam", "average",
-        "Keras's step", "GMAC/s forward", "step",
+        "backbone", "tail", "batch", "forward", "step", "ratio", "Adam", "average", "Keras",
+        "GMAC/s",
         title=f"Milliseconds an image at {settings.size} px in {settings.policy}",
-        caption=f"{machine()['processor']}; a product of matrices has {peak:.0f} GMAC/s. A step is "
-        "counted as three forward passes.",
+        caption=f"{machine()['processor']}; a product of matrices has {peak:.0f} GMAC/s, beside "
+        "those of forward pass and step, which counts as three passes.",
     )  # fmt: skip
     for each in timed:
         shown.add_row(
@@ -199,7 +199,7 @@ def table(settings: Settings, timed: Iterable[StepTime], peak: float) -> Table:
             str(each.batch_size),
             *(f"{value:.2f}" for value in (each.forward, each.step, each.ratio)),
             *(f"{value:.2f}" for value in (each.optimizer, each.average, each.keras)),
-            *(f"{1e3 * each.gmacs * n / t:.0f}" for n, t in ((1, each.forward), (3, each.step))),
+            f"{1e3 * each.gmacs / each.forward:.0f}, {3e3 * each.gmacs / each.step:.0f}",
         )
     return shown
 

@@ -45,17 +45,20 @@ def export_run(
         What was exported, best first.
 
     Raises:
-        RunError: The run is not finished or cannot be read, or `models` holds somebody's files.
+        RunError: The run has no winner or cannot be read, or `models` holds somebody's files.
         ParityError: An exported model does not predict what Keras does; the others are there.
         ClusterError: Ray is not there, or gave up on a winner.
         LimitsError: No model is within the limits (the bundles are there, without a champion).
     """
-    metrics = run.read_metrics()
-    _refuse_foreign(models, metrics.winners)
+    run.read_config()  # an older version's is refused before its winners are missed
+    winners = _winners_of(run)
+    _refuse_foreign(models, [facts.backbone for facts in winners])
     console = Console(highlight=False)
     console.print(f"Run {run.name} to {models}", style="bold", soft_wrap=True)
+    status = run.read_status()
+    if status and status.state != "finished":
+        console.print("the search has not ended: these are its winners so far", style="yellow")
     source = Source.open(run, cache, target_accuracy)
-    winners = list(metrics.winners.values())
     with tempfile.TemporaryDirectory() as scratch:
         artifacts = cache.parents[1]
         ready = prepare_all(helpers, source, winners, artifacts, Path(scratch), console)
@@ -66,6 +69,15 @@ def export_run(
     if failures:
         raise failures[0]
     return exported
+
+
+def _winners_of(run: RunFolder) -> list[WinnerFacts]:
+    winners = run.winners()
+    if not winners:
+        raise RunError(
+            f"run {run.name} has no winner yet: `make tune RUN={run.name}` goes on with it"
+        )
+    return winners
 
 
 def _export_winners(

@@ -227,6 +227,8 @@ def _give_each_its_own_weights(graph: onnx.GraphProto) -> None:
 
 
 def _outside_trunk(nodes: Sequence[onnx.NodeProto]) -> Iterator[str]:
+    """Names of the nodes before the first convolution, and of the head: from its root's sum on."""
     kinds = [node.op_type for node in nodes]
-    first, pool = kinds.index("Conv"), kinds.index("GlobalAveragePool")
-    yield from (node.name for node in (*nodes[:first], *nodes[pool:]))
+    root = max(at for at, kind in enumerate(kinds) if kind == "Sqrt")
+    offset = [node.output[0] for node in nodes].index(nodes[root].input[0])
+    yield from (node.name for node in (*nodes[: kinds.index("Conv")], *nodes[offset:]))

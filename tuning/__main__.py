@@ -32,6 +32,7 @@ app = command_group()
 
 _CELEBA = Path("datasets") / "celeba"
 _SYNTHETIC = "synthetic"
+_DEMO_MINUTES = 5  # to see how it works on portraits that teach nothing
 
 
 @app.callback(invoke_without_command=True)
@@ -94,7 +95,8 @@ def tune(
             envvar="BUDGET",
             min=0.1,
             help="Minutes for the whole run, from start to report, over all its sessions. With "
-            "more of them the same RUN goes on. Left out: no limit.",
+            "more of them the same RUN goes on. Left out: no limit; 5 for synthetic portraits "
+            "without a PRESET.",
         ),
     ] = None,
     weights: Annotated[
@@ -215,7 +217,9 @@ def tune(
     if context.invoked_subcommand:
         return
     source = _source(data, artifacts)
-    preset = preset or ("quick" if source == _SYNTHETIC else "standard")
+    if source == _SYNTHETIC and preset is None:
+        preset, budget = "quick", budget or _DEMO_MINUTES
+    preset = preset or "standard"
     weights = _weights(weights)
     _check_words(label, labels, ages, run)
     helpers = Helpers(workers, ray_address, cores)

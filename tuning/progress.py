@@ -78,9 +78,11 @@ class Progress(Bars):
         if record.result is None:
             self.say(f"{title}  failed: {record.ended}", style="red")
             return
-        is_best = best is not None and best.trial == record.trial
-        verdict = "best so far" if is_best else record.ended
-        self.say(f"{title}  {figures(record.result)}  {verdict}{self._left()}")
+        verdicts = [record.ended or "goes on"]
+        if best is not None and best.trial == record.trial:
+            is_tuned = record.hyperparameters.depth > 0
+            verdicts = ["best so far", *(verdicts if is_tuned else [])]
+        self.say(f"{title}  {figures(record.result)}  {', '.join(verdicts)}{self._left()}")
 
     def winner(self, facts: WinnerFacts) -> None:
         """Print the winner of a backbone's search.
@@ -133,20 +135,24 @@ class Progress(Bars):
 
 
 def describe(hp: Hyperparameters) -> str:
-    """Describe hyperparameters in a few words, aligned in a column.
+    """Describe hyperparameters in a few words.
 
     Args:
         hp: Hyperparameters of a training.
 
     Example:
-        >>> chosen = {"stages": 4, "depth": 1, "grid": 6, "learning_rate": 1e-4, "head_units": 64}
-        >>> describe(Hyperparameters(**chosen, dropout=0.3))
-        'stages 4  grid 6  depth 1  head  64  learning rate 1.0e-04  dropout 0.3'
+        >>> chosen = {"stages": 4, "grid": 6, "learning_rate": 1e-4, "dropout": 0.3}
+        >>> describe(Hyperparameters(**chosen, depth=0, head_units=0))
+        'head behind stage 4, grid 6'
+        >>> describe(Hyperparameters(**chosen, depth=2, head_units=64))
+        'head behind stage 4, grid 6, 64 units; trains 2 stages, rate 1.0e-04, dropout 0.3'
     """
-    head = f"stages {hp.stages}  grid {hp.grid}  depth {hp.depth}  head {hp.head_units:3d}"
+    units = f", {hp.head_units} units" if hp.head_units else ""
+    head = f"head behind stage {hp.stages}, grid {hp.grid}{units}"
     if not hp.depth:
         return head
-    return f"{head}  learning rate {hp.learning_rate:.1e}  dropout {hp.dropout:.1f}"
+    trained = f"{hp.depth} stage{'s' if hp.depth > 1 else ''}"
+    return f"{head}; trains {trained}, rate {hp.learning_rate:.1e}, dropout {hp.dropout:.1f}"
 
 
 def figures(result: TrialResult) -> str:
@@ -160,11 +166,12 @@ def figures(result: TrialResult) -> str:
         >>> figures(TrialResult(hyperparameters=chosen | {"dropout": 0.3}, score=0.07,
         ...                     val_accuracy=0.9, val_auc=0.95, val_brier=0.08, val_loss=0.3,
         ...                     epochs=2, seconds=12.3, trained=4000))
-        'accuracy 90.00 %  score 0.0700   12.3 s'
+        'accuracy 90.00 %  score 0.0700   12.3 s  2.0 epochs'
     """
+    epochs = f"  {result.epochs:.1f} epochs" if result.hyperparameters.depth else ""
     return (
         f"accuracy {100 * result.val_accuracy:5.2f} %  score {result.score:.4f}  "
-        f"{result.seconds:5.1f} s"
+        f"{result.seconds:5.1f} s{epochs}"
     )
 
 

@@ -21,6 +21,7 @@ from tuning.search.context import SearchContext
 from tuning.search.engine import Engine
 from tuning.search.followed import FollowedHands
 from tuning.search.offers import Offer, Work
+from tuning.search.outlook import Outlook
 from tuning.search.timings import Timings
 from tuning.trunk.cache import CacheError
 
@@ -85,9 +86,11 @@ class _Searches:
         self._on_change, self._report = on_change, report
         self._timings = Timings()
         self._searches: list[BackboneSearch] = []
+        self._given_up: list[BackboneSearch] = []  # their winners so far count
         self._running: dict[Future[Any], _Running] = {}
         self._failures: list[Exception] = []
         self._report_seconds: float | None = None
+        self._outlook = Outlook(context.progress.say)
 
     def run(self, stack: ExitStack) -> list[WinnerFacts]:
         names = sorted(self._context.settings.backbones, key=lambda name: BACKBONES[name].gmacs)
@@ -113,8 +116,19 @@ class _Searches:
     def _until_converged(self) -> None:
         while self._fill(self._most_urgent) or self._running:
             self._take_next()
-            if self._report_seconds is None and all(s.winner for s in self._searches):
+            if not all(search.winner for search in self._searches):
+                continue
+            if self._report_seconds is None:
                 self._first_report()
+            self._tell_outlook()
+
+    def _tell_outlook(self) -> None:
+        """Say how long it will go on, once each backbone has trained a leg."""
+        seconds = [search.seconds_to_converge() for search in self._searches]
+        if all(search.is_tuned for search in self._searches):
+            scores = [search.best.score for search in self._searches if search.best]
+            spent, left = self._budget.spent(), self._budget.left()
+            self._outlook.tell(spent, sum(seconds) / self._engine.slots, left, scores)
 
     def _bring_up_to_date(self) -> None:
         """Let the winners follow their best trials, at the end of the time or of the search."""
@@ -185,7 +199,7 @@ class _Searches:
         return search is self._searches[0] and not any(each.winner for each in self._searches)
 
     def _last_winner(self) -> tuple[BackboneSearch, Offer] | None:
-        left = self._without_report()
+        left = self._without_report() + self._budget.overtime()
         for search in self._searches:
             with self._apart(search):
                 fits = self._is_first(search) or search.closing_seconds() <= left
@@ -210,7 +224,8 @@ class _Searches:
         add_row(self._context.run, row)
 
     def _winners(self) -> list[WinnerFacts]:
-        winners = [search.winner for search in self._searches if search.winner]
+        searches = [*self._searches, *self._given_up]
+        winners = [search.winner for search in searches if search.winner]
         if not winners and self._failures:
             raise self._failures[0]
         return winners
@@ -232,6 +247,7 @@ class _Searches:
                 self._context.progress.say(f"{title}{error}", style="red")
             if search in self._searches:
                 self._searches.remove(search)
+                self._given_up.append(search)
 
 
 @contextmanager

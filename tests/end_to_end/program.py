@@ -58,6 +58,30 @@ def records(run: Path) -> dict[str, Any]:
     }
 
 
+def assert_goes_on(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Check that every trial is still there, has come as far as before, and in the same way.
+
+    Args:
+        before: Records of a run, as `records` returns them.
+        now: Its records later.
+    """
+    for name, old in before.items():
+        new = now[name]
+        assert new["values"] == old["values"]
+        if old["result"] is None:
+            continue
+        if old["values"]["depth"]:
+            legs = old["result"]["history"]
+            assert new["result"]["history"][: len(legs)] == legs
+        else:  # a head may have been solved again, on more images
+            assert new["result"] == old["result"] or learned(new) > learned(old)
+
+
+def learned(trial: dict[str, Any]) -> int:
+    """Number of images that a trial with a result has learned from, each view and epoch counted."""
+    return int(trial["result"]["history"][-1]["images"])
+
+
 def peak(work: Callable[[Path], object], root: Path) -> tuple[int, float]:
     """The most anonymous memory, bytes, of a process that does `work`, and its seconds.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 import pandas as pd
 import pytest
-from program import call, records, start
+from program import assert_goes_on, call, records, start
 
 RUN = "tiny"
 BACKBONES = "googlenet,resnet50"
@@ -23,7 +23,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tune_settings(artifacts: Path) -> dict[str, str]:
-    drawn = call(artifacts, "data", "synthesize", str(artifacts / "faces"), "--count", "240")
+    drawn = call(artifacts, "data", "synthesize", str(artifacts / "faces"), "--count", "120")
     assert drawn.returncode == 0, drawn.stderr
     return {
         "DATA": str(artifacts / "faces"),
@@ -37,7 +37,7 @@ def tune_settings(artifacts: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def killed_after(artifacts: Path, tune_settings: dict[str, str]) -> dict[str, dict[str, object]]:
-    """Kill a run after its second trial; the results that it had then."""
+    """Kill a run that has two trials; their records by then."""
     run = artifacts / "runs" / RUN
     process = start(artifacts, "tuning", output=subprocess.DEVNULL, **tune_settings)
     for _ in range(3000):
@@ -72,7 +72,7 @@ def test_a_killed_run_goes_on_and_loses_no_trial(
 ) -> None:
     after = records(finished)
     assert len(killed_after) >= 2
-    assert {name: after[name] for name in killed_after} == killed_after
+    assert_goes_on(killed_after, after)
     assert len(after) > len(killed_after)
 
 
@@ -80,9 +80,10 @@ def test_the_leaderboard_has_every_trial_of_every_backbone(finished: Path) -> No
     table = pd.read_csv(finished / "leaderboard.csv")
     assert set(table["backbone"]) == set(BACKBONES.split(","))
     assert len(table) == len(records(finished))
-    assert set(table["status"]) == {"completed"}
-    assert table["val_brier"].is_monotonic_increasing
-    assert set(table["depth"]) == {0, 1}
+    assert set(table["status"]) <= {"ended", "open"}
+    assert table["score"].is_monotonic_increasing
+    for _, trials in table.groupby("backbone"):
+        assert trials["depth"].min() == 0 < trials["depth"].max()
 
 
 def test_metrics_come_from_the_test_split_alone(finished: Path) -> None:

@@ -13,6 +13,7 @@ from data.synthetic.writing import generate
 FEW, MANY = 2_000, 20_000
 PORTRAITS = 60
 SIZE = 64
+HEAD = 500  # images that a head is solved on: its equations take memory by their square
 ROW = 3_000  # bytes of tables an image: the manifest, and copies while it is read
 NOISE = 50e6  # bytes by which two runs of the same differ
 
@@ -48,30 +49,35 @@ def decode(table: Path) -> ImageStore:
 
 
 def train(table: Path) -> None:
-    """Trunk pass and one trial of the head."""
+    """Pass the training images up to a deep cut, and train a leg over each of them once."""
     from tuning.tensorflow_import import import_tensorflow
 
     import_tensorflow()
-    from tuning.training.trial import TrialConfig
-
     from tuning.backbones import weights
     from tuning.backbones.registry import BACKBONES
     from tuning.progress import Progress
-    from tuning.runs.run_folder import RunFolder
     from tuning.runs.schema import Hyperparameters
     from tuning.runs.settings import Settings
-    from tuning.search.context import SearchContext
-    from tuning.search.presets import Preset
-    from tuning.search.steps import Steps, Training
+    from tuning.search.context import StepContext
+    from tuning.search.presets import PRESETS
+    from tuning.search.steps import Head, Steps, Tail, Training
     from tuning.trunk.cache import TrunkCache
 
     settings = Settings(data="", backbones=("googlenet",), size=SIZE, weights="none")
-    context = SearchContext(
-        settings=settings, preset=Preset("tiny", SIZE, (1,), 1, 1, 9, None), labels=(GENDER,),
-        store=decode(table), cache=TrunkCache(table.parent / "cache", 1 << 40),
-        run=RunFolder(table.parent / "run"), progress=Progress(),
+    context = StepContext(
+        settings=settings, preset=PRESETS["quick"], labels=(GENDER,), store=decode(table),
+        cache=TrunkCache(table.parent / "cache", 1 << 40),
     )  # fmt: skip
     backbone = BACKBONES["googlenet"]
-    steps = Steps(context, backbone, weights.load(backbone, "none"), context.progress)
-    chosen = Hyperparameters(depth=0, learning_rate=5e-4, head_units=64, dropout=0.2)
-    steps.train(Training("trial", chosen, TrialConfig(1, 9, seed=0)))
+    steps = Steps(context, backbone, weights.load(backbone, "none"), Progress())
+    values = {"stages": 4, "grid": 1, "learning_rate": 1e-4, "head_units": 0, "dropout": 0.3}
+    images = context.all_images()
+    head = Hyperparameters(depth=0, **values)
+    solved = steps.fit_head(Head("head", head, images.model_copy(update={"train": HEAD})))
+    assert solved.tail
+    tail = Tail(head, solved.tail, solved.result.score, solved.result.val_brier)
+    tuned = Hyperparameters(depth=1, **values)
+    leg = Training(
+        "leg", tuned, images, start=tail, checkpoint=None, leg=images.train, seconds=3600
+    )
+    steps.train(leg)

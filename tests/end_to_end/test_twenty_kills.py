@@ -1,114 +1,119 @@
-"""Twenty kills at random moments; takes many minutes, so it runs only when asked for: `-m slow`."""
+"""Twenty kills at random moments; takes minutes, so it runs only when asked for: `-m slow`."""
 
+import json
 import random
 import signal
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from program import records, start
+from program import assert_goes_on, learned, records, start
+
+from data.synthetic.writing import generate
+from tuning.runs.run_folder import RunFolder
+from tuning.runs.timeline import read_timeline
 
 KILLS = 20
-BACKBONES = ("googlenet", "vgg16")
-TRIALS = 4  # of a backbone, by the quick preset
-PHASES = [*["trunk", *["trial"] * TRIALS, "refit", "finish"] * len(BACKBONES), "report"]
+PORTRAITS = 90
+MOST_STEPS = 3  # that a session is left to do before it is killed within the next one
+BACKBONE = "googlenet"
+SETTINGS = {
+    "BACKBONES": BACKBONE, "SIZE": "64", "WEIGHTS": "none", "RUN": "killed", "PRESET": "quick",
+}  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(4 * 3600)
-def test_twenty_kills_lose_no_finished_trial(tmp_path: Path) -> None:
-    run = KilledRun(tmp_path)
-    chance = random.Random(0)
-    everywhere = range(len(PHASES))
-    targets = sorted([*everywhere, *chance.choices(everywhere, k=KILLS - len(PHASES))])
-    known: dict[str, object] = {}
-    for target in targets:
-        run.kill_within(target, chance)
-        now = records(run.folder)
-        assert {name: now.get(name) for name in known} == known
+@pytest.mark.timeout(3600)
+def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
+    run, chance = KilledRun(tmp_path), random.Random(0)
+    known: dict[str, Any] = {}
+    for _ in range(KILLS):
+        run.kill_behind(chance.randint(0, MOST_STEPS), chance)
+        now = records(run.path)
+        assert_goes_on(known, now)
         known = now
-    print("killed during", dict(run.kills))
-    assert run.kills.total() == KILLS
-    assert {"trunk", "trial", "refit"} <= run.kills.keys()
     run.start()
     assert run.process.wait() == 0, run.output()
-    last = records(run.folder)
-    assert {name: last[name] for name in known} == known
-    table = pd.read_csv(run.folder / "leaderboard.csv")
-    assert len(table) == len(last) == TRIALS * len(BACKBONES)
-    assert (table["status"] == "completed").all()
-    assert (run.folder / "report.html").exists()
+    print("killed within", dict(run.interrupted()))
+    assert {"pass", "leg"} <= run.interrupted().keys()
+    last = records(run.path)
+    assert_goes_on(known, last)
+    assert_complete(run.path, last)
+    worked = run.worked().groupby("step")["images"].sum()
+    assert worked["pass"] <= run.cached(), "no image passes twice"
+    assert worked["leg"] <= sum(seen(record) for record in last.values()), "no leg is repeated"
+
+
+def assert_complete(run: Path, trials: dict[str, Any]) -> None:
+    """The run has ended as one that nobody disturbs."""
+    table = pd.read_csv(run / "leaderboard.csv")
+    assert len(table) == len(trials)
+    assert "failed" not in set(table["status"])
+    best = min((trial for trial in trials.values() if trial["result"]), key=score)
+    winner = json.loads((run / "winners" / f"{BACKBONE}.json").read_text())
+    assert (winner["trial"], winner["score"]) == (best["trial"], score(best))
+    assert any(seen(trial) and trial["ended"] for trial in trials.values()), "legs, to their end"
+    assert (run / "report.html").exists()
+
+
+def score(trial: dict[str, Any]) -> float:
+    return float(trial["result"]["score"])
+
+
+def seen(trial: dict[str, Any]) -> int:
+    """Number of images of a trial's legs, 0 for a head."""
+    return learned(trial) if trial["result"] and trial["values"]["depth"] else 0
 
 
 class KilledRun:
     """A run that is started and killed again and again.
 
-    How far it is, an index into `PHASES`, is read from its files, so that a kill comes when there
-    is something to break, on a fast machine and on a slow one.
+    How far it is is read from its timeline, so that a kill comes when there is something to break,
+    on a fast machine and on a slow one.
     """
 
     def __init__(self, artifacts: Path) -> None:
-        self.folder = artifacts / "runs" / "killed"
-        self.kills: Counter[str] = Counter()
-        self._log = artifacts / "output.txt"
-        self._seconds = dict.fromkeys(PHASES, 0.5)
-        self._artifacts = artifacts
-        self._settings = {
-            "BACKBONES": ",".join(BACKBONES), "SAMPLES": "200", "SIZE": "64", "WEIGHTS": "none",
-            "RUN": "killed", "PRESET": "quick", "BUDGET": "999",
-        }  # fmt: skip
+        self._artifacts, self._log = artifacts, artifacts / "output.txt"
+        self._folder = RunFolder.named(artifacts / "runs", SETTINGS["RUN"])
+        self.path = self._folder.path
+        self._data = generate(artifacts / "faces", PORTRAITS)
+        self._killed_behind: list[int] = []
 
     def start(self) -> None:
+        settings = {**SETTINGS, "DATA": str(self._data)}
         with self._log.open("w") as log:
-            self.process = start(self._artifacts, "tuning", output=log, **self._settings)
+            self.process = start(self._artifacts, "tuning", output=log, **settings)
 
-    def kill_within(self, target: int, chance: random.Random) -> None:
-        """Let it come to a phase, or a later one, and kill it at a random moment of that.
-
-        The moment lies within what the phase took when it was last seen, at its end at the latest.
-        """
+    def kill_behind(self, steps: int, chance: random.Random) -> None:
+        """Let it do some steps, and kill it at a random moment of the next one."""
         self.start()
-        phase, since, moment = -1, time.monotonic(), float("inf")
-        while time.monotonic() < moment:
-            if self.process.poll() is not None:
-                assert self.process.returncode == 0, self.output()
-                self.start()
-                phase, moment = -1, float("inf")
-            now = self._phase()
-            if now > phase:
-                if phase >= 0:
-                    self._seconds[PHASES[phase]] = time.monotonic() - since
-                phase, since = now, time.monotonic()
-                if moment < float("inf"):
-                    break  # it was faster than last time
-                if phase >= target:
-                    moment = since + chance.uniform(0, self._seconds[PHASES[phase]])
+        before = len(self.worked())
+        while "images: train" not in self.output() or len(self.worked()) < before + steps:
+            assert self.process.poll() is None, f"it ended before it was killed: {self.output()}"
             time.sleep(0.01)
+        took = (self.worked()["ended"] - self.worked()["began"]).median()
+        time.sleep(chance.uniform(0, 3.0 if np.isnan(took) else took))
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        self.kills[PHASES[max(phase, self._phase())]] += 1
+        self._killed_behind.append(len(self.worked()))
 
-    def _phase(self) -> int:
-        """What it works on; -1 before it works on anything."""
-        done = sum(self._milestones(name) for name in BACKBONES)
-        output = self.output()
-        if done == len(PHASES) - 1:
-            return done if output.count("winner on test images") == len(BACKBONES) else -1
-        number = done // (len(PHASES) // len(BACKBONES)) + 1
-        return done if f"({number} of {len(BACKBONES)})" in output else -1
+    def worked(self) -> pd.DataFrame:
+        """The steps that did something: what is cached does not pass again."""
+        rows = read_timeline(self._folder)
+        return rows[(rows["step"] != "report") & (rows["images"] > 0)].reset_index(drop=True)
 
-    def _milestones(self, backbone: str) -> int:
-        """How many of a backbone's phases are over."""
-        study = self.folder / "studies" / backbone
-        over = (
-            any(study.glob("trial_*/trial.json")),
-            *(path.exists() for path in study.glob("trial_*/record.json")),
-            (study / "refit.json").exists(),
-            (self.folder / "winners" / f"{backbone}.json").exists(),
-        )
-        return sum(over)
+    def interrupted(self) -> Counter[str]:
+        """Kinds of the steps that had to be done again, or were begun next, by kills."""
+        return Counter(self.worked()["step"][self._killed_behind].tolist())
+
+    def cached(self) -> int:
+        """Number of images whose activations are kept, once for each cut and view."""
+        kept = (self._artifacts / "cache" / "trunk").glob(f"{BACKBONE}-*.npy")
+        return sum(len(np.load(path, mmap_mode="r")) for path in kept)
 
     def output(self) -> str:
         return self._log.read_text()

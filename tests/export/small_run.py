@@ -78,6 +78,7 @@ def make(folder: Path, name: str = "gender", backbone: str = "vgg16") -> None:
         created="2026-01-01T00:00:00+00:00",
         trained=SPLITS["train"],
     )
+    run.write_winner(facts)
     run.write_metrics(RunMetrics(run=run.name, winners={backbone: facts}))
 
 
@@ -132,7 +133,7 @@ def _trained(
     stages = tuple(Stage(f"stage{number}", f"pool{number}") for number in range(STAGES))
     backbone = Backbone(
         name, name.upper(), _features, (123.7, 116.8, 103.9), "conv0", 0.1, stages,
-        attach=(STAGES,), first_tuned=(STAGES, 1),
+        attach=(STAGES,), tunings=(),
     )  # fmt: skip
     transfer = TransferModel(backbone, SIZE, Weights("none", {}, "w"))
     train = (manifest["split"] == "train").to_numpy()
@@ -151,7 +152,7 @@ def _trained(
     if len(labels) == 1:
         [losses], [targets] = losses.values(), targets.values()
     model.compile(keras.optimizers.Adam(0.01), losses)
-    model.fit(images[train], targets, epochs=20, batch_size=16, verbose=0)
+    model.fit(images[train], targets, epochs=60, batch_size=16, verbose=0)
     return model
 
 

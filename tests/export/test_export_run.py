@@ -14,16 +14,17 @@ from export.source import Source
 from inference import BundleError, bundle
 from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.schema import WinnerFacts
+from tuning.runs.status import Driver, RunStatus
 
 FIGURES = {"vgg16": (0.97, 12.0), "vgg19": (0.99, 30.0), "resnet50": (0.98, 9.0)}
 
 
 @pytest.fixture
 def three_winners(run_copy: RunFolder) -> RunFolder:
-    metrics = run_copy.read_metrics()
-    first = metrics.winners["vgg16"]
-    winners = {name: first.model_copy(update={"backbone": name}) for name in FIGURES}
-    run_copy.write_metrics(metrics.model_copy(update={"winners": winners}))
+    [first] = run_copy.winners()
+    for name in FIGURES:
+        run_copy.winner(name).touch()
+        run_copy.write_winner(first.model_copy(update={"backbone": name}))
     return run_copy
 
 
@@ -80,7 +81,7 @@ def test_if_every_model_differs_there_is_nothing(
     three_winners: RunFolder, image_cache: Path, tmp_path: Path, quick: list[str]
 ) -> None:
     quick.extend(FIGURES)
-    with pytest.raises(ParityError, match="vgg16 as fp32 differs"):
+    with pytest.raises(ParityError, match="as fp32 differs"):
         export_run(three_winners, tmp_path / "models", image_cache, Limits())
     assert not (tmp_path / "models").exists()
 
@@ -121,10 +122,24 @@ def test_nothing_is_overwritten_that_no_export_wrote(
     assert [path for path in (tmp_path / "mine").rglob("*") if path.is_file()] == [foreign]
 
 
-def test_a_run_that_is_not_finished_is_refused(
+def test_a_search_that_goes_on_has_its_winners_exported(
+    three_winners: RunFolder, image_cache: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    three_winners.metrics.unlink()
+    three_winners.winner_facts("vgg19").unlink()  # killed before it was written
+    driver = Driver(host="elsewhere", pid=1, started=0.0)
+    status = RunStatus(state="interrupted", driver=driver, updated=0.0, spent=60.0)
+    three_winners.write_status(status)
+    exported = export_run(three_winners, tmp_path / "models", image_cache, Limits())
+    assert {item.candidate.backbone for item in exported} == {"vgg16", "resnet50"}
+    assert "the search has not ended: these are its winners so far" in capsys.readouterr().out
+
+
+def test_a_run_without_a_winner_is_refused(
     run_copy: RunFolder, image_cache: Path, tmp_path: Path
 ) -> None:
-    run_copy.metrics.unlink()
-    with pytest.raises(RunError, match="is not finished"):
+    run_copy.winner_facts("vgg16").unlink()
+    with pytest.raises(RunError, match="has no winner yet: `make tune RUN=run` goes on"):
         export_run(run_copy, tmp_path / "models", image_cache, Limits())
     assert not (tmp_path / "models").exists()

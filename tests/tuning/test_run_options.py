@@ -60,6 +60,18 @@ def test_left_out_they_change_nothing(
     assert settings.framing is None
 
 
+def test_portraits_alone_take_few_minutes_unless_more_is_asked_for(
+    chosen: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PRESET", "BUDGET"):
+        monkeypatch.delenv(name, raising=False)
+    for asked in ([], ["--budget", "9"], ["--preset", "quick"], ["--preset", "full"]):
+        assert status("--data", "synthetic", *asked) == 0
+    assert [(settings.preset, settings.budget) for settings in chosen] == [
+        ("quick", 5), ("quick", 9), ("quick", None), ("full", None)
+    ]  # fmt: skip
+
+
 def test_several_data_sets_are_resolved_each(
     chosen: list[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

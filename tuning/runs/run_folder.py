@@ -104,7 +104,7 @@ class RunFolder:
         return [StudyFolder(path) for path in sorted(self.path.glob("studies/*"))]
 
     def winner(self, backbone: str) -> Path:
-        """Return the path of the winner's Keras model, written when the search is complete.
+        """Return the path of the Keras model of the winner so far.
 
         Args:
             backbone: Name of the backbone.
@@ -155,8 +155,8 @@ class RunFolder:
         config = read_record(self.config, RunConfig)
         if config is None:
             raise RunError(
-                f"{self.config} is damaged or of another version of this program: give another "
-                "RUN=<name>"
+                f"{self.config} is missing, damaged or of another version of this program: give "
+                "another RUN=<name>"
             )
         return config
 
@@ -188,13 +188,19 @@ class RunFolder:
             backbone: Name of the backbone.
 
         Returns:
-            The facts, None if the search is not complete.
+            The facts, None before the first winner.
         """
         facts = read_record(self.winner_facts(backbone), WinnerFacts)
         return facts if self.winner(backbone).exists() else None
 
+    def winners(self) -> list[WinnerFacts]:
+        """Read the facts of all winners so far, best on validation images first."""
+        paths = sorted(self.path.glob("winners/*.json"))
+        winners = filter(None, (self.read_winner(path.stem) for path in paths))
+        return sorted(winners, key=lambda facts: facts.val_brier)
+
     def write_winner(self, facts: WinnerFacts) -> None:
-        """Write the facts of a winner, by which its search is complete.
+        """Write the facts of a winner, the last of its files.
 
         Args:
             facts: What is known about the winner.
@@ -297,22 +303,22 @@ def rows_fingerprint(manifest: pd.DataFrame) -> str:
 
 
 def latest_run(runs: Path) -> RunFolder:
-    """Return the run whose metrics were written last.
+    """Return the run of the newest winner.
 
     Args:
         runs: Folder of all runs.
 
     Raises:
-        RunError: No finished run is there.
+        RunError: No run has a winner yet.
 
     Example:
         >>> import tempfile
         >>> latest_run(Path(tempfile.mkdtemp()))
         Traceback (most recent call last):
             ...
-        tuning.runs.run_folder.RunError: no finished run in ...: run `make tune` first
+        tuning.runs.run_folder.RunError: no run with a winner in ...: run `make tune` first
     """
-    finished = [RunFolder(path.parent) for path in runs.glob("*/metrics.json")]
-    if not finished:
-        raise RunError(f"no finished run in {runs}: run `make tune` first")
-    return max(finished, key=lambda run: run.metrics.stat().st_mtime)
+    winners = [*runs.glob("*/winners/*.json")]
+    if not winners:
+        raise RunError(f"no run with a winner in {runs}: run `make tune` first")
+    return RunFolder(max(winners, key=lambda path: path.stat().st_mtime).parents[1])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import Clock
+
+_OVERTIME = 0.03  # of the whole time
 
 
 class TimeBudget:
@@ -34,6 +37,10 @@ class TimeBudget:
     def left(self) -> float | None:
         """Return the seconds left, None for no limit."""
         return None if self._seconds is None else max(0.0, self._seconds - self.spent())
+
+    def overtime(self) -> float:
+        """Return the seconds by which the last step may go beyond the limit, to lose nothing."""
+        return math.inf if self._seconds is None else _OVERTIME * self._seconds
 
     def spent(self) -> float:
         """Return the seconds worked on the run so far."""

@@ -27,7 +27,7 @@ from tuning.runs.schema import (
     WeightsOrigin,
     WinnerFacts,
 )
-from tuning.search import doubted_labels
+from tuning.search import doubted_labels, racing
 from tuning.search.context import SearchContext
 from tuning.search.engine import Hands
 from tuning.search.gains import Gains
@@ -44,6 +44,7 @@ _LEG_SECONDS = 90.0
 _LEAST_LEG_SECONDS = 10.0
 _SCORING = 1.3  # times as long a leg takes with its scoring
 _WINNER_SHARE = 0.05  # of what was worked since, to bring the winner up to date
+_WORTH_SAVING = 0.05  # of the winner's score: that much better is worth it at once
 _MOST_FAILURES = 3  # in a row
 _STEP = 3  # times the operations of a forward pass that a training step takes
 _MODEL = 50.0  # operations in whose time a whole model is made and saved, billions
@@ -98,6 +99,11 @@ class BackboneSearch:
         return self._trials.best
 
     @property
+    def is_tuned(self) -> bool:
+        """Whether it has trained a leg."""
+        return self._trials.best_tuned is not None
+
+    @property
     def is_stale(self) -> bool:
         """Whether the winner is not that of the best trial's best leg."""
         best, winner = self.best, self.winner
@@ -133,6 +139,18 @@ class BackboneSearch:
             return 0.0
         passes = self._passes.gmacs(self._for_winner(), self._layout)
         return self._expect("pass", passes) + self._expect("winner", self._of_winner())
+
+    def seconds_to_converge(self) -> float:
+        """Return the time until it has converged, if no challenger becomes the best, about."""
+        best, tuned = self._trials.best_tuned, self._trials.tuned
+        if self._trials.has_converged or best is None:
+            return 0.0
+        preset, images = self._context.preset, self._images.now
+        lost = racing.lost_in_a_row(tuned, best)
+        trials = max(0, preset.challengers - lost) + (not best.ended)
+        gmacs = images.train * self._of_leg(best.hyperparameters, images)
+        epoch = self._expect("leg", gmacs, _kind(best.hyperparameters))
+        return trials * (racing.LEAST_EPOCHS + preset.patience) * epoch
 
     def _first_winner_seconds(self) -> float:
         """Time until the first winner: a head on the first images, and its evaluation."""
@@ -170,17 +188,22 @@ class BackboneSearch:
         trial = self._trials.next_tuned(not self._images.are_all, self._busy)
         if trial is None:
             return None
-        head = self._trials.head_for(trial)
+        head = self._trials.head_for(trial, self._images.now)
         return self._head(head) if head else self._leg(trial, left)
 
     def _newer_winner(self) -> Offer | None:
-        """Bring the winner up to date where that takes little beside what was worked since."""
+        """Bring the winner up to date where it has gained, or that takes little beside the rest."""
         if not self.is_stale or self._busy:
             return None
-        affordable = _WINNER_SHARE * self._since_winner
-        if self._trials.has_converged or self.closing_seconds() <= affordable:
+        is_cheap = self.closing_seconds() <= _WINNER_SHARE * self._since_winner
+        if is_cheap or self._trials.has_converged or self._has_gained():
             return self._evaluation(Turn.FINE_TUNED)
         return None
+
+    def _has_gained(self) -> bool:
+        """Whether the best trial is so much better that a stop now would lose much."""
+        assert self.winner and self.best, "there is a winner to be behind"
+        return self.best.score <= (1 - _WORTH_SAVING) * self.winner.score
 
     def _head(self, head: TrialRecord) -> Offer | None:
         chosen, now = head.hyperparameters, self._images.now
@@ -209,14 +232,14 @@ class BackboneSearch:
         wanted = self._of_cut(chosen.cut, images)
         if not self._passes.are_made(wanted):
             return self._pass(wanted, Turn.FINE_TUNED)
-        kind, of_image = f"{chosen.stages}-{chosen.depth}", self._of_leg(chosen, images)
+        kind, of_image = _kind(chosen), self._of_leg(chosen, images)
 
         def begin(now_left: float) -> Future[Trained]:
             training = Training(
                 _title(trial), chosen, images, self._codes,
                 start=self._trials.tail(start),
                 checkpoint=self._trials.folder.read_checkpoint(trial.trial),
-                leg=images.train, seconds=min(_LEG_SECONDS, now_left / _SCORING),
+                leg=images.train, seconds=min(_LEG_SECONDS, now_left / 2),
             )  # fmt: skip
             return self._begin(trial, Steps.train, training)
 
@@ -233,7 +256,8 @@ class BackboneSearch:
         expected = self._expect("leg", images.train * of_image, kind)
         seconds = min(expected, _SCORING * _LEG_SECONDS, left)
         offer = self._of_trial(trial, "leg", images.train, turn, seconds, begin, end)
-        return replace(offer, gain=self._gains.of_a_leg(seconds))
+        # Legs side by side gain less each, and leave slots to other backbones.
+        return replace(offer, gain=self._gains.of_a_leg(seconds) / (1 + len(self._busy)))
 
     def _evaluation(self, turn: Turn) -> Offer | None:
         if not self._passes.are_made(wanted := self._for_winner()):
@@ -388,6 +412,10 @@ class BackboneSearch:
 
     def _expect(self, kind: Kind, gmacs: float, of: str = "") -> float:
         return self._timings.expect(kind, self.name, gmacs, of)
+
+
+def _kind(chosen: Hyperparameters) -> str:
+    return f"{chosen.stages}-{chosen.depth}"
 
 
 def _title(trial: TrialRecord) -> str:

@@ -17,7 +17,10 @@ from tuning.runs.schema import Leg, TrialRecord, TrialResult
 _WORTH = 0.005  # of the score: what changes it by less has changed nothing
 _MARGIN = 0.01  # of the score: chance, between two trainings of the same configuration
 _CHALLENGERS_SHARE = 0.5  # of the best trial's time
-_LEAST_EPOCHS, _LEAST_IMAGES = 4, 20_000  # before a training is judged by the fewer of both
+_LEAST_IMAGES = 20_000  # before a training is judged, where they are fewer than so many epochs
+
+LEAST_EPOCHS = 4
+"""Epochs before a training is judged: the first ones cost a solved head accuracy."""
 
 
 def tuned(trials: Collection[TrialRecord]) -> list[TrialRecord]:
@@ -116,9 +119,9 @@ def lost_in_a_row(trials: Sequence[TrialRecord], best: TrialRecord) -> int:
 
 
 def _may_be_judged(result: TrialResult) -> bool:
-    """Whether a training has gone on long enough: the first epochs cost a solved head accuracy."""
+    """Whether a training has gone on long enough."""
     images = result.history[-1].images
-    return images >= min(_LEAST_IMAGES, _LEAST_EPOCHS * result.trained)
+    return images >= min(_LEAST_IMAGES, LEAST_EPOCHS * result.trained)
 
 
 def _curve(result: TrialResult) -> tuple[list[int], list[float]]:

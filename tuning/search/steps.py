@@ -295,7 +295,7 @@ class Steps:
         held_out = {split: self._held_out(split, cut) for split in HELD_OUT}
         weights = tail_weights.from_bytes(wanted.weights)
         assert weights is not None, "a driver sends what it has read whole"
-        progress = self._bars.steps("validation and test images")
+        progress = self._bars.steps("winner on validation and test images")
         return evaluate(context, exact, wanted.hyperparameters, weights, held_out, progress)
 
     def _head(self, wanted: Head) -> SolvedHead:

@@ -56,10 +56,12 @@ class StudyImages:
         if self._now is not None:
             return
         usual = train = min(_FIRST, self.all.train)
-        while train >= 2 * _LEAST and self._expect(train + self.held_out) > _SHARE * seconds:
+        why = self._what_hinders(train, seconds)
+        while train >= 2 * _LEAST and self._what_hinders(train, seconds):
             train //= 2
         if train < usual:
-            self._context.progress.say(f"  time is short: begins with {train:,} training images")
+            say = self._context.progress.say
+            say(f"  begins with {train:,} of {self.all.train:,} training images: {why}")
         self._take(SearchImages(train=train, val=self.all.val, views=1))
 
     def grow(self, seconds: float) -> bool:
@@ -92,6 +94,12 @@ class StudyImages:
             return False
         self._take(self.now.model_copy(update={"views": 2}))
         return True
+
+    def _what_hinders(self, train: int, seconds: float) -> str:
+        """Why a first sample is too large; empty where it is not."""
+        if self._expect(train + self.held_out) > _SHARE * seconds:
+            return "the time is short"
+        return "" if self._fits(train) else "CACHE_GB leaves no room for more"
 
     def _take(self, images: SearchImages) -> None:
         self._now = images

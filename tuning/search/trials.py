@@ -87,15 +87,21 @@ class Trials:
         fewer = (head for head in kept if _learned_from(head) < images.train * images.views)
         return next((head for head in fewer if head.trial not in busy), None)
 
-    def head_for(self, trial: TrialRecord) -> TrialRecord | None:
-        """Return a fine-tuned trial's own head that is to be made, None where it is there.
+    def head_for(self, trial: TrialRecord, images: SearchImages) -> TrialRecord | None:
+        """Return a fine-tuned trial's own head that is to be solved before it begins.
 
         Args:
             trial: A fine-tuned trial.
+            images: Training images and views by now.
+
+        Returns:
+            The head, None where it has been solved on all these images, or the trial has begun.
         """
-        if self.start_of(trial):
-            return None
-        return self._ask(known_ground.Idea({**trial.values, "depth": 0}))
+        start = self.start_of(trial)
+        if start is None:
+            return self._ask(known_ground.Idea({**trial.values, "depth": 0}))
+        is_old = trial.result is None and not start.hyperparameters.depth
+        return start if is_old and _learned_from(start) < images.train else None
 
     def next_tuned(self, more_images: bool, busy: set[str]) -> TrialRecord | None:
         """Return the trial whose leg comes next: the best one, or a challenger.

@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 import tensorflow as tf
 
-from tuning.training.feed import tensor_of
+from tuning.half_floats import tensor_of
 
 _LEAST_STEPS = 32  # of an epoch, which a larger batch must leave
 

@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from tuning.backbones.transfer_model import TransferModel
+from tuning.half_floats import tensor_of
 from tuning.runs.schema import Hyperparameters
 from tuning.training import tail_weights
 from tuning.training.batches import ActivationArray, Examples
-from tuning.training.feed import read_ahead, tensor_of
+from tuning.training.feed import read_ahead
 from tuning.training.tail_graphs import Form, tail_graphs
 from tuning.training.tail_weights import TailWeights
 

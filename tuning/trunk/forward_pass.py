@@ -22,6 +22,7 @@ from data.atomic import replacing
 from data.progress import ProgressCallback
 from tuning.backbones.folding import folded
 from tuning.backbones.transfer_model import TransferModel
+from tuning.half_floats import tensor_of
 from tuning.image_batches import map_batches
 from tuning.trunk.image_set import ImageSet, View, in_view
 from tuning.trunk.reuse import KnownActivations
@@ -193,7 +194,7 @@ def _passed(
 
     def activations(batch: np.ndarray) -> list[np.ndarray]:
         if way.start:
-            return forward(known(way.start)[batch])
+            return forward(tensor_of(known(way.start)[batch]))
         return forward(in_view(images.images[images.rows[batch]], view))
 
     batches = map_batches(activations, positions, np.arange(way.count), _BATCH_SIZE, progress)
@@ -202,7 +203,7 @@ def _passed(
             yield {cut: of_cut[row] for cut, of_cut in zip(way.cuts, outputs, strict=True)}
 
 
-Forward = Callable[[np.ndarray], list[np.ndarray]]
+Forward = Callable[[np.ndarray | tf.Tensor], list[np.ndarray]]
 """Function of what comes in at the start, [n, ...], to the activations of each output, float32."""
 
 

@@ -47,7 +47,19 @@ def test_the_first_sample_is_as_large_as_leaves_most_of_the_time(
     images.begin(seconds)
     assert images.now == SearchImages(train=train, val=200, views=1)
     said = context.progress.console.file.getvalue()  # type: ignore[attr-defined]
-    assert ("time is short: begins with" in said) is (train < 1000)
+    assert (f"begins with {train} of 5,000 training images: the time is short" in said) is (
+        train < 1000
+    )
+
+
+def test_the_first_sample_has_room_in_the_cache(context: SearchContext, tmp_path: Path) -> None:
+    room = IMAGE_BYTES * (2 * 600 + 400)
+    context = replace(context, cache=TrunkCache(tmp_path / "small", room))
+    images = of(context)
+    images.begin(math.inf)
+    assert images.now.train == 500
+    said = context.progress.console.file.getvalue()  # type: ignore[attr-defined]
+    assert "500 of 5,000 training images: CACHE_GB leaves no room for more" in said
 
 
 def test_few_images_are_all_taken_at_once(tmp_path: Path) -> None:
