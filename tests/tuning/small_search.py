@@ -19,7 +19,9 @@ import pandas as pd
 from rich.console import Console
 
 from data import GENDER, ImageStore
+from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import Hyperparameters, Leg, TrialRecord, TrialResult
+from tuning.runs.time_budget import TimeBudget
 
 if TYPE_CHECKING:
     from tuning.backbones.registry import Backbone
@@ -49,7 +51,6 @@ def small_context(
 ) -> SearchContext:
     """A search of GoogLeNet at 64 px on `images` faces in noise, which soon converges."""
     from tuning.progress import Progress
-    from tuning.runs.run_folder import RunFolder
     from tuning.runs.settings import Settings
     from tuning.search.context import SearchContext
     from tuning.search.presets import Preset
@@ -169,25 +170,16 @@ class PlayedEngine:
             asked for name, kind, asked in self.done if kind == step and backbone in (None, name)
         ]
 
-    def budget(self, minutes: float | None) -> PlayedBudget:
-        return PlayedBudget(self, minutes)
 
-
-@dataclass
-class PlayedBudget:
+class PlayedBudget(TimeBudget):
     """Time by the engine's clock."""
 
-    engine: PlayedEngine
-    minutes: float | None
+    def __init__(self, run: RunFolder, engine: PlayedEngine, minutes: float | None) -> None:
+        super().__init__(run, minutes)
+        self._engine = engine
 
     def spent(self) -> float:
-        return self.engine.now
-
-    def left(self) -> float | None:
-        return None if self.minutes is None else max(0.0, 60 * self.minutes - self.spent())
-
-    def save(self) -> None:
-        pass
+        return self._engine.now
 
 
 @dataclass
@@ -270,4 +262,5 @@ def play(
     from tuning.searches import search_all
 
     weights = {name: Weights("none", {}, "") for name in context.settings.backbones}
-    return search_all(context, engine, weights, engine.budget(minutes), **others)  # type: ignore[arg-type]
+    budget = PlayedBudget(context.run, engine, minutes)
+    return search_all(context, engine, weights, budget, **others)  # type: ignore[arg-type]
