@@ -152,7 +152,7 @@ def _trained(
     if len(labels) == 1:
         [losses], [targets] = losses.values(), targets.values()
     model.compile(keras.optimizers.Adam(0.01), losses)
-    model.fit(images[train], targets, epochs=20, batch_size=16, verbose=0)
+    model.fit(images[train], targets, epochs=60, batch_size=16, verbose=0)
     return model
 
 

@@ -42,7 +42,8 @@ def test_a_linear_head_is_explained_exactly_in_each_precision(
             of_class = logits[code] - (logits[1 - code] if label.is_binary else logits.mean())
             constants.setdefault(code, []).append(of_class - float(why.heat_map.values.sum()))
             assert why.heat_map.method == "class activation map"
-            if np.max(why.prediction.probabilities) > 1 - 1e-6:
+            p = why.prediction.probabilities
+            if np.max(p) > 1 - 1e-6 or np.min(p) < 1e-30:
                 constants[code].pop()  # float32 says no more of such a logit
         assert all(np.ptp(of_one) < 0.02 for of_one in constants.values() if of_one)
 

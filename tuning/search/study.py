@@ -43,7 +43,7 @@ class Study:
         damaged = _drop_damaged_state(folder)
         oracle._set_project_dir(str(folder.path.parent), folder.path.name)
         if damaged:
-            _rebuild(oracle, records)
+            _rebuild(oracle, folder, records)
         elif folder.oracle.exists():
             with _SILENCE, contextlib.redirect_stdout(io.StringIO()):
                 oracle.reload()
@@ -93,10 +93,8 @@ class Study:
         before = self.trials[trial]
         record = before.model_copy(update={"result": trained.result, "ended": ended})
         self._write(record)
-        self._oracle.update_trial(trial, metrics_of(trained.result), len(trained.result.history))
-        if before.ended:  # a head that was solved again, on more images
-            self._oracle.score_trial(self._oracle.get_trial(trial))
-        elif ended:
+        self._score(record)
+        if ended and not before.ended:  # a head may be solved again, on more images
             self._end(trial, "COMPLETED")
         return record
 
@@ -124,6 +122,11 @@ class Study:
         self.folder.write_trial(record)
         self.trials[record.trial] = record
 
+    def _score(self, record: TrialRecord) -> None:
+        trial = self._oracle.get_trial(record.trial)
+        _score(trial, record)
+        self._oracle._save_trial(trial)
+
     def _end(self, name: str, status: str, message: str | None = None) -> None:
         trial = self._oracle.get_trial(name)
         trial.status, trial.message = status, message
@@ -137,6 +140,7 @@ class Study:
                 TrialRecord(trial=trial.trial_id, values=trial.hyperparameters.values, result=None)
             )
         elif record.ended:
+            self._score(record)
             self._end(trial.trial_id, "COMPLETED" if record.result else "FAILED", record.ended)
 
 
@@ -157,24 +161,27 @@ def metrics_of(result: TrialResult) -> dict[str, float]:
 
 def _drop_damaged_state(folder: StudyFolder) -> bool:
     """Remove all of Keras Tuner's state files if one of them can't be read or is missing."""
-    trials = folder.state_paths()
-    if not trials and not folder.oracle.exists():
+    paths = folder.state_paths()
+    if not paths and not folder.oracle.exists():
         return bool(folder.record_paths())
-    if all(read_json(path) is not None for path in (folder.oracle, *trials)):
-        return False
-    for path in (folder.oracle, *trials):
+    oracle, trials = read_json(folder.oracle), [read_json(path) for path in paths]
+    if all(isinstance(state, dict) for state in (oracle, *trials)):
+        there = {trial["trial_id"] for trial in trials}
+        if there.issuperset(oracle["start_order"]):
+            return False
+    for path in (folder.oracle, *paths):
         path.unlink(missing_ok=True)
     return True
 
 
-def _rebuild(oracle: SearchOracle, records: list[TrialRecord]) -> None:
+def _rebuild(oracle: SearchOracle, folder: StudyFolder, records: list[TrialRecord]) -> None:
     """Put the recorded trials into a fresh oracle, as if it had seen them.
 
     Trials keep their numbers: a gap (a record that is damaged as well) is filled by a failed trial,
     so that no identifier is used twice.
     """
     known = {int(record.trial): record for record in records}
-    for number in range(max(known, default=-1) + 1):
+    for number in range(max(folder.numbers(), default=-1) + 1):
         record = known.get(number)
         space = oracle.get_space()
         space.values = dict(record.values) if record else {}
@@ -191,6 +198,7 @@ def _score(trial: Any, record: TrialRecord) -> None:
     trial.status = "COMPLETED" if record.ended else "RUNNING"
     if record.result is None:
         return
+    trial.metrics = type(trial.metrics)()  # the last result alone counts
     for metric, value in metrics_of(record.result).items():
         higher_is_better = metric in ("val_accuracy", "val_auc")
         trial.metrics.register(metric, direction="max" if higher_is_better else "min")

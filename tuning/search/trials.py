@@ -125,8 +125,8 @@ class Trials:
         Args:
             trial: A fine-tuned trial.
         """
-        if trial.start:
-            return self._study.trials[trial.start]
+        if start := self._study.trials.get(trial.start or ""):  # its record may be damaged
+            return start
         same = (head for head in self.heads if _same_head(head.values) == _same_head(trial.values))
         return next(same, None)
 

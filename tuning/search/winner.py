@@ -196,6 +196,8 @@ def save_winner(
 ) -> WinnerFacts:
     """Write a winner, its predictions and its facts, in this order.
 
+    The facts of the winner before go first: a kill in between leaves none, and not two mixed.
+
     Args:
         context: Run, data and labels.
         backbone: Name of the backbone.
@@ -213,6 +215,7 @@ def save_winner(
     assert result is not None, "it has been evaluated"
     held_out = held_out_rows(context.store.manifest)
     of_images = HeldOut.calibrated(context.labels, held_out, evaluation.uncalibrated_p)
+    run.winner_facts(backbone).unlink(missing_ok=True)
     with replacing(run.winner(backbone)) as new:
         new.write_bytes(evaluation.model)
     facts = WinnerFacts(

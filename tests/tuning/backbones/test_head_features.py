@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.rows import JoinedRows
-from tuning.backbones.head_features import FeatureStatistics, head_features
+from tuning.backbones.head_features import ROOT_OFFSET, FeatureStatistics, head_features
 
 RANDOM = np.random.default_rng(0)
 
@@ -22,7 +22,7 @@ def test_features_are_roots_of_means_field_by_field(grid: int) -> None:
     for row in range(grid):
         for column in range(grid):
             field = maps[:, row * step :, column * step :][:, :step, :step].astype(np.float64)
-            expected = np.sqrt(field.mean(axis=(1, 2)) + 0.01)
+            expected = np.sqrt(field.mean(axis=(1, 2)) + ROOT_OFFSET)
             np.testing.assert_allclose(features[:, row, column], expected, rtol=1e-5)
 
 
