@@ -20,10 +20,10 @@ from tuning.runs.timeline import read_timeline
 KILLS = 20
 PORTRAITS = 90
 LAST_MINUTES = 0.5  # of the session that nobody kills
-MOST_STEPS = 3  # that a session is left to do before it is killed within the next one
+MOST_STEPS = 2  # that a session is left to do before it is killed within the next one
 BACKBONE = "googlenet"
 SETTINGS = {
-    "BACKBONES": BACKBONE, "SIZE": "64", "WEIGHTS": "none", "RUN": "killed", "PRESET": "quick",
+    "BACKBONES": BACKBONE, "SIZE": "64", "WEIGHTS": "none", "RUN": "killed", "PRESET": "full",
 }  # fmt: skip
 
 
