@@ -44,7 +44,7 @@ def _settings(portraits: Path) -> Settings:
         backbones=("googlenet",),
         preset="quick",
         size=64,
-        budget=1,
+        budget=0.5,
         weights="none",
         algorithm="random",
     )

@@ -168,7 +168,7 @@ class _Export:
             images.check_images(),
             self.steps,
         )
-        return checks.model_copy(update={"openvino_int8": p})
+        return checks.model_copy(update={"openvino_int8": tuple(map(tuple, p))})
 
     def _audit(self, test_p: np.ndarray) -> pd.DataFrame:
         store, labels, test = self.source.store, self.source.labels, self.source.split("test")

@@ -50,12 +50,38 @@ def call(
     )
 
 
+def kill_when(
+    enough: Callable[[], bool], artifacts: Path, part: str, seconds: float = 400, **settings: str
+) -> None:
+    """Run `python -m part` until something is there, and kill it then.
+
+    Args:
+        enough: Whether it is.
+        artifacts: Folder for everything it makes.
+        part: What to run.
+        seconds: Time after which it is killed at the latest.
+        settings: Variables of its environment.
+    """
+    process = start(artifacts, part, output=subprocess.DEVNULL, **settings)
+    limit = time.monotonic() + seconds
+    while process.poll() is None and not enough() and time.monotonic() < limit:
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+
+
 def records(run: Path) -> dict[str, Any]:
     """The records of the trials that a run has finished, by their paths in its folder."""
     return {
         str(path.relative_to(run)): json.loads(path.read_text())
         for path in run.glob("studies/*/trial_*/record.json")
     }
+
+
+def tuned(trials: dict[str, Any]) -> set[str]:
+    """Names of the backbones that have a fine-tuned trial with a leg, of a run's records."""
+    scored = [path for path, trial in trials.items() if trial["result"]]
+    return {Path(path).parts[1] for path in scored if trials[path]["values"]["depth"]}
 
 
 def assert_goes_on(before: dict[str, Any], now: dict[str, Any]) -> None:

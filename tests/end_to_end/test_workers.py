@@ -14,7 +14,7 @@ from data.synthetic.writing import generate
 PORTRAITS = 90
 SETTINGS = {
     "BACKBONES": "googlenet,resnet50", "SIZE": "64", "WEIGHTS": "none",
-    "RUN": "shared", "WORKERS": "2", "PRESET": "quick",
+    "RUN": "shared", "WORKERS": "2", "BUDGET": "0.8",
 }  # fmt: skip
 
 
