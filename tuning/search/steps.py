@@ -291,12 +291,11 @@ class Steps:
             wanted: Trained tail.
         """
         context, cut = self._context, wanted.hyperparameters.cut
-        exact = TransferModel(self._backbone, context.settings.size, self._weights)
         held_out = {split: self._held_out(split, cut) for split in HELD_OUT}
         weights = tail_weights.from_bytes(wanted.weights)
         assert weights is not None, "a driver sends what it has read whole"
         progress = self._bars.steps("winner on validation and test images")
-        return evaluate(context, exact, wanted.hyperparameters, weights, held_out, progress)
+        return evaluate(context, self._exact, wanted.hyperparameters, weights, held_out, progress)
 
     def _head(self, wanted: Head) -> SolvedHead:
         context, images = self._context, wanted.images
@@ -348,6 +347,14 @@ class Steps:
     def model(self) -> TransferModel:
         """The model that trains, in the search's precision."""
         return self._model_here()
+
+    @cached_property
+    def _exact(self) -> TransferModel:
+        """The model in float32, in which winners are evaluated: one for all of them."""
+        settings = self._context.settings
+        if settings.policy == "float32":
+            return self.model
+        return TransferModel(self._backbone, settings.size, self._weights)
 
     @cached_property
     def _model_of_all_devices(self) -> TransferModel:

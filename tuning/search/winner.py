@@ -110,9 +110,11 @@ def evaluate(
     rows = held_out_rows(store.manifest)
     p = _by_split(rows, _predicted(labels, model, hyperparameters, weights, held_out, progress))
     assembled = _Assembled(model, hyperparameters, weights, labels)
-    if not _agree(assembled.classifier(), labels, store.images, rows, p):
+    said = HeldOut.calibrated(labels, rows, p)
+    classifier = assembled.classifier(said.calibrations)
+    if not _agree(classifier, labels, store.images, rows, said.p):
         p = predict(assembled.classifier(), labels, store.images, rows.index.to_numpy(), progress)
-    classifier = assembled.classifier(HeldOut.calibrated(labels, rows, p).calibrations)
+        classifier = assembled.classifier(HeldOut.calibrated(labels, rows, p).calibrations)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "winner.keras")
         classifier.save(path)
