@@ -134,5 +134,11 @@ def _scored(
 
 
 def _features(views: Sequence[ActivationArray], grid: int) -> np.ndarray:
-    """Features of all views, one behind the other, float32 [n, F]."""
-    return np.concatenate([head_features(cast("Rows", view), grid) for view in views])
+    """Features of all views, one behind the other, float32 [n, F]; one view at a time in memory."""
+    first = head_features(cast("Rows", views[0]), grid)
+    if len(views) == 1:
+        return first
+    features = np.empty((len(views), *first.shape), np.float32)
+    for number, view in enumerate(views):
+        features[number] = head_features(cast("Rows", view), grid) if number else first
+    return features.reshape(-1, first.shape[1])
