@@ -127,6 +127,8 @@ class BackboneSearch:
             offer = next_step(seconds)
             if offer or self._passes.running:
                 return offer
+        if self.winner is None:  # the first heads are being solved
+            return None
         return self._newer_winner() or self._next_leg(left)
 
     def last_winner(self) -> Offer | None:

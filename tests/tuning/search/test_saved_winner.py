@@ -103,6 +103,9 @@ def test_the_calibrations_are_those_of_the_validation_images(searched: Searched)
         searched.facts.labels, metrics.fit_calibrations(labels, codes, logits), strict=True
     ):
         assert facts.calibration.slope != pytest.approx(1, abs=0.01)
+        if again.slope < 0.06:  # as flat as may be: nothing in the pictures tells hair colors
+            assert facts.label == HAIR
+            continue
         assert again.slope == pytest.approx(1, abs=0.01)
         assert again.bias == pytest.approx((0,) * facts.label.width, abs=0.01)
 
@@ -136,6 +139,7 @@ def test_the_facts_say_where_the_winner_comes_from(searched: Searched) -> None:
     assert run.read_winner("googlenet") == facts
     best = run.study("googlenet").best()
     assert best and facts.hyperparameters == best.hyperparameters
-    assert best.result and facts.history == best.result.history
+    assert best.result  # later legs, which brought nothing, are in the trial alone
+    assert facts.history == best.result.history[: len(facts.history)] != ()
     assert (facts.trial, facts.score, facts.trained) == (best.trial, best.score, 60)
     assert facts.bytes == run.winner("googlenet").stat().st_size
