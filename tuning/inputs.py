@@ -96,8 +96,9 @@ def prepare_images(
             where faces are searched for.
         RunError: The run's records cannot be read.
     """
-    begun = _begun(run, dataset) if run else None
-    manifest, notes = begun or _chosen(settings, dataset, artifacts, progress)
+    manifest, notes = _begun(run, dataset) if run else None, list[str]()
+    if manifest is None:
+        manifest, notes = _chosen(settings, dataset, artifacts, progress)
     framing, detected = _framing(settings, dataset)
     search = _search(manifest, detected, settings)
     with progress.bar("finding faces" if search else "decoding images") as update:
@@ -131,7 +132,7 @@ def images_of(run: RunFolder, cache: Path) -> ImageStore:
     return kept or data.build(manifest, size, facts.framing, cache, search=search)
 
 
-def _begun(run: RunFolder, dataset: Dataset) -> tuple[pd.DataFrame, list[str]] | None:
+def _begun(run: RunFolder, dataset: Dataset) -> pd.DataFrame | None:
     """The rows that a run began with, in its own split; None if it is new, or the data lack some.
 
     Labels, people and parts that the data set gives are those of now, so that a change is seen.
@@ -148,8 +149,7 @@ def _begun(run: RunFolder, dataset: Dataset) -> tuple[pd.DataFrame, list[str]] |
     if now["path"][kept].tolist() != before["path"].tolist():
         return None
     split = now["split"].where(~kept, before["split"].set_axis(now.index[kept]))
-    old = "an earlier version began this run: copies of images stay in it"
-    return now.assign(split=now["split"].fillna(split)), [old] if run.keeps_copies() else []
+    return now.assign(split=now["split"].fillna(split))
 
 
 def _chosen(

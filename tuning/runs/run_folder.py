@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from data import read_manifest
 from data.atomic import write_text
 from data.labels import is_code_column
 from data.records import read_record, write_record
@@ -231,11 +230,6 @@ class RunFolder:
         """
         write_record(self.status, status)
 
-    def keeps_copies(self) -> bool:
-        """Whether a version began the run that did not look for copies of images."""
-        config = read_record(self.config, RunConfig)
-        return config is not None and config.data.rows is None
-
     def begin(self, config: RunConfig, manifest: pd.DataFrame) -> None:
         """Record settings, versions and data, checked against what is there.
 
@@ -268,21 +262,12 @@ class RunFolder:
                 f"run {self.name} has {', '.join(missing)} as well: name them in BACKBONES= too, "
                 "or give another RUN=<name>"
             )
-        rows_before = before.data.rows or self._rows_before()
-        data_before = before.data.model_copy(update={"rows": rows_before or now.data.rows})
-        if data_before != now.data:
+        if before.data != now.data:
             raise RunError(
                 f"run {self.name} was made from other images, labels, people or splits than "
                 f"{now.settings.data} holds now: give another RUN=<name>, or put the data back as "
                 "they were"
             )
-
-    def _rows_before(self) -> str | None:
-        """Fingerprint of a run whose `config.json` does not have it."""
-        try:
-            return rows_fingerprint(read_manifest(self.manifest))
-        except (OSError, ValueError, KeyError):
-            return None
 
 
 def rows_fingerprint(manifest: pd.DataFrame) -> str:

@@ -1,11 +1,12 @@
 """The search of one backbone.
 
-- `backbone_search.py`: from its weights to its winner, in the order of what follows.
-- `context.py`: what every search works with.
-- `presets.py`, `planning.py`: how much is tried, and which trials fit the time.
-- `probe.py`: how fast the backbone is on this machine.
-- `oracles.py`, `study.py`: Keras Tuner's choice of trials, and its loop over them.
-- `trial_runner.py`: trials on cached activations, and the refit.
-- `winner.py`: the best tail in its whole model, calibrated, scored and saved.
-- `workers.py`, `loopback.py`: several processes, and how they reach each other.
+- `backbone_search.py`: what it would do next, and what has come of it; `offers.py` is what it offers.
+- `steps.py`: what it asks of a process; `engine.py`, `followed.py`: who does it, and who watches.
+- `study_images.py`, `passes.py`: the images that it works on, and their passes through the trunk.
+- `trials.py`, `study.py`, `oracles.py`: its trials, and Keras Tuner's oracle that proposes them.
+- `known_ground.py`, `racing.py`: what is tried first, and which trial goes on.
+- `timings.py`, `gains.py`, `outlook.py`: how long steps take, what they bring, what is to come.
+- `winner.py`: the best trial in its whole model, calibrated, scored and saved.
+- `doubted_labels.py`: labels that training leaves out.
+- `context.py`, `presets.py`, `sample.py`: what every search works with.
 """
