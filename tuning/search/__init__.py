@@ -1,6 +1,6 @@
 """The search of one backbone.
 
-- `backbone_search.py`: what it would do next, and what has come of it; `offers.py` is what it offers.
+- `backbone_search.py`, `offers.py`: what it would do next, and what has come of it.
 - `steps.py`: what it asks of a process; `engine.py`, `followed.py`: who does it, and who watches.
 - `study_images.py`, `passes.py`: the images that it works on, and their passes through the trunk.
 - `trials.py`, `study.py`, `oracles.py`: its trials, and Keras Tuner's oracle that proposes them.
