@@ -20,7 +20,7 @@ from tuning.search.backbone_search import BackboneSearch
 from tuning.search.context import SearchContext
 from tuning.search.engine import Engine
 from tuning.search.followed import FollowedHands
-from tuning.search.offers import Offer, Work
+from tuning.search.offers import Offer, Turn, Work
 from tuning.search.outlook import Outlook
 from tuning.search.timings import Timings
 from tuning.trunk.cache import CacheError
@@ -172,13 +172,13 @@ class _Searches:
         add_row(self._context.run, row)
 
     def _most_urgent(self) -> tuple[BackboneSearch, Offer] | None:
-        """What one of the searches would do next: first winners one after the other, then gains."""
-        for search in [*self._searches]:
-            if search.winner is None and (offer := self._offer(search)):
-                return search, offer
+        """What one of the searches would do next: what is cheap first, then what gains most."""
         offers = [(s, offer) for s in [*self._searches] if s.winner and (offer := self._offer(s))]
+        waiting = (s for s in [*self._searches] if s.winner is None)
+        first = next(((s, offer) for s in waiting if (offer := self._offer(s))), None)
+        chosen = [*offers, first] if first else offers
         # Of equals the cheapest backbone, which comes first.
-        return min(offers, key=lambda each: each[1].urgency, default=None)
+        return min(chosen, key=lambda each: _urgency(*each), default=None)
 
     def _offer(self, search: BackboneSearch) -> Offer | None:
         left = self._left()
@@ -248,6 +248,17 @@ class _Searches:
             if search in self._searches:
                 self._searches.remove(search)
                 self._given_up.append(search)
+
+
+def _urgency(search: BackboneSearch, offer: Offer) -> tuple[int, float]:
+    """By which offers are sorted, the most urgent first.
+
+    A large backbone's first winner waits for what is cheap beside it, such as more images for a
+    small one.
+    """
+    if offer.turn is Turn.REST:
+        return offer.turn, -offer.gain / max(offer.seconds, 1e-3)
+    return offer.turn, offer.seconds if search.winner else search.first_winner_seconds()
 
 
 @contextmanager

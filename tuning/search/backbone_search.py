@@ -121,7 +121,7 @@ class BackboneSearch:
         if self._evaluating:
             return None
         self._images.begin(seconds)
-        if self.winner is None and self._first_winner_seconds() > left:
+        if self.winner is None and self.first_winner_seconds() > left:
             return None
         for next_step in (self._next_head, self._first_winner, self._more):
             offer = next_step(seconds)
@@ -154,8 +154,8 @@ class BackboneSearch:
         epoch = self._expect("leg", gmacs, _kind(best.hyperparameters))
         return trials * (racing.LEAST_EPOCHS + preset.patience) * epoch
 
-    def _first_winner_seconds(self) -> float:
-        """Time until the first winner: a head on the first images, and its evaluation."""
+    def first_winner_seconds(self) -> float:
+        """Return the time until the first winner: a head on few images, and its evaluation."""
         stages = self._backbone.attach[0]
         wanted = [*self._plain(stages), *self._held_out(self._cuts)]
         passes = self._expect("pass", self._passes.gmacs(wanted, self._layout))

@@ -15,8 +15,8 @@ class Turn(IntEnum):
     """The order in which all backbones come to the same point, whatever their gains.
 
     Attributes:
-        WINNER: A first winner, or a winner that is brought up to date.
-        FINE_TUNED: All images that there is time for, and a first fine-tuned leg.
+        WINNER: A first winner, and heads on all images that there is time for.
+        FINE_TUNED: A first fine-tuned leg, and a winner that is brought up to date.
         REST: Whatever is expected to bring most.
     """
 
@@ -60,9 +60,3 @@ class Offer:
     begin: Callable[[float], Future[Any]]
     end: Callable[[Any, float], Work]
     fails: Callable[[Exception], None]
-
-    @property
-    def urgency(self) -> tuple[int, float]:
-        """By which offers are sorted, the most urgent first."""
-        gain = self.gain / max(self.seconds, 1e-3) if self.turn is Turn.REST else 0.0
-        return self.turn, -gain
