@@ -13,7 +13,6 @@ from export import audit, int8_gate
 from export.forms import TITLES
 from export.markdown import escape
 from inference.bundle import BundleInfo, LabelInfo, Precision
-from tuning.backbones.registry import BACKBONES
 from tuning.metrics import TARGETS
 from tuning.report import rendering
 from tuning.runs.schema import Hyperparameters, LabelFacts, RunConfig, WinnerFacts
@@ -132,6 +131,8 @@ def _wrong(label: Label) -> list[tuple[str, str]]:
 
 def _made(facts: WinnerFacts, origin: str) -> str:
     """How the model was trained, in words."""
+    from tuning.backbones.registry import BACKBONES  # imports Keras, which a push can do without
+
     chosen, backbone = facts.hyperparameters, BACKBONES[facts.backbone]
     which = f"the first {chosen.stages} of {len(backbone.stages)} stages"
     over = f"over a {chosen.grid} x {chosen.grid} grid" if chosen.grid > 1 else "over the whole map"

@@ -31,7 +31,7 @@ class Quantizer:
 def invert(path: Path) -> None:
     """Change the sign of the head's weights in an ONNX file."""
     model = onnx.load(path)
-    [head] = [tensor for tensor in model.graph.initializer if tuple(tensor.dims) == (16, 1)]
+    [head] = [tensor for tensor in model.graph.initializer if tensor.name == "logit/kernel"]
     head.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(head), head.name))
     onnx.save(model, path)
 

@@ -44,16 +44,20 @@ def test_the_tolerance_itself_is_too_much_and_the_worst_image_is_named() -> None
     with pytest.raises(ParityError) as error:
         compare([GENDER], keras_p, keras_p + shift, "vgg16 as fp32")
     assert str(error.value).startswith(
-        "vgg16 as fp32 differs from the Keras model in 'gender': probabilities by up to 0.0001 "
-        "(image 1; allowed below 0.0001), 0 of 3 decisions changed."
+        "vgg16 as fp32 differs from the Keras model in 'gender': probabilities by up to 0.0005 "
+        "(image 1; allowed below 0.0005), 0 of 3 decisions changed."
     )
 
 
-@pytest.mark.parametrize("changed", [(0.5, 0.49999), (0.49999, 0.5)])
-def test_half_is_decided_as_man_on_both_sides(changed: tuple[float, float]) -> None:
+@pytest.mark.parametrize("changed", [(0.501, 0.499), (0.499, 0.501)])
+def test_decisions_that_change_are_counted(changed: tuple[float, float]) -> None:
     keras_p, exported_p = map(both, changed)
     with pytest.raises(ParityError, match="1 of 1 decisions changed"):
         compare([GENDER], keras_p, exported_p, "vgg16 as fp32")
+
+
+def test_rounding_may_part_what_is_equally_probable() -> None:
+    compare([GENDER], both(0.50001), both(0.49999), "vgg16 as fp32")
 
 
 @pytest.mark.parametrize("column", [2, 3, 4])
@@ -67,6 +71,6 @@ def test_each_class_of_each_label_counts_and_the_label_is_named(column: int) -> 
 
 
 def test_a_decision_between_two_of_many_classes_that_changes_is_counted() -> None:
-    keras_p = np.array([[0.2, 0.40001, 0.39999]])
+    keras_p = np.array([[0.2, 0.401, 0.399]])
     with pytest.raises(ParityError, match="1 of 1 decisions changed"):
         compare([HAIR], keras_p, keras_p[:, [0, 2, 1]], "vgg16 as fp32")

@@ -78,11 +78,12 @@ def with_activations(
     # No split: a loaded classifier may have an operation of the name that Keras would give it.
     for label, at in zip(labels, output_slices(labels), strict=True):
         outputs[output_name(label)] = activations[..., at] if len(labels) > 1 else activations
-    return keras.Model(classifier.input, outputs)
+    return keras.Model(classifier.input, outputs, name=classifier.name)
 
 
 def _standardized(classifier: keras.Model, head: keras.Model) -> keras.KerasTensor:
     """The features that the head computes, computed once more; converters merge the two."""
     layers = classifier.layers
     maps = layers[layers.index(head) - 1].output
-    return keras.Model(head.input, head.get_layer(STANDARDIZE).output)(maps)
+    features = head.get_layer(STANDARDIZE).output
+    return keras.Model(head.input, features, name="standardized")(maps)  # else a running number

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.training.feed import read_ahead, tensor_of
+from tuning.half_floats import tensor_of
+from tuning.training.feed import read_ahead
 
 
 def test_everything_comes_in_order() -> None:
