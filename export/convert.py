@@ -154,13 +154,16 @@ def _name_batch(graph: onnx.GraphProto) -> None:
 
 
 def _rename(graph: onnx.GraphProto) -> None:
-    """Names and order that depend on the graph alone: the converter counts what it did before."""
+    """Names and order that depend on the graph alone: the converter counts what it did before.
+
+    Of what head and heat map compute alike it keeps the one or the other, so neither is in a name.
+    """
     fixed = {value.name: value.name for value in (*graph.input, *graph.output)}
     names, taken = {**fixed, "": ""}, Counter(fixed)
 
     def renamed(name: str) -> str:
         if name not in names:
-            plain = re.sub(r"__\d+|:\d+", "", name)
+            plain = re.sub(r"__\d+|:\d+|\b(head|standardized)(_\d+)?/", "", name)
             taken[plain] += 1
             names[name] = plain if taken[plain] == 1 else f"{plain}.{taken[plain]}"
         return names[name]
