@@ -27,7 +27,7 @@ def test_each_trial_is_a_session_with_its_values_and_curves(tmp_path: Path) -> N
     )
     by_name = {info.name: info for info in domains.hparam_infos}
     rate = by_name["learning_rate"].domain_interval
-    assert (rate.min_value, rate.max_value) == (1e-5, 1e-3)
+    assert (rate.min_value, rate.max_value) == (5e-5, 6e-4)
     assert {"stages", "depth", "grid", "head_units", "dropout"} <= set(by_name)
     assert len(by_name["backbone"].domain_discrete.values) == 5
     assert {info.name.tag for info in domains.metric_infos} == {
