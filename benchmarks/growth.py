@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from rich.table import Table
 
-from benchmarks.per_image import first_cuts
 from benchmarks.workload import Workload, machine
 from data.memory import peak_memory
 from tuning.backbones.registry import BACKBONES
@@ -73,7 +72,7 @@ def _measure(workload: Workload, name: str, images: int) -> Grown:
     val = workload.images("val")
     folder = workload.folder / "growth" / f"{name}-{images}"
     steps = _steps(workload, name, TrunkCache(folder, _CACHE_BYTES))
-    cuts = first_cuts(name)
+    cuts = BACKBONES[name].first_cuts
     steps.make_pass(Pass("val", val, cuts, "plain"))  # makes the graph, once for all images
     before = _size(folder)
     passing, _ = _timed(lambda: steps.make_pass(Pass("train", images, cuts, "plain")))

@@ -14,21 +14,6 @@ from tuning.backbones.registry import BACKBONES
 _STEP = 3  # passes: forward, gradients of the activations, gradients of the weights
 
 
-def first_cuts(backbone: str) -> tuple[int, ...]:
-    """Return the cuts that the first pass of a search fills.
-
-    Args:
-        backbone: Name of the backbone.
-
-    Example:
-        >>> all(cut > 0 for cut in first_cuts("vgg16"))
-        True
-    """
-    entry = BACKBONES[backbone]
-    first = entry.tunings[0]
-    return tuple(sorted({entry.attach[0], first.stages - first.depth} - {0}))
-
-
 class PerImage(NamedTuple):
     """What one image takes in one view, behind each number of stages, from 0.
 
@@ -83,7 +68,7 @@ def disk_table(size: int) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, backbone in BACKBONES.items():
-        filled, (_, *of_cuts) = first_cuts(name), per_image(name, size).bytes
+        filled, (_, *of_cuts) = backbone.first_cuts, per_image(name, size).bytes
         cells = [f"{size / 1e3:,.0f}" for size in of_cuts]
         bold = [f"**{cell}**" if n in filled else cell for n, cell in enumerate(cells, 1)]
         bold += [""] * (5 - len(bold))
@@ -103,7 +88,7 @@ def work_table(size: int) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, backbone in BACKBONES.items():
-        gmacs, deepest = per_image(name, size).gmacs, max(first_cuts(name))
+        gmacs, deepest = per_image(name, size).gmacs, max(backbone.first_cuts)
         stages, depth, _ = backbone.tunings[0]
         leg = _STEP * (gmacs[stages] - gmacs[stages - depth])
         lines.append(

@@ -64,16 +64,6 @@ class Activities:
         with self._lock:
             self._by_name.pop((backbone, title), None)
 
-    def end_all(self, backbone: str) -> None:
-        """Take note that nothing more is done for a backbone.
-
-        Args:
-            backbone: Backbone whose search has ended.
-        """
-        with self._lock:
-            kept = {key: value for key, value in self._by_name.items() if key[0] != backbone}
-            self._by_name = kept
-
     def _begun(self, title: str, backbone: str) -> Activity:
         new = Activity(title=title, backbone=backbone, started=time.time())
         return self._by_name.setdefault((backbone, title), new)

@@ -1,6 +1,7 @@
 from benchmarks import growth
-from benchmarks.per_image import first_cuts, per_image
+from benchmarks.per_image import per_image
 from benchmarks.workload import Workload
+from tuning.backbones.registry import BACKBONES
 
 
 def test_steps_are_measured_on_more_and_more_images(workload: Workload) -> None:
@@ -9,7 +10,7 @@ def test_steps_are_measured_on_more_and_more_images(workload: Workload) -> None:
     assert [each.images for each in grown] == [whole // 4, whole // 2, whole]
     for each in grown:
         assert min(each.pass_seconds, each.head_seconds, each.leg_seconds) > 0
-        filled = first_cuts("googlenet")
+        filled = BACKBONES["googlenet"].first_cuts
         of_image = sum(per_image("googlenet", 64).bytes[cut] for cut in filled)
         header = 128 * len(filled)
         assert each.bytes == of_image * each.images + header

@@ -1,13 +1,11 @@
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.per_image import first_cuts, page_tables, per_image
+from benchmarks.per_image import page_tables, per_image
 from benchmarks.workload import Workload
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import TransferModel
-from tuning.search.backbone_search import BackboneSearch
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 
@@ -18,9 +16,10 @@ def test_the_page_has_the_tables_of_this_registry() -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_the_first_pass_is_the_searchs(name: str) -> None:
-    search = SimpleNamespace(_backbone=BACKBONES[name])
-    assert BackboneSearch._cuts.fget(search) == first_cuts(name)  # type: ignore[attr-defined]
+def test_the_first_pass_serves_the_first_head_and_the_first_tuning(name: str) -> None:
+    backbone, (stages, depth, _) = BACKBONES[name], BACKBONES[name].tunings[0]
+    cuts = {backbone.attach[0], stages - depth} - {0}
+    assert backbone.first_cuts == tuple(sorted(cuts))
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -83,7 +83,7 @@ class BackboneSearch:
         self._layout = layout = hands.submit(Steps.layout).result()
         grids = {stages: layout.grids[stages] for stages in backbone.attach}
         self._trials = Trials(context, backbone, grids)
-        of_image = sum(map(layout.bytes_of, self._cuts))
+        of_image = sum(map(layout.bytes_of, self._backbone.first_cuts))
         self._images = StudyImages(context, self._trials.folder, of_image, self._pass_seconds)
         self._passes = Passes(context, hands.divides_passes)
         self._gains = Gains()
@@ -157,7 +157,7 @@ class BackboneSearch:
     def first_winner_seconds(self) -> float:
         """Return the time until the first winner: a head on few images, and its evaluation."""
         stages = self._backbone.attach[0]
-        wanted = [*self._plain(stages), *self._held_out(self._cuts)]
+        wanted = [*self._plain(stages), *self._held_out(self._backbone.first_cuts)]
         passes = self._expect("pass", self._passes.gmacs(wanted, self._layout))
         return passes + self._expect("winner", _MODEL)
 
@@ -359,16 +359,9 @@ class BackboneSearch:
         if context.settings.drop_suspects and self._codes is None:
             self._codes = doubted_labels.training_codes(context, folder)
 
-    @property
-    def _cuts(self) -> tuple[int, ...]:
-        """Cuts that one pass fills: behind the most promising head, and below the first tuned."""
-        first = self._backbone.tunings[0]
-        return tuple(sorted({self._backbone.attach[0], first.stages - first.depth} - {0}))
-
     def _plain(self, cut: int) -> list[Pass]:
         """Training and validation images in the plain view, at all usual cuts at once."""
-        cuts = self._cuts if cut in self._cuts else (cut,)
-        now = self._images.now
+        cuts, now = self._with_usual(cut), self._images.now
         return [Pass("train", now.train, cuts, "plain"), Pass("val", now.val, cuts, "plain")]
 
     def _of_cut(self, cut: int, images: SearchImages) -> list[Pass]:
@@ -383,14 +376,19 @@ class BackboneSearch:
         cut = self.best.hyperparameters.cut if self.best else 0
         if not cut:
             return []
-        return self._held_out(self._cuts if cut in self._cuts else (cut,))
+        return self._held_out(self._with_usual(cut))
+
+    def _with_usual(self, cut: int) -> tuple[int, ...]:
+        """All usual cuts where the cut is among them, else the cut alone."""
+        usual = self._backbone.first_cuts
+        return usual if cut in usual else (cut,)
 
     def _held_out(self, cuts: tuple[int, ...]) -> list[Pass]:
         return [Pass(split, self._context.count(split), cuts, "plain") for split in HELD_OUT]
 
     def _pass_seconds(self, images: int) -> float:
         """Expected time of a pass of some images to the usual cuts."""
-        return self._expect("pass", images * self._layout.gmacs[max(self._cuts)])
+        return self._expect("pass", images * self._layout.gmacs[max(self._backbone.first_cuts)])
 
     def _of_leg(self, chosen: Hyperparameters, images: SearchImages) -> float:
         """Operations for one image of a leg, with those that it is scored on, billions."""
