@@ -21,7 +21,7 @@ from tuning.precision import POLICY
 from tuning.progress import Progress
 from tuning.report import report
 from tuning.report.best import best_winner
-from tuning.runs.leaderboard import read_leaderboard
+from tuning.runs.leaderboard import read_leaderboard, write_leaderboard
 from tuning.runs.run_folder import RunFolder, rows_fingerprint
 from tuning.runs.schema import (
     DataFacts,
@@ -214,6 +214,7 @@ def _report(context: SearchContext, winners: Sequence[WinnerFacts]) -> None:
         chosen=best_winner(run, config.labels, [facts.backbone for facts in ranked]),
     )
     run.write_metrics(metrics)
+    write_leaderboard(run)  # with trials that were only begun
     leaderboard = read_leaderboard(run)
     progress = context.progress
     with progress.doing("writing the report"), progress.bar("explaining mistakes") as update:

@@ -46,7 +46,6 @@ _SCORING = 1.3  # times as long a leg takes with its scoring
 _WINNER_SHARE = 0.05  # of what was worked since, to bring the winner up to date
 _WORTH_SAVING = 0.05  # of the winner's score: that much better is worth it at once
 _MOST_FAILURES = 3  # in a row
-_STEP = 3  # times the operations of a forward pass that a training step takes
 _MODEL = 50.0  # operations in whose time a whole model is made and saved, billions
 
 
@@ -147,7 +146,7 @@ class BackboneSearch:
         best, tuned = self._trials.best_tuned, self._trials.tuned
         if self._trials.has_converged or best is None:
             return 0.0
-        preset, images = self._context.preset, self._images.now
+        preset, images = self._context.preset, self._images_of(best)
         lost = racing.lost_in_a_row(tuned, best)
         trials = max(0, preset.challengers - lost) + (not best.ended)
         gmacs = images.train * self._of_leg(best.hyperparameters, images)
@@ -213,7 +212,7 @@ class BackboneSearch:
         if not self._passes.are_made(wanted):
             return self._pass(wanted, Turn.WINNER)
 
-        gmacs = self._layout.of_head(chosen, now.train * now.views)
+        gmacs = self._layout.of_head(chosen, now.train * now.views, now.val)
 
         def begin(_: float) -> Future[Trained]:
             return self._begin(head, Steps.fit_head, Head(_title(head), chosen, now, self._codes))
@@ -229,9 +228,8 @@ class BackboneSearch:
     def _leg(self, trial: TrialRecord, left: float) -> Offer | None:
         chosen, start = trial.hyperparameters, self._trials.start_of(trial)
         assert start is not None, "its head comes first"
-        every = self._images.all.model_copy(update={"views": 0})
-        images = every if trial.from_pixels else self._images.now
-        wanted = self._of_cut(chosen.cut, images)
+        images = self._images_of(trial)
+        wanted = [] if trial.from_pixels else self._of_cut(chosen.cut, images)
         if not self._passes.are_made(wanted):
             return self._pass(wanted, Turn.FINE_TUNED)
         kind, of_image = _kind(chosen), self._of_leg(chosen, images)
@@ -260,6 +258,12 @@ class BackboneSearch:
         offer = self._of_trial(trial, "leg", images.train, turn, seconds, begin, end)
         # Legs side by side gain less each, and leave slots to other backbones.
         return replace(offer, gain=self._gains.of_a_leg(seconds) / (1 + len(self._busy)))
+
+    def _images_of(self, trial: TrialRecord) -> SearchImages:
+        """What a fine-tuned trial learns from: pixels where frozen stages take little."""
+        now = self._images.all if trial.from_pixels else self._images.now
+        is_cheap = self._layout.is_cheap_from_pixels(trial.hyperparameters)
+        return now.model_copy(update={"views": 0}) if trial.from_pixels or is_cheap else now
 
     def _evaluation(self, turn: Turn) -> Offer | None:
         if not self._passes.are_made(wanted := self._for_winner()):
@@ -361,13 +365,20 @@ class BackboneSearch:
 
     def _plain(self, cut: int) -> list[Pass]:
         """Training and validation images in the plain view, at all usual cuts at once."""
-        cuts, now = self._with_usual(cut), self._images.now
-        return [Pass("train", now.train, cuts, "plain"), Pass("val", now.val, cuts, "plain")]
+        return [
+            Pass("train", self._images.now.train, self._with_usual(cut), "plain"),
+            self._val(cut),
+        ]
+
+    def _val(self, cut: int) -> Pass:
+        return Pass("val", self._images.now.val, self._with_usual(cut), "plain")
 
     def _of_cut(self, cut: int, images: SearchImages) -> list[Pass]:
-        """What a training from a cut needs."""
-        if not (cut and images.views):
+        """What a training from a cut needs, or its scoring alone where that is from pixels."""
+        if not cut:
             return []
+        if images.views == 0:
+            return [self._val(cut)]
         if images.views == 1:
             return self._plain(cut)
         return [*self._plain(cut), Pass("train", images.train, (cut,), "mirrored")]
@@ -392,10 +403,9 @@ class BackboneSearch:
 
     def _of_leg(self, chosen: Hyperparameters, images: SearchImages) -> float:
         """Operations for one image of a leg, with those that it is scored on, billions."""
-        trained = self._layout.between(chosen.cut, chosen.stages)
+        scored = self._layout.between(chosen.cut, chosen.stages)
         frozen = 0.0 if images.views else self._layout.gmacs[chosen.cut]
-        scored = images.val / images.train
-        return _STEP * trained + frozen + scored * (trained + frozen)
+        return self._layout.of_step(chosen) + frozen + images.val / images.train * scored
 
     def _of_winner(self) -> float:
         """Operations of an evaluation, billions."""

@@ -34,6 +34,13 @@ from tuning.training.checkpoint import Checkpoint
 from tuning.training.legs import LegConfig, fit_leg
 from tuning.training.loss import LabelLoss
 from tuning.trunk.image_set import VIEWS, ImageSet, PixelView, View
+from tuning.trunk.photo_views import PHOTO_VIEWS, PhotoView
+
+_STEP = 3  # times the operations of a forward pass that a training step takes
+_CHEAP = 0.2  # of a step's operations, that frozen stages may add to it
+_SOLUTIONS = 3  # cubes of the rows that the solutions for all penalties take, about
+_GATHERED = 1000  # operations in whose time a feature is read, averaged and standardized
+_ANY_HEAD = 20.0  # operations in whose time the rest of any head is done, billions
 
 
 @dataclass(frozen=True)
@@ -67,15 +74,37 @@ class Layout:
         """
         return max(0.0, self.gmacs[stages] - self.gmacs[cut])
 
-    def of_head(self, chosen: Hyperparameters, rows: int) -> float:
+    def of_step(self, chosen: Hyperparameters) -> float:
+        """Return the operations of a training step behind the cut for one image, billions.
+
+        Args:
+            chosen: Hyperparameters of the training.
+        """
+        return _STEP * self.between(chosen.cut, chosen.stages)
+
+    def is_cheap_from_pixels(self, chosen: Hyperparameters) -> bool:
+        """Whether frozen stages take little beside a training step: then each view can be new.
+
+        Args:
+            chosen: Hyperparameters of the training.
+        """
+        return self.gmacs[chosen.cut] <= _CHEAP * self.of_step(chosen)
+
+    def of_head(self, chosen: Hyperparameters, rows: int, scored: int) -> float:
         """Return the operations that solving a head takes, about, billions.
+
+        Of few rows or features most of the time goes into gathering them and into what is the same
+        for all heads; it counts as the operations that take as long.
 
         Args:
             chosen: Hyperparameters of the head.
-            rows: Number of images, each view counted.
+            rows: Number of images to learn from, each view counted.
+            scored: Number of images to score it on.
         """
         features = chosen.grid**2 * self.shapes[chosen.stages][-1]
-        return rows**2 * features / 1e9
+        fewer = min(rows, features)
+        products, solutions = rows * features * fewer, _SOLUTIONS * fewer**3
+        return (products + solutions + _GATHERED * (rows + scored) * features) / 1e9 + _ANY_HEAD
 
 
 @dataclass(frozen=True)
@@ -313,13 +342,19 @@ class Steps:
         codes = codes_of(context.store.manifest)[of_train.rows]
         if wanted.codes is not None:
             codes = wanted.codes[np.isin(context.images("train").rows, of_train.rows)]
-        views = VIEWS[: images.views or len(VIEWS)]
-        cached = bool(images.views)
-        train = Examples([self._rows(of_train, cut, view, cached) for view in views], codes)
+        train = Examples(self._views(of_train, cut, images.views), codes)
         of_val = context.images("val", images.val)
         codes_of_val = codes_of(context.store.manifest)[of_val.rows]
+        cached = bool(images.views) or self._has(of_val, cut)
         val = Examples([self._rows(of_val, cut, VIEWS[0], cached)], codes_of_val)
         return TrainingData(train, val, LabelLoss.of(context.labels, codes))
+
+    def _views(self, images: ImageSet, cut: int, cached: int) -> list[ActivationArray]:
+        """The views that are cached, or all there are where it is trained from pixels."""
+        if cached:
+            return [self._rows(images, cut, view, True) for view in VIEWS[:cached]]
+        plain = [PixelView(images, view) for view in VIEWS]
+        return [*plain, *(PhotoView(images, number) for number in range(PHOTO_VIEWS))]
 
     def _held_out(self, split: str, cut: int) -> Examples:
         """A whole split, as the float32 model sees it."""

@@ -145,7 +145,8 @@ class TailGraphs:
     Attributes:
         tail: Model from the activation at the cut to the logits.
         trained: Weights that are trained, by name.
-        logits: Graph of the forward pass: rows [n, ...] -> logits, float32 [n, width].
+        logits: Graph of the forward pass: rows [n, ...] -> logits, float32 [n, width]. A tail that
+            is fed pixels takes activations at its cut as well.
         average: Graph that moves the averages towards the weights by a share of the difference.
     """
 
@@ -206,7 +207,9 @@ class TailGraphs:
         return self._network(self._at_cut(rows))
 
     def _at_cut(self, rows: tf.Tensor) -> tf.Tensor:
-        return rows if self._trunk is None else _only(self._trunk(rows, training=False))
+        if self._trunk is None or rows.dtype != tf.uint8:
+            return rows
+        return _only(self._trunk(rows, training=False))
 
     def _network(self, rows: tf.Tensor, dropped: Dropout | None = None) -> tf.Tensor:
         """Logits; those of a training step where there is dropout."""

@@ -14,6 +14,7 @@ from tuning.runs.schema import SearchImages
 from tuning.search.context import SearchContext
 from tuning.search.steps import Head, Pass, Steps
 from tuning.trunk.cache import TrunkCache
+from tuning.trunk.photo_views import PHOTO_VIEWS
 
 ALL = SearchImages(train=32, val=25, views=2)
 PASSES = [Pass("train", 32, (1,), "plain"), Pass("train", 32, (1,), "mirrored"),
@@ -42,11 +43,27 @@ def steps(context: SearchContext, model_of: Callable[[str], TransferModel]) -> S
 def test_classes_count_the_same_in_training_and_each_image_is_seen_mirrored(
     steps: Steps,
 ) -> None:
-    data = steps._data(HEAD, 0)
+    for wanted in PASSES:
+        steps.make_pass(wanted)
+    data = steps._data(HEAD, 1)
     assert (data.train.codes == 1).sum() == 8 and len(data.train) == 32
-    plain, mirrored = data.train.views
-    assert np.array_equal(np.asarray(plain[:]), np.asarray(mirrored[:])[:, :, ::-1])
+    plain, mirrored = (np.asarray(view[:]) for view in data.train.views)
+    assert plain.shape == mirrored.shape and not np.array_equal(plain, mirrored)
     assert len(data.val.views) == 1 and len(data.val) == 25
+
+
+def test_a_training_from_pixels_sees_another_photo_each_time(steps: Steps) -> None:
+    data = steps._data(replace(HEAD, images=ALL.model_copy(update={"views": 0})), 1)
+    assert data.train.are_pixels and data.val.are_pixels
+    assert len(data.train.views) == 2 + PHOTO_VIEWS
+    row = np.array([0])
+    assert len({view[row].tobytes() for view in data.train.views}) == 2 + PHOTO_VIEWS
+
+
+def test_a_training_from_pixels_is_scored_on_cached_activations(steps: Steps) -> None:
+    steps.make_pass(Pass("val", 25, (1,), "plain"))
+    data = steps._data(replace(HEAD, images=ALL.model_copy(update={"views": 0})), 1)
+    assert data.train.are_pixels and not data.val.are_pixels
 
 
 def test_what_has_passed_does_not_pass_again(steps: Steps) -> None:
@@ -78,6 +95,9 @@ def test_the_layout_says_what_can_be_cut(steps: Steps) -> None:
     assert layout.grids[1] == (1, 2, 4, 8)
     assert 0 == layout.gmacs[0] < layout.gmacs[1] < layout.gmacs[2] < layout.gmacs[4]
     assert layout.between(1, 1) == 0
+    assert layout.of_step(chosen(2, stages=3)) == pytest.approx(3 * layout.between(1, 3))
+    assert layout.is_cheap_from_pixels(chosen(2, stages=2)), "nothing is frozen"
+    assert not layout.is_cheap_from_pixels(chosen(1, stages=2)), "half of it is"
     assert layout.between(1, 2) == pytest.approx(layout.gmacs[2] - layout.gmacs[1])
 
 
@@ -87,3 +107,12 @@ def test_a_cache_without_room_is_an_error_of_its_own(context: SearchContext, ste
     small.__dict__["model"] = steps.model
     with pytest.raises(RuntimeError, match="CACHE_GB"):
         small.make_pass(PASSES[0])
+
+
+def test_a_small_head_does_not_make_a_large_one_look_endless(steps: Steps) -> None:
+    """A pooled head takes the time of what all heads do; it says little about a large one's."""
+    layout = steps.layout()
+    pooled = layout.of_head(chosen(0, stages=2, grid=1), 1000, 1000)
+    small = layout.of_head(chosen(0, stages=1, grid=8), 1000, 1000)
+    large = layout.of_head(chosen(0, stages=1, grid=8), 4000, 1000)
+    assert pooled < small < 4 * pooled and 5 * small < large < 20 * small

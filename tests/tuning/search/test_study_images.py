@@ -38,7 +38,7 @@ def of(context: SearchContext) -> StudyImages:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "train"), [(math.inf, 1000), (42, 1000), (41, 500), (20, 250), (0.1, 250)]
+    ("seconds", "train"), [(math.inf, 1000), (34, 1000), (33, 500), (18, 250), (0.1, 250)]
 )
 def test_the_first_sample_is_as_large_as_leaves_most_of_the_time(
     seconds: float, train: int, context: SearchContext
