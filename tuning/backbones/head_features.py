@@ -29,7 +29,7 @@ _BLOCK_NUMBERS = 1 << 20  # in one block: few enough for the processor's caches
 _LEAST_STD = 0.1  # of the median
 
 
-def head_features(maps: Rows, grid: int) -> np.ndarray:
+def head_features(maps: Rows, grid: int, out: np.ndarray | None = None) -> np.ndarray:
     """Average maps over the fields of a grid, take square roots and flatten them.
 
     The square root brings activations, whose distribution has a long tail, nearer to a normal one.
@@ -37,9 +37,10 @@ def head_features(maps: Rows, grid: int) -> np.ndarray:
     Args:
         maps: Maps without negative numbers, float [n, side, side, C], may lie on disk.
         grid: Number of fields along each side, a divisor of the maps' side.
+        out: Array for the result, float32 or float16; a new one where it is left out.
 
     Returns:
-        float32 [n, grid * grid * C].
+        float32 [n, grid * grid * C], or `out`.
 
     Raises:
         ValueError: The grid does not divide the side.
@@ -54,7 +55,7 @@ def head_features(maps: Rows, grid: int) -> np.ndarray:
     count, side, _, channels = maps.shape
     if side % grid:
         raise ValueError(f"a grid of {grid} does not divide maps of {side} x {side}")
-    features = np.empty((count, grid * grid * channels), np.float32)
+    features = np.empty((count, grid * grid * channels), np.float32) if out is None else out
     for rows in _blocks(count, side * side * channels):
         means = _field_means(np.asarray(maps[rows]), grid)
         means += np.float32(ROOT_OFFSET)
@@ -88,14 +89,20 @@ class FeatureStatistics:
         """Bring each feature to mean 0 and variance 1.
 
         Args:
-            features: Features, float32 [N, F].
+            features: Features, float32 or float16 [N, F].
             out: Array for the result, which may be `features`; a new one where it is left out.
 
         Returns:
-            float32 [N, F].
+            float32 [N, F], or `out`.
         """
-        centered = np.subtract(features, self.mean, out=out)
-        return np.divide(centered, self.std, out=centered)
+        result = np.empty(features.shape, np.float32) if out is None else out
+        std = self.std
+        for rows in _blocks(*features.shape):
+            block = features[rows].astype(np.float32)
+            block -= self.mean
+            block /= std
+            result[rows] = block
+        return result
 
     @classmethod
     def neutral(cls, count: int) -> FeatureStatistics:

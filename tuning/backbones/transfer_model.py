@@ -21,7 +21,8 @@ INPUT_NAME = "image"
 HEAD = "head"
 """Name of the head within a classifier."""
 
-_MOST_FEATURES = 40_000  # of a head: more cost memory and gain nothing
+_MOST_FEATURES = 80_000  # of a head: more cost memory
+_FINEST_GRID = 16  # finer ones gain nothing
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,11 @@ class TransferModel:
             stages: Number of stages in front of the head.
 
         Returns:
-            Divisors of the map's side that leave a head at most 40,000 features; 1 always.
+            Divisors of the map's side, up to 16, that leave a head at most 80,000 features; 1
+            always.
         """
         side = self.shape(stages)[0]
-        divisors = (grid for grid in range(1, side + 1) if side % grid == 0)
+        divisors = (grid for grid in range(1, _FINEST_GRID + 1) if side % grid == 0)
         return tuple(g for g in divisors if g == 1 or self.features(stages, g) <= _MOST_FEATURES)
 
     def features(self, stages: int, grid: int) -> int:

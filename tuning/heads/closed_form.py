@@ -34,7 +34,7 @@ _MOST_FEATURES = 5_000  # of the primal form, whose six products then take 0.6 G
 _STEP = 10**0.5  # from one penalty to the next
 _RANGE = 8  # steps on either side of a penalty as large as the rows are long
 _AT_ONCE = 2  # penalties, each with as much memory as the rows' products
-_ROWS = 2048
+_ROWS = 512
 _NO_SOLUTION = Solution(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
 _LEAST_SPREAD = 1e-3  # of scores; less is rounding
 
@@ -77,8 +77,8 @@ def solve(
 
     Args:
         labels: The L labels.
-        features: Standardized features, float [N, F]: of the n images in one view, then of the same
-            images in other views, which are learned from as well.
+        features: Standardized features, float32 or float16 [N, F]: of the n images in one view, then
+            of the same images in other views, which are learned from as well.
         codes: Codes, int [n, L].
         people: Number of the person in each image, int [n].
         seed: Seed of the folds.
@@ -217,7 +217,7 @@ def _views(features: np.ndarray, codes: np.ndarray, people: np.ndarray) -> int:
             "do not fit together: features need one row an image, or one a view of each"
         )
     for start in range(0, len(features), _ROWS):
-        block = np.asarray(features[start : start + _ROWS], np.float32)
+        block = gathered(features, np.arange(start, min(start + _ROWS, len(features))))
         bad = np.flatnonzero(~np.isfinite(np.einsum("nf,nf->n", block, block)))
         if len(bad):
             raise ValueError(

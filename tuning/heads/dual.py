@@ -18,8 +18,9 @@ from scipy.linalg import lapack
 from tuning.heads.task import Solution, Task, gathered
 from tuning.heads.workers import workers
 
-_SIDE = 1024  # rows and columns of a tile of products
-_ROWS = 2048
+_SIDE = 512  # rows and columns of a tile of products
+_COLUMNS = 4096  # features that are multiplied at a time
+_ROWS = 512
 
 
 class DualRidge:
@@ -116,16 +117,19 @@ class DualEquations:
 
 
 def _gram(features: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Products of rows, float32 [n, n], tile by tile."""
-    gram = np.empty((len(rows), len(rows)), np.float32)
+    """Products of rows, float32 [n, n]: some features at a time, each read once, tile by tile."""
+    gram = np.zeros((len(rows), len(rows)), np.float32)
+    block = np.empty((0, 0), np.float32)
 
     def multiply(tile: tuple[slice, slice]) -> None:
         upper, left = tile
-        one, other = (gathered(features, rows[side]) for side in tile)
-        gram[upper, left] = one @ other.T
-        gram[left, upper] = gram[upper, left].T
+        gram[upper, left] += block[upper] @ block[left].T
 
     sides = [slice(start, start + _SIDE) for start in range(0, len(rows), _SIDE)]
     with workers() as pool:
-        list(pool.map(multiply, combinations_with_replacement(sides, 2)))
+        for start in range(0, features.shape[1], _COLUMNS):
+            block = gathered(features, rows, slice(start, start + _COLUMNS))
+            list(pool.map(multiply, combinations_with_replacement(sides, 2)))
+    for upper, left in combinations_with_replacement(sides, 2):
+        gram[left, upper] = gram[upper, left].T
     return gram

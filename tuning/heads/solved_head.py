@@ -13,12 +13,15 @@ from data.rows import Rows
 from tuning.backbones.head_features import FeatureStatistics, head_features
 from tuning.backbones.transfer_model import TransferModel
 from tuning.heads import closed_form
+from tuning.heads.task import gathered
 from tuning.metrics import MeanScores, mean_scores, probabilities
 from tuning.runs.schema import Hyperparameters, Leg, TrialResult
 from tuning.training.batches import ActivationArray, Examples, TrainingData
 from tuning.training.hidden_head import HiddenHeadConfig, fit_hidden_head
 from tuning.training.tail_weights import TailWeights
 
+_MOST_NUMBERS = 1 << 27  # of features in float32, 0.5 GB; more are kept in float16
+_ROWS = 512
 _EPOCHS, _PATIENCE, _SECONDS = 60, 8, 60.0  # of a head with a hidden layer
 
 
@@ -102,7 +105,8 @@ def solve(
     if not hyperparameters.head_units:
         solved = closed_form.solve(labels, train, codes, people, seed, progress)
         weights |= {"logit/kernel": solved.kernel, "logit/bias": solved.bias}
-        return _scored(data, weights, val @ solved.kernel + solved.bias, solved.out_of_fold)
+        logits = _products(val, solved.kernel) + solved.bias
+        return _scored(data, weights, logits, solved.out_of_fold)
     views = np.split(train, len(data.train.views))
     of_features = TrainingData(Examples(views, codes), Examples([val], data.val.codes), data.loss)
     config = HiddenHeadConfig(_EPOCHS, _PATIENCE, _SECONDS, seed)
@@ -134,11 +138,16 @@ def _scored(
 
 
 def _features(views: Sequence[ActivationArray], grid: int) -> np.ndarray:
-    """Features of all views, one behind the other, float32 [n, F]; one view at a time in memory."""
-    first = head_features(cast("Rows", views[0]), grid)
-    if len(views) == 1:
-        return first
-    features = np.empty((len(views), *first.shape), np.float32)
-    for number, view in enumerate(views):
-        features[number] = head_features(cast("Rows", view), grid) if number else first
-    return features.reshape(-1, first.shape[1])
+    """Features of all views, one behind the other, float32 or float16 [n, F]."""
+    count, channels = len(views) * views[0].shape[0], views[0].shape[-1]
+    numbers = count * grid**2 * channels
+    dtype = np.float16 if numbers > _MOST_NUMBERS else np.float32
+    features = np.empty((len(views), views[0].shape[0], grid**2 * channels), dtype)
+    for view, out in zip(views, features, strict=True):
+        head_features(cast("Rows", view), grid, out)
+    return features.reshape(count, -1)
+
+
+def _products(features: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    parts = [np.arange(len(features))[at : at + _ROWS] for at in range(0, len(features), _ROWS)]
+    return np.concatenate([gathered(features, rows) @ kernel for rows in parts])

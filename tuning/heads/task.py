@@ -92,20 +92,27 @@ class Solution(NamedTuple):
     bias: np.ndarray
 
 
-def gathered(features: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Gather rows of the features; neighbors are not copied.
+def gathered(
+    features: np.ndarray, rows: np.ndarray, columns: slice = slice(None)
+) -> np.ndarray:
+    """Gather rows of the features; neighbors that are float32 are not copied.
 
     Args:
         features: Features, float [N, F].
         rows: Numbers of rows, at least one, in rising order, int [n].
+        columns: Features that are gathered, all where it is left out.
 
     Returns:
-        float32 [n, F].
+        float32 [n, F or number of columns].
 
     Example:
-        >>> gathered(np.float16([[1.0], [2.0], [3.0]]), np.array([0, 2])).tolist()
-        [[1.0], [3.0]]
+        >>> features = np.float16([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
+        >>> gathered(features, np.array([0, 2])).tolist()
+        [[1.0, 4.0], [3.0, 6.0]]
+        >>> gathered(features, np.array([1, 2]), slice(1, 2)).tolist()
+        [[5.0], [6.0]]
     """
     first, last = int(rows[0]), int(rows[-1])
     together = last - first + 1 == len(rows)
-    return np.asarray(features[first : last + 1] if together else features[rows], np.float32)
+    chosen = features[first : last + 1, columns] if together else features[rows, columns]
+    return np.asarray(chosen, np.float32)
