@@ -77,8 +77,8 @@ def solve(
 
     Args:
         labels: The L labels.
-        features: Standardized features, float32 or float16 [N, F]: of the n images in one view, then
-            of the same images in other views, which are learned from as well.
+        features: Standardized features, float32 or float16 [N, F]: of the n images in one view,
+            then of the same images in other views, which are learned from as well.
         codes: Codes, int [n, L].
         people: Number of the person in each image, int [n].
         seed: Seed of the folds.
