@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
-from typing import NamedTuple
 
-import keras
-
-from tuning.backbones.operations import gmacs_of
 from tuning.backbones.registry import BACKBONES
-
-_STEP = 3  # passes: forward, gradients of the activations, gradients of the weights
-
-
-class PerImage(NamedTuple):
-    """What one image takes in one view, behind each number of stages, from 0.
-
-    Attributes:
-        bytes: Size of the activations on disk, as float16; 0 of the pixels.
-        gmacs: Billions of multiplications and additions from the pixels to there.
-    """
-
-    bytes: tuple[int, ...]
-    gmacs: tuple[float, ...]
+from tuning.backbones.transfer_model import TransferModel
+from tuning.backbones.weights import Weights
+from tuning.runs.schema import Hyperparameters
+from tuning.search.steps import Layout
 
 
 @cache
-def per_image(backbone: str, size: int) -> PerImage:
+def per_image(backbone: str, size: int) -> Layout:
     """Return what an image takes.
 
     Args:
@@ -36,18 +21,10 @@ def per_image(backbone: str, size: int) -> PerImage:
 
     Example:
         >>> vgg16 = per_image("vgg16", 96)
-        >>> vgg16.bytes, round(vgg16.gmacs[3], 2)
-        ((0, 294912, 147456, 73728, 36864, 9216), 1.71)
+        >>> vgg16.bytes_of(3), round(vgg16.gmacs[3], 2)
+        (73728, 1.71)
     """
-    entry = BACKBONES[backbone]
-    image = keras.Input((size, size, 3))
-    whole = keras.Model(image, entry.build(image))
-    ends = [entry.layer_of(cut) for cut in range(1, len(entry.stages) + 1)]
-    parts = [keras.Model(image, whole.get_layer(end).output) for end in ends]
-    return PerImage(
-        (0, *(2 * math.prod(part.output.shape[1:]) for part in parts)),
-        (0.0, *map(gmacs_of, parts)),
-    )
+    return Layout.of(TransferModel(BACKBONES[backbone], size, Weights("none", {}, "")))
 
 
 def page_tables() -> list[str]:
@@ -68,11 +45,11 @@ def disk_table(size: int) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, backbone in BACKBONES.items():
-        filled, (_, *of_cuts) = backbone.first_cuts, per_image(name, size).bytes
-        cells = [f"{size / 1e3:,.0f}" for size in of_cuts]
-        bold = [f"**{cell}**" if n in filled else cell for n, cell in enumerate(cells, 1)]
+        layout, filled = per_image(name, size), backbone.first_cuts
+        cells = {cut: f"{layout.bytes_of(cut) / 1e3:,.0f}" for cut in layout.shapes}
+        bold = [f"**{cell}**" if cut in filled else cell for cut, cell in cells.items()]
         bold += [""] * (5 - len(bold))
-        total = sum(of_cuts[cut - 1] for cut in filled) / 1e3
+        total = sum(map(layout.bytes_of, filled)) / 1e3
         lines.append(f"| {backbone.title} | {' | '.join(bold)} | {total:,.0f} |")
     return "\n".join(lines)
 
@@ -88,11 +65,13 @@ def work_table(size: int) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, backbone in BACKBONES.items():
-        gmacs, deepest = per_image(name, size).gmacs, max(backbone.first_cuts)
-        stages, depth, _ = backbone.tunings[0]
-        leg = _STEP * (gmacs[stages] - gmacs[stages - depth])
+        layout, deepest = per_image(name, size), max(backbone.first_cuts)
+        stages, depth, rate = backbone.tunings[0]
+        chosen = Hyperparameters(
+            stages=stages, depth=depth, grid=1, learning_rate=rate, head_units=0, dropout=0.0
+        )
         lines.append(
-            f"| {backbone.title} | {deepest} | {gmacs[deepest]:.2f} | {stages} | {depth} | "
-            f"{leg:.2f} | {gmacs[stages]:.2f} |"
+            f"| {backbone.title} | {deepest} | {layout.gmacs[deepest]:.2f} | {stages} | {depth} | "
+            f"{layout.of_step(chosen):.2f} | {layout.gmacs[stages]:.2f} |"
         )
     return "\n".join(lines)

@@ -78,6 +78,7 @@ def tune(
     """
     progress = Progress()
     run = RunFolder.named(artifacts / "runs", run_name or default_name(settings))
+    run.check(settings)
     with (
         run.lock(),
         status_of(run, budget := TimeBudget(run, settings.budget), progress.activities),

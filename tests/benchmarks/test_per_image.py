@@ -3,9 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.per_image import page_tables, per_image
-from benchmarks.workload import Workload
 from tuning.backbones.registry import BACKBONES
-from tuning.backbones.transfer_model import TransferModel
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 
@@ -24,10 +22,5 @@ def test_the_first_pass_serves_the_first_head_and_the_first_tuning(name: str) ->
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_operations_are_the_registrys(name: str) -> None:
-    assert per_image(name, 224).gmacs[-1] == pytest.approx(BACKBONES[name].gmacs, rel=0.02)
-
-
-def test_bytes_are_those_of_the_model(workload: Workload) -> None:
-    model = TransferModel(BACKBONES["googlenet"], 64, workload.weights["googlenet"])
-    shapes = [model.shape(cut) for cut in range(1, 5)]
-    assert per_image("googlenet", 64).bytes == (0, *(2 * h * w * c for h, w, c in shapes))
+    gmacs = per_image(name, 224).gmacs
+    assert gmacs[max(gmacs)] == pytest.approx(BACKBONES[name].gmacs, rel=0.02)

@@ -21,6 +21,7 @@ from rich.console import Console
 from data import GENDER, ImageStore
 from tuning.runs.run_folder import RunFolder
 from tuning.runs.schema import Hyperparameters, Leg, TrialRecord, TrialResult
+from tuning.runs.study_folder import StudyFolder
 from tuning.runs.time_budget import TimeBudget
 
 if TYPE_CHECKING:
@@ -126,6 +127,11 @@ def completed(
     result = result_of(chosen(depth, stages=stages), *accuracies)
     values = result.hyperparameters.model_dump()
     return TrialRecord(trial=trial, values=values, result=result, ended=ended)
+
+
+def best_trial(study: StudyFolder) -> TrialRecord:
+    """The study's trial of the best score."""
+    return min(study.trials(), key=lambda record: record.score)
 
 
 def failed(trial: str, why: str) -> TrialRecord:

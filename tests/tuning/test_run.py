@@ -195,6 +195,21 @@ def test_a_run_of_an_earlier_version_is_refused_in_one_line(
     assert session.run.config.read_text() == before
 
 
+@pytest.mark.parametrize("change", [{"schema_version": 1}, {"settings": {"size": 96}}])
+def test_a_run_is_refused_before_its_data_are_read(
+    session: Session, change: dict[str, dict[str, object]]
+) -> None:
+    session.go()
+    config = session.config()
+    settings = config["settings"] | change.get("settings", {})
+    session.run.config.write_text(json.dumps(config | change | {"settings": settings}))
+    before = sorted(session.run.path.iterdir())
+    Path(session.settings.data).unlink()
+    with pytest.raises(RunError, match=r"another version|made with size="):
+        runs.tune(session.settings, session.artifacts, session.run.name)
+    assert sorted(session.run.path.iterdir()) == before
+
+
 def test_names_with_brackets_are_printed_as_they_are(
     session: Session, portraits: list[Path], table: Callable[..., Path]
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 from rich.console import Console
-from small_search import PlayedEngine, play, small_backbone, small_context
+from small_search import PlayedEngine, best_trial, play, small_backbone, small_context
 
 from tuning.backbones.registry import BACKBONES
 from tuning.cluster.errors import ClusterError
@@ -87,9 +87,9 @@ def test_a_run_without_a_budget_ends_when_all_have_converged(context: SearchCont
     winners = play(context, engine)
     for facts in winners:
         study = context.run.study(facts.backbone)
-        best = study.best()
-        assert best and (best.trial, best.ended) == (facts.trial, "converged")
-        assert facts.score == best.score == min(t.score for t in study.trials())
+        best = best_trial(study)
+        assert (best.trial, best.ended) == (facts.trial, "converged")
+        assert facts.score == best.score
         assert all(trial.ended for trial in study.trials())
         assert any(trial.trial > best.trial for trial in study.trials())
     assert "no time" not in shown(context)
@@ -187,8 +187,8 @@ def test_a_session_that_was_stopped_goes_on_where_it_was(stop: int, context: Sea
             (a.name, a.checkpoint) for n, s, a in done + second.done if (n, s) == (name, "train")
         ]
         assert len(set(legs)) == len(legs)
-        stopped, alone = (c.run.study(name).best() for c in (context, with_clean_folder))
-        assert stopped and alone and stopped.score == pytest.approx(alone.score)
+        stopped, alone = (best_trial(c.run.study(name)) for c in (context, with_clean_folder))
+        assert stopped.score == pytest.approx(alone.score)
 
 
 def test_a_larger_budget_more_backbones_and_another_preset_go_on(context: SearchContext) -> None:
@@ -225,8 +225,8 @@ def test_a_budget_is_kept(minutes: float, report_seconds: int, context: SearchCo
         assert context.run.study(facts.backbone).trials()[-1].status != "failed"
     if minutes >= 3:
         assert len(winners) == 3
-        best = [context.run.study(name).best() for name in NAMES]
-        assert [facts.score for facts in winners] == [trial.score for trial in best if trial]
+        best = [best_trial(context.run.study(name)) for name in NAMES]
+        assert [facts.score for facts in winners] == [trial.score for trial in best]
 
 
 def test_a_tiny_budget_has_one_winner_and_says_which_backbones_have_none(
@@ -285,10 +285,10 @@ def test_where_no_backbone_has_a_winner_the_first_failure_is_the_runs(
 def test_a_training_that_fails_is_a_failed_trial(error: Exception, context: SearchContext) -> None:
     engine = PlayedEngine(before=raising(error, "googlenet", "train", slice(1, 2)))
     winners = play(context, engine)
-    study, best = context.run.study("googlenet"), context.run.study("googlenet").best()
+    study = context.run.study("googlenet")
     [failed] = [trial for trial in study.trials() if trial.ended.startswith(type(error).__name__)]
     assert failed.hyperparameters.depth
-    assert len(winners) == 3 and best and winners[0].trial == best.trial
+    assert len(winners) == 3 and winners[0].trial == best_trial(study).trial
 
 
 @pytest.mark.parametrize("step", ["make_pass", "fit_head", "train", "evaluate"])

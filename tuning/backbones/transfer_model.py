@@ -199,25 +199,8 @@ class TransferModel:
         with _policy(self.precision):
             body = self.trunk([stages], start=stages - depth)
             self._trainable |= {layer.name for layer in body.layers if layer.weights}
-            for layer in body.layers:  # frozen ones of a trunk before, see `from_pixels`
-                layer.trainable = not isinstance(layer, layers.BatchNormalization)
             activation = keras.Input(body.input.shape[1:], dtype=body.input.dtype)
             return keras.Model(activation, head(_only(body(activation))))
-
-    def from_pixels(self, tail: keras.Model, cut: int) -> keras.Model:
-        """Return a tail behind its frozen trunk, to train without cached activations.
-
-        Args:
-            tail: Tail, from `tail`; training the one trains the other.
-            cut: Number of stages that stay frozen.
-
-        Returns:
-            Model of uint8 RGB [N, size, size, 3] with the logits, float32 [N, width].
-        """
-        trunk = self.trunk([cut])
-        trunk.trainable = False
-        image = keras.Input(trunk.input.shape[1:], dtype="uint8")
-        return keras.Model(image, tail(_only(trunk(image, training=False))))
 
     def classifier(
         self,

@@ -12,6 +12,7 @@ from data.atomic import write_text
 from data.labels import is_code_column
 from data.records import read_record, write_record
 from tuning.runs.schema import Clock, RunConfig, RunMetrics, WinnerFacts
+from tuning.runs.settings import Settings
 from tuning.runs.status import RunStatus
 from tuning.runs.study_folder import StudyFolder
 
@@ -230,43 +231,54 @@ class RunFolder:
         """
         write_record(self.status, status)
 
-    def begin(self, config: RunConfig, manifest: pd.DataFrame) -> None:
-        """Record settings, versions and data, checked against what is there.
+    def check(self, settings: Settings) -> None:
+        """Check that the folder's run, if there is one, can go on with these settings.
 
         A run may be extended: by more time or less, by another preset, by more backbones.
+
+        Args:
+            settings: What the user chose.
+
+        Raises:
+            RunError: The run has other settings, or was made by another version.
+        """
+        if self.config.exists():
+            self._compare(self.read_config().settings, settings)
+
+    def begin(self, config: RunConfig, manifest: pd.DataFrame) -> None:
+        """Record settings, versions and data, checked against what is there.
 
         Args:
             config: What is to be recorded.
             manifest: Rows of the run's images.
 
         Raises:
-            RunError: The folder holds a run with other settings or data.
+            RunError: The folder holds a run with other data, or one that `check` refuses.
         """
-        if self.config.exists():
-            self._compare(self.read_config(), config)
+        self.check(config.settings)
+        if self.config.exists() and self.read_config().data != config.data:
+            raise RunError(
+                f"run {self.name} was made from other images, labels, people or splits than "
+                f"{config.settings.data} holds now: give another RUN=<name>, or put the data back "
+                "as they were"
+            )
         write_record(self.config, config)
         if not self.manifest.exists():
             write_text(self.manifest, manifest.to_csv(index=False))
 
-    def _compare(self, before: RunConfig, now: RunConfig) -> None:
-        settings_before = before.settings.model_dump()
-        for name, value in now.settings.model_dump().items():
+    def _compare(self, before: Settings, now: Settings) -> None:
+        settings_before = before.model_dump()
+        for name, value in now.model_dump().items():
             if name not in _EXTENDABLE and settings_before[name] != value:
                 raise RunError(
                     f"run {self.name} was made with {name}={settings_before[name]!r}, not "
                     f"{value!r}: use the same, or give another RUN=<name>"
                 )
-        missing = sorted({*before.settings.backbones} - {*now.settings.backbones})
+        missing = sorted({*before.backbones} - {*now.backbones})
         if missing:
             raise RunError(
                 f"run {self.name} has {', '.join(missing)} as well: name them in BACKBONES= too, "
                 "or give another RUN=<name>"
-            )
-        if before.data != now.data:
-            raise RunError(
-                f"run {self.name} was made from other images, labels, people or splits than "
-                f"{now.settings.data} holds now: give another RUN=<name>, or put the data back as "
-                "they were"
             )
 
 

@@ -569,16 +569,6 @@ class SplitFacts(_Record):
     classes: dict[str, dict[str, int]] = Field(default_factory=dict)
     identities: int
 
-    @model_validator(mode="before")
-    @classmethod
-    def _share_of_men_was_recorded(cls, content: Any) -> Any:
-        """Read `share_man` of runs that knew no other label."""
-        if not isinstance(content, dict) or "share_man" not in content:
-            return content
-        count = content.get("count", 0)
-        men = round(count * content["share_man"])
-        return {**content, "classes": {GENDER.name: {"woman": count - men, "man": men}}}
-
 
 class ImageFacts(_Record):
     """The images of a run.

@@ -6,10 +6,10 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from data import AGES, Balance, FramingChoice, SplitBy
-from tuning.precision import POLICY, Precision, resolve
+from tuning.precision import Precision, resolve
 
 Algorithm = Literal["bayesian", "random"]
 
@@ -76,12 +76,6 @@ class Settings(BaseModel):
     label: str = ""
     ages: str = AGES
     drop_suspects: bool = False
-
-    @field_validator("precision", mode="before")
-    @classmethod
-    def _without_policy(cls, value: Any) -> Any:
-        """Versions before recorded the Keras policy that "auto" was on one machine."""
-        return value.removeprefix(POLICY) if isinstance(value, str) else value
 
     @property
     def policy(self) -> str:

@@ -89,12 +89,6 @@ class StudyFolder:
         """
         write_record(self.record_path(record.trial), record)
 
-    def best(self) -> TrialRecord | None:
-        """Return the best trial so far whose weights are kept, None if there is none yet."""
-        scored = [record for record in self.trials() if record.result]
-        kept = (record for record in scored if (self._of(record.trial) / _TAIL).exists())
-        return min(kept, key=lambda record: record.score, default=None)
-
     def read_tail(self, trial: str) -> bytes | None:
         """Return the weights of a trial's tail at its best leg, None where they are not kept.
 

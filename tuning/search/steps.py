@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -56,6 +57,20 @@ class Layout:
     shapes: dict[int, tuple[int, int, int]]
     grids: dict[int, tuple[int, ...]]
     gmacs: dict[int, float]
+
+    @classmethod
+    def of(cls, model: TransferModel) -> Self:
+        """Return what a model gives.
+
+        Args:
+            model: Model of the backbone at the size of the images, whatever its weights.
+        """
+        cuts = range(1, len(model.backbone.stages) + 1)
+        return cls(
+            shapes={cut: model.shape(cut) for cut in cuts},
+            grids={cut: model.grids(cut) for cut in cuts},
+            gmacs={0: 0.0} | {cut: gmacs_of(model.trunk([cut])) for cut in cuts},
+        )
 
     def bytes_of(self, cut: int) -> int:
         """Return the size of one image's activations in one view, as they are cached.
@@ -249,12 +264,7 @@ class Steps:
 
     def layout(self) -> Layout:
         """Return what can be cut and where heads can sit."""
-        model, cuts = self.model, range(1, len(self._backbone.stages) + 1)
-        return Layout(
-            shapes={cut: model.shape(cut) for cut in cuts},
-            grids={cut: model.grids(cut) for cut in cuts},
-            gmacs={0: 0.0} | {cut: gmacs_of(model.trunk([cut])) for cut in cuts},
-        )
+        return Layout.of(self.model)
 
     def make_pass(self, wanted: Pass) -> int:
         """Fill the trunk cache with activations; what it holds is not computed again.

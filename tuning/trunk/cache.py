@@ -133,26 +133,6 @@ class TrunkCache:
         """Return the number of bytes that entries of one search may take, others make room."""
         return room_of(self._files, self.budget)
 
-    def bytes_needed(
-        self,
-        model: TransferModel,
-        images: ImageSet,
-        cuts: Sequence[int],
-        views: Sequence[View],
-    ) -> int:
-        """Return the bytes on disk that `activations` would add, by passes or as copies.
-
-        Entries are believed, not read.
-
-        Args:
-            model: Model whose pretrained weights are used.
-            images: Images to pass through the trunk.
-            cuts: Numbers of stages of the trunk, at least 1.
-            views: Views of the images, of `VIEWS`.
-        """
-        missing = _with_entries(wanted_shards(model, images, cuts, views), self._is_absent)
-        return sum(bytes_of(model, shard) for shard in missing)
-
     def keys(
         self,
         model: TransferModel,

@@ -137,17 +137,6 @@ def test_only_the_last_stages_train(name: str, model_of: ModelOf) -> None:
     assert not any("batch_norm" in w.path or "_bn" in w.path for w in tails[-1].trainable_weights)
 
 
-def test_a_tail_trains_the_same_behind_its_trunk(model_of: ModelOf) -> None:
-    model, pixels = model_of("googlenet"), images(2)
-    tail = model.tail(3, 1, head_of(model, 3))
-    behind = model.from_pixels(tail, cut=2)
-    assert [w.path for w in behind.trainable_weights] == [w.path for w in tail.trainable_weights]
-    [activation] = activations_of(model.trunk([2]), pixels)
-    np.testing.assert_allclose(
-        behind.predict(pixels, verbose=0), tail.predict(activation, verbose=0), rtol=1e-4, atol=1e-5
-    )
-
-
 def test_gradients_of_empty_fields_are_finite(model_of: ModelOf) -> None:
     model = model_of("googlenet")
     head, maps = head_of(model, 3, 2), tf.zeros((1, 2, 2, 832))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from small_search import small_backbone, small_context
+from small_search import best_trial, small_backbone, small_context
 
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
@@ -121,9 +121,8 @@ def test_a_search_that_was_killed_in_legs_ends_as_one_that_was_not(
 
 
 def test_the_tail_that_is_kept_is_that_of_the_best_leg(whole: SearchContext) -> None:
-    best = whole.run.study("googlenet").best()
-    assert best
-    content = whole.run.study("googlenet").read_tail(best.trial)
+    study = whole.run.study("googlenet")
+    content = study.read_tail(best_trial(study).trial)
     assert content
     tail = from_bytes(content)
     assert tail is not None and tail["logit/bias"].shape == (1,)

@@ -278,7 +278,7 @@ def test_entries_of_version_0_1_are_passed_over_and_make_room(
         '"bytes": 18560, "crc32": 7}'
     )
     os.utime(old.with_suffix(".json"), (1, 1))
-    cache.budget = cache.bytes_needed(model, images, [4], ["plain"]) + 1000
+    cache.budget = 9 * 4096 * 2 + 1000
     cache.activations(model, images, [4], ["plain"])
     assert not old.exists()
 

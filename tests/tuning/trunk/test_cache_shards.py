@@ -21,6 +21,7 @@ from tuning.trunk.image_set import View
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (10, 64, 64, 3), dtype=np.uint8)
 GIGABYTE = 10**9
+SET_BYTES = 10 * 4096 * 2  # of all images at cut 4, in one view
 BOTH: list[View] = ["plain", "mirrored"]
 
 
@@ -173,7 +174,6 @@ def test_an_entry_from_before_shards_is_copied(
     before = unsharded(cache, model, images, monkeypatch)
     assert len(list(cache.folder.glob("*.npy"))) == 1
     assert cache.count_missing(model, images, [4], ["plain"]) == 0
-    assert cache.bytes_needed(model, images, [4], ["plain"]) == 10 * 4096 * 2
     seen = Seen()
     found = cache.activations(model, images, [4], ["plain"], seen)
     assert seen.calls == [] and len(list(cache.folder.glob("*.npy"))) == 4
@@ -215,7 +215,7 @@ def test_a_damaged_entry_makes_room_for_itself(
     cache.activations(model, images, [4], ["plain"])
     for path in cache.folder.glob("*.npy"):
         path.write_bytes(path.read_bytes()[:-2])
-    cache.budget = cache.bytes_needed(model, images, [4], BOTH) + 1000
+    cache.budget = SET_BYTES + 1000
     seen = Seen()
     cache.activations(model, images, [4], ["plain"], seen)
     assert seen.last == (10, 10)
@@ -241,9 +241,7 @@ def test_a_worker_leaves_the_other_shards_of_its_set(
 def test_too_little_room_for_all_shards_is_said_before_the_first(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
-    needed = cache.bytes_needed(model, images, [3, 4], BOTH)
-    assert needed == 10 * 2 * 2 * (4096 + 2 * 2 * 832)
-    cache.budget = needed - 1
+    cache.budget = 10 * 2 * 2 * (4096 + 2 * 2 * 832) - 1
     other = Images.of(255 - PIXELS, np.arange(3), "other")
     small = TrunkCache(cache.folder, GIGABYTE).activations(model, other, [4], ["plain"])
     seen = Seen()
@@ -252,12 +250,14 @@ def test_too_little_room_for_all_shards_is_said_before_the_first(
     assert seen.calls == [] and len(list(cache.folder.glob("*.npy"))) == len(small)
 
 
-def test_what_is_there_needs_no_bytes(
+def test_what_is_there_needs_no_room(
     cache: TrunkCache, model: TransferModel, images: Images
 ) -> None:
     cache.activations(model, images.shards()[2], [4], ["plain"])
-    assert cache.bytes_needed(model, images, [4], ["plain"]) == 6 * 4096 * 2
-    assert cache.bytes_needed(model, images, [4], BOTH) == 16 * 4096 * 2
+    cache.budget = SET_BYTES + 1000
+    seen = Seen()
+    cache.activations(model, images, [4], ["plain"], seen)
+    assert seen.last == (6, 6)
 
 
 def test_an_unchanged_file_is_read_once_a_process(

@@ -1,0 +1,1 @@
+"""The commands of `python -m inference`: a module each, with what its options are checked for."""
