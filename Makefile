@@ -54,8 +54,10 @@ serve: setup
 data: setup
 	@$(BIN)/python -m data fetch
 
+# Many tests wait for a page or a process: one more at a time than there are processors.
+AT_ONCE = $(BIN)/python -c "from data.processors import usable; print(min(8, usable() + 1))"
 test: setup
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $$($(AT_ONCE)) --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	@$(BIN)/ruff check .

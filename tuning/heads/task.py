@@ -92,9 +92,7 @@ class Solution(NamedTuple):
     bias: np.ndarray
 
 
-def gathered(
-    features: np.ndarray, rows: np.ndarray, columns: slice = slice(None)
-) -> np.ndarray:
+def gathered(features: np.ndarray, rows: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
     """Gather rows of the features; neighbors that are float32 are not copied.
 
     Args:

@@ -93,7 +93,7 @@ def _in_other_light(photo: Image.Image, rng: np.random.Generator) -> Image.Image
 
 def _in_other_quality(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Smaller, blurred or sharpened, and by half of the photos compressed anew."""
-    size, small = photo.size, round(photo.width * rng.uniform(_SMALLEST, 1))
+    size, small = photo.size, max(1, round(photo.width * rng.uniform(_SMALLEST, 1)))
     kind = rng.integers(4)
     if kind == 1:
         smaller = photo.resize((small, small), Image.Resampling.BOX)
