@@ -248,7 +248,9 @@ class BackboneSearch:
             seen = trained.result.history[-1].images - before
             score = self._trials.best.score if self._trials.best else 1.0
             self._took(record := self._trials.take_leg(trial, trained))
-            self._gains.add(seconds, score, min(score, record.score))
+            assert record.result is not None, "the leg's"
+            if record.score < score or racing.may_be_judged(record.result):
+                self._gains.add(seconds, score, min(score, record.score))
             return self._note("leg", Work(seen, seen * of_image), seconds, kind)
 
         is_first = not (self._trials.best_tuned or self._busy)

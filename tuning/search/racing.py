@@ -1,9 +1,9 @@
 """Which fine-tuned trial goes on, and which has ended: the best one and its challengers.
 
-Half as much time as the best trial has had goes to challengers. A challenger goes on while it is
-ahead of where the best one was after as many images (a race on learning curves, as freeze-thaw
-tunes by them; Swersky et al., 2014): where the best one has come to since does not count against
-it. A trial has converged when some legs in a row have brought nothing.
+Once the best trial can be judged, half as much time as it has had goes to challengers. One goes on
+while it is ahead of where the best one was after as many images (a race on learning curves, as
+freeze-thaw tunes by them; Swersky et al., 2014): where the best one has come to since does not
+count against it. A trial has converged when some legs in a row have brought nothing.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def verdict(
     """
     result = trial.result
     assert result is not None, "asked behind a leg"
-    if not _may_be_judged(result):
+    if not may_be_judged(result):
         return ""
     before = start.result.val_brier if start and start.result else float("inf")
     if has_converged(result.history, patience, before):
@@ -97,15 +97,28 @@ def verdict(
     return ""
 
 
+def may_be_judged(result: TrialResult) -> bool:
+    """Whether a training has gone on long enough to tell what it is worth.
+
+    Args:
+        result: What it has reached.
+    """
+    images = result.history[-1].images
+    return images >= min(_LEAST_IMAGES, LEAST_EPOCHS * result.trained)
+
+
 def wants_challenger(trials: Sequence[TrialRecord], best: TrialRecord) -> bool:
     """Whether a challenger's leg comes next, not the best trial's.
 
     Args:
         trials: Fine-tuned trials, in order.
-        best: Best of them.
+        best: Best of them, with a leg.
     """
+    assert best.result is not None, "it has a leg"
+    if best.ended:
+        return True
     others = sum(_seconds(trial) for trial in trials if trial.trial != best.trial)
-    return bool(best.ended) or others < _CHALLENGERS_SHARE * _seconds(best)
+    return may_be_judged(best.result) and others < _CHALLENGERS_SHARE * _seconds(best)
 
 
 def lost_in_a_row(trials: Sequence[TrialRecord], best: TrialRecord) -> int:
@@ -116,12 +129,6 @@ def lost_in_a_row(trials: Sequence[TrialRecord], best: TrialRecord) -> int:
         best: Best of them.
     """
     return sum(bool(trial.ended) and trial.trial > best.trial for trial in trials)
-
-
-def _may_be_judged(result: TrialResult) -> bool:
-    """Whether a training has gone on long enough."""
-    images = result.history[-1].images
-    return images >= min(_LEAST_IMAGES, LEAST_EPOCHS * result.trained)
 
 
 def _curve(result: TrialResult) -> tuple[list[int], list[float]]:

@@ -101,11 +101,16 @@ def test_who_went_on_from_another_and_got_no_further_has_converged() -> None:
 
 
 def test_challengers_get_half_as_much_time_as_the_best() -> None:
-    best = tuned("0", 0.9, seconds=10.0)
+    best = tuned("0", 0.7, 0.8, 0.85, 0.9, seconds=10.0)
     assert racing.wants_challenger([best], best)
     assert racing.wants_challenger([best, tuned("1", 0.5, seconds=4.9)], best)
     others = [tuned("1", 0.5, ended="behind", seconds=2.5), tuned("2", 0.5, seconds=2.5)]
     assert not racing.wants_challenger([best, *others], best)
+
+
+def test_no_challenger_begins_before_the_best_can_be_judged() -> None:
+    best = tuned("0", 0.7, 0.8, 0.85, seconds=10.0)
+    assert not racing.wants_challenger([best], best)
 
 
 def test_when_the_best_has_ended_all_time_is_the_challengers() -> None:
