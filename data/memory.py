@@ -14,13 +14,16 @@ _STATUS = Path("/proc/self/status")
 
 
 def say_peak_memory() -> None:
-    """Print the peak memory on stderr, as in "peak memory 1.2 GB"; nothing where it is not known.
+    """Print the peak memory on stderr, as in "peak memory 1.2 GB with mapped files".
+
+    Nothing is printed where it is not known. The system takes the memory of mapped files, such as a
+    search's activations, back when it needs it.
 
     Example:
         >>> say_peak_memory()
     """
     if size := peak_memory():
-        say(f"peak memory {in_words(size)}")
+        say(f"peak memory {in_words(size)} with mapped files")
 
 
 def peak_memory() -> int:

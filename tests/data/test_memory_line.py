@@ -55,14 +55,14 @@ def test_the_line_is_on_stderr(
 ) -> None:
     monkeypatch.setattr(memory, "peak_memory", lambda: 1_200_000_000)
     say_peak_memory()
-    assert capsys.readouterr() == ("", "peak memory 1.2 GB\n")
+    assert capsys.readouterr() == ("", "peak memory 1.2 GB with mapped files\n")
 
 
 def test_a_small_program_is_not_charged_with_the_one_that_starts_it(tmp_path: Path) -> None:
     np.ones(60_000_000)  # 480 MB here
     script = "from data.memory import say_peak_memory; say_peak_memory()"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    found = re.fullmatch(r"peak memory (\d+) MB\n", run.stderr)
+    found = re.fullmatch(r"peak memory (\d+) MB with mapped files\n", run.stderr)
     assert found and int(found[1]) < 300
 
 

@@ -46,7 +46,7 @@ _SCORING = 1.3  # times as long a leg takes with its scoring
 _WINNER_SHARE = 0.05  # of what was worked since, to bring the winner up to date
 _WORTH_SAVING = 0.05  # of the winner's score: that much better is worth it at once
 _MOST_FAILURES = 3  # in a row
-_MODEL = 50.0  # operations in whose time a whole model is made and saved, billions
+_MODEL = 200.0  # operations in whose time a whole model is made and saved, billions
 
 
 class BackboneSearch:
