@@ -13,7 +13,7 @@ import tensorflow as tf
 from rich.console import Console
 from small_search import PlayedEngine, best_trial, play, small_backbone, small_context
 
-from tuning.backbones.registry import BACKBONES
+from tuning.backbones.registry import BACKBONES, Tuning
 from tuning.cluster.errors import ClusterError
 from tuning.runs.run_folder import RunError
 from tuning.runs.timeline import TimelineRow, read_timeline
@@ -306,6 +306,22 @@ def test_a_full_disk_and_a_lost_cluster_stop_the_run_and_no_trial_pays(
     assert "failed" not in [trial.status for trial in trials]
     again = PlayedEngine(cached=engine.cached)
     assert len(play(context, again)) == 3
+
+
+def test_a_training_whose_frozen_stages_take_little_is_from_pixels_without_a_pass(
+    context: SearchContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = replace(small_backbone(), tunings=(Tuning(2, 2, 1e-3),), frozen=0)
+    monkeypatch.setitem(BACKBONES, "googlenet", whole)
+    one = context.settings.model_copy(update={"backbones": ("googlenet",)})
+    engine = PlayedEngine()
+    [winner] = play(replace(context, settings=one), engine)
+    assert winner.hyperparameters.depth == 2
+    views = {(each.hyperparameters.cut, each.images.views) for each in engine.steps("train")}
+    assert views == {(0, 0), (1, 2)}
+    first = order(engine, "train")[0]
+    before = [wanted for _, step, wanted in engine.done[:first] if step == "make_pass"]
+    assert {wanted.cuts for wanted in before} == {(2,)}
 
 
 def test_lines_of_several_backbones_say_whose_they_are(context: SearchContext) -> None:
