@@ -33,7 +33,7 @@ def finished(artifacts: Path, tune_settings: dict[str, str]) -> Path:
     assert first.returncode == 0, first.stderr
     assert "pass of" in first.stdout
     labels = ",".join(LABELS)
-    done = call(artifacts, "tuning", **tune_settings, RUN="several", LABEL=labels, BUDGET="0.5")
+    done = call(artifacts, "tuning", **tune_settings, RUN="several", LABEL=labels, BUDGET="0.2")
     assert done.returncode == 0, done.stderr
     timeline = pd.read_csv(artifacts / "runs" / "several" / "timeline.csv")
     passed = timeline["images"][timeline["step"] == "pass"].tolist()
