@@ -72,7 +72,7 @@ def _measure(workload: Workload, name: str, images: int) -> Grown:
     val = workload.images("val")
     folder = workload.folder / "growth" / f"{name}-{images}"
     steps = _steps(workload, name, TrunkCache(folder, _CACHE_BYTES))
-    cuts = BACKBONES[name].first_cuts
+    cuts = steps.layout().first_cuts(BACKBONES[name])
     steps.make_pass(Pass("val", val, cuts, "plain"))  # makes the graph, once for all images
     before = _size(folder)
     passing, _ = _timed(lambda: steps.make_pass(Pass("train", images, cuts, "plain")))
@@ -96,6 +96,8 @@ def _leg(steps: Steps, name: str, of: SearchImages) -> Training:
     stages, depth, _ = BACKBONES[name].tunings[0]
     head = _head(steps, stages, of)
     solved = steps.fit_head(head)
+    if steps.layout().is_cheap_from_pixels(stages, depth):
+        of = of.model_copy(update={"views": 0})
     assert solved.tail is not None, "a head that is solved has weights"
     start = Tail(head.hyperparameters, solved.tail, solved.result.score, solved.result.val_brier)
     chosen = head.hyperparameters.model_copy(update={"depth": depth})

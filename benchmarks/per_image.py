@@ -7,7 +7,6 @@ from functools import cache
 from tuning.backbones.registry import BACKBONES
 from tuning.backbones.transfer_model import TransferModel
 from tuning.backbones.weights import Weights
-from tuning.runs.schema import Hyperparameters
 from tuning.search.steps import Layout
 
 
@@ -45,7 +44,8 @@ def disk_table(size: int) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, backbone in BACKBONES.items():
-        layout, filled = per_image(name, size), backbone.first_cuts
+        layout = per_image(name, size)
+        filled = layout.first_cuts(backbone)
         cells = {cut: f"{layout.bytes_of(cut) / 1e3:,.0f}" for cut in layout.shapes}
         bold = [f"**{cell}**" if cut in filled else cell for cut, cell in cells.items()]
         bold += [""] * (5 - len(bold))
@@ -65,13 +65,11 @@ def work_table(size: int) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, backbone in BACKBONES.items():
-        layout, deepest = per_image(name, size), max(backbone.first_cuts)
-        stages, depth, rate = backbone.tunings[0]
-        chosen = Hyperparameters(
-            stages=stages, depth=depth, grid=1, learning_rate=rate, head_units=0, dropout=0.0
-        )
+        layout = per_image(name, size)
+        deepest = max(layout.first_cuts(backbone))
+        stages, depth, _ = backbone.tunings[0]
         lines.append(
             f"| {backbone.title} | {deepest} | {layout.gmacs[deepest]:.2f} | {stages} | {depth} | "
-            f"{layout.of_step(chosen):.2f} | {layout.gmacs[stages]:.2f} |"
+            f"{layout.of_step(stages, depth):.2f} | {layout.gmacs[stages]:.2f} |"
         )
     return "\n".join(lines)

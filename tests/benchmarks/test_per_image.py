@@ -14,13 +14,6 @@ def test_the_page_has_the_tables_of_this_registry() -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_the_first_pass_serves_the_first_head_and_the_first_tuning(name: str) -> None:
-    backbone, (stages, depth, _) = BACKBONES[name], BACKBONES[name].tunings[0]
-    cuts = {backbone.attach[0], stages - depth} - {0}
-    assert backbone.first_cuts == tuple(sorted(cuts))
-
-
-@pytest.mark.parametrize("name", BACKBONES)
 def test_operations_are_the_registrys(name: str) -> None:
     gmacs = per_image(name, 224).gmacs
     assert gmacs[max(gmacs)] == pytest.approx(BACKBONES[name].gmacs, rel=0.02)

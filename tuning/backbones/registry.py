@@ -88,12 +88,6 @@ class Backbone:
     tunings: tuple[Tuning, ...]
     frozen: int = 0
 
-    @property
-    def first_cuts(self) -> tuple[int, ...]:
-        """Cuts that a search's first pass fills: behind the first head, below the first tuning."""
-        first = self.tunings[0]
-        return tuple(sorted({self.attach[0], first.stages - first.depth} - {0}))
-
     def layer_of(self, cut: int) -> str | None:
         """Return the layer that ends the first stages, None where there are none.
 

@@ -82,7 +82,8 @@ class BackboneSearch:
         self._layout = layout = hands.submit(Steps.layout).result()
         grids = {stages: layout.grids[stages] for stages in backbone.attach}
         self._trials = Trials(context, backbone, grids)
-        of_image = sum(map(layout.bytes_of, self._backbone.first_cuts))
+        self._first_cuts = layout.first_cuts(backbone)
+        of_image = sum(map(layout.bytes_of, self._first_cuts))
         self._images = StudyImages(context, self._trials.folder, of_image, self._pass_seconds)
         self._passes = Passes(context, hands.divides_passes)
         self._gains = Gains()
@@ -156,7 +157,7 @@ class BackboneSearch:
     def first_winner_seconds(self) -> float:
         """Return the time until the first winner: a head on few images, and its evaluation."""
         stages = self._backbone.attach[0]
-        wanted = [*self._plain(stages), *self._held_out(self._backbone.first_cuts)]
+        wanted = [*self._plain(stages), *self._held_out(self._first_cuts)]
         passes = self._expect("pass", self._passes.gmacs(wanted, self._layout))
         return passes + self._expect("winner", _MODEL)
 
@@ -264,7 +265,8 @@ class BackboneSearch:
     def _images_of(self, trial: TrialRecord) -> SearchImages:
         """What a fine-tuned trial learns from: pixels where frozen stages take little."""
         now = self._images.all if trial.from_pixels else self._images.now
-        is_cheap = self._layout.is_cheap_from_pixels(trial.hyperparameters)
+        chosen = trial.hyperparameters
+        is_cheap = self._layout.is_cheap_from_pixels(chosen.stages, chosen.depth)
         return now.model_copy(update={"views": 0}) if trial.from_pixels or is_cheap else now
 
     def _evaluation(self, turn: Turn) -> Offer | None:
@@ -393,7 +395,7 @@ class BackboneSearch:
 
     def _with_usual(self, cut: int) -> tuple[int, ...]:
         """All usual cuts where the cut is among them, else the cut alone."""
-        usual = self._backbone.first_cuts
+        usual = self._first_cuts
         return usual if cut in usual else (cut,)
 
     def _held_out(self, cuts: tuple[int, ...]) -> list[Pass]:
@@ -401,13 +403,14 @@ class BackboneSearch:
 
     def _pass_seconds(self, images: int) -> float:
         """Expected time of a pass of some images to the usual cuts."""
-        return self._expect("pass", images * self._layout.gmacs[max(self._backbone.first_cuts)])
+        return self._expect("pass", images * self._layout.gmacs[max(self._first_cuts)])
 
     def _of_leg(self, chosen: Hyperparameters, images: SearchImages) -> float:
         """Operations for one image of a leg, with those that it is scored on, billions."""
         scored = self._layout.between(chosen.cut, chosen.stages)
         frozen = 0.0 if images.views else self._layout.gmacs[chosen.cut]
-        return self._layout.of_step(chosen) + frozen + images.val / images.train * scored
+        step = self._layout.of_step(chosen.stages, chosen.depth)
+        return step + frozen + images.val / images.train * scored
 
     def _of_winner(self) -> float:
         """Operations of an evaluation, billions."""

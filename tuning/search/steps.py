@@ -89,21 +89,36 @@ class Layout:
         """
         return max(0.0, self.gmacs[stages] - self.gmacs[cut])
 
-    def of_step(self, chosen: Hyperparameters) -> float:
+    def of_step(self, stages: int, depth: int) -> float:
         """Return the operations of a training step behind the cut for one image, billions.
 
         Args:
-            chosen: Hyperparameters of the training.
+            stages: Number of stages in front of the head.
+            depth: Number of these that train.
         """
-        return _STEP * self.between(chosen.cut, chosen.stages)
+        return _STEP * self.between(stages - depth, stages)
 
-    def is_cheap_from_pixels(self, chosen: Hyperparameters) -> bool:
+    def is_cheap_from_pixels(self, stages: int, depth: int) -> bool:
         """Whether frozen stages take little beside a training step: then each view can be new.
 
         Args:
-            chosen: Hyperparameters of the training.
+            stages: Number of stages in front of the head.
+            depth: Number of these that train.
         """
-        return self.gmacs[chosen.cut] <= _CHEAP * self.of_step(chosen)
+        return self.gmacs[stages - depth] <= _CHEAP * self.of_step(stages, depth)
+
+    def first_cuts(self, backbone: Backbone) -> tuple[int, ...]:
+        """Return the cuts that a search's first pass fills, in rising order.
+
+        They are behind the first head, and below the first tuning unless that is from pixels.
+
+        Args:
+            backbone: Entry of the registry.
+        """
+        stages, depth, _ = backbone.tunings[0]
+        from_pixels = self.is_cheap_from_pixels(stages, depth)
+        below = set() if from_pixels else {stages - depth}
+        return tuple(sorted({backbone.attach[0]} | below))
 
     def of_head(self, chosen: Hyperparameters, rows: int, scored: int) -> float:
         """Return the operations that solving a head takes, about, billions.

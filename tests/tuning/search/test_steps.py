@@ -9,6 +9,7 @@ import pytest
 from small_search import chosen, small_context
 
 from data.labels import MISSING
+from tuning.backbones.registry import Tuning
 from tuning.backbones.transfer_model import TransferModel
 from tuning.runs.schema import SearchImages
 from tuning.search.context import SearchContext
@@ -95,10 +96,25 @@ def test_the_layout_says_what_can_be_cut(steps: Steps) -> None:
     assert layout.grids[1] == (1, 2, 4, 8)
     assert 0 == layout.gmacs[0] < layout.gmacs[1] < layout.gmacs[2] < layout.gmacs[4]
     assert layout.between(1, 1) == 0
-    assert layout.of_step(chosen(2, stages=3)) == pytest.approx(3 * layout.between(1, 3))
-    assert layout.is_cheap_from_pixels(chosen(2, stages=2)), "nothing is frozen"
-    assert not layout.is_cheap_from_pixels(chosen(1, stages=2)), "half of it is"
+    assert layout.of_step(3, 2) == pytest.approx(3 * layout.between(1, 3))
+    assert layout.is_cheap_from_pixels(2, 2), "nothing is frozen"
+    assert not layout.is_cheap_from_pixels(2, 1), "half of it is"
     assert layout.between(1, 2) == pytest.approx(layout.gmacs[2] - layout.gmacs[1])
+
+
+@pytest.mark.parametrize(
+    ("attach", "tuning", "cuts"),
+    [
+        (2, Tuning(2, 1, 1e-3), (1, 2)),
+        (3, Tuning(2, 2, 1e-3), (3,)),
+        (1, Tuning(3, 1, 1e-3), (1, 2)),
+    ],
+)
+def test_the_first_pass_serves_the_first_head_and_the_first_tuning_on_activations(
+    attach: int, tuning: Tuning, cuts: tuple[int, ...], steps: Steps
+) -> None:
+    backbone = replace(steps._backbone, attach=(attach,), tunings=(tuning,))
+    assert steps.layout().first_cuts(backbone) == cuts
 
 
 def test_a_cache_without_room_is_an_error_of_its_own(context: SearchContext, steps: Steps) -> None:
