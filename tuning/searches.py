@@ -181,18 +181,26 @@ class _Searches:
         return min(chosen, key=lambda each: _urgency(*each), default=None)
 
     def _offer(self, search: BackboneSearch) -> Offer | None:
-        left = self._left()
-        limit = math.inf if self._is_first(search) else left
+        waiting = [other for other in self._searches if other.winner is None]
         with self._apart(search):
-            offer = search.offer(self._share(search, left), limit)
+            share, limit = self._time_for(search, waiting)
+            offer = search.offer(share, limit)
             return offer if offer and offer.seconds <= limit else None
         return None
 
-    def _share(self, search: BackboneSearch, left: float) -> float:
-        """Time for one backbone, where all that go on as far as it share what is left."""
-        waiting = [other for other in self._searches if other.winner is None]
-        others = waiting if search.winner is None else self._searches
-        return left / max(1, len(others))
+    def _time_for(
+        self, search: BackboneSearch, waiting: Sequence[BackboneSearch]
+    ) -> tuple[float, float]:
+        """Time that a backbone may plan with, and in which its next step has to end.
+
+        Those that wait for a first winner share all there is; others leave what these need.
+        """
+        left = self._left()
+        if search.winner:
+            free = left - sum(other.first_winner_seconds() for other in waiting)
+            return free, free
+        share = left / len(waiting)
+        return share, math.inf if self._is_first(search) else left
 
     def _is_first(self, search: BackboneSearch) -> bool:
         """Whether a step is for the run's first winner, which there is whatever it takes."""

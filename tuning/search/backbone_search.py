@@ -84,7 +84,9 @@ class BackboneSearch:
         self._trials = Trials(context, backbone, grids)
         self._first_cuts = layout.first_cuts(backbone)
         of_image = sum(map(layout.bytes_of, self._first_cuts))
-        self._images = StudyImages(context, self._trials.folder, of_image, self._pass_seconds)
+        folder = self._trials.folder
+        expected = self._pass_seconds, self._head_seconds
+        self._images = StudyImages(context, folder, of_image, *expected)
         self._passes = Passes(context, hands.divides_passes)
         self._gains = Gains()
         self._since_winner = 0.0  # seconds worked since the winner was saved
@@ -115,8 +117,8 @@ class BackboneSearch:
         """Return what would be done next; None where it waits for a step, or has converged.
 
         Args:
-            seconds: Time for this backbone, infinite without a limit.
-            left: Time for all of them.
+            seconds: Time that it may plan with, infinite without a limit.
+            left: Time in which a step has to end.
         """
         if self._evaluating:
             return None
@@ -370,12 +372,12 @@ class BackboneSearch:
     def _plain(self, cut: int) -> list[Pass]:
         """Training and validation images in the plain view, at all usual cuts at once."""
         return [
-            Pass("train", self._images.now.train, self._with_usual(cut), "plain"),
+            Pass("train", self._images.planned.train, self._with_usual(cut), "plain"),
             self._val(cut),
         ]
 
     def _val(self, cut: int) -> Pass:
-        return Pass("val", self._images.now.val, self._with_usual(cut), "plain")
+        return Pass("val", self._images.planned.val, self._with_usual(cut), "plain")
 
     def _of_cut(self, cut: int, images: SearchImages) -> list[Pass]:
         """What a training from a cut needs, or its scoring alone where that is from pixels."""
@@ -404,6 +406,14 @@ class BackboneSearch:
     def _pass_seconds(self, images: int) -> float:
         """Expected time of a pass of some images to the usual cuts."""
         return self._expect("pass", images * self._layout.gmacs[max(self._first_cuts)])
+
+    def _head_seconds(self, rows: int) -> float:
+        """Expected time of solving the best head on some images, each view counted."""
+        best = next(iter(self._trials.heads), None)
+        if best is None:
+            return 0.0
+        gmacs = self._layout.of_head(best.hyperparameters, rows, self._images.all.val)
+        return self._expect("head", gmacs)
 
     def _of_leg(self, chosen: Hyperparameters, images: SearchImages) -> float:
         """Operations for one image of a leg, with those that it is scored on, billions."""

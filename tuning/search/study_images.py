@@ -10,7 +10,7 @@ from tuning.search.context import SearchContext
 
 _FIRST = 1000  # training images of the first sample
 _LEAST = 250  # of one for which time is short
-_SHARE = 1 / 3  # of a backbone's time, for a pass before what comes behind it
+_SHARE = 1 / 3  # of the time, for a pass and heads before what comes behind them
 
 
 class StudyImages:
@@ -21,6 +21,8 @@ class StudyImages:
         folder: Folder of the study, which keeps it between sessions.
         of_image: Size of what is cached of an image in one view, bytes.
         expect: Function of a number of images that returns the expected seconds of their pass.
+        expect_solving: Function of a number of images, each view counted, that returns the expected
+            seconds until the best head is solved on them.
     """
 
     def __init__(
@@ -29,9 +31,10 @@ class StudyImages:
         folder: StudyFolder,
         of_image: int,
         expect: Callable[[int], float],
+        expect_solving: Callable[[int], float],
     ) -> None:
         self._context, self._folder = context, folder
-        self._of_image, self._expect = of_image, expect
+        self._of_image, self._expect, self._expect_solving = of_image, expect, expect_solving
         self._now = folder.read_images()
         self.all = context.all_images()
         self.held_out = self.all.val + context.count("test")
@@ -41,6 +44,12 @@ class StudyImages:
         """The images that trials work on by now."""
         assert self._now is not None, "begun first"
         return self._now
+
+    @property
+    def planned(self) -> SearchImages:
+        """The same, or before the beginning those that it begins with where there is time."""
+        train = min(_FIRST, self.all.train)
+        return self._now or SearchImages(train=train, val=self.all.val, views=1)
 
     @property
     def are_all(self) -> bool:
@@ -55,7 +64,7 @@ class StudyImages:
         """
         if self._now is not None:
             return
-        usual = train = min(_FIRST, self.all.train)
+        usual = train = self.planned.train
         why = self._what_hinders(train, seconds)
         while train >= 2 * _LEAST and self._what_hinders(train, seconds):
             train //= 2
@@ -68,29 +77,33 @@ class StudyImages:
         """Take all training images, or twice as many, where there are time and room for them.
 
         Args:
-            seconds: Time for the backbone, infinite without a limit.
+            seconds: Time that nobody needs for a first winner, infinite without a limit.
 
         Returns:
             Whether there are more now.
         """
         for train in (self.all.train, 2 * self.now.train):
-            more = min(train, self.all.train) - self.now.train
-            in_time = self._expect(more * self.now.views) <= _SHARE * seconds
-            if more and in_time and self._fits(self.now.train + more):
-                self._take(self.now.model_copy(update={"train": self.now.train + more}))
+            train, views = min(train, self.all.train), self.now.views
+            takes = self._expect((train - self.now.train) * views)
+            in_time = takes + self._expect_solving(train * views) <= _SHARE * seconds
+            if train > self.now.train and in_time and self._fits(train):
+                self._take(self.now.model_copy(update={"train": train}))
                 return True
         return False
 
     def add_mirrored(self, seconds: float) -> bool:
-        """Take the mirrored views as well, where there is time for their pass.
+        """Take the mirrored views as well, where there is time for them.
 
         Args:
-            seconds: Time for the backbone, infinite without a limit.
+            seconds: Time that nobody needs for a first winner, infinite without a limit.
 
         Returns:
             Whether they have been added.
         """
-        if self.now.views == 2 or self._expect(self.now.train) > _SHARE * seconds:
+        if self.now.views == 2:
+            return False
+        takes = self._expect(self.now.train) + self._expect_solving(2 * self.now.train)
+        if takes > _SHARE * seconds:
             return False
         self._take(self.now.model_copy(update={"views": 2}))
         return True

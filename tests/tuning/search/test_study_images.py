@@ -30,11 +30,13 @@ def context(tmp_path: Path) -> SearchContext:
     return replace(small_context(tmp_path, 4, Console(file=io.StringIO())), store=store)
 
 
-def of(context: SearchContext) -> StudyImages:
-    """A study whose passes take a second for a hundred images."""
+def of(context: SearchContext, of_row: float = 0.0) -> StudyImages:
+    """A study whose passes take a second for a hundred images, and heads `of_row` an image."""
     folder = context.run.study("googlenet")
     folder.make()
-    return StudyImages(context, folder, IMAGE_BYTES, lambda images: images / 100)
+    return StudyImages(
+        context, folder, IMAGE_BYTES, lambda images: images / 100, lambda rows: of_row * rows
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,13 @@ def test_growth_waits_for_all_views(context: SearchContext) -> None:
     assert images.add_mirrored(30) and images.now.views == 2
     assert not images.add_mirrored(math.inf)
     assert not images.grow(59) and images.grow(60) and images.now.train == 2000
+
+
+def test_heads_on_more_rows_take_their_time_too(context: SearchContext) -> None:
+    images = of(context, of_row=1 / 200)
+    images.begin(math.inf)
+    assert not images.grow(59) and images.grow(60) and images.now.train == 2000
+    assert not images.add_mirrored(119) and images.add_mirrored(120)
 
 
 @pytest.mark.parametrize(("gb_share", "train"), [(10_400, 5000), (10_399, 2000), (4399, 1000)])
