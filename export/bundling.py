@@ -184,7 +184,7 @@ class _Export:
         return Candidate(
             backbone=info.backbone,
             precision=served,
-            val_brier=scores.brier,
+            score=self.facts.score + scores.brier - self.facts.val_brier,
             val_accuracy=scores.accuracy,
             latency_ms=info.formats[served].latency_ms or 0.0,
             size_mb=info.formats[served].bytes / 1e6,

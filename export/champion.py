@@ -19,8 +19,9 @@ class Candidate:
     Attributes:
         backbone: Name of the backbone.
         precision: Precision that is served, to which the other figures belong.
-        val_brier: Brier score on validation images, the mean over the labels; test images are not
-            used to choose.
+        score: Brier score that is expected on other images, the mean over the labels: the search's
+            score of the winner, changed by as much as the form that is served changes the Brier
+            score on validation images. Test images are not used to choose.
         val_accuracy: Accuracy on validation images, the mean over the labels, 0..1.
         latency_ms: Median time for one image.
         size_mb: Size of the file, 10^6 bytes.
@@ -34,15 +35,15 @@ class Candidate:
 
     backbone: str
     precision: Precision
-    val_brier: float
+    score: float
     val_accuracy: float
     latency_ms: float
     size_mb: float
 
     @property
     def rank_key(self) -> tuple[float, float, float]:
-        """Key to sort by, the best first: by Brier score, then accuracy, then latency."""
-        return self.val_brier, -self.val_accuracy, self.latency_ms
+        """Key to sort by, the best first: by score, then accuracy, then latency."""
+        return self.score, -self.val_accuracy, self.latency_ms
 
     def dominates(self, other: Candidate) -> bool:
         """Compare with another candidate.
@@ -51,10 +52,10 @@ class Candidate:
             other: Candidate to compare with, of the same export.
 
         Returns:
-            Whether it is nowhere worse in Brier score, latency and size, and somewhere better.
+            Whether it is nowhere worse in score, latency and size, and somewhere better.
         """
-        mine = (self.val_brier, self.latency_ms, self.size_mb)
-        theirs = (other.val_brier, other.latency_ms, other.size_mb)
+        mine = (self.score, self.latency_ms, self.size_mb)
+        theirs = (other.score, other.latency_ms, other.size_mb)
         return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
@@ -104,7 +105,7 @@ def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
         candidates: Candidates in any order.
 
     Returns:
-        The candidates by Brier score on validation images, then accuracy, then latency.
+        The candidates by score, then accuracy, then latency.
 
     Example:
         >>> vgg16 = Candidate("vgg16", "int8", 0.02, 0.97, latency_ms=12.0, size_mb=15.0)

@@ -59,7 +59,7 @@ def _row(item: Exported, is_champion: bool, is_on_front: bool) -> dict[str, _Val
         "pareto_front": is_on_front,
         "served": candidate.precision,
         "val_accuracy": candidate.val_accuracy,
-        "val_brier": candidate.val_brier,
+        "score": candidate.score,
         **{f"test_accuracy_{name}": file.accuracy for name, file in info.formats.items()},
         "recipe": last.settings if last.passed else None,
         "failed_recipes": "; ".join(failed),

@@ -19,7 +19,7 @@ _FRONT, _DOMINATED, _OUTSIDE = "tab:blue", "tab:gray", "tab:red"
 def plot(
     candidates: Sequence[Candidate], champion: Candidate | None, limits: Limits, path: Path
 ) -> None:
-    """Draw the Brier score on validation images over latency; a dot's area is the model's size.
+    """Draw the expected Brier score over latency; a dot's area is the model's size.
 
     Args:
         candidates: Exported models, at least one.
@@ -50,7 +50,7 @@ def plot(
     axes.invert_yaxis()
     axes.margins(x=0.3, y=0.2)
     axes.set_xlabel("latency of one image, ms")
-    axes.set_ylabel("Brier score on validation images, the best at the top")
+    axes.set_ylabel("Brier score expected on other images, the best at the top")
     outside = "\nred edge: outside the limits" if any(map(limits.excess, candidates)) else ""
     axes.set_title(f"Exported models; blue: none is better in score, time and size{outside}")
     axes.grid(alpha=0.3)
@@ -58,7 +58,7 @@ def plot(
 
 
 def _dot(axes: Axes, candidate: Candidate, color: str, edge: str, is_champion: bool) -> None:
-    point = (candidate.latency_ms, candidate.val_brier)
+    point = (candidate.latency_ms, candidate.score)
     axes.scatter(
         *point,
         s=30 + 4 * candidate.size_mb,

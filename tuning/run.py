@@ -205,14 +205,14 @@ def _versions() -> dict[str, str]:
 def _report(context: SearchContext, winners: Sequence[WinnerFacts]) -> None:
     """Write metrics and report of the winners so far."""
     run = context.run
-    ranked = sorted(winners, key=lambda facts: facts.val_brier)
+    ranked = sorted(winners, key=lambda facts: facts.score)
     config = run.read_config()
     metrics = RunMetrics(
         run=run.name,
         notices=(*notices_of(config), *left_out_notices(run, config, config.settings.backbones)),
         seconds=run.read_clock().seconds or None,
         winners={facts.backbone: facts for facts in ranked},
-        chosen=best_winner(run, config.labels, [facts.backbone for facts in ranked]),
+        chosen=best_winner(run, config.labels, ranked),
     )
     run.write_metrics(metrics)
     write_leaderboard(run)  # with trials that were only begun

@@ -183,12 +183,12 @@ def test_an_int8_model_that_decides_otherwise_is_not_served(
     item = export_winner(Source.open(small_run, image_cache), facts, tmp_path / "vgg16", steps)
     assert len(item.info.quantization) == len(preparation.quantize.RECIPES)
     assert not any(trial.passed for trial in item.info.quantization)
-    facts_of_val = small_run.read_metrics().winners["vgg16"].labels[0].val
+    facts_of_val = facts.labels[0].val
     fp32 = item.info.formats["fp32"]
     assert item.candidate == Candidate(
         backbone="vgg16",
         precision="fp32",
-        val_brier=pytest.approx(facts_of_val.brier),
+        score=pytest.approx(facts.score),
         val_accuracy=facts_of_val.accuracy,
         latency_ms=fp32.latency_ms,
         size_mb=fp32.bytes / 1e6,

@@ -65,7 +65,7 @@ def test_an_accuracy_that_no_model_has_is_an_error() -> None:
         choose(candidates([(0.97, 20.0, 100.0), (0.95, 11.0, 90.0)]), Limits(min_accuracy=0.98))
 
 
-MODEL = Candidate("vgg16", "int8", val_brier=0.05, val_accuracy=0.9, latency_ms=10.0, size_mb=50.0)
+MODEL = Candidate("vgg16", "int8", score=0.05, val_accuracy=0.9, latency_ms=10.0, size_mb=50.0)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_nearest_miss_is_judged_by_shares_of_the_limits() -> None:
 
 
 def test_the_rank_is_by_brier_score_then_by_accuracy_then_by_latency() -> None:
-    sure = replace(MODEL, backbone="sure", val_accuracy=0.8, val_brier=0.04, latency_ms=99.0)
+    sure = replace(MODEL, backbone="sure", val_accuracy=0.8, score=0.04, latency_ms=99.0)
     fast = replace(MODEL, backbone="fast", latency_ms=9.0)
     right = replace(MODEL, backbone="right", val_accuracy=0.91, latency_ms=30.0)
     assert rank([MODEL, fast, right, sure]) == [sure, right, fast, MODEL]

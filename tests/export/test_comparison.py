@@ -55,7 +55,7 @@ def test_the_columns_are_those_that_scripts_read(two: list[Exported], tmp_path: 
     columns = pd.read_csv(tmp_path / "comparison.csv").columns
     timings = ("latency_ms", "throughput", "cold_start_s", "peak_mb")
     assert set(columns) == {
-        "backbone", "champion", "pareto_front", "served", "val_accuracy", "val_brier",
+        "backbone", "champion", "pareto_front", "served", "val_accuracy", "score",
         "test_accuracy_fp32", "test_accuracy_int8", "test_accuracy_saved_model", "recipe",
         "failed_recipes", "changed_decisions", "calibration_error_before",
         "calibration_error_after", "uncertain", "accuracy_of_the_rest", "fp32_mb", "int8_mb",

@@ -25,15 +25,18 @@ def chosen_winner(
     codes: np.ndarray,
     predictions: Mapping[str, np.ndarray],
     people: np.ndarray,
+    known: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> ChosenWinner:
-    """Choose the model with the lowest Brier score, and correct its figures for the choice.
+    """Choose the model with the lowest score, and correct its figures for the choice.
 
     Args:
         labels: The L labels of the models.
         codes: Codes of the validation images, int [N, L].
         predictions: Class probabilities of each model by its name, float [N, K].
         people: Number of the person in each image, int [N].
+        known: What other images than these add to the Brier score of each model; together they are
+            its score. Left out, the score is the Brier score.
         seed: Seed of the resamples.
 
     Example:
@@ -50,14 +53,15 @@ def chosen_winner(
     each = np.stack([_off(labels, codes, p) for p in predictions.values()])  # [models, 2, L, N]
     has = (codes != MISSING).T
     [apparent] = _means(each, has, np.ones((1, len(codes))))
-    best = int(apparent[:, 0].argmin())
+    added = np.array([(known or {}).get(name, 0.0) for name in names])
+    best = int((apparent[:, 0] + added).argmin())
     numbers = np.unique(people, return_inverse=True)[1]
     count = int(numbers.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(
         count, np.full(count, 1 / count), _RESAMPLES if len(names) > 1 else 0
     )[:, numbers]
     inside, outside = _means(each, has, drawn), _means(each, has, drawn == 0)
-    chosen = outside[np.arange(len(drawn)), inside[:, :, 0].argmin(axis=1)]
+    chosen = outside[np.arange(len(drawn)), (inside[:, :, 0] + added).argmin(axis=1)]
     usable = np.isfinite(inside).all(axis=(1, 2)) & np.isfinite(outside).all(axis=(1, 2))
     # The difference to the best model's own score there, so that resamples hardly differ.
     luck = (chosen - outside[:, best])[usable].mean(axis=0) if usable.any() else np.zeros(2)

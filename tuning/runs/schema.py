@@ -631,7 +631,7 @@ class ChosenWinner(_Record):
     """The best winner, and its figures on validation images without the luck of being chosen.
 
     Attributes:
-        backbone: Name of the backbone with the lowest Brier score on validation images.
+        backbone: Name of the backbone with the lowest score.
         among: Number of winners that it was chosen among.
         val_brier: Its Brier score on them, as in its facts.
         val_brier_corrected: What is expected on other images, see `tuning.metrics.choice`.
@@ -662,7 +662,7 @@ class RunMetrics(_Versioned):
         run: Name of the run.
         notices: What a reader of the figures must know, a line each.
         seconds: Time worked on the run.
-        winners: Facts of each backbone's winner, by their Brier score on validation images.
+        winners: Facts of each backbone's winner, by their score.
         chosen: The first of them, with the choice corrected for; None in runs made before it was.
 
     Example:

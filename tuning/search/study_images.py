@@ -10,7 +10,7 @@ from tuning.search.context import SearchContext
 
 _FIRST = 1000  # training images of the first sample
 _LEAST = 250  # of one for which time is short
-_SHARE = 1 / 3  # of the time, for a pass and heads before what comes behind them
+_SHARE = 1 / 2  # of the time, for a pass and heads before what comes behind them
 
 
 class StudyImages:

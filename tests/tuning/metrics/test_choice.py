@@ -64,3 +64,14 @@ def test_one_that_is_better_by_far_was_not_lucky() -> None:
     chosen = metrics.chosen_winner([GENDER], codes, given, np.arange(300))
     assert chosen.backbone == "0"
     assert chosen.val_brier_corrected == pytest.approx(chosen.val_brier)
+
+
+def test_what_other_images_say_of_the_models_counts_in_the_choice() -> None:
+    codes, given = models(2, np.random.default_rng(4))
+    alone = metrics.chosen_winner([GENDER], codes, given, np.arange(300))
+    [other] = {"0", "1"} - {alone.backbone}
+    known = {alone.backbone: 0.1, other: 0.0}
+    chosen = metrics.chosen_winner([GENDER], codes, given, np.arange(300), known)
+    assert chosen.backbone == other
+    assert chosen.val_brier >= alone.val_brier, "the figures are those of the images"
+    assert chosen.val_brier_corrected == pytest.approx(chosen.val_brier), "luck had no part"

@@ -40,7 +40,7 @@ def of(context: SearchContext, of_row: float = 0.0) -> StudyImages:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "train"), [(math.inf, 1000), (34, 1000), (33, 500), (18, 250), (0.1, 250)]
+    ("seconds", "train"), [(math.inf, 1000), (24, 1000), (23, 500), (13, 250), (0.1, 250)]
 )
 def test_the_first_sample_is_as_large_as_leaves_most_of_the_time(
     seconds: float, train: int, context: SearchContext
@@ -74,27 +74,27 @@ def test_few_images_are_all_taken_at_once(tmp_path: Path) -> None:
 def test_it_grows_at_once_or_by_doubling_as_time_allows(context: SearchContext) -> None:
     images = of(context)
     images.begin(math.inf)
-    assert not images.grow(29) and images.now.train == 1000
-    assert images.grow(30) and images.now.train == 2000
+    assert not images.grow(19) and images.now.train == 1000
+    assert images.grow(20) and images.now.train == 2000
     assert not images.are_all
-    assert images.grow(90) and images.now.train == 5000 and images.are_all
+    assert images.grow(60) and images.now.train == 5000 and images.are_all
     assert not images.grow(math.inf)
 
 
 def test_growth_waits_for_all_views(context: SearchContext) -> None:
     images = of(context)
     images.begin(math.inf)
-    assert not images.add_mirrored(29) and images.now.views == 1
-    assert images.add_mirrored(30) and images.now.views == 2
+    assert not images.add_mirrored(19) and images.now.views == 1
+    assert images.add_mirrored(20) and images.now.views == 2
     assert not images.add_mirrored(math.inf)
-    assert not images.grow(59) and images.grow(60) and images.now.train == 2000
+    assert not images.grow(39) and images.grow(40) and images.now.train == 2000
 
 
 def test_heads_on_more_rows_take_their_time_too(context: SearchContext) -> None:
     images = of(context, of_row=1 / 200)
     images.begin(math.inf)
-    assert not images.grow(59) and images.grow(60) and images.now.train == 2000
-    assert not images.add_mirrored(119) and images.add_mirrored(120)
+    assert not images.grow(39) and images.grow(40) and images.now.train == 2000
+    assert not images.add_mirrored(79) and images.add_mirrored(80)
 
 
 @pytest.mark.parametrize(("gb_share", "train"), [(10_400, 5000), (10_399, 2000), (4399, 1000)])
