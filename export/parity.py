@@ -13,8 +13,9 @@ from export import by_label
 TOLERANCE = 5e-4
 """A probability that an exported model gives may differ by less than this.
 
-Where a sample of the run's own predictions agrees with Keras they are the reference, and these come
-from activations that are kept in float16, which has moved a probability by 1.1e-4.
+Where a sample of the run's own predictions agrees with Keras they are the reference, but for images
+on which they differ by more: these come from activations that are kept in float16, and Keras is
+asked about them again, see `export.predictions.exact_where_apart`.
 """
 
 

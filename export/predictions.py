@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from export import parity
@@ -73,3 +75,44 @@ def recorded_or_predicted(
     if np.abs(again - recorded.p[sample]).max() < parity.TOLERANCE:
         return recorded.p
     return predict(form, split, steps)
+
+
+def exact_where_apart(
+    form: Form, split: Split, p: np.ndarray, others: Sequence[np.ndarray], steps: Steps
+) -> np.ndarray:
+    """Ask a form itself about the images on which others differ from what was recorded of it.
+
+    A run records what follows from activations in float16, which moves single probabilities by more
+    than exported models may differ.
+
+    Args:
+        form: Form of the model.
+        split: Split whose n images were predicted.
+        p: Class probabilities as they were recorded, float [n, K].
+        others: Those of other forms, each float [n, K].
+        steps: Shows what is being done.
+
+    Returns:
+        The class probabilities, those of such images by the form itself, float [n, K].
+
+    Example:
+        >>> from pathlib import Path
+        >>> from rich.console import Console
+        >>> undecided = lambda batch: np.full((len(batch), 2), 0.5)
+        >>> form = Form("keras", Path("winner.keras"), undecided)
+        >>> rows, codes = np.array([0, 2]), np.array([[0], [1]])
+        >>> test = Split("test", np.zeros((3, 8, 8, 3), np.uint8), rows, codes)
+        >>> recorded, fp32 = np.array([[0.6, 0.4], [0.1, 0.9]]), np.array([[0.5, 0.5], [0.1, 0.9]])
+        >>> steps = Steps(Console(stderr=True), "vgg16")
+        >>> exact_where_apart(form, test, recorded, [fp32], steps).tolist()
+        [[0.5, 0.5], [0.1, 0.9]]
+    """
+    differences = [np.abs(p - other).max(axis=1) for other in others]
+    apart = np.flatnonzero(~(np.max(differences, axis=0) < parity.TOLERANCE))  # NaN counts
+    if not len(apart):
+        return p
+    p = p.copy()
+    title = f"{len(apart)} {split.title} images through {form.title}, where others differ"
+    with steps.step(title):
+        p[apart] = in_batches(form.predict, split.images, split.rows[apart])
+    return p

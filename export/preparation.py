@@ -15,7 +15,7 @@ import numpy as np
 
 from export import convert, int8, parity, quantize
 from export.forms import FILES, Form, FormName
-from export.predictions import predict, recorded_or_predicted
+from export.predictions import exact_where_apart, predict, recorded_or_predicted
 from export.progress import Steps
 from export.source import RecordedPredictions, Source, SplitName
 from inference import bundle
@@ -128,11 +128,12 @@ class _Preparation:
         """Compare what was converted with Keras on all test images. Raises ParityError."""
         test, val = self.source.split("test"), self.source.split("val")
         keras_p = recorded_or_predicted(forms["keras"], test, recorded["test"], self.steps)
-        predicted = {}
-        for name in ("saved_model", "fp32"):
-            predicted[name] = predict(forms[name], test, self.steps)
-            title = f"{self.info.backbone} as {name}"
-            parity.compare(self.source.labels, keras_p, predicted[name], title)
+        names: tuple[FormName, ...] = ("saved_model", "fp32")
+        predicted = {name: predict(forms[name], test, self.steps) for name in names}
+        others = [*predicted.values()]
+        keras_p = exact_where_apart(forms["keras"], test, keras_p, others, self.steps)
+        for name, p in predicted.items():
+            parity.compare(self.source.labels, keras_p, p, f"{self.info.backbone} as {name}")
         val_p = recorded_or_predicted(forms["fp32"], val, recorded["val"], self.steps)
         return {
             "keras": Checked(forms["keras"], keras_p),

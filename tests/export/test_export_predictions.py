@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from export.forms import BATCH_SIZE, Form, in_batches
-from export.predictions import predict, recorded_or_predicted
+from export.predictions import exact_where_apart, predict, recorded_or_predicted
 from export.progress import Steps
 from export.source import RecordedPredictions, Split
 
@@ -75,3 +75,20 @@ def test_a_record_that_does_not_hold_is_predicted_anew(
 ) -> None:
     p = recorded_or_predicted(Model().form, TEST, recorded, steps)
     assert p.tolist() == P[ROWS].tolist()
+
+
+def test_the_form_is_asked_itself_about_images_on_which_others_differ(steps: Steps) -> None:
+    model = Model()
+    recorded, others = P[ROWS].copy(), [P[ROWS].copy(), P[ROWS].copy()]
+    recorded[[3, 70]] += [[1e-3, -1e-3]]
+    others[1][9] = np.nan
+    p = exact_where_apart(model.form, TEST, recorded, others, steps)
+    assert p.tolist() == P[ROWS].tolist()
+    assert model.seen == ROWS[[3, 9, 70]].tolist()
+
+
+def test_a_record_from_which_nobody_differs_stays(steps: Steps) -> None:
+    model = Model()
+    recorded = P[ROWS] + 1e-4
+    assert exact_where_apart(model.form, TEST, recorded, [P[ROWS]], steps) is recorded
+    assert not model.seen
