@@ -23,7 +23,7 @@ from data.progress import ProgressCallback
 from data.sampling import nested_order
 from tuning.heads.dual import DualEquations, DualRidge
 from tuning.heads.primal import PrimalEquations, PrimalRidge
-from tuning.heads.task import Solution, Task, gathered
+from tuning.heads.task import Solution, Task, gathered, products
 from tuning.heads.workers import workers
 from tuning.metrics import Calibration, brier, fit_calibration, probabilities
 
@@ -197,9 +197,7 @@ def _side_by_side(
     bias = np.concatenate([part.bias for part in parts]).astype(np.float32)
     out_of_fold = np.full((len(codes), len(bias)), np.nan)
     others = np.delete(np.arange(len(codes)), learned)
-    for start in range(0, len(others), _ROWS):
-        rows = others[start : start + _ROWS]
-        out_of_fold[rows] = gathered(features, rows) @ kernel + bias
+    out_of_fold[others] = products(features, others, kernel) + bias
     for number, (part, at) in enumerate(zip(parts, output_slices(labels), strict=True)):
         scored = part.task.scored
         out_of_fold[part.task.rows[scored], at] = part.out_of_fold[scored]

@@ -13,7 +13,7 @@ from data.rows import Rows
 from tuning.backbones.head_features import FeatureStatistics, head_features
 from tuning.backbones.transfer_model import TransferModel
 from tuning.heads import closed_form
-from tuning.heads.task import gathered
+from tuning.heads.task import products
 from tuning.metrics import MeanScores, mean_scores, probabilities
 from tuning.runs.schema import Hyperparameters, Leg, TrialResult
 from tuning.training.batches import ActivationArray, Examples, TrainingData
@@ -21,7 +21,6 @@ from tuning.training.hidden_head import HiddenHeadConfig, fit_hidden_head
 from tuning.training.tail_weights import TailWeights
 
 _MOST_NUMBERS = 1 << 27  # of features in float32, 0.5 GB; more are kept in float16
-_ROWS = 512
 _EPOCHS, _PATIENCE, _SECONDS = 60, 8, 60.0  # of a head with a hidden layer
 
 
@@ -105,7 +104,7 @@ def solve(
     if not hyperparameters.head_units:
         solved = closed_form.solve(labels, train, codes, people, seed, progress)
         weights |= {"logit/kernel": solved.kernel, "logit/bias": solved.bias}
-        logits = _products(val, solved.kernel) + solved.bias
+        logits = products(val, np.arange(len(val)), solved.kernel) + solved.bias
         return _scored(data, weights, logits, solved.out_of_fold)
     views = np.split(train, len(data.train.views))
     of_features = TrainingData(Examples(views, codes), Examples([val], data.val.codes), data.loss)
@@ -146,8 +145,3 @@ def _features(views: Sequence[ActivationArray], grid: int) -> np.ndarray:
     for view, out in zip(views, features, strict=True):
         head_features(cast("Rows", view), grid, out)
     return features.reshape(count, -1)
-
-
-def _products(features: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    parts = [np.arange(len(features))[at : at + _ROWS] for at in range(0, len(features), _ROWS)]
-    return np.concatenate([gathered(features, rows) @ kernel for rows in parts])

@@ -11,6 +11,8 @@ from data import Label, class_weights
 from data.labels import MISSING
 from tuning.heads.folds import person_folds
 
+_ROWS = 512  # that are multiplied at a time
+
 
 class Task(NamedTuple):
     """Rows of the features that have a label, those of a fold beside each other.
@@ -114,3 +116,26 @@ def gathered(features: np.ndarray, rows: np.ndarray, columns: slice = slice(None
     together = last - first + 1 == len(rows)
     chosen = features[first : last + 1, columns] if together else features[rows, columns]
     return np.asarray(chosen, np.float32)
+
+
+def products(features: np.ndarray, rows: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Multiply rows of the features with a kernel, some at a time.
+
+    Args:
+        features: Features, float [N, F].
+        rows: Numbers of rows, in rising order, int [n].
+        kernel: Weights of the features, float32 [F, width].
+
+    Returns:
+        float32 [n, width].
+
+    Example:
+        >>> features = np.float16([[1.0], [2.0], [3.0]])
+        >>> products(features, np.array([0, 2]), np.float32([[2.0]])).tolist()
+        [[2.0], [6.0]]
+    """
+    result = np.empty((len(rows), kernel.shape[1]), np.float32)
+    for start in range(0, len(rows), _ROWS):
+        part = slice(start, start + _ROWS)
+        result[part] = gathered(features, rows[part]) @ kernel
+    return result
