@@ -433,19 +433,6 @@ class LabelFacts(_Record):
     val: ValScores
     test: TestScores
 
-    @model_validator(mode="before")
-    @classmethod
-    def _temperature_was_the_calibration(cls, content: Any) -> Any:
-        """Read `temperature`, by which earlier versions divided the logits."""
-        if not isinstance(content, dict) or not {"temperature", "label"} <= content.keys():
-            return content
-        label, temperature = Label.model_validate(content["label"]), content["temperature"]
-        if not isinstance(temperature, int | float) or not temperature > 0:
-            raise ValueError("temperature must be a positive number")
-        calibration = {"slope": 1 / temperature, "bias": (0.0,) * label.width}
-        others = {name: value for name, value in content.items() if name != "temperature"}
-        return {**others, "calibration": calibration}
-
     @model_validator(mode="after")
     def _bias_fits(self) -> Self:
         if len(self.calibration.bias) != self.label.width:
