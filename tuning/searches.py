@@ -26,6 +26,7 @@ from tuning.search.timings import Timings
 from tuning.trunk.cache import CacheError
 
 _REPORT_SECONDS = 30.0  # until one has been written
+_SPARE = 1.25  # times what a first winner is expected to take
 
 
 def search_all(
@@ -118,7 +119,7 @@ class _Searches:
             self._take_next()
             if not all(search.winner for search in self._searches):
                 continue
-            if self._report_seconds is None:
+            if self._report_seconds is None and self._without_report() > _REPORT_SECONDS:
                 self._first_report()
             self._tell_outlook()
 
@@ -181,23 +182,23 @@ class _Searches:
         return min(chosen, key=lambda each: _urgency(*each), default=None)
 
     def _offer(self, search: BackboneSearch) -> Offer | None:
-        waiting = [other for other in self._searches if other.winner is None]
         with self._apart(search):
-            share, limit = self._time_for(search, waiting)
+            share, limit = self._time_for(search)
             offer = search.offer(share, limit)
             return offer if offer and offer.seconds <= limit else None
         return None
 
-    def _time_for(
-        self, search: BackboneSearch, waiting: Sequence[BackboneSearch]
-    ) -> tuple[float, float]:
+    def _time_for(self, search: BackboneSearch) -> tuple[float, float]:
         """Time that a backbone may plan with, and in which its next step has to end.
 
-        Those that wait for a first winner share all there is; others leave what these need.
+        Those that wait for a first winner share all there is; others leave what these need, and
+        nothing for one that comes too late.
         """
         left = self._left()
+        waiting = [other for other in self._searches if other.winner is None]
         if search.winner:
-            free = left - sum(other.first_winner_seconds() for other in waiting)
+            needed = (other.first_winner_seconds() for other in waiting)
+            free = left - sum(_SPARE * seconds for seconds in needed if seconds <= left)
             return free, free
         share = left / len(waiting)
         return share, math.inf if self._is_first(search) else left

@@ -241,6 +241,29 @@ def test_a_tiny_budget_has_one_winner_and_says_which_backbones_have_none(
     assert "Googlenet: no time" not in shown(context)
 
 
+def test_a_first_winner_comes_with_the_first_head(context: SearchContext) -> None:
+    engine = PlayedEngine()
+    play(context, engine)
+    for name in NAMES:
+        steps = [step for of, step, _ in engine.done if of == name]
+        assert steps[: steps.index("evaluate")].count("fit_head") == 1
+
+
+def test_nobody_waits_for_one_that_comes_too_late(context: SearchContext) -> None:
+    """The last one's passes turn out so slow that what is left is too short for it."""
+
+    def before(name: str, step: str, _: object) -> None:
+        slow = (name, step) == ("resnet50", "make_pass")
+        engine.seconds["make_pass"] = 0.5 if slow else 0.01
+
+    engine = PlayedEngine(before=before)
+    winners = play(context, engine, minutes=1.6)
+    assert [facts.backbone for facts in winners] == ["googlenet", "vgg16"]
+    names = [name for name, _, _ in engine.done]
+    last = len(names) - names[::-1].index("resnet50")
+    assert [step for _, step, _ in engine.done[last:]].count("train") >= 1
+
+
 @pytest.mark.parametrize("error", [CacheError("the disk is too small"), RunError("it is odd")])
 @pytest.mark.parametrize("step", ["layout", "make_pass", "evaluate"])
 def test_a_backbone_that_fails_does_not_stop_the_others(

@@ -1,7 +1,7 @@
 """The search of one backbone: what it would do next, and what has come of it.
 
-It begins with heads on a sample of the training images, of which the best is the first winner. Then
-the sample grows as far as the time allows, the stages below the best head are fine-tuned, and the
+It begins with a head on a sample of the training images, which is the first winner, and tries others
+on it. Then the sample grows as far as the time allows, the stages below the best head are fine-tuned, and the
 winner follows the best trial. Each step is decided from what this run has measured so far, so that
 it may end after any of them.
 """
@@ -125,7 +125,7 @@ class BackboneSearch:
         self._images.begin(seconds)
         if self.winner is None and self.first_winner_seconds() > left:
             return None
-        for next_step in (self._next_head, self._first_winner, self._more):
+        for next_step in (self._first_winner, self._next_head, self._more):
             offer = next_step(seconds)
             if offer or self._passes.running:
                 return offer

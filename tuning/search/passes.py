@@ -64,7 +64,7 @@ class Passes:
             wanted: Passes of whole image sets, or parts of them.
             layout: Operations up to each cut.
         """
-        parts = [part for each in wanted for part in self._parts(each)]
+        parts = dict.fromkeys(part for each in wanted for part in self._parts(each))
         missing = (part for part in parts if not _is_among(part, self._made))
         return sum(self.images_of(part) * self.of_image(part, layout) for part in missing)
 

@@ -68,7 +68,7 @@ def test_shards_are_passes_of_their_own_where_several_share_them(context: Search
 
 def test_only_what_is_missing_costs(context: SearchContext) -> None:
     passes = Passes(context, divided=True)
-    assert passes.gmacs([TRAIN], LAYOUT) == 7 * 3500
+    assert passes.gmacs([TRAIN], LAYOUT) == passes.gmacs([TRAIN, TRAIN], LAYOUT) == 7 * 3500
     made(passes, replace(TRAIN, shard=0))
     assert passes.gmacs([TRAIN], LAYOUT) == 7 * (3500 - 1166)
     assert passes.images_of(replace(TRAIN, shard=2)) == 1167
