@@ -20,7 +20,7 @@ def test_a_run_of_all_images_ends_where_the_cache_holds_some(tmp_path: Path) -> 
         SAMPLES="0",
         CACHE_GB=str(CACHE),
         BACKBONES="googlenet",
-        BUDGET="0.5",
+        BUDGET="0.2",
         SIZE="64",
         FRAMING="stretch",
         WEIGHTS="none",

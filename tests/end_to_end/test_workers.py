@@ -13,7 +13,7 @@ from data.synthetic.writing import generate
 
 PORTRAITS = 90
 SETTINGS = {
-    "BACKBONES": "googlenet,resnet50", "SIZE": "64", "WEIGHTS": "none",
+    "BACKBONES": "googlenet,vgg16", "SIZE": "64", "WEIGHTS": "none",
     "RUN": "shared", "WORKERS": "2", "BUDGET": "0.8",
 }  # fmt: skip
 

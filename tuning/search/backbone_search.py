@@ -1,9 +1,9 @@
 """The search of one backbone: what it would do next, and what has come of it.
 
-It begins with a head on a sample of the training images, which is the first winner, and tries others
-on it. Then the sample grows as far as the time allows, the stages below the best head are fine-tuned, and the
-winner follows the best trial. Each step is decided from what this run has measured so far, so that
-it may end after any of them.
+It begins with a head on a sample of the training images, which is the first winner, and tries other
+heads on it. Then the sample grows as far as the time allows, the stages below the best head are
+fine-tuned, and the winner follows the best trial. Each step is decided from what this run has
+measured so far, so that it may end after any of them.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ def head_of(model: TransferModel, stages: int = 3, grid: int = 2, units: int = 8
 
 
 def activations_of(model: keras.Model, inputs: np.ndarray) -> list[np.ndarray]:
-    return keras.tree.flatten(model.predict(inputs, verbose=0))
+    """What a model gives, layer by layer: of so few images no graph is worth its making."""
+    outputs = keras.tree.flatten(model(inputs, training=False))
+    return [np.asarray(output) for output in outputs]
 
 
 @dataclass
@@ -42,11 +44,11 @@ def test_trunk_then_tail_is_the_classifier_from_every_cut(name: str, model_of: M
     model, pixels = model_of(name), images(3)
     stages = model.backbone.attach[0]
     head = head_of(model, stages)
-    whole = model.classifier(stages, head, [GENDER], [Scaled()]).predict(pixels, verbose=0)
+    [whole] = activations_of(model.classifier(stages, head, [GENDER], [Scaled()]), pixels)
     at_cuts = activations_of(model.trunk(range(stages + 1)), pixels)
     for cut, activation in enumerate(at_cuts):
         assert activation.shape[1:] == model.shape(cut)
-        logit = model.tail(stages, stages - cut, head).predict(activation, verbose=0)
+        [logit] = activations_of(model.tail(stages, stages - cut, head), activation)
         np.testing.assert_allclose(keras.ops.sigmoid(logit), whole, atol=2e-6)
 
 
@@ -71,7 +73,7 @@ def test_a_head_sees_the_features_that_numpy_computes(grid: int, model_of: Model
     head = model.head(HeadConfig(stages, grid, 0, 0.2, statistics, (0.5, -1.0)))
     kernel, bias = head.get_layer("logit").get_weights()
     expected = statistics.standardize(features) @ kernel + bias
-    np.testing.assert_allclose(head.predict(maps, verbose=0), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(head(maps), expected, rtol=1e-5, atol=1e-5)
     again = FeatureStatistics.of_head(head)
     np.testing.assert_array_equal(again.mean, statistics.mean)
 
@@ -117,9 +119,9 @@ def test_a_classifier_of_several_labels_has_an_output_for_each(model_of: ModelOf
     statistics = FeatureStatistics.neutral(model.features(3, 2))
     head = model.head(HeadConfig(3, 2, 8, 0.2, statistics, bias=(0.0, 1.0, 2.0, 3.0)))
     pixels = images(3)
-    logits = head.predict(activations_of(model.trunk([3]), pixels)[0], verbose=0)
+    logits = np.asarray(head(activations_of(model.trunk([3]), pixels)[0]))
     calibration = [Scaled(0.5, (0.3,)), Scaled(2.0, (0.1, 0.0, -0.1))]
-    said = model.classifier(3, head, [GENDER, hair], calibration).predict(pixels, verbose=0)
+    said = model.classifier(3, head, [GENDER, hair], calibration)(pixels)
     assert list(said) == ["p_man", "p_hair"]
     of_man, of_hair = logits[:, :1] * 0.5 + 0.3, logits[:, 1:] * 2 + np.float32([0.1, 0.0, -0.1])
     np.testing.assert_allclose(said["p_man"], keras.ops.sigmoid(of_man), atol=2e-6)
@@ -165,9 +167,8 @@ def test_features_are_those_of_keras_applications(name: str, tmp_path: Path) -> 
     )
     application.save_weights(tmp_path / f"{name}.weights.h5")
     pixels = images(2)
-    expected = application.predict(
-        keras.applications.resnet50.preprocess_input(pixels.astype(np.float32)), verbose=0
-    )
+    prepared = keras.applications.resnet50.preprocess_input(pixels.astype(np.float32))
+    [expected] = activations_of(application, prepared)
     model = TransferModel(backbone, 64, weights.load(backbone, str(tmp_path)))
     [maps] = activations_of(model.trunk([len(backbone.stages)]), pixels)
     pooled = maps.mean(axis=(1, 2))

@@ -64,12 +64,12 @@ def two_legs(devices: int, policy: str) -> Trained:
     from tuning.training.devices import SharedBatch, strategy
     from tuning.training.legs import LegConfig, LegOutcome, fit_leg
 
-    hyperparameters = chosen(dropout=0.0)
+    hyperparameters = chosen(stages=2, dropout=0.0)
     with strategy():
         assert SharedBatch.here(32, EXAMPLES).devices == devices
         model = random_model(policy)
         start = head_start(model, hyperparameters)
-        data = training_data(model.shape(2), EXAMPLES, 25)
+        data = training_data(model.shape(1), EXAMPLES, 25)
         outcomes: list[LegOutcome] = []
         for _ in range(2):
             before = outcomes[-1].checkpoint if outcomes else None
@@ -78,7 +78,7 @@ def two_legs(devices: int, policy: str) -> Trained:
     state = outcomes[-1].checkpoint
     losses = [outcome.leg.loss for outcome in outcomes]
     briers = [outcome.leg.val_brier for outcome in outcomes]
-    name = "inception_4a_1x1/kernel"
+    name = "inception_3a_1x1/kernel"
     return Trained(losses, briers, state.weights[name], state.average[name])
 
 

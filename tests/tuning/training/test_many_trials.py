@@ -32,7 +32,7 @@ def memory_behind_trials(trials: int) -> list[int]:
     from tuning.backbones.transfer_model import TransferModel
     from tuning.training.legs import LegConfig, fit_leg
 
-    backbone = BACKBONES["resnet50"]
+    backbone = BACKBONES["googlenet"]
     model = TransferModel(backbone, 64, weights.load(backbone, "none"))
     data = training_data(model.shape(2), 32, 32)
     resident = []
