@@ -34,7 +34,7 @@ def test_fields_add_up_to_the_logits(
     tmp_path: Path,
 ) -> None:
     model, random = model_of("googlenet"), np.random.default_rng(1)
-    maps = np.asarray(model.trunk([STAGES])(PIXELS)[0])
+    maps = np.asarray(*keras.tree.flatten(model.trunk([STAGES])(PIXELS)))
     statistics = FeatureStatistics.of(head_features(maps, GRID))
     bias = (0.3, -0.2, 0.0, 0.1)[: sum(label.width for label in labels)]
     head = model.head(HeadConfig(STAGES, GRID, 0, 0.1, statistics, bias))
