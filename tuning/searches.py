@@ -49,7 +49,8 @@ def search_all(
         weights: Pretrained weights of each backbone.
         budget: Time of the run.
         on_change: Called when the run's folder has another leg or winner.
-        report: Called with the winners when all backbones have one, and in the end.
+        report: Called with the winners when all backbones have one, where that leaves time for
+            another report, and in the end.
 
     Returns:
         What is known about each winner.
