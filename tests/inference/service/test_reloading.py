@@ -9,6 +9,7 @@ from service_client import form, running, service_of
 from starlette.testclient import TestClient
 from tiny_bundles import add_bundle, add_models
 
+from data.atomic import write_text
 from inference import bundle
 from inference.service import reloading
 
@@ -62,7 +63,8 @@ def test_new_models_that_cannot_be_used_change_nothing(
     elif damage == "name":
         bundle.write_index(models, "missing", ["missing"])
     else:
-        (models / "index.json").write_text({"index": '{"schema_version": 1}', "empty": ""}[damage])
+        content = {"index": '{"schema_version": 1}', "empty": ""}[damage]
+        write_text(models / "index.json", content)  # at once, as an export does
     wait_for(client, "refused")
     time.sleep(0.3)
     answer = client.post("/v1/faces", files=form(("a", red))).json()
