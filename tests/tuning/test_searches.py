@@ -314,13 +314,9 @@ def test_a_training_that_fails_is_a_failed_trial(error: Exception, context: Sear
     assert len(winners) == 3 and winners[0].trial == best_trial(study).trial
 
 
+@pytest.mark.parametrize("step", ["make_pass", "fit_head", "train", "evaluate"])
 @pytest.mark.parametrize(
-    ("step", "error"),
-    [
-        *((step, OSError(28, "disk full")) for step in ("make_pass", "fit_head", "train")),
-        ("train", ClusterError("gave up")),
-        ("evaluate", KeyError("a bug")),
-    ],
+    "error", [OSError(28, "disk full"), ClusterError("gave up"), KeyError("a bug")]
 )
 def test_a_full_disk_and_a_lost_cluster_stop_the_run_and_no_trial_pays(
     error: Exception, step: str, context: SearchContext

@@ -18,7 +18,7 @@ def test_the_table_shows_answers_and_errors(models: Path, photos: Path) -> None:
 NOT_UTF8 = os.fsdecode(b"caf\xe9 \xff\x1b[31m.png")
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii", "utf-8"])
 @pytest.mark.parametrize("form", ["--table", "--csv"])
 def test_any_name_on_any_terminal(
     models: Path, draw: Draw, tmp_path: Path, encoding: str, form: str
