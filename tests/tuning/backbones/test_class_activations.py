@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pytest
+from layer_by_layer import outputs_of
 from scipy.special import logit
 
 from data import GENDER, Label
@@ -34,7 +35,7 @@ def test_fields_add_up_to_the_logits(
     tmp_path: Path,
 ) -> None:
     model, random = model_of("googlenet"), np.random.default_rng(1)
-    maps = np.asarray(*keras.tree.flatten(model.trunk([STAGES])(PIXELS)))
+    [maps] = outputs_of(model.trunk([STAGES]), PIXELS)
     statistics = FeatureStatistics.of(head_features(maps, GRID))
     bias = (0.3, -0.2, 0.0, 0.1)[: sum(label.width for label in labels)]
     head = model.head(HeadConfig(STAGES, GRID, 0, 0.1, statistics, bias))

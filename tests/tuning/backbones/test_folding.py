@@ -1,8 +1,9 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import pytest
+from layer_by_layer import outputs_of
 
 from tuning.backbones.folding import folded
 from tuning.backbones.registry import BACKBONES
@@ -20,12 +21,6 @@ def with_random_statistics(model: TransferModel) -> dict[str, list[np.ndarray]]:
         else arrays
         for name, arrays in model.weights.layers.items()
     }
-
-
-def outputs_of(model: keras.Model, inputs: np.ndarray) -> Sequence[np.ndarray]:
-    """What a model gives, layer by layer: of so few images no graph is worth its making."""
-    outputs = keras.tree.flatten(model(inputs, training=False))
-    return [np.asarray(output) for output in outputs]
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import onnx
 import onnxruntime
+from layer_by_layer import outputs_of
 from onnx import numpy_helper
 
 from data import decode, to_square
@@ -22,8 +23,8 @@ def test_googlenet_gives_the_probabilities_of_the_onnx_graph(
     backbone = BACKBONES["googlenet"]
     model = TransferModel(backbone, 224, weights.load(backbone, str(path.parent)))
     initializers = {i.name: numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer}
-    [maps] = keras.tree.flatten(model.trunk([len(backbone.stages)])(pixels))
-    features = np.asarray(maps).mean(axis=(1, 2))
+    [maps] = outputs_of(model.trunk([len(backbone.stages)]), pixels)
+    features = maps.mean(axis=(1, 2))
     logits = (
         features @ initializers["loss3/classifier_w_0"].T + initializers["loss3/classifier_b_0"]
     )

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from layer_by_layer import outputs_of
 
 from data import GENDER, Label
 from tuning.backbones import weights
@@ -25,12 +26,6 @@ def head_of(model: TransferModel, stages: int = 3, grid: int = 2, units: int = 8
     return model.head(HeadConfig(stages, grid, units, 0.2, statistics))
 
 
-def activations_of(model: keras.Model, inputs: np.ndarray) -> list[np.ndarray]:
-    """What a model gives, layer by layer: of so few images no graph is worth its making."""
-    outputs = keras.tree.flatten(model(inputs, training=False))
-    return [np.asarray(output) for output in outputs]
-
-
 @dataclass
 class Scaled:
     """A label's calibration."""
@@ -44,11 +39,11 @@ def test_trunk_then_tail_is_the_classifier_from_every_cut(name: str, model_of: M
     model, pixels = model_of(name), images(3)
     stages = model.backbone.attach[0]
     head = head_of(model, stages)
-    [whole] = activations_of(model.classifier(stages, head, [GENDER], [Scaled()]), pixels)
-    at_cuts = activations_of(model.trunk(range(stages + 1)), pixels)
+    [whole] = outputs_of(model.classifier(stages, head, [GENDER], [Scaled()]), pixels)
+    at_cuts = outputs_of(model.trunk(range(stages + 1)), pixels)
     for cut, activation in enumerate(at_cuts):
         assert activation.shape[1:] == model.shape(cut)
-        [logit] = activations_of(model.tail(stages, stages - cut, head), activation)
+        [logit] = outputs_of(model.tail(stages, stages - cut, head), activation)
         np.testing.assert_allclose(keras.ops.sigmoid(logit), whole, atol=2e-6)
 
 
@@ -56,17 +51,17 @@ def test_trunk_then_tail_is_the_classifier_from_every_cut(name: str, model_of: M
 def test_a_pass_may_start_at_a_shallower_cut(name: str, model_of: ModelOf) -> None:
     model, pixels = model_of(name), images(2)
     deepest = len(model.backbone.stages)
-    expected = activations_of(model.trunk([deepest]), pixels)[0]
+    expected = outputs_of(model.trunk([deepest]), pixels)[0]
     for start in range(1, deepest):
-        [at_start] = activations_of(model.trunk([start]), pixels)
-        [found] = activations_of(model.trunk([deepest], start), at_start)
+        [at_start] = outputs_of(model.trunk([start]), pixels)
+        [found] = outputs_of(model.trunk([deepest], start), at_start)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
 @pytest.mark.parametrize("grid", [1, 2, 4])
 def test_a_head_sees_the_features_that_numpy_computes(grid: int, model_of: ModelOf) -> None:
     model, stages = model_of("googlenet"), 2
-    [maps] = activations_of(model.trunk([stages]), images(6))
+    [maps] = outputs_of(model.trunk([stages]), images(6))
     features = head_features(maps, grid)
     assert features.shape == (6, model.features(stages, grid))
     statistics = FeatureStatistics.of(features)
@@ -119,7 +114,7 @@ def test_a_classifier_of_several_labels_has_an_output_for_each(model_of: ModelOf
     statistics = FeatureStatistics.neutral(model.features(3, 2))
     head = model.head(HeadConfig(3, 2, 8, 0.2, statistics, bias=(0.0, 1.0, 2.0, 3.0)))
     pixels = images(3)
-    logits = np.asarray(head(activations_of(model.trunk([3]), pixels)[0]))
+    logits = np.asarray(head(outputs_of(model.trunk([3]), pixels)[0]))
     calibration = [Scaled(0.5, (0.3,)), Scaled(2.0, (0.1, 0.0, -0.1))]
     said = model.classifier(3, head, [GENDER, hair], calibration)(pixels)
     assert list(said) == ["p_man", "p_hair"]
@@ -168,9 +163,9 @@ def test_features_are_those_of_keras_applications(name: str, tmp_path: Path) -> 
     application.save_weights(tmp_path / f"{name}.weights.h5")
     pixels = images(2)
     prepared = keras.applications.resnet50.preprocess_input(pixels.astype(np.float32))
-    [expected] = activations_of(application, prepared)
+    [expected] = outputs_of(application, prepared)
     model = TransferModel(backbone, 64, weights.load(backbone, str(tmp_path)))
-    [maps] = activations_of(model.trunk([len(backbone.stages)]), pixels)
+    [maps] = outputs_of(model.trunk([len(backbone.stages)]), pixels)
     pooled = maps.mean(axis=(1, 2))
     np.testing.assert_allclose(pooled, expected, rtol=1e-3, atol=1e-4 * expected.max())
 
@@ -182,11 +177,11 @@ def test_sizes_outside_the_range_are_refused(model_of: ModelOf) -> None:
 
 def test_restore_brings_the_pretrained_weights_back(model_of: ModelOf) -> None:
     model = model_of("googlenet")
-    [before] = activations_of(model.trunk([3]), images(1))
+    [before] = outputs_of(model.trunk([3]), images(1))
     for weight in model.tail(3, 1, head_of(model)).trainable_weights:
         weight.assign(weight + 0.1)
-    [changed] = activations_of(model.trunk([3]), images(1))
+    [changed] = outputs_of(model.trunk([3]), images(1))
     assert np.abs(changed - before).max() > 0
     model.restore()
-    [after] = activations_of(model.trunk([3]), images(1))
+    [after] = outputs_of(model.trunk([3]), images(1))
     np.testing.assert_array_equal(after, before)

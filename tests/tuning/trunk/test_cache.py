@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from layer_by_layer import outputs_of
 
 from tuning.backbones import weights
 from tuning.backbones.registry import BACKBONES
@@ -50,7 +51,7 @@ def test_holds_the_trunks_activations(
 ) -> None:
     found = cache.activations(model, images, [3, 4], ["plain", "mirrored"])
     for view, pixels in (("plain", IMAGES), ("mirrored", IMAGES[:, :, ::-1])):
-        expected = [np.asarray(output) for output in model.trunk([3, 4])(pixels)]
+        expected = outputs_of(model.trunk([3, 4]), pixels)
         for cut in (3, 4):
             scale = np.abs(expected[cut - 3]).max()
             np.testing.assert_allclose(
