@@ -29,7 +29,7 @@ def three_winners(run_copy: RunFolder) -> RunFolder:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list[str]:
+def quick(monkeypatch: pytest.MonkeyPatch, exported: Path) -> list[str]:
     """Winners become bundles without files; those in the list fail their check."""
     failing: list[str] = []
 
@@ -38,7 +38,6 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> li
     ) -> Exported:
         if facts.backbone in failing:
             raise ParityError(f"{facts.backbone} as fp32 differs")
-        exported = request.getfixturevalue("exported")
         info = bundle.find(exported).info.model_copy(update={"backbone": facts.backbone})
         formats = {name: f for name, f in info.formats.items() if name != "saved_model"}
         info = info.model_copy(update={"formats": formats, "checks": None})
