@@ -194,10 +194,10 @@ class RunFolder:
         return facts if self.winner(backbone).exists() else None
 
     def winners(self) -> list[WinnerFacts]:
-        """Read the facts of all winners so far, best on validation images first."""
+        """Read the facts of all winners so far, best first."""
         paths = sorted(self.path.glob("winners/*.json"))
         winners = filter(None, (self.read_winner(path.stem) for path in paths))
-        return sorted(winners, key=lambda facts: facts.val_brier)
+        return sorted(winners, key=lambda facts: facts.score)
 
     def write_winner(self, facts: WinnerFacts) -> None:
         """Write the facts of a winner, the last of its files.

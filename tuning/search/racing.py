@@ -133,9 +133,8 @@ def lost_in_a_row(trials: Sequence[TrialRecord], best: TrialRecord) -> int:
 
 def _curve(result: TrialResult) -> tuple[list[int], list[float]]:
     """Images and the best score up to there, as an objective, see `TrialResult.score`."""
-    offset = result.score - result.val_brier
-    scores = np.minimum.accumulate([leg.val_brier for leg in result.history]) + offset
-    return [leg.images for leg in result.history], scores.tolist()
+    briers = np.minimum.accumulate([leg.val_brier for leg in result.history])
+    return [leg.images for leg in result.history], (briers + result.correction).tolist()
 
 
 def _seconds(trial: TrialRecord) -> float:

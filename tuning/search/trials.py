@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tuning.backbones.registry import Backbone
-from tuning.runs.schema import SearchImages, TrialRecord, TunerValues
+from tuning.runs.schema import SearchImages, TrialRecord, TrialResult, TunerValues
 from tuning.search import known_ground, oracles, racing
 from tuning.search.context import SearchContext
 from tuning.search.oracles import Grids
@@ -150,6 +152,11 @@ class Trials:
         Raises:
             OSError: It cannot be written.
         """
+        linear = self._linear_at(head)
+        if head.hyperparameters.head_units and linear:
+            score = trained.result.val_brier + linear.correction
+            result = trained.result.model_copy(update={"score": score})
+            trained = replace(trained, result=result)
         return self._study.tell(head.trial, trained, "solved")
 
     def take_leg(self, trial: TrialRecord, trained: Trained) -> TrialRecord:
@@ -182,6 +189,12 @@ class Trials:
             OSError: It cannot be written.
         """
         return self._study.end(trial.trial, why)
+
+    def _linear_at(self, head: TrialRecord) -> TrialResult | None:
+        """What the head without a hidden layer has reached in the same place, None without it."""
+        place = _same_head({**head.values, "head_units": 0})
+        there = (other.result for other in self.heads if _same_head(other.values) == place)
+        return next(there, None)
 
     def _ask(self, idea: known_ground.Idea) -> TrialRecord | None:
         self._proposal = idea.values
