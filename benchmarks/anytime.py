@@ -25,7 +25,7 @@ from tuning.runs.run_folder import RunError, RunFolder
 from tuning.runs.settings import Settings
 
 _WIDTH = 80  # letters of a table, whose title is not wider
-_SHOWN = (1, 2, 3, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 360)  # minutes
+_SHOWN = (1, 2, 5, 10, 20, 40, 80, 160)  # minutes; more columns have no room in _WIDTH
 
 
 @dataclass(frozen=True)
@@ -170,11 +170,11 @@ def table(measured: Anytime) -> Table:
     )
     shown.add_column("backbone", no_wrap=True)
     minutes = [minute for minute in _SHOWN if 60 * minute < seconds]
-    for minute in (*minutes, round(seconds / 60, 1)):
-        shown.add_column(f"{minute:g}", justify="right")
+    for minute in (*minutes, seconds / 60):
+        shown.add_column(f"{minute:.3g}", justify="right")
     for name, points in measured.val.items():
         moments = (*(60.0 * minute for minute in minutes), seconds)
         values = (value_at(points, moment) for moment in moments)
-        cells = ("" if value is None else f"{100 * value:.2f}" for value in values)
+        cells = ("" if value is None else f"{100 * value:.1f}" for value in values)
         shown.add_row(BACKBONES[name].title, *cells)
     return shown

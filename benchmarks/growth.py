@@ -99,7 +99,7 @@ def _leg(steps: Steps, name: str, of: SearchImages) -> Training:
     if steps.layout().is_cheap_from_pixels(stages, depth):
         of = of.model_copy(update={"views": 0})
     assert solved.tail is not None, "a head that is solved has weights"
-    start = Tail(head.hyperparameters, solved.tail, solved.result.score, solved.result.val_brier)
+    start = Tail(head.hyperparameters, solved.tail)
     chosen = head.hyperparameters.model_copy(update={"depth": depth})
     return Training(
         "leg", chosen, of, start=start, checkpoint=None, leg=_FIRST_IMAGES, seconds=_NO_LIMIT

@@ -75,7 +75,7 @@ def train(table: Path) -> None:
     head = Hyperparameters(depth=0, **values)
     solved = steps.fit_head(Head("head", head, images.model_copy(update={"train": HEAD})))
     assert solved.tail
-    tail = Tail(head, solved.tail, solved.result.score, solved.result.val_brier)
+    tail = Tail(head, solved.tail)
     tuned = Hyperparameters(depth=1, **values)
     leg = Training(
         "leg", tuned, images, start=tail, checkpoint=None, leg=images.train, seconds=3600

@@ -237,7 +237,7 @@ class PlayedHands:
         result = result_of(hp, 1 - brier, seconds=1.0, trained=head.images.train)
         (leg,) = result.history
         history = (leg.model_copy(update={"images": images}),)
-        return Trained(result.model_copy(update={"history": history}), b"head")
+        return Trained(result.model_copy(update={"history": history}), str(brier).encode())
 
     def train(self, training: Training) -> Trained:
         from tuning.search.steps import Trained
@@ -245,12 +245,12 @@ class PlayedHands:
         self.engine.now += (seconds := min(self.engine.seconds["train"], training.seconds))
         before = json.loads(training.checkpoint) if training.checkpoint else []
         seen = (before[-1]["images"] if before else 0) + training.leg
-        brier = training.start.val_brier * (0.5 + 0.5 * 2.0 ** (-seen / training.images.train))
+        brier = float(training.start.weights) * (0.5 + 0.5 * 2.0 ** (-seen / training.images.train))
         (leg,) = history(1 - brier)
         changed = {"leg": len(before) + 1, "images": seen, "seconds": seconds}
         legs = [*map(Leg.model_validate, before), leg.model_copy(update=changed)]
         checkpoint = json.dumps([each.model_dump() for each in legs]).encode()
-        return Trained(training.result(legs), b"tail", checkpoint)
+        return Trained(training.result(legs), str(brier).encode(), checkpoint)
 
     def evaluate(self, tail: Tail) -> Evaluation:
         from tuning.search.winner import Evaluation, held_out_rows

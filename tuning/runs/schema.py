@@ -119,10 +119,8 @@ class TrialResult(_Record):
         hyperparameters: Hyperparameters of the training.
         score: Objective of the search, smaller is better: the Brier score that is expected of other
             images. Of a closed-form head that of its out-of-fold predictions for training images
-            and its predictions for validation images together; of one with a hidden layer, which
-            has none out of fold, its validation images' and the correction of the closed-form head
-            in the same place; of a fine-tuned one its head's, and what fine-tuning changed on
-            validation images.
+            and its predictions for validation images together; of others, which have none out of
+            fold, that of validation images and the correction of the best closed-form head.
         val_accuracy: Accuracy, 0..1.
         val_auc: Area under the ROC curve, 0..1.
         val_brier: Mean squared error of the calibrated probabilities (Brier, 1950), 0..1.

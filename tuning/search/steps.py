@@ -192,14 +192,10 @@ class Tail:
     Attributes:
         hyperparameters: Hyperparameters of its trial.
         weights: Weights of the tail, see `tuning.training.tail_weights`.
-        score: Objective of the search that it reached.
-        val_brier: Its Brier score on validation images.
     """
 
     hyperparameters: Hyperparameters
     weights: bytes
-    score: float
-    val_brier: float
 
 
 @dataclass(frozen=True)
@@ -227,7 +223,7 @@ class Training(Head):
         best = min(history, key=lambda leg: leg.val_brier)
         return TrialResult(
             hyperparameters=self.hyperparameters,
-            score=self.start.score + best.val_brier - self.start.val_brier,
+            score=best.val_brier,
             val_accuracy=best.val_accuracy,
             val_auc=best.val_auc,
             val_brier=best.val_brier,
@@ -244,7 +240,7 @@ class Trained:
     """What came of a head, or of the legs of a training so far.
 
     Attributes:
-        result: What it reached.
+        result: What it reached; its score is corrected by who knows the study, see `Trials`.
         tail: Weights of the tail at its best leg, see `tail_weights`; None where the last leg did
             not make it better.
         checkpoint: All that is needed to go on; None for a head.

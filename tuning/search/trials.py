@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tuning.backbones.registry import Backbone
-from tuning.runs.schema import SearchImages, TrialRecord, TrialResult, TunerValues
+from tuning.runs.schema import SearchImages, TrialRecord, TunerValues
 from tuning.search import known_ground, oracles, racing
 from tuning.search.context import SearchContext
 from tuning.search.oracles import Grids
@@ -133,14 +133,14 @@ class Trials:
         return next(same, None)
 
     def tail(self, trial: TrialRecord) -> Tail:
-        """Return the weights of a trial's best leg, with its figures.
+        """Return the weights of a trial's best leg.
 
         Args:
             trial: Trial with a result, whose weights are kept.
         """
-        weights, result = self.folder.read_tail(trial.trial), trial.result
-        assert weights is not None and result is not None, "they are kept with its record"
-        return Tail(trial.hyperparameters, weights, result.score, result.val_brier)
+        weights = self.folder.read_tail(trial.trial)
+        assert weights is not None, "they are kept with its record"
+        return Tail(trial.hyperparameters, weights)
 
     def take_head(self, head: TrialRecord, trained: Trained) -> TrialRecord:
         """Keep a head that was solved.
@@ -152,11 +152,8 @@ class Trials:
         Raises:
             OSError: It cannot be written.
         """
-        linear = self._linear_at(head)
-        if head.hyperparameters.head_units and linear:
-            score = trained.result.val_brier + linear.correction
-            result = trained.result.model_copy(update={"score": score})
-            trained = replace(trained, result=result)
+        if head.hyperparameters.head_units:
+            trained = self._corrected(trained)
         return self._study.tell(head.trial, trained, "solved")
 
     def take_leg(self, trial: TrialRecord, trained: Trained) -> TrialRecord:
@@ -169,6 +166,7 @@ class Trials:
         Raises:
             OSError: It cannot be written.
         """
+        trained = self._corrected(trained)
         now = trial.model_copy(update={"result": trained.result})
         others = (t for t in self.tuned if t.result and t.trial != trial.trial)
         best = min(others, key=lambda other: other.score, default=None)
@@ -190,11 +188,16 @@ class Trials:
         """
         return self._study.end(trial.trial, why)
 
-    def _linear_at(self, head: TrialRecord) -> TrialResult | None:
-        """What the head without a hidden layer has reached in the same place, None without it."""
-        place = _same_head({**head.values, "head_units": 0})
-        there = (other.result for other in self.heads if _same_head(other.values) == place)
-        return next(there, None)
+    def _corrected(self, trained: Trained) -> Trained:
+        """Give the score of other images to what was scored on validation images alone.
+
+        How hard those are is what the best closed-form head says of them and of training images
+        that it has not seen: a control variate, one for all trials, which so are compared by what
+        they say of the same images.
+        """
+        best = next((h.result for h in self.heads if not h.hyperparameters.head_units), None)
+        score = trained.result.val_brier + (best.correction if best else 0.0)
+        return replace(trained, result=trained.result.model_copy(update={"score": score}))
 
     def _ask(self, idea: known_ground.Idea) -> TrialRecord | None:
         self._proposal = idea.values

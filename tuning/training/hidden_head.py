@@ -9,6 +9,7 @@ import numpy as np
 
 from data.progress import ProgressCallback
 from tuning.backbones.transfer_model import TransferModel
+from tuning.metrics import fit_calibrations
 from tuning.runs.schema import Hyperparameters, Leg
 from tuning.training import tail_weights
 from tuning.training.batches import TrainingData
@@ -50,7 +51,8 @@ class HiddenHead:
     """A trained head.
 
     Attributes:
-        weights: Averaged weights behind its best epoch: kernel and bias of "hidden" and "logit".
+        weights: Averaged weights behind its best epoch: kernel and bias of "hidden" and "logit",
+            whose logits are calibrated.
         best: Figures of that epoch.
         history: Figures of all epochs.
     """
@@ -88,26 +90,47 @@ def fit_hidden_head(
     history: list[Leg] = []
     best = start
     while len(history) < config.epochs:
-        history.append(_epoch(loop, graphs, data, len(history) + 1))
+        leg, logits = _epoch(loop, graphs, data, len(history) + 1)
+        history.append(leg)
         if progress:
             progress(len(history), config.epochs)
         if improved(history):
-            best = loop.averages()
+            best = _calibrated(loop.averages(), data, logits)
         is_late = time.perf_counter() - started >= config.seconds
         if is_late or _since_best(history) >= config.patience:
             break
     return HiddenHead(best, min(history, key=lambda leg: leg.val_brier), tuple(history))
 
 
-def _epoch(loop: Loop, graphs: TailGraphs, data: TrainingData, number: int) -> Leg:
+def _epoch(
+    loop: Loop, graphs: TailGraphs, data: TrainingData, number: int
+) -> tuple[Leg, np.ndarray]:
+    """Its figures, and the logits of the validation images."""
     started = time.perf_counter()
     loss = loop.run(len(data.train))
     with loop.averaged():
         logits = predict_logits(graphs.logits, data.val)
-    return scored(
+    leg = scored(
         data.loss.labels, data.val.codes, logits, leg=number, images=loop.images, loss=loss,
         seconds=time.perf_counter() - started,
     )  # fmt: skip
+    return leg, logits
+
+
+def _calibrated(weights: TailWeights, data: TrainingData, logits: np.ndarray) -> TailWeights:
+    """Make its logits calibrated ones, as a closed-form head's are.
+
+    A layer that knows its images by heart is so sure of others that float32 has no probability for
+    it, and fine-tuning would begin with that.
+    """
+    labels = data.loss.labels
+    fitted = fit_calibrations(labels, data.val.codes, logits)
+    slopes = np.repeat([each.slope for each in fitted], [label.width for label in labels])
+    biases = np.concatenate([each.bias for each in fitted])
+    return weights | {
+        "logit/kernel": np.asarray(weights["logit/kernel"] * slopes, np.float32),
+        "logit/bias": np.asarray(weights["logit/bias"] * slopes + biases, np.float32),
+    }
 
 
 def _since_best(history: list[Leg]) -> int:

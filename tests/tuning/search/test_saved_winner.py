@@ -102,7 +102,8 @@ def test_the_calibrations_are_those_of_the_validation_images(searched: Searched)
     for facts, again in zip(
         searched.facts.labels, metrics.fit_calibrations(labels, codes, logits), strict=True
     ):
-        assert facts.calibration.slope != pytest.approx(1, abs=0.01)
+        if not searched.facts.hyperparameters.head_units:  # whose logits are calibrated already
+            assert facts.calibration.slope != pytest.approx(1, abs=0.01)
         if again.slope < 0.06:  # as flat as may be: nothing in the pictures tells hair colors
             assert facts.label == HAIR
             continue

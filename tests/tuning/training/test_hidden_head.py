@@ -6,6 +6,7 @@ from tiny_training import chosen, examples, training_data
 
 from data import GENDER, Label
 from tuning.backbones.transfer_model import TransferModel
+from tuning.metrics import fit_calibrations
 from tuning.training.batches import TrainingData
 from tuning.training.hidden_head import HiddenHeadConfig, fit_hidden_head
 from tuning.training.validation import DivergedError
@@ -33,6 +34,8 @@ def test_a_head_learns_what_can_be_learned(
     logits = layer @ head.weights["logit/kernel"] + head.weights["logit/bias"]
     correct = (logits[:, 0] > 0) == (given.val.codes[:, 0] == 1)
     assert correct.mean() > 0.95
+    for again in fit_calibrations(labels, given.val.codes, logits):
+        assert again.slope == pytest.approx(1, abs=0.02), "its logits are calibrated"
 
 
 def test_it_stops_when_no_epoch_is_better(model_of: Callable[[str], TransferModel]) -> None:
