@@ -88,18 +88,18 @@ def fit_hidden_head(
     tail_weights.put(graphs.tail, start)
     loop = Loop(graphs, data, _loop_config(hyperparameters, features, config), beginning(graphs))
     history: list[Leg] = []
-    best = start
-    while len(history) < config.epochs:
+    while True:
         leg, logits = _epoch(loop, graphs, data, len(history) + 1)
         history.append(leg)
         if progress:
             progress(len(history), config.epochs)
         if improved(history):
-            best = _calibrated(loop.averages(), data, logits)
-        is_late = time.perf_counter() - started >= config.seconds
-        if is_late or _since_best(history) >= config.patience:
+            best, said = loop.averages(), logits
+        is_over = len(history) >= config.epochs or time.perf_counter() - started >= config.seconds
+        if is_over or _since_best(history) >= config.patience:
             break
-    return HiddenHead(best, min(history, key=lambda leg: leg.val_brier), tuple(history))
+    weights = _calibrated(best, data, said)
+    return HiddenHead(weights, min(history, key=lambda leg: leg.val_brier), tuple(history))
 
 
 def _epoch(
