@@ -21,7 +21,7 @@ def resolve(precision: Precision) -> str:
     """Return the Keras dtype policy of the search's trunk and tails on this machine.
 
     A run's settings keep what the user chose, so that another machine can go on with it. Winners
-    are always rebuilt and evaluated in float32.
+    are always rebuilt, saved and exported in float32.
 
     Args:
         precision: What the user chose; "auto" asks the GPUs that TensorFlow sees, see `of_gpus`.

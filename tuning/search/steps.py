@@ -340,12 +340,12 @@ class Steps:
         Args:
             wanted: Trained tail.
         """
-        context, cut = self._context, wanted.hyperparameters.cut
-        held_out = {split: self._held_out(split, cut) for split in HELD_OUT}
-        weights = tail_weights.from_bytes(wanted.weights)
+        chosen, weights = wanted.hyperparameters, tail_weights.from_bytes(wanted.weights)
         assert weights is not None, "a driver sends what it has read whole"
+        held_out = {split: self._held_out(split, chosen.cut) for split in HELD_OUT}
         progress = self._bars.steps("winner on validation and test images")
-        return evaluate(context, self._exact, wanted.hyperparameters, weights, held_out, progress)
+        models = self.model, self._exact
+        return evaluate(self._context, *models, chosen, weights, held_out, progress)
 
     def _head(self, wanted: Head) -> SolvedHead:
         context, images = self._context, wanted.images
@@ -378,11 +378,10 @@ class Steps:
         return [*plain, *(PhotoView(images, number) for number in range(PHOTO_VIEWS))]
 
     def _held_out(self, split: str, cut: int) -> Examples:
-        """A whole split, as the float32 model sees it."""
+        """A whole split, as a winner is evaluated on it."""
         context = self._context
         images = context.images(split)
-        cached = context.settings.policy == "float32" and self._has(images, cut)
-        rows = self._rows(images, cut, VIEWS[0], cached)
+        rows = self._rows(images, cut, VIEWS[0], self._has(images, cut))
         return Examples([rows], codes_of(context.store.manifest)[images.rows])
 
     def _has(self, images: ImageSet, cut: int) -> bool:
@@ -406,7 +405,7 @@ class Steps:
 
     @cached_property
     def _exact(self) -> TransferModel:
-        """The model in float32, in which winners are evaluated: one for all of them."""
+        """The model in float32, in which winners are saved: one for all of them."""
         settings = self._context.settings
         if settings.policy == "float32":
             return self.model

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from small_search import chosen, small_context
@@ -13,7 +14,8 @@ from tuning.backbones.registry import Tuning
 from tuning.backbones.transfer_model import TransferModel
 from tuning.runs.schema import SearchImages
 from tuning.search.context import SearchContext
-from tuning.search.steps import Head, Pass, Steps
+from tuning.search.steps import Head, Pass, Steps, Tail
+from tuning.search.winner import HELD_OUT, HeldOut, held_out_rows, predict
 from tuning.trunk.cache import TrunkCache
 from tuning.trunk.photo_views import PHOTO_VIEWS
 
@@ -115,6 +117,27 @@ def test_the_first_pass_serves_the_first_head_and_the_first_tuning_on_activation
 ) -> None:
     backbone = replace(steps._backbone, attach=(attach,), tunings=(tuning,))
     assert steps.layout().first_cuts(backbone) == cuts
+
+
+def test_a_search_in_half_precision_evaluates_its_winner_on_cached_activations(
+    context: SearchContext, steps: Steps, tmp_path: Path
+) -> None:
+    """The images don't pass again in float32, in which the winner is saved."""
+    half = context.settings.model_copy(update={"precision": "bfloat16"})
+    steps = Steps(replace(context, settings=half), steps._backbone, steps._weights, steps._bars)
+    for wanted in (*PASSES, Pass("test", 25, (1,), "plain")):
+        steps.make_pass(wanted)
+    assert not any(steps._held_out(split, 1).are_pixels for split in HELD_OUT)
+    head = steps.fit_head(HEAD)
+    assert head.tail
+    evaluation = steps.evaluate(Tail(HEAD.hyperparameters, head.tail))
+    (tmp_path / "winner.keras").write_bytes(evaluation.model)
+    saved = keras.models.load_model(tmp_path / "winner.keras")
+    rows, labels = held_out_rows(context.store.manifest), context.labels
+    said = predict(saved, labels, context.store.images, rows.index.to_numpy())
+    calibrated = HeldOut.calibrated(labels, rows, evaluation.uncalibrated_p)
+    assert saved.dtype_policy.name == "float32"
+    assert 0 < np.abs(said - calibrated.p).max() < 0.05
 
 
 def test_a_cache_without_room_is_an_error_of_its_own(context: SearchContext, steps: Steps) -> None:
