@@ -249,6 +249,17 @@ def test_a_first_winner_comes_with_the_first_head(context: SearchContext) -> Non
         assert steps[: steps.index("evaluate")].count("fit_head") == 1
 
 
+def test_a_better_head_is_a_winner_before_others_have_theirs(context: SearchContext) -> None:
+    """A stop that the run does not survive leaves it, not the first one."""
+    engine = PlayedEngine()
+    engine.seconds["evaluate"] = 0.05
+    play(context, engine)
+    steps = [(of, step) for of, step, _ in engine.done]
+    others = steps.index(("resnet50", "evaluate"))
+    assert steps[:others].count(("googlenet", "evaluate")) == 2
+    assert ("googlenet", "train") not in steps[:others]
+
+
 def test_nobody_waits_for_one_that_comes_too_late(context: SearchContext) -> None:
     """The last one's passes turn out so slow that what is left is too short for it."""
 

@@ -201,7 +201,7 @@ class BackboneSearch:
             return None
         is_cheap = self.closing_seconds() <= _WINNER_SHARE * self._since_winner
         if is_cheap or self._trials.has_converged or self._has_gained():
-            return self._evaluation(Turn.FINE_TUNED)
+            return self._evaluation(Turn.WINNER)
         return None
 
     def _has_gained(self) -> bool:

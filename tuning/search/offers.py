@@ -15,8 +15,9 @@ class Turn(IntEnum):
     """The order in which all backbones come to the same point, whatever their gains.
 
     Attributes:
-        WINNER: A first winner, and heads on all images that there is time for.
-        FINE_TUNED: A first fine-tuned leg, and a winner that is brought up to date.
+        WINNER: A first winner, heads on all images that there is time for, and a winner that is
+            brought up to date.
+        FINE_TUNED: A first fine-tuned leg.
         REST: Whatever is expected to bring most.
     """
 
