@@ -71,9 +71,11 @@ def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             patch.setattr(known_ground, "_HIDDEN_UNITS", 0)
         if request.param == "whole":
             patch.setattr(winner, "_TOLERANCE", -1.0)
+            patch.setattr(winner, "_TOLERANCE_OF_HALF", -1.0)
         start = {"googlenet": weights.load(BACKBONES["googlenet"], "none")}
         [facts] = search_all(context, OneProcess(), start, TimeBudget(context.run, None))
-    return Searched(context, facts, 1e-5 if request.param == "whole" else 0.05)
+    cached = 0.02 if context.settings.policy == "float32" else 0.05
+    return Searched(context, facts, 1e-5 if request.param == "whole" else cached)
 
 
 def test_the_saved_model_gives_the_predictions_written_beside_it(searched: Searched) -> None:
